@@ -1,0 +1,84 @@
+//! `[limits]`
+
+use serde::Deserialize;
+
+/// `[limits]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct LimitsConfig {
+    /// Memory that all bodies may take together.
+    pub memory_budget: Bytes,
+    /// Temporary files that all bodies may take together.
+    pub spool_budget: Bytes,
+    /// The longest answer of a backend that is read.
+    pub max_answer: Bytes,
+    /// Seconds for the whole upload.
+    pub upload_timeout_s: u64,
+    /// Connections at once, on the public listener.
+    pub connections: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            memory_budget: Bytes(256 << 20),
+            spool_budget: Bytes(8 << 30),
+            max_answer: Bytes(128 << 20),
+            upload_timeout_s: 300,
+            connections: 8192,
+        }
+    }
+}
+
+/// A number of bytes, written as a number or as text with a binary unit: `"256 MiB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(u64),
+            Text(String),
+        }
+        match Written::deserialize(source) {
+            Ok(Written::Number(bytes)) => Ok(Self(bytes)),
+            Ok(Written::Text(text)) => parse(&text).ok_or_else(|| serde::de::Error::custom(complaint(&text))),
+            Err(_) => Err(serde::de::Error::custom("expected a size such as \"256 MiB\" or a number of bytes")),
+        }
+    }
+}
+
+fn complaint(text: &str) -> String {
+    format!("\"{text}\" is no size; write a number of bytes, or one with KiB, MiB or GiB, such as \"256 MiB\"")
+}
+
+fn parse(text: &str) -> Option<Bytes> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift).map(Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_binary_units_and_nothing_else() {
+        for (text, bytes) in [("7", 7), ("7 B", 7), ("3KiB", 3072), ("2 MiB", 2 << 20), (" 1 GiB ", 1 << 30)] {
+            assert_eq!(parse(text), Some(Bytes(bytes)), "{text}");
+        }
+        for text in ["", "MiB", "1 MB", "-1", "1.5 GiB", "99999999999 GiB"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

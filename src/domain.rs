@@ -1,0 +1,11 @@
+//! The rules, pure: no I/O, no clock, nothing async.
+
+pub mod caller;
+pub mod complaint;
+pub mod credit;
+pub mod form;
+pub mod image_header;
+pub mod plan;
+pub mod quota;
+pub mod refusal;
+pub mod time;

@@ -1,0 +1,141 @@
+//! Who is calling, and on whose account a picture is counted (contract, section 2).
+
+use super::time::UnixSeconds;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// An account's identifier: 1–128 characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Uid(String);
+
+/// Why a text is no account identifier.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("an account id is 1 to 128 characters, this one has {0}")]
+pub struct BadUid(usize);
+
+impl Uid {
+    /// Takes any text of 1–128 characters; a store encodes what its own key syntax cannot carry.
+    pub fn new(text: impl Into<String>) -> Result<Self, BadUid> {
+        let text = text.into();
+        match text.chars().count() {
+            1..=128 => Ok(Self(text)),
+            length => Err(BadUid(length)),
+        }
+    }
+
+    /// The identifier as given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Uid {
+    type Error = BadUid;
+    fn try_from(text: String) -> Result<Self, BadUid> {
+        Self::new(text)
+    }
+}
+
+impl From<Uid> for String {
+    fn from(uid: Uid) -> Self {
+        uid.0
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which of the two usage counters a picture belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// A signed-in user: `app_usage`.
+    App,
+    /// An API key: `api_usage`.
+    Api,
+}
+
+impl Channel {
+    /// `app` or `api`, as in the counters' names and the metrics' labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// One anonymous client: an IPv4 address or an IPv6 /64, spelled canonically.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientAddress(pub String);
+
+/// The public identifier of an API key. It is no secret and opens nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(pub String);
+
+/// Whose allowance a hold is drawn on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Payer {
+    /// An account's pool of credits.
+    Account(Uid),
+    /// An anonymous client's daily allowance.
+    Client(ClientAddress),
+}
+
+/// What the gateway knows of one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The identifier.
+    pub uid: Uid,
+    /// The plan's name, shown as `membership`.
+    pub membership: String,
+    /// Included credits per window; never lowered by use (contract, section 3).
+    pub credits: u64,
+    /// Prepaid balance. Below zero only after a keep that came later than its lease.
+    pub prepaid: i64,
+    /// Whether the e-mail address has been verified; otherwise every call is 403.
+    pub email_verified: bool,
+    /// Stripe's current period, once a webhook has written it: start, and end (exclusive).
+    pub billing_period: Option<(UnixSeconds, UnixSeconds)>,
+}
+
+/// One API key as stored: everything but the key itself, which only its owner has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Public identifier, used to revoke.
+    pub id: KeyId,
+    /// The account that the key opens.
+    pub uid: Uid,
+    /// The owner's own name for it; may be empty.
+    pub name: String,
+    /// Prefix and last four characters, enough to recognise a key by.
+    pub hint: String,
+    /// When it was made.
+    pub created: UnixSeconds,
+    /// From when on it is refused.
+    pub expires: Option<UnixSeconds>,
+    /// When it was revoked.
+    pub revoked: Option<UnixSeconds>,
+}
+
+impl ApiKey {
+    /// Whether the key opens its account at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: UnixSeconds) -> bool {
+        self.revoked.is_none() && self.expires.is_none_or(|end| now < end)
+    }
+}
+
+/// HMAC-SHA256 of an API key under the gateway's pepper, in hexadecimal: how a store finds a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyHash(pub String);

@@ -1,0 +1,126 @@
+//! What can be wrong with one field, and the contract's words for it (sections 1 and 4, byte for byte).
+
+/// One fault of one field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Complaint {
+    /// There is no `image` part with a filename parameter.
+    NoImage,
+    /// The filename is empty.
+    NoFileSelected,
+    /// The extension, with its dot, is not of a supported type.
+    UnsupportedType(String),
+    /// Unknown signature, or a known one whose size cannot be read or is zero.
+    CorruptImage,
+    /// Zero bytes.
+    EmptyFile,
+    /// This many bytes, above 50 MB.
+    FileTooLarge(u64),
+    /// This many pixels wide.
+    TooWide(u32),
+    /// This many pixels high.
+    TooTall(u32),
+    /// The field's value is no integer.
+    NotAnInteger(&'static str, String),
+    /// The field's value, as sent, is below this minimum.
+    BelowRange(&'static str, u64, String),
+    /// The field's value, as sent, is above this maximum.
+    AboveRange(&'static str, u64, String),
+    /// The field's value, as sent, is outside this range.
+    OutsideRange(&'static str, u64, u64, String),
+    /// The field's value is no number.
+    NotANumber(&'static str, String),
+    /// Degrees outside −360 to 360.
+    AngleOutOfRange(f64),
+    /// No output format.
+    BadFormat(String),
+    /// No colour.
+    BadColour(String),
+    /// `mask=true` together with `bg_color`.
+    MaskWithColour,
+    /// The field's value is no boolean.
+    NotABoolean(&'static str, String),
+    /// `periodStartUnix` together with `year` or `month`.
+    PeriodWithMonth,
+}
+
+impl Complaint {
+    /// The field or query parameter that the complaint is about.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::NoImage
+            | Self::NoFileSelected
+            | Self::UnsupportedType(_)
+            | Self::CorruptImage
+            | Self::EmptyFile
+            | Self::FileTooLarge(_)
+            | Self::TooWide(_)
+            | Self::TooTall(_) => "image",
+            Self::NotAnInteger(field, _)
+            | Self::BelowRange(field, ..)
+            | Self::AboveRange(field, ..)
+            | Self::OutsideRange(field, ..)
+            | Self::NotANumber(field, _)
+            | Self::NotABoolean(field, _) => field,
+            Self::AngleOutOfRange(_) => "angle",
+            Self::BadFormat(_) => "format",
+            Self::BadColour(_) => "bg_color",
+            Self::MaskWithColour => "mask",
+            Self::PeriodWithMonth => "periodStartUnix",
+        }
+    }
+
+    /// The contract's words.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::NoImage => "No image file provided. Please include an 'image' field in your form data.".into(),
+            Self::NoFileSelected => "No file selected. Please choose an image file to upload.".into(),
+            Self::UnsupportedType(extension) => {
+                format!("File type '{extension}' is not supported. Allowed formats: webp, bmp, png, jpg, jpeg")
+            }
+            Self::CorruptImage => "File does not appear to be a valid image (invalid file signature)".into(),
+            Self::EmptyFile => "Uploaded file is empty (0 bytes).".into(),
+            Self::FileTooLarge(bytes) => {
+                format!("File size ({} MB) exceeds the maximum allowed size of 50 MB.", megabytes(*bytes))
+            }
+            Self::TooWide(px) => {
+                format!("Image width ({px}px) exceeds the maximum allowed width of 10000px.")
+            }
+            Self::TooTall(px) => {
+                format!("Image height ({px}px) exceeds the maximum allowed height of 10000px.")
+            }
+            Self::NotAnInteger(field, value) => format!("'{field}' must be an integer, got: '{value}'"),
+            Self::BelowRange(field, least, value) => {
+                format!("'{field}' must be at least {least}, got: {value}")
+            }
+            Self::AboveRange(field, most, value) => {
+                format!("'{field}' must be at most {most}, got: {value}")
+            }
+            Self::OutsideRange(field, least, most, value) => {
+                format!("'{field}' must be between {least} and {most}, got: {value}")
+            }
+            Self::NotANumber(field, value) => format!("'{field}' must be a number, got: '{value}'"),
+            Self::AngleOutOfRange(degrees) => {
+                format!("'angle' must be between -360 and 360 degrees, got: {degrees:?}")
+            }
+            Self::BadFormat(value) => {
+                format!("Invalid format '{value}'. Allowed formats: PNG, JPEG, WEBP, BMP")
+            }
+            Self::BadColour(value) => {
+                format!("Invalid color format '{value}'. Use hex format: #RGB, #RGBA, #RRGGBB, or #RRGGBBAA")
+            }
+            Self::MaskWithColour => "Cannot use 'mask=true' together with 'bg_color'. Choose one or the other.".into(),
+            Self::NotABoolean(field, value) => {
+                format!("'{field}' must be true or false, got: '{value}'")
+            }
+            Self::PeriodWithMonth => "Cannot combine 'periodStartUnix' with 'year' or 'month'.".into(),
+        }
+    }
+}
+
+/// Mebibytes with one decimal, rounded to the nearest, as the contract shows sizes.
+fn megabytes(bytes: u64) -> String {
+    let tenths = (u128::from(bytes) * 10 + 512 * 1024) / (1024 * 1024);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}

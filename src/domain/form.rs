@@ -1,0 +1,102 @@
+//! The form of `POST /rmbg`: what a valid one says (contract, section 1).
+
+use super::{complaint::Complaint, image_header::ImageHeader};
+use bytes::Bytes;
+
+/// A valid form. The image's bytes are kept by whoever read the body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Form {
+    /// The `image` part.
+    pub image: ImagePart,
+    /// Every other part in the order sent; of a repeated field that the contract knows, only the first.
+    pub fields: Vec<Field>,
+    /// How many of `fields` were sent before the image.
+    pub fields_before_image: usize,
+    /// What the fields mean.
+    pub wish: Wish,
+}
+
+/// The `image` part but for its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImagePart {
+    /// As sent, paths and quotes included.
+    pub filename: String,
+    /// As sent.
+    pub content_type: Option<String>,
+    /// What the signature says.
+    pub header: ImageHeader,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+/// A part that is not the image, passed to the backend as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The part's name.
+    pub name: String,
+    /// The part's filename, if it has one.
+    pub filename: Option<String>,
+    /// The part's content type, if it has one.
+    pub content_type: Option<String>,
+    /// The part's bytes.
+    pub value: Bytes,
+}
+
+/// The meaning of the fields, defaults filled in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wish {
+    /// Output format.
+    pub format: OutputFormat,
+    /// Target width in pixels, 1–10000.
+    pub w: Option<u32>,
+    /// Target height in pixels, 1–10000.
+    pub h: Option<u32>,
+    /// Force exactly `w` × `h`.
+    pub exact_resize: bool,
+    /// Return only the alpha mask.
+    pub mask: bool,
+    /// Put this behind the subject.
+    pub bg_color: Option<Rgba>,
+    /// Degrees, counter-clockwise, −360 to 360.
+    pub angle: f64,
+    /// Pad, so that a rotated picture is not cropped.
+    pub expand: bool,
+}
+
+/// What the answer is encoded as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// The default.
+    #[default]
+    Webp,
+    /// Portable Network Graphics.
+    Png,
+    /// JPEG; has no transparency.
+    Jpeg,
+    /// Windows bitmap.
+    Bmp,
+}
+
+/// A colour, eight bits a channel, not premultiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rgba {
+    /// Red.
+    pub r: u8,
+    /// Green.
+    pub g: u8,
+    /// Blue.
+    pub b: u8,
+    /// Opacity.
+    pub a: u8,
+}
+
+/// Why a body is no valid form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FormError {
+    /// Everything that is wrong, in the contract's order; at least one.
+    Invalid(Vec<Complaint>),
+    /// The multipart framing is broken or a bound on it is exceeded.
+    Malformed,
+    /// A body that no documented message covers, such as one of more than 128 MiB.
+    TooLarge,
+}

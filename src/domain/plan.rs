@@ -1,0 +1,14 @@
+//! Plans: what an account may do, by the name of its membership.
+
+use super::credit::Burst;
+use serde::{Deserialize, Serialize};
+
+/// One plan of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Included credits per window; written to the account when the plan is assigned.
+    pub credits: u64,
+    /// The short-term limit of the account.
+    pub burst: Burst,
+}

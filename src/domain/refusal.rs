@@ -1,0 +1,136 @@
+//! Every word that a caller is refused with: the one table (contract, section 1).
+
+use super::complaint::Complaint;
+use std::{borrow::Cow, time::Duration};
+
+/// Why a request is not served.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// The form or the query has these faults; at least one.
+    Invalid(Vec<Complaint>),
+    /// The multipart body breaks its own framing.
+    MalformedForm,
+    /// A body that no documented message covers.
+    BodyTooLarge,
+    /// More pixels than this gateway's backend takes, though within the contract's width and height.
+    TooManyPixels {
+        /// Width × height of the picture.
+        pixels: u64,
+        /// The configured maximum.
+        most: u64,
+    },
+    /// An API key and a user token at once.
+    KeyAndToken,
+    /// No such API key, or none where one is needed.
+    InvalidKey,
+    /// A bad, expired or wrong-audience user token.
+    InvalidToken,
+    /// The account's e-mail address is not verified.
+    EmailNotVerified,
+    /// The short-term limit.
+    TooFast {
+        /// When asking again makes sense.
+        retry_after: Duration,
+    },
+    /// The anonymous daily limit.
+    DailyLimit {
+        /// When asking again makes sense.
+        retry_after: Duration,
+    },
+    /// The account has no credit left.
+    MonthlyLimit {
+        /// When asking again makes sense.
+        retry_after: Duration,
+    },
+    /// No such path.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The backend failed, or answered by half.
+    BackendFailed,
+    /// The backend, or the request as a whole, took too long.
+    TimedOut,
+    /// No room, no backend, or no store right now.
+    Busy {
+        /// When asking again makes sense.
+        retry_after: Duration,
+    },
+}
+
+impl Refusal {
+    /// The words for the caller.
+    #[must_use]
+    pub fn message(&self) -> Cow<'static, str> {
+        let words = match self {
+            Self::Invalid(complaints) => match complaints.as_slice() {
+                [only] => return only.message().into(),
+                _ => "Multiple validation errors",
+            },
+            Self::TooManyPixels { pixels, most } => {
+                return format!("Image has {pixels} pixels, which exceeds the maximum of {most} processed here.")
+                    .into();
+            }
+            Self::MalformedForm => "Malformed multipart/form-data body",
+            Self::BodyTooLarge => "Request body is too large.",
+            Self::KeyAndToken => "This is a mistake: Cannot use both API key and user token",
+            Self::InvalidKey => "invalid api key",
+            Self::InvalidToken => "invalid user token",
+            Self::EmailNotVerified => "Email address not verified \u{2013} please check your inbox",
+            Self::TooFast { .. } => "You're making requests too quickly, Please Upgrade or slow down.",
+            Self::DailyLimit { .. } => "You've reached your daily limit. Please sign up for more access.",
+            Self::MonthlyLimit { .. } => "You've reached your monthly limit. Consider purchasing more credits.",
+            Self::NotFound => "not found",
+            Self::MethodNotAllowed => "method not allowed",
+            Self::BackendFailed => "The background-removal service failed. You have not been charged.",
+            Self::TimedOut => "The background-removal service timed out. You have not been charged.",
+            Self::Busy { .. } => "The service is busy. Please retry shortly.",
+        };
+        words.into()
+    }
+
+    /// A short name from a closed set, for metrics and logs.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::MalformedForm => "malformed_form",
+            Self::BodyTooLarge => "body_too_large",
+            Self::TooManyPixels { .. } => "too_many_pixels",
+            Self::KeyAndToken => "key_and_token",
+            Self::InvalidKey => "invalid_key",
+            Self::InvalidToken => "invalid_token",
+            Self::EmailNotVerified => "email_not_verified",
+            Self::TooFast { .. } => "too_fast",
+            Self::DailyLimit { .. } => "daily_limit",
+            Self::MonthlyLimit { .. } => "monthly_limit",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BackendFailed => "backend_failed",
+            Self::TimedOut => "timed_out",
+            Self::Busy { .. } => "busy",
+        }
+    }
+
+    /// When asking again makes sense; sent as `Retry-After` with every 429 and 503.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooFast { retry_after }
+            | Self::DailyLimit { retry_after }
+            | Self::MonthlyLimit { retry_after }
+            | Self::Busy { retry_after } => Some(*retry_after),
+            Self::Invalid(_)
+            | Self::MalformedForm
+            | Self::BodyTooLarge
+            | Self::TooManyPixels { .. }
+            | Self::KeyAndToken
+            | Self::InvalidKey
+            | Self::InvalidToken
+            | Self::EmailNotVerified
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::BackendFailed
+            | Self::TimedOut => None,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A body held whole: in memory first, then in an unnamed temporary file, each under a process-wide budget.
+//!
+//! The file has no name, so that it is gone whatever happens, kill -9 included.
+
+mod budget;
+#[cfg(test)]
+mod tests;
+
+pub use budget::{Budget, Share};
+
+use bytes::{Bytes, BytesMut};
+use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
+
+/// Bytes of one body that are in memory at most; more goes to its file.
+pub const MEMORY_PER_BODY: u64 = 1024 * 1024;
+
+/// Pieces smaller than this are copied together, so that a body sent byte by byte costs no allocation a byte.
+const SMALL: usize = 4 * 1024;
+
+/// How much of a file is read at once.
+const READ_PIECE: u64 = 256 * 1024;
+
+/// The process-wide budgets for bodies, shared by all requests.
+#[derive(Clone, Debug)]
+pub struct Budgets {
+    /// Bytes in memory. When it is exhausted, bodies go to their files sooner.
+    pub memory: Arc<Budget>,
+    /// Bytes in temporary files. When it is exhausted, requests are refused.
+    pub disk: Arc<Budget>,
+}
+
+/// Why a body could not be held.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// A budget is exhausted: 503, not growth.
+    #[error("body budget exhausted")]
+    NoRoom,
+    /// The body is longer than was agreed.
+    #[error("body longer than {0} bytes")]
+    TooLong(u64),
+    /// The temporary file failed, for instance because the disk is full.
+    #[error("temporary file: {0}")]
+    File(#[from] io::Error),
+}
+
+/// Space for one body, to be filled.
+#[derive(Debug)]
+pub struct Room {
+    most: u64,
+    memory: Share,
+    disk: Share,
+    file: Option<Arc<File>>,
+    in_file: u64,
+    tail: Vec<Bytes>,
+    small: BytesMut,
+    in_memory: u64,
+}
+
+impl Room {
+    /// Space that takes from the budgets as it is filled, up to `most` bytes.
+    pub fn growing(budgets: &Budgets, most: u64) -> Result<Self, SpoolError> {
+        Self::with_disk(budgets, most, 0)
+    }
+
+    /// Space for `most` bytes that are taken from the budgets now, so that filling it cannot fail for want of room.
+    pub fn reserve(budgets: &Budgets, most: u64) -> Result<Self, SpoolError> {
+        Self::with_disk(budgets, most, most)
+    }
+
+    fn with_disk(budgets: &Budgets, most: u64, disk: u64) -> Result<Self, SpoolError> {
+        Ok(Self {
+            most,
+            memory: budgets.memory.take(0).ok_or(SpoolError::NoRoom)?,
+            disk: budgets.disk.take(disk).ok_or(SpoolError::NoRoom)?,
+            file: None,
+            in_file: 0,
+            tail: Vec::new(),
+            small: BytesMut::new(),
+            in_memory: 0,
+        })
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.in_memory + self.in_file
+    }
+
+    /// Whether nothing has been written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a piece.
+    pub async fn write(&mut self, piece: Bytes) -> Result<(), SpoolError> {
+        let length = piece.len() as u64;
+        if self.len() + length > self.most {
+            return Err(SpoolError::TooLong(self.most));
+        }
+        let in_memory = self.in_memory + length;
+        if in_memory <= MEMORY_PER_BODY && self.memory.grow_to(in_memory) {
+            self.remember(piece);
+            return Ok(());
+        }
+        self.remember(piece);
+        self.spill().await
+    }
+
+    /// The body, complete. What was reserved and not used goes back to the budgets.
+    #[must_use]
+    pub fn finish(mut self) -> Spooled {
+        self.join_small();
+        self.memory.shrink_to(self.in_memory);
+        self.disk.shrink_to(self.in_file);
+        Spooled {
+            file: self.file,
+            in_file: self.in_file,
+            tail: self.tail,
+            in_memory: self.in_memory,
+            _shares: (self.memory, self.disk),
+        }
+    }
+
+    fn remember(&mut self, piece: Bytes) {
+        self.in_memory += piece.len() as u64;
+        if piece.len() < SMALL {
+            self.small.extend_from_slice(&piece);
+        } else {
+            self.join_small();
+            self.tail.push(piece);
+        }
+    }
+
+    fn join_small(&mut self) {
+        if !self.small.is_empty() {
+            self.tail.push(self.small.split().freeze());
+        }
+    }
+
+    /// Moves everything in memory to the end of the file.
+    async fn spill(&mut self) -> Result<(), SpoolError> {
+        self.join_small();
+        if !self.disk.grow_to((self.in_file + self.in_memory).max(self.disk.size())) {
+            return Err(SpoolError::NoRoom);
+        }
+        let (file, pieces, mut offset) = (self.file.clone(), std::mem::take(&mut self.tail), self.in_file);
+        let file = blocking(move || {
+            let file = match file {
+                Some(file) => file,
+                None => Arc::new(tempfile::tempfile()?),
+            };
+            for piece in pieces {
+                file.write_all_at(&piece, offset)?;
+                offset += piece.len() as u64;
+            }
+            Ok(file)
+        })
+        .await?;
+        self.file = Some(file);
+        self.in_file += self.in_memory;
+        self.in_memory = 0;
+        self.memory.shrink_to(0);
+        Ok(())
+    }
+}
+
+/// A complete body: the file's bytes come first, then those in memory.
+#[derive(Debug)]
+pub struct Spooled {
+    file: Option<Arc<File>>,
+    in_file: u64,
+    tail: Vec<Bytes>,
+    in_memory: u64,
+    _shares: (Share, Share),
+}
+
+impl Spooled {
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.in_memory + self.in_file
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A piece of the body that starts at `offset`; `None` at the end.
+    pub async fn piece_at(&self, offset: u64) -> io::Result<Option<Bytes>> {
+        if let (Some(file), true) = (&self.file, offset < self.in_file) {
+            return self.piece_of_file(Arc::clone(file), offset).await.map(Some);
+        }
+        let mut start = self.in_file;
+        for piece in &self.tail {
+            let end = start + piece.len() as u64;
+            if offset < end {
+                let skip = usize::try_from(offset - start).map_err(io::Error::other)?;
+                return Ok(Some(piece.slice(skip..)));
+            }
+            start = end;
+        }
+        Ok(None)
+    }
+
+    /// The whole body in one allocation, for a backend that works on it in this process.
+    pub async fn to_vec(&self) -> io::Result<Vec<u8>> {
+        let mut whole = Vec::with_capacity(usize::try_from(self.len()).map_err(io::Error::other)?);
+        while let Some(piece) = self.piece_at(whole.len() as u64).await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole)
+    }
+
+    async fn piece_of_file(&self, file: Arc<File>, offset: u64) -> io::Result<Bytes> {
+        let length = (self.in_file - offset).min(READ_PIECE);
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        blocking(move || {
+            let mut piece = vec![0; length];
+            file.read_exact_at(&mut piece, offset)?;
+            Ok(Bytes::from(piece))
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}

@@ -1,0 +1,63 @@
+use super::*;
+use proptest::prelude::*;
+
+fn budgets(memory: u64, disk: u64) -> Budgets {
+    Budgets { memory: Budget::new(memory), disk: Budget::new(disk) }
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+#[test]
+fn a_full_disk_budget_refuses_and_everything_is_given_back() {
+    run(async {
+        let budgets = budgets(MEMORY_PER_BODY, 10);
+        let mut room = Room::growing(&budgets, u64::MAX).unwrap();
+        room.write(Bytes::from(vec![1; 1024 * 1024])).await.unwrap();
+        let refused = room.write(Bytes::from_static(b"x")).await;
+        assert!(matches!(refused, Err(SpoolError::NoRoom)), "{refused:?}");
+        drop(room);
+        assert_eq!((budgets.memory.used(), budgets.disk.used()), (0, 0));
+        assert!(matches!(Room::reserve(&budgets, 11), Err(SpoolError::NoRoom)));
+    });
+}
+
+#[test]
+fn a_reservation_shrinks_to_what_was_written() {
+    run(async {
+        let budgets = budgets(100, 100);
+        let mut room = Room::reserve(&budgets, 90).unwrap();
+        assert_eq!(budgets.disk.used(), 90);
+        room.write(Bytes::from_static(b"seven..")).await.unwrap();
+        assert!(matches!(room.write(Bytes::from(vec![0; 84])).await, Err(SpoolError::TooLong(90))));
+        let body = room.finish();
+        assert_eq!((body.len(), budgets.memory.used(), budgets.disk.used()), (7, 7, 0));
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn what_is_written_is_read_whatever_the_pieces_and_the_memory(
+        lengths in prop::collection::vec(0usize..200_000, 0..24),
+        memory in 0u64..2_000_000,
+    ) {
+        run(async {
+            let budgets = budgets(memory, u64::MAX);
+            let mut room = Room::growing(&budgets, u64::MAX).unwrap();
+            let mut all = Vec::new();
+            for (index, length) in lengths.iter().enumerate() {
+                let piece: Vec<u8> = (0..*length).map(|at| ((at * 31 + index) % 251).to_le_bytes()[0]).collect();
+                all.extend_from_slice(&piece);
+                room.write(Bytes::from(piece)).await.unwrap();
+                assert!(budgets.memory.used() <= MEMORY_PER_BODY.min(memory));
+            }
+            let body = room.finish();
+            assert!(body.to_vec().await.unwrap() == all, "the body came back changed");
+            drop(body);
+            assert_eq!((budgets.memory.used(), budgets.disk.used()), (0, 0));
+        });
+    }
+}

@@ -1,0 +1,176 @@
+//! What is remembered: accounts, keys, holds, counters, the ledger. A trait of verbs in the gateway's own words; each
+//! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
+
+use crate::domain::{
+    caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
+    credit::{Admission, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
+    time::{Month, UnixMicros, UnixSeconds},
+};
+use async_trait::async_trait;
+use serde::Serialize;
+
+/// A store's answer.
+pub type Result<T> = std::result::Result<T, Fault>;
+
+/// Why the store did not answer. None of this is for the caller's eyes: a fault is a 503.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Away, full or out of time. A write's outcome is unknown: repeat it under the same operation id.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// It answered something that this version does not understand.
+    #[error("store holds something unexpected: {0}")]
+    Unexpected(String),
+    /// The operator asked for something that cannot be, such as a key for an account that does not exist.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+/// The verbs. Two engines answer them alike; one suite of promises runs against both.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The key with this hash and the account that it opens, revoked and expired keys included.
+    async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>>;
+
+    /// One account.
+    async fn account(&self, uid: &Uid) -> Result<Option<Account>>;
+
+    /// Decides the limits and sets one credit aside. Repeated under the same id, answers with the hold that stands.
+    async fn hold(&self, request: &HoldRequest) -> Result<Admission>;
+
+    /// Counts a hold: counters, balance and ledger entry at once. Counts also after the lease has ended, but once.
+    async fn keep(&self, hold: &Hold) -> Result<Kept>;
+
+    /// Gives a hold back. An id that is not known is remembered, so that a late `hold` under it does nothing.
+    async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement>;
+
+    /// Included credits that an account used in a UTC month, by channel.
+    async fn usage(&self, uid: &Uid, month: Month) -> Result<Usage>;
+
+    /// Adds prepaid credits (or, if negative, takes them back), once per operation id.
+    async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
+
+    /// Creates an account, or changes what the change names. Balances and periods are never touched.
+    async fn put_account(&self, change: &AccountChange) -> Result<Account>;
+
+    /// Every account, in the order of their ids.
+    async fn accounts(&self) -> Result<Vec<Account>>;
+
+    /// Stores a key under its hash. [`Fault::Impossible`] without its account, or when the key is another's already.
+    async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
+
+    /// An account's keys, oldest first, revoked ones included, with what each has used this UTC month.
+    async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>>;
+
+    /// Revokes a key from now on; `false` when there is no such key. Revoking twice keeps the first date.
+    async fn revoke_key(&self, id: &KeyId) -> Result<bool>;
+
+    /// Compares an account's counters and balance with what its ledger adds up to.
+    async fn audit(&self, uid: &Uid) -> Result<Audit>;
+
+    /// Holds open now, leases ended excluded.
+    async fn holds_open(&self) -> Result<u64>;
+
+    /// Whether the store can read and write right now.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// Included credits used, by channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// By signed-in users.
+    pub app: u64,
+    /// By API keys.
+    pub api: u64,
+}
+
+/// What a grant did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Granted {
+    /// The prepaid balance afterwards.
+    pub prepaid: i64,
+    /// Whether the operation id had been used before, so that nothing changed.
+    pub repeated: bool,
+}
+
+/// What to change of an account; `None` leaves a thing as it is, or at its default on a new account.
+#[derive(Clone, Debug)]
+pub struct AccountChange {
+    /// The account.
+    pub uid: Uid,
+    /// A plan's name and its included credits. Assigning a plan writes the plan's number.
+    pub plan: Option<(String, u64)>,
+    /// An explicit allowance, which stays until the next plan change.
+    pub credits: Option<u64>,
+    /// Whether the e-mail address is verified.
+    pub email_verified: Option<bool>,
+}
+
+/// A key and its use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyUse {
+    /// The key.
+    #[serde(flatten)]
+    pub key: ApiKey,
+    /// Credits of either pool that were spent with it this UTC month.
+    pub used_this_month: u64,
+}
+
+/// The result of an audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// The account.
+    pub uid: Uid,
+    /// How many ledger entries were added up.
+    pub entries: u64,
+    /// Every number that differs; empty is good.
+    pub differences: Vec<Difference>,
+}
+
+/// One counter that is not what the ledger says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The counter's documented name, or `prepaid`.
+    pub counter: String,
+    /// What is stored.
+    pub stored: i64,
+    /// What the ledger adds up to.
+    pub ledger: i64,
+}
+
+/// One line of the ledger, from which every counter and balance can be computed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LedgerEntry {
+    /// The operation that wrote it.
+    pub operation: OperationId,
+    /// When.
+    pub at: UnixMicros,
+    /// What it says.
+    pub kind: EntryKind,
+}
+
+/// What a ledger entry says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EntryKind {
+    /// One picture was served and counted.
+    Served {
+        /// Which counter.
+        channel: Channel,
+        /// Which balance.
+        pool: Pool,
+        /// The UTC month.
+        month: Month,
+        /// The billing cycle's start, if the account was synced.
+        cycle: Option<UnixSeconds>,
+        /// The key, if one was used.
+        key: Option<KeyId>,
+        /// Whether the keep came later than its lease.
+        late: bool,
+    },
+    /// The prepaid balance was changed by so many credits.
+    Granted {
+        /// May be negative.
+        credits: i64,
+    },
+}
