@@ -1,5 +1,11 @@
 //! What removes the background: a trait, and one file per kind of backend.
 
+pub mod builtin;
+pub mod rmbg;
+mod set_up;
+
+pub use set_up::{SetupError, set_up};
+
 use crate::{
     domain::form::Form,
     spool::{Room, Spooled},

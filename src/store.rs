@@ -1,6 +1,9 @@
 //! What is remembered: accounts, keys, holds, counters, the ledger. A trait of verbs in the gateway's own words; each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
+mod open;
+pub use open::open;
+
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
     credit::{Admission, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},

@@ -111,6 +111,12 @@ impl Refusal {
         }
     }
 
+    /// Whether the caller could not have avoided it: worth an operator's look.
+    #[must_use]
+    pub fn is_our_fault(&self) -> bool {
+        matches!(self, Self::BackendFailed | Self::TimedOut | Self::Busy { .. })
+    }
+
     /// When asking again makes sense; sent as `Retry-After` with every 429 and 503.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

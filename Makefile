@@ -1,0 +1,31 @@
+# The two commands: `make run` and `make test`. Everything else is a part of them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.PHONY: run test check deny model tools
+
+# Builds, fetches the model once, makes a demo account and serves on the embedded defaults.
+run: model
+	cargo build --release --locked
+	exec deploy/demo.sh target/release/rembg-gateway
+
+# Installs what the tests need where it is missing, then runs everything.
+test: tools model
+	tests/run.sh
+
+# Format, lints, documentation.
+check:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --quiet
+
+# Licences, duplicate crates and sources of every dependency.
+deny:
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --offline check licenses bans sources
+
+model:
+	deploy/fetch-model.sh
+
+tools:
+	tests/tools.sh

@@ -1,0 +1,59 @@
+//! The admin listener's routes: alive, ready, metrics.
+
+use crate::{backend::Backend, spool::Budgets, store::Store, telemetry::Metrics};
+use axum::{
+    Router,
+    extract::State,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use hyper::{StatusCode, header};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// What the admin routes need.
+pub struct Admin {
+    /// Asked whether it is ready, and how many holds are open.
+    pub store: Arc<dyn Store>,
+    /// Asked whether it is ready.
+    pub backend: Arc<dyn Backend>,
+    /// What to show.
+    pub metrics: Arc<Metrics>,
+    /// What to show.
+    pub budgets: Budgets,
+}
+
+/// The operators' routes.
+pub fn admin_routes(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(admin)
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    store: bool,
+    backend: bool,
+}
+
+async fn ready(State(admin): State<Arc<Admin>>) -> Response {
+    let (store, backend) = tokio::join!(admin.store.ping(), admin.backend.ready());
+    let store = store.is_ok();
+    let ready = store && backend;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, axum::Json(Readiness { ready, store, backend })).into_response()
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+    let holds_open = admin.store.holds_open().await.ok();
+    match admin.metrics.render(holds_open, &admin.budgets) {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

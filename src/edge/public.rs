@@ -1,0 +1,144 @@
+//! The public listener's routes.
+
+use super::reply::{self, REQUEST_ID};
+use crate::{
+    domain::refusal::Refusal,
+    identity::fresh_operation_id,
+    rmbg::{Rmbg, Served, Stop, Upload},
+    telemetry::{Metrics, Outcome, Record, Route},
+    usage::UsageDesk,
+};
+use axum::{
+    Router,
+    extract::{Request, State},
+    response::Response,
+    routing::{get, post},
+};
+use hyper::HeaderMap;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The longest request id of a caller's own that is kept.
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// What the public routes need.
+pub struct Public {
+    /// `POST /rmbg`
+    pub rmbg: Rmbg,
+    /// `GET /api/membership-usage`
+    pub usage: UsageDesk,
+    /// Where records go.
+    pub metrics: Arc<Metrics>,
+    /// Requests under way, the settling of those whose caller has left included.
+    pub tasks: TaskTracker,
+}
+
+/// The routes of the contract.
+pub fn public_routes(public: Arc<Public>) -> Router {
+    Router::new()
+        .route("/rmbg", post(rmbg))
+        .route("/api/membership-usage", get(membership_usage))
+        .route("/healthz", get(async || "ok\n"))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .with_state(public)
+}
+
+/// Runs the journey as a task of its own: hyper drops this future when the caller leaves, and the credit must be settled
+/// all the same.
+async fn rmbg(State(public): State<Arc<Public>>, request: Request) -> Response {
+    let gone = CancellationToken::new();
+    let _left = gone.clone().drop_guard();
+    let request_id = request_id(request.headers());
+    let (sender, answer) = oneshot::channel();
+    let tasks = public.tasks.clone();
+    tasks.spawn(journey(public, request, Record::begin(request_id.clone(), Route::Rmbg), (gone, sender)));
+    answer.await.unwrap_or_else(|_| reply::refused(&Refusal::BackendFailed, &request_id))
+}
+
+async fn journey(
+    public: Arc<Public>,
+    request: Request,
+    mut record: Record,
+    (gone, sender): (CancellationToken, oneshot::Sender<Response>),
+) {
+    let (head, body) = request.into_parts();
+    let mut upload = Upload::new(&head.headers, body);
+    let served = public.rmbg.serve(&head.headers, &mut upload, &gone, &mut record).await;
+    let answer = answer_to(served, &mut record);
+    if gone.is_cancelled() && record.spent.is_none() {
+        record.outcome = Outcome::Abandoned;
+    }
+    public.metrics.finish(&record);
+    if let Some(answer) = answer {
+        // Nobody receives it when the caller has left; what was served is counted, as the contract says.
+        drop(sender.send(answer));
+        upload.drain().await;
+    }
+}
+
+fn answer_to(served: Result<Served, Stop>, record: &mut Record) -> Option<Response> {
+    match served {
+        Ok(served) => {
+            record.spent = served.spent;
+            record.bytes_out = served.answer.body.len();
+            record.outcome = if served.answer.status == 400 { Outcome::BackendRefused } else { Outcome::Served };
+            Some(reply::picture(served, &record.request_id))
+        }
+        Err(Stop::Refused { refusal, cause }) => {
+            let answer = reply::refused(&refusal, &record.request_id);
+            record.cause = cause;
+            record.outcome = Outcome::Refused(refusal);
+            Some(answer)
+        }
+        Err(Stop::Gone) => None,
+    }
+}
+
+async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -> Response {
+    let mut record = Record::begin(request_id(request.headers()), Route::MembershipUsage);
+    let query = request.uri().query().unwrap_or_default();
+    let answer = match public.usage.report(request.headers(), query, &mut record).await {
+        Ok(report) => {
+            record.outcome = Outcome::Served;
+            reply::json(&report, &record.request_id)
+        }
+        Err((refusal, cause)) => {
+            record.cause = cause;
+            let answer = reply::refused(&refusal, &record.request_id);
+            record.outcome = Outcome::Refused(refusal);
+            answer
+        }
+    };
+    public.metrics.finish(&record);
+    answer
+}
+
+async fn unknown_path(State(public): State<Arc<Public>>, request: Request) -> Response {
+    refuse(&public, &request, Refusal::NotFound)
+}
+
+async fn unknown_method(State(public): State<Arc<Public>>, request: Request) -> Response {
+    refuse(&public, &request, Refusal::MethodNotAllowed)
+}
+
+fn refuse(public: &Public, request: &Request, refusal: Refusal) -> Response {
+    let mut record = Record::begin(request_id(request.headers()), Route::Other);
+    let answer = reply::refused(&refusal, &record.request_id);
+    record.outcome = Outcome::Refused(refusal);
+    public.metrics.finish(&record);
+    answer
+}
+
+/// The caller's own id if it is sane, else a fresh one.
+fn request_id(headers: &HeaderMap) -> String {
+    let sane = |text: &&str| {
+        (1..=LONGEST_REQUEST_ID).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
+    match headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane) {
+        Some(own) => own.to_owned(),
+        None => fresh_operation_id().0,
+    }
+}

@@ -1,0 +1,128 @@
+//! Every answer is written here: the only place that knows status codes and JSON error bodies (contract, section 1).
+
+use crate::{
+    domain::{complaint::Complaint, refusal::Refusal},
+    rmbg::Served,
+    spool::Spooled,
+};
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use futures_util::stream;
+use hyper::{
+    StatusCode,
+    header::{self, HeaderName, HeaderValue},
+};
+use serde::Serialize;
+use std::{io, sync::Arc, time::Duration};
+
+/// Tells a request from every other, in the answer and in the log.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The error body. Members beyond the contract's come last.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Detail>,
+    status: u16,
+    code: &'a str,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    field: &'static str,
+    message: String,
+}
+
+/// An error of the contract.
+pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Response {
+    let status = status_of(refusal);
+    let body = ErrorBody {
+        error: &refusal.message(),
+        details: details_of(refusal),
+        status: status.as_u16(),
+        code: refusal.reason(),
+        request_id,
+    };
+    let mut response = json(&body, request_id);
+    *response.status_mut() = status;
+    if let Some(span) = refusal.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(span).into());
+    }
+    response
+}
+
+/// A picture, or whatever else the backend answered with, as it came.
+pub(super) fn picture(served: Served, request_id: &str) -> Response {
+    let answer = served.answer;
+    let length = answer.body.len();
+    let mut response = Response::new(body_of(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    if let Some(value) = answer.content_type.and_then(|kind| HeaderValue::try_from(kind).ok()) {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    with_request_id(response, request_id)
+}
+
+/// `200` and a JSON value.
+pub(super) fn json(value: &impl Serialize, request_id: &str) -> Response {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    with_request_id(response, request_id)
+}
+
+fn with_request_id(mut response: Response, request_id: &str) -> Response {
+    if let Ok(value) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// The contract's status of each refusal.
+fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Invalid(_) | Refusal::MalformedForm | Refusal::KeyAndToken => StatusCode::BAD_REQUEST,
+        Refusal::BodyTooLarge | Refusal::TooManyPixels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::InvalidKey | Refusal::InvalidToken => StatusCode::UNAUTHORIZED,
+        Refusal::EmailNotVerified => StatusCode::FORBIDDEN,
+        Refusal::TooFast { .. } | Refusal::DailyLimit { .. } | Refusal::MonthlyLimit { .. } => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        Refusal::NotFound => StatusCode::NOT_FOUND,
+        Refusal::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::BackendFailed => StatusCode::BAD_GATEWAY,
+        Refusal::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// Two or more complaints are listed; a single one is the message itself.
+fn details_of(refusal: &Refusal) -> Vec<Detail> {
+    let detail = |complaint: &Complaint| Detail { field: complaint.field(), message: complaint.message() };
+    if let Refusal::Invalid(complaints) = refusal
+        && complaints.len() > 1
+    {
+        return complaints.iter().map(detail).collect();
+    }
+    Vec::new()
+}
+
+/// Rounded up: asking again after this many seconds is never too early.
+fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}
+
+fn body_of(spooled: Spooled) -> Body {
+    let pieces = stream::try_unfold((Arc::new(spooled), 0), |(spooled, offset)| async move {
+        let piece: Option<Bytes> = spooled.piece_at(offset).await?;
+        Ok::<_, io::Error>(piece.map(|piece| {
+            let next = offset + piece.len() as u64;
+            (piece, (spooled, next))
+        }))
+    });
+    Body::from_stream(pieces)
+}

@@ -1,0 +1,112 @@
+//! Step 5: keep or release. A credit that was asked for is settled whatever happens to the request.
+
+use super::Stop;
+use crate::{
+    domain::{
+        caller::Payer,
+        credit::{Charge, Hold, OperationId, Pool, Settlement},
+    },
+    identity::fresh_operation_id,
+    store::{Fault, Store},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tracing::error;
+
+/// How often a write with an unknown outcome is repeated, under the same operation id, before the caller is told.
+const TRIES: u32 = 3;
+
+/// The longest pause between two tries of a release that is still owed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The promise to settle one operation. It is made *before* the store is asked for the hold, so that there is no moment
+/// at which a hold exists that nobody answers for; dropped unsettled, it releases in the background.
+pub(super) struct Pledge {
+    store: Arc<dyn Store>,
+    id: OperationId,
+    payer: Payer,
+    lease: Duration,
+    hold: Option<Hold>,
+    owed: bool,
+}
+
+impl Pledge {
+    pub(super) fn new(store: &Arc<dyn Store>, payer: Payer, lease: Duration) -> Self {
+        Self { store: Arc::clone(store), id: fresh_operation_id(), payer, lease, hold: None, owed: true }
+    }
+
+    pub(super) fn id(&self) -> &OperationId {
+        &self.id
+    }
+
+    /// The store has taken the hold.
+    pub(super) fn holds(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+    }
+
+    /// The store holds nothing under this id.
+    pub(super) fn was_denied(&mut self) {
+        self.owed = false;
+    }
+
+    /// The pool that the credit comes from; `None` for an anonymous client's daily allowance.
+    pub(super) fn pool(&self) -> Option<Pool> {
+        match &self.hold.as_ref()?.charge {
+            Charge::Account { pool, .. } => Some(*pool),
+            Charge::Client { .. } => None,
+        }
+    }
+
+    /// Counts the picture. Answers with the credits that remain; on an error nothing is charged, and a release is owed.
+    pub(super) async fn keep(mut self) -> Result<Option<u64>, Stop> {
+        let Some(hold) = self.hold.clone() else {
+            return Err(Fault::Unexpected("a keep without a hold".into()).into());
+        };
+        let mut tries = 1;
+        let kept = loop {
+            match self.store.keep(&hold).await {
+                Err(Fault::Unavailable(_)) if tries < TRIES => tries += 1,
+                answer => break answer?,
+            }
+        };
+        self.owed = false;
+        match kept.settlement {
+            Settlement::Kept => Ok(kept.remaining),
+            Settlement::Released => Err(Fault::Unexpected("a hold was released before its keep".into()).into()),
+        }
+    }
+
+    /// Gives the credit back. If the store does not answer, the release stays owed and goes on in the background.
+    pub(super) async fn release(mut self) {
+        self.owed = !released(&*self.store, &self.id, &self.payer).await;
+    }
+}
+
+impl Drop for Pledge {
+    fn drop(&mut self) {
+        if self.owed {
+            let (store, id, payer) = (Arc::clone(&self.store), self.id.clone(), self.payer.clone());
+            tokio::spawn(release_until(store, id, payer, Instant::now() + self.lease));
+        }
+    }
+}
+
+/// Repeats a release until the store acknowledges it or the lease has ended anyway.
+async fn release_until(store: Arc<dyn Store>, id: OperationId, payer: Payer, lease_end: Instant) {
+    let mut pause = Duration::from_millis(50);
+    while !released(&*store, &id, &payer).await && Instant::now() < lease_end {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn released(store: &dyn Store, id: &OperationId, payer: &Payer) -> bool {
+    match store.release(id, payer).await {
+        Ok(Settlement::Released) => true,
+        Ok(Settlement::Kept) => {
+            error!(operation = id.0, "a picture was counted although its caller was refused");
+            true
+        }
+        Err(_) => false,
+    }
+}

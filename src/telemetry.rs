@@ -1,0 +1,10 @@
+//! What operators see: one record per request, handed over once, becomes metrics and one log line.
+
+mod log;
+mod metrics;
+mod record;
+
+pub use log::start_log;
+pub use metrics::Metrics;
+pub use prometheus::Error as MetricsError;
+pub use record::{Outcome, Record, Route, Step};

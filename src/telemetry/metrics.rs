@@ -1,0 +1,142 @@
+//! Metrics for Prometheus. Labels only from closed sets: no account, key, address or path.
+
+use super::record::{Outcome, Record};
+use crate::spool::Budgets;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector, process_collector::ProcessCollector,
+};
+use tracing::{info, warn};
+
+/// Every metric of the process.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    steps: HistogramVec,
+    credits: IntCounterVec,
+    uploaded: Histogram,
+    holds_open: IntGauge,
+    store_up: IntGauge,
+    budget_used: IntGaugeVec,
+    budget_limit: IntGaugeVec,
+}
+
+impl Metrics {
+    /// The metrics, all registered. Fails only if two had the same name.
+    pub fn new() -> prometheus::Result<Self> {
+        let our = Ours(Registry::new());
+        our.0.register(Box::new(ProcessCollector::for_self()))?;
+        Ok(Self {
+            requests: our.counters(
+                "rgw_requests_total",
+                "Requests answered, by endpoint, kind of caller and outcome.",
+                &["route", "channel", "outcome"],
+            )?,
+            durations: our.seconds(
+                "rgw_request_duration_seconds",
+                "From a request's head to its answer's.",
+                "route",
+            )?,
+            steps: our.seconds("rgw_step_duration_seconds", "Time spent in each step of POST /rmbg.", "step")?,
+            credits: our.counters(
+                "rgw_credits_spent_total",
+                "Credits counted, by where they came from and who spent them.",
+                &["source", "channel"],
+            )?,
+            uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
+            holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
+            store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
+            budget_used: our.gauges("rgw_body_budget_used_bytes", "Bytes of bodies held now.", "kind")?,
+            budget_limit: our.gauges("rgw_body_budget_limit_bytes", "Bytes of bodies that may be held.", "kind")?,
+            registry: our.0,
+        })
+    }
+
+    /// Takes a finished request's record: counts it and writes its log line.
+    pub fn finish(&self, record: &Record) {
+        let (route, outcome) = (record.route.as_str(), record.outcome.as_str());
+        let channel = record.channel.map_or("none", |channel| channel.as_str());
+        let elapsed = record.started.elapsed();
+        self.requests.with_label_values(&[route, channel, outcome]).inc();
+        self.durations.with_label_values(&[route]).observe(elapsed.as_secs_f64());
+        for (step, took) in &record.steps {
+            self.steps.with_label_values(&[step.as_str()]).observe(took.as_secs_f64());
+        }
+        if let Some(pool) = record.spent {
+            self.credits.with_label_values(&[pool.as_str(), channel]).inc();
+        }
+        if record.bytes_in > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
+            self.uploaded.observe(record.bytes_in as f64);
+        }
+        write_line(record, elapsed.as_millis());
+    }
+
+    /// The metrics in Prometheus's text format. `holds_open` is the store's answer, `None` if it had none.
+    pub fn render(&self, holds_open: Option<u64>, budgets: &Budgets) -> prometheus::Result<String> {
+        self.store_up.set(i64::from(holds_open.is_some()));
+        self.holds_open.set(clamp(holds_open.unwrap_or(0)));
+        for (kind, budget) in [("memory", &budgets.memory), ("disk", &budgets.disk)] {
+            self.budget_used.with_label_values(&[kind]).set(clamp(budget.used()));
+            self.budget_limit.with_label_values(&[kind]).set(clamp(budget.most()));
+        }
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+fn write_line(record: &Record, ms: u128) {
+    let steps: Vec<String> =
+        record.steps.iter().map(|(step, took)| format!("{}={}ms", step.as_str(), took.as_millis())).collect();
+    let steps = steps.join(" ");
+    let line = (
+        record.request_id.as_str(),
+        record.route.as_str(),
+        record.uid.as_ref().map_or("-", |uid| uid.as_str()),
+        record.spent.map_or("-", |pool| pool.as_str()),
+    );
+    let (request, route, uid, credit) = line;
+    let (outcome, in_bytes, out_bytes) = (record.outcome.as_str(), record.bytes_in, record.bytes_out);
+    let cause = record.cause.as_deref();
+    if matches!(&record.outcome, Outcome::Refused(refusal) if refusal.is_our_fault()) {
+        warn!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "refused");
+    } else {
+        info!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "answered");
+    }
+}
+
+/// A registry that makes metrics and registers them in one go.
+struct Ours(Registry);
+
+impl Ours {
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+        self.add(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn seconds(&self, name: &str, help: &str, label: &str) -> prometheus::Result<HistogramVec> {
+        let buckets = vec![0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+        self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), &[label])?)
+    }
+
+    fn sizes(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
+        let buckets = vec![16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 52_428_800.0];
+        self.add(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.add(IntGauge::new(name, help)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
+        self.add(IntGaugeVec::new(Opts::new(name, help), &[label])?)
+    }
+
+    fn add<C: Collector + Clone + 'static>(&self, metric: C) -> prometheus::Result<C> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+}
+
+fn clamp(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,142 @@
+//! What there is to say of one request, filled in along its way.
+
+use crate::domain::{
+    caller::{Channel, Uid},
+    credit::Pool,
+    refusal::Refusal,
+};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// One request from its first byte to the answer's head.
+#[derive(Debug)]
+pub struct Record {
+    /// As told to the caller.
+    pub request_id: String,
+    /// What was asked for.
+    pub route: Route,
+    /// When the request's head was complete.
+    pub started: Instant,
+    /// How long each step took, in the order they ended.
+    pub steps: Vec<(Step, Duration)>,
+    /// The account, for the log only.
+    pub uid: Option<Uid>,
+    /// Which usage counter it is about.
+    pub channel: Option<Channel>,
+    /// Where the credit came from, once it was spent.
+    pub spent: Option<Pool>,
+    /// Length of the uploaded image.
+    pub bytes_in: u64,
+    /// Length of the answer.
+    pub bytes_out: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// More for the log than the caller is told: what a backend or the store said.
+    pub cause: Option<String>,
+}
+
+impl Record {
+    /// A record of a request that begins now.
+    #[must_use]
+    pub fn begin(request_id: String, route: Route) -> Self {
+        Self {
+            request_id,
+            route,
+            started: Instant::now(),
+            steps: Vec::new(),
+            uid: None,
+            channel: None,
+            spent: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            outcome: Outcome::Abandoned,
+            cause: None,
+        }
+    }
+
+    /// Runs one step and notes how long it took.
+    pub async fn time<T>(&mut self, step: Step, work: impl Future<Output = T>) -> T {
+        let started = Instant::now();
+        let done = work.await;
+        self.steps.push((step, started.elapsed()));
+        done
+    }
+}
+
+/// A public endpoint, as metrics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `POST /rmbg`
+    Rmbg,
+    /// `GET /api/membership-usage`
+    MembershipUsage,
+    /// Anything else.
+    Other,
+}
+
+impl Route {
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rmbg => "rmbg",
+            Self::MembershipUsage => "membership_usage",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A step of the journey, as metrics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Who is calling.
+    Caller,
+    /// Limits, and one credit held.
+    Admit,
+    /// The form read and judged.
+    Form,
+    /// Sent to the backend, and its whole answer read.
+    Send,
+    /// Kept or released.
+    Settle,
+}
+
+impl Step {
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Admit => "admit",
+            Self::Form => "form",
+            Self::Send => "send",
+            Self::Settle => "settle",
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// With what was asked for.
+    Served,
+    /// With the backend's own 400, passed on uncharged.
+    BackendRefused,
+    /// With an error of ours.
+    Refused(Refusal),
+    /// The caller went away before there was an answer.
+    Abandoned,
+}
+
+impl Outcome {
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::BackendRefused => "backend_refused",
+            Self::Refused(refusal) => refusal.reason(),
+            Self::Abandoned => "abandoned",
+        }
+    }
+}

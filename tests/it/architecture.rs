@@ -1,0 +1,140 @@
+//! The house's walls: imports point down, heavy libraries have one home, files stay small.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Reading order: a module may use those after it, and itself.
+const ORDER: [&str; 16] = [
+    "app", "cli", "edge", "rmbg", "usage", "stripe", "admin", "identity", "store", "backend", "picture", "spool",
+    "telemetry", "config", "clock", "domain",
+];
+
+/// Where a library may be named.
+const HOMES: [(&str, &[&str]); 8] = [
+    ("rusqlite", &["src/store/sqlite"]),
+    ("prometheus", &["src/telemetry"]),
+    ("rten", &["src/backend/builtin"]),
+    ("image", &["src/picture", "src/backend/builtin"]),
+    ("webp", &["src/picture"]),
+    ("clap", &["src/cli", "src/main.rs"]),
+    ("pingora_limits", &["src/edge/shield"]),
+    ("toml", &["src/config"]),
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(found.len() > 30, "the tests run in the repository's folder");
+    found
+}
+
+/// The top-level module that a file belongs to.
+fn module_of(path: &Path) -> String {
+    let first = path.components().nth(1).unwrap().as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The top-level modules of ours that a source names, by path or in a `use crate::{…}` tree.
+fn named(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + 7..];
+        let Some(tree) = rest.strip_prefix('{') else {
+            found.push(word(rest));
+            continue;
+        };
+        let mut depth = 1;
+        let mut item = String::new();
+        for c in tree.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+            if depth == 1 && c == ',' {
+                found.push(word(item.trim()));
+                item.clear();
+            } else if depth == 1 {
+                item.push(c);
+            }
+        }
+        found.push(word(item.trim()));
+    }
+    found
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn imports_point_down() {
+    let rank = |module: &str| ORDER.iter().position(|name| *name == module);
+    for (path, source) in sources() {
+        let module = module_of(&path);
+        let Some(own) = rank(&module) else { continue };
+        for other in named(&source) {
+            if let Some(theirs) = rank(&other) {
+                assert!(theirs >= own, "{} uses {other}, which stands above {module}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_has_its_place_in_the_order() {
+    for (path, _) in sources() {
+        let module = module_of(&path);
+        assert!(
+            ORDER.contains(&module.as_str()) || module == "main" || module == "lib",
+            "{} belongs nowhere",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn heavy_libraries_have_one_home() {
+    for (path, source) in sources() {
+        for (library, homes) in HOMES {
+            let at_home = homes.iter().any(|home| path.starts_with(home) || path.with_extension("").starts_with(home));
+            let names_it = source.lines().any(|line| {
+                let line = line.trim_start();
+                line.starts_with(&format!("use {library}::")) || line.contains(&format!(" {library}::"))
+            });
+            assert!(!names_it || at_home || homes.contains(&path.to_str().unwrap()), "{} names {library}", path.display());
+        }
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    for (path, source) in sources() {
+        let lines = source.lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn only_the_edge_knows_status_codes() {
+    for (path, source) in sources() {
+        let free = path.starts_with("src/edge") || path.ends_with("edge.rs");
+        assert!(free || !source.contains("StatusCode::"), "{} names a status code", path.display());
+    }
+}

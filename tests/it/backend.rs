@@ -1,0 +1,180 @@
+//! A backend that speaks `POST /rmbg` on a socket, does as it is told, and remembers what it saw.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+};
+
+/// What the backend does with each request.
+#[derive(Clone, Debug)]
+pub enum Manner {
+    /// Answers at once.
+    Answer { status: u16, content_type: &'static str, body: Vec<u8> },
+    /// Answers, but only once [`StubBackend::let_one_go`] has been called for it.
+    Wait,
+    /// Reads the request and never answers.
+    Hang,
+    /// Closes the connection without a word.
+    Close,
+    /// Sends the head and half of the body, then resets the connection.
+    HalfAnAnswer,
+    /// Sends something that is no HTTP.
+    Garbage,
+}
+
+impl Manner {
+    pub fn picture() -> Self {
+        Self::Answer { status: 200, content_type: "image/webp", body: PICTURE.to_vec() }
+    }
+}
+
+/// What the backend answers unless it is told otherwise.
+pub const PICTURE: &[u8] = b"RIFF....WEBP a picture without its background";
+
+/// One request as the backend saw it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+#[derive(Clone)]
+pub struct StubBackend {
+    pub address: SocketAddr,
+    manner: Arc<Mutex<Manner>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    count: watch::Sender<usize>,
+    connections: Arc<Mutex<usize>>,
+    turns: Arc<Semaphore>,
+}
+
+impl StubBackend {
+    pub async fn start() -> Self {
+        let socket = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let stub = Self {
+            address: socket.local_addr().unwrap(),
+            manner: Arc::new(Mutex::new(Manner::picture())),
+            seen: Arc::default(),
+            count: watch::channel(0).0,
+            connections: Arc::default(),
+            turns: Arc::new(Semaphore::new(0)),
+        };
+        let accepting = stub.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = socket.accept().await {
+                *accepting.connections.lock().unwrap() += 1;
+                tokio::spawn(accepting.clone().converse(stream));
+            }
+        });
+        stub
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/rmbg", self.address)
+    }
+
+    pub fn will(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        *self.connections.lock().unwrap()
+    }
+
+    /// Waits until this many whole requests have arrived.
+    pub async fn has_seen(&self, requests: usize) {
+        let mut count = self.count.subscribe();
+        let wait = count.wait_for(|seen| *seen >= requests);
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the backend was asked").unwrap();
+    }
+
+    pub fn let_one_go(&self) {
+        self.turns.add_permits(1);
+    }
+
+    async fn converse(self, mut stream: TcpStream) {
+        let mut buffer = Vec::new();
+        while let Some(seen) = read_request(&mut stream, &mut buffer).await {
+            self.seen.lock().unwrap().push(seen);
+            self.count.send_modify(|count| *count += 1);
+            let manner = self.manner.lock().unwrap().clone();
+            if !self.act(&mut stream, manner).await {
+                return;
+            }
+        }
+    }
+
+    /// Whether the connection goes on.
+    async fn act(&self, stream: &mut TcpStream, manner: Manner) -> bool {
+        match manner {
+            Manner::Answer { status, content_type, body } => answer(stream, status, content_type, &body).await,
+            Manner::Wait => {
+                self.turns.acquire().await.unwrap().forget();
+                answer(stream, 200, "image/webp", PICTURE).await
+            }
+            Manner::Hang => {
+                // Until the other side gives up.
+                let _ = stream.read(&mut [0; 1]).await;
+                false
+            }
+            Manner::Close => false,
+            Manner::HalfAnAnswer => {
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: image/webp\r\ncontent-length: 1000\r\n\r\nhalf of it";
+                let _ = stream.write_all(head.as_bytes()).await;
+                false
+            }
+            Manner::Garbage => {
+                let _ = stream.write_all(b"\x00\x01 this is no HTTP at all\r\n\r\n").await;
+                false
+            }
+        }
+    }
+}
+
+async fn answer(stream: &mut TcpStream, status: u16, content_type: &str, body: &[u8]) -> bool {
+    let head = format!(
+        "HTTP/1.1 {status} Whatever\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nset-cookie: no=1\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.is_ok() && stream.write_all(body).await.is_ok()
+}
+
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+    let head_end = loop {
+        if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
+    let length: usize = head
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok())
+        .unwrap_or(0);
+    while buffer.len() < head_end + length {
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let body = buffer[head_end..head_end + length].to_vec();
+    buffer.drain(..head_end + length);
+    Some(Seen { head, body })
+}

@@ -1,0 +1,15 @@
+//! What users would notice: the gateway on a free port, a real store, a backend that does as it is told.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
+
+mod architecture;
+mod backend;
+mod credits;
+mod failures;
+mod form;
+mod forms;
+mod journey;
+mod people;
+mod rawsocket;
+mod usage;
+mod world;

@@ -1,0 +1,124 @@
+//! A gateway with everything around it: a store of its own, a backend that does as it is told, a clock that we turn.
+
+use crate::{backend::StubBackend, people::Person};
+use rembg_gateway::{
+    app::App,
+    clock::Clock,
+    config::{BackendKind, Bytes, Config},
+    domain::{caller::Uid, credit::Burst, plan::Plan},
+    identity::fresh_operation_id,
+    admin,
+    store::{AccountChange, Store},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// 2026-03-15T12:00:00Z, where every world begins.
+pub const NOON: i64 = 1_773_576_000;
+
+pub struct World {
+    pub app: App,
+    pub store: Arc<dyn Store>,
+    pub backend: StubBackend,
+    pub config: Config,
+    clock: Arc<AtomicI64>,
+    _folder: TempDir,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A world whose configuration is changed first.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = StubBackend::start().await;
+        let clock = Arc::new(AtomicI64::new(NOON * 1_000_000));
+        let mut config = Config::default();
+        config.listen.public.set_port(0);
+        config.listen.admin.set_port(0);
+        config.store.url = format!("sqlite:{}", folder.path().join("gateway.db").display());
+        config.backend.kind = BackendKind::Rmbg;
+        config.backend.urls = vec![backend.url()];
+        config.backend.concurrency = 64;
+        config.backend.timeout_s = 20;
+        config.limits.memory_budget = Bytes(64 << 20);
+        let burst = Burst { per_minute: 60_000, size: 10_000 };
+        config.plans.insert("Test".into(), Plan { credits: 100, burst });
+        change(&mut config);
+        let turned = Clock::Turned(Arc::clone(&clock));
+        let app = App::start(&config, turned.clone()).await.unwrap();
+        let store = rembg_gateway::store::open(&config.store, turned).await.unwrap();
+        Self { app, store, backend, config, clock, _folder: folder }
+    }
+
+    /// Somebody with an account on plan `Test`, so many included credits, and a key.
+    pub async fn customer(&self, uid: &str, credits: u64) -> Person {
+        let uid = Uid::new(uid).unwrap();
+        let change = AccountChange {
+            uid: uid.clone(),
+            plan: Some(("Test".into(), 100)),
+            credits: Some(credits),
+            email_verified: Some(true),
+        };
+        self.store.put_account(&change).await.unwrap();
+        Person::with_key(self.app.public, &self.key_for(&uid).await)
+    }
+
+    pub async fn key_for(&self, uid: &Uid) -> String {
+        let keyring = rembg_gateway::identity::Keyring::from_config(&self.config).unwrap();
+        admin::create_key(&*self.store, &keyring, uid, self.now()).await
+    }
+
+    pub async fn prepaid(&self, uid: &str, credits: i64) {
+        self.store.grant(&Uid::new(uid).unwrap(), credits, &fresh_operation_id()).await.unwrap();
+    }
+
+    pub fn stranger(&self) -> Person {
+        Person::stranger(self.app.public)
+    }
+
+    pub fn operator(&self) -> Person {
+        Person::stranger(self.app.admin)
+    }
+
+    pub fn now(&self) -> rembg_gateway::domain::time::UnixSeconds {
+        rembg_gateway::domain::time::UnixSeconds(self.clock.load(Ordering::Acquire) / 1_000_000)
+    }
+
+    pub fn turn_clock_to(&self, seconds: i64) {
+        self.clock.store(seconds * 1_000_000, Ordering::Release);
+    }
+
+    /// Waits until no credit is set aside any more.
+    pub async fn nothing_held(&self) {
+        for _ in 0..1_000 {
+            if self.store.holds_open().await.unwrap() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("a hold was left behind");
+    }
+
+    /// The counters agree with the ledger.
+    pub async fn audited(&self, uid: &str) {
+        let audit = self.store.audit(&Uid::new(uid).unwrap()).await.unwrap();
+        assert!(audit.differences.is_empty(), "{audit:?}");
+    }
+
+    /// The value of one metric line, by its start.
+    pub async fn metric(&self, line: &str) -> f64 {
+        let text = self.operator().get("/metrics").await;
+        let text = String::from_utf8(text.body.to_vec()).unwrap();
+        let found = text.lines().find_map(|l| l.strip_prefix(line)?.trim().parse().ok());
+        found.unwrap_or_else(|| panic!("no metric {line} in\n{text}"))
+    }
+}

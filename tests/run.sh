@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs every test and ends on one line that adds them up.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+make check
+cargo test --locked --all-targets 2>&1 | tee "$log"
+
+awk '/^test result:/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i } }
+     END { printf "%d passed, %d failed\n", p, f; exit (p == 0 || f > 0) }' "$log"
