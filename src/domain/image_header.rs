@@ -104,20 +104,16 @@ impl Default for HeaderReader {
 
 /// What follows from a file's first bytes, and from those after them if they are a JPEG's; `None` if more are needed.
 fn judge(prefix: &[u8], rest: &[u8]) -> Option<State> {
-    let (kind, size) = if begins(prefix, jpeg::SIGNATURE) {
-        if prefix.len() < jpeg::SIGNATURE.len() {
-            return None;
-        }
+    if begins(prefix, jpeg::SIGNATURE) {
+        let behind_signature = prefix.get(jpeg::SIGNATURE.len()..)?;
         let mut walker = jpeg::Walker::behind_signature();
-        let mut size = walker.feed(&prefix[jpeg::SIGNATURE.len()..]);
-        if size == Size::NotYet {
-            size = walker.feed(rest);
-        }
-        if size == Size::NotYet {
-            return Some(State::Jpeg(walker));
-        }
-        (ImageKind::Jpeg, size)
-    } else if begins(prefix, png::SIGNATURE) {
+        let size = match walker.feed(behind_signature) {
+            Size::NotYet => walker.feed(rest),
+            size @ (Size::Corrupt | Size::Pixels { .. }) => size,
+        };
+        return Some(outcome(ImageKind::Jpeg, size).map_or(State::Jpeg(walker), State::Done));
+    }
+    let (kind, size) = if begins(prefix, png::SIGNATURE) {
         (ImageKind::Png, png::size(prefix))
     } else if begins(prefix, webp::SIGNATURE) {
         (ImageKind::Webp, webp::size(prefix))

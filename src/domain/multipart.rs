@@ -63,8 +63,6 @@ enum State {
     Head(HeadReader),
     /// Behind the last delimiter. What follows has no meaning.
     Epilogue,
-    /// No way on.
-    Broken,
 }
 
 impl Multipart {
@@ -89,22 +87,8 @@ impl Multipart {
         self.input = chunk;
     }
 
-    /// The next event, or `None` if it needs more bytes than were fed. After an error there is nothing but errors.
+    /// The next event, or `None` if it needs more bytes than were fed. An error is final.
     pub fn next_event(&mut self) -> Result<Option<Event>, Malformed> {
-        let event = self.advance();
-        if event.is_err() {
-            self.state = State::Broken;
-        }
-        event
-    }
-
-    /// Whether the last delimiter was seen: if the body ends now, it is complete.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        matches!(self.state, State::Epilogue)
-    }
-
-    fn advance(&mut self) -> Result<Option<Event>, Malformed> {
         while let Some(&next) = self.input.first() {
             match &mut self.state {
                 &mut State::Content { matched } => {
@@ -131,10 +115,15 @@ impl Multipart {
                     }
                 }
                 State::Epilogue => self.input.clear(),
-                State::Broken => return Err(Malformed),
             }
         }
         Ok(None)
+    }
+
+    /// Whether the last delimiter was seen: if the body ends now, it is complete.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self.state, State::Epilogue)
     }
 
     /// Takes input up to the next delimiter, or as far as there can be none, and returns what of it is content.
