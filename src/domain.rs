@@ -5,6 +5,7 @@ pub mod complaint;
 pub mod credit;
 pub mod form;
 pub mod image_header;
+pub mod multipart;
 pub mod plan;
 pub mod quota;
 pub mod refusal;

@@ -1,5 +1,8 @@
 //! What can be wrong with one field, and the contract's words for it (sections 1 and 4, byte for byte).
 
+#[cfg(test)]
+mod tests;
+
 /// One fault of one field.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Complaint {
@@ -102,7 +105,7 @@ impl Complaint {
             }
             Self::NotANumber(field, value) => format!("'{field}' must be a number, got: '{value}'"),
             Self::AngleOutOfRange(degrees) => {
-                format!("'angle' must be between -360 and 360 degrees, got: {degrees:?}")
+                format!("'angle' must be between -360 and 360 degrees, got: {}", as_python(*degrees))
             }
             Self::BadFormat(value) => {
                 format!("Invalid format '{value}'. Allowed formats: PNG, JPEG, WEBP, BMP")
@@ -123,4 +126,9 @@ impl Complaint {
 fn megabytes(bytes: u64) -> String {
     let tenths = (u128::from(bytes) * 10 + 512 * 1024) / (1024 * 1024);
     format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// A number beyond 360 as Python prints a float, which is what the contract shows: with the sign of its exponent.
+fn as_python(number: f64) -> String {
+    format!("{number:?}").replace('e', "e+")
 }

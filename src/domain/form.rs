@@ -1,7 +1,25 @@
 //! The form of `POST /rmbg`: what a valid one says (contract, section 1).
 
+mod colour;
+mod fields;
+mod image;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub use reader::FormReader;
+
 use super::{complaint::Complaint, image_header::ImageHeader};
 use bytes::Bytes;
+
+/// Bytes of the longest body that is read at all; what of it is too much is counted and thrown away.
+pub const MAX_BODY: u64 = 128 * 1024 * 1024;
+/// Bytes of the largest image.
+pub const MAX_IMAGE: u64 = 50 * 1024 * 1024;
+/// Pixels of the widest and of the highest image, and of the largest that can be asked for.
+pub const MAX_PIXELS: u32 = 10_000;
+/// Bytes of all parts but the image, together: they are held in memory.
+pub const MAX_FIELDS: usize = 64 * 1024;
 
 /// A valid form. The image's bytes are kept by whoever read the body.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,17 @@
 //! What kind of picture a file is and how large, read from its first bytes as they arrive.
+//!
+//! Nothing but the header is looked at, and nothing is buffered beyond [`PREFIX`] bytes: a JPEG states its size behind
+//! segments that may be megabytes long, and those are skipped as they pass.
+
+mod bmp;
+mod jpeg;
+mod png;
+#[cfg(test)]
+mod tests;
+mod webp;
+
+/// The most bytes from the start of a file that PNG, WebP and BMP need.
+const PREFIX: usize = 30;
 
 /// The size and kind that a picture's header states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,4 +35,110 @@ pub enum ImageKind {
     Webp,
     /// Windows or OS/2 bitmap.
     Bmp,
+}
+
+/// No known signature, or a known one whose size cannot be read or is zero (contract, section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no picture's header, or one without a usable size")]
+pub struct CorruptHeader;
+
+/// Reads a picture's header from a file that arrives in pieces of any length.
+#[derive(Clone, Debug)]
+pub struct HeaderReader {
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Prefix { bytes: [u8; PREFIX], length: usize },
+    Jpeg(jpeg::Walker),
+    Done(Result<ImageHeader, CorruptHeader>),
+}
+
+/// What one format makes of the bytes so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    NotYet,
+    Corrupt,
+    Pixels { width: u32, height: u32 },
+}
+
+impl HeaderReader {
+    /// A reader at the start of a file.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { state: State::Prefix { bytes: [0; PREFIX], length: 0 } }
+    }
+
+    /// Takes the next bytes of the file. `None` as long as the header is not complete.
+    pub fn feed(&mut self, bytes: &[u8]) -> Option<Result<ImageHeader, CorruptHeader>> {
+        match &mut self.state {
+            State::Prefix { bytes: prefix, length } => {
+                let (head, rest) = bytes.split_at(bytes.len().min(PREFIX - *length));
+                prefix[*length..*length + head.len()].copy_from_slice(head);
+                *length += head.len();
+                self.state =
+                    judge(&prefix[..*length], rest).unwrap_or(State::Prefix { bytes: *prefix, length: *length });
+            }
+            State::Jpeg(walker) => {
+                if let Some(done) = outcome(ImageKind::Jpeg, walker.feed(bytes)) {
+                    self.state = State::Done(done);
+                }
+            }
+            State::Done(_) => {}
+        }
+        if let State::Done(done) = self.state { Some(done) } else { None }
+    }
+
+    /// The header, once the whole file has been fed: a file that ends inside its header has no readable size.
+    pub fn finish(self) -> Result<ImageHeader, CorruptHeader> {
+        if let State::Done(done) = self.state { done } else { Err(CorruptHeader) }
+    }
+}
+
+impl Default for HeaderReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What follows from a file's first bytes, and from those after them if they are a JPEG's; `None` if more are needed.
+fn judge(prefix: &[u8], rest: &[u8]) -> Option<State> {
+    if begins(prefix, jpeg::SIGNATURE) {
+        let behind_signature = prefix.get(jpeg::SIGNATURE.len()..)?;
+        let mut walker = jpeg::Walker::behind_signature();
+        let size = match walker.feed(behind_signature) {
+            Size::NotYet => walker.feed(rest),
+            size @ (Size::Corrupt | Size::Pixels { .. }) => size,
+        };
+        return Some(outcome(ImageKind::Jpeg, size).map_or(State::Jpeg(walker), State::Done));
+    }
+    let (kind, size) = if begins(prefix, png::SIGNATURE) {
+        (ImageKind::Png, png::size(prefix))
+    } else if begins(prefix, webp::SIGNATURE) {
+        (ImageKind::Webp, webp::size(prefix))
+    } else if begins(prefix, bmp::SIGNATURE) {
+        (ImageKind::Bmp, bmp::size(prefix))
+    } else {
+        return Some(State::Done(Err(CorruptHeader)));
+    };
+    outcome(kind, size).map(State::Done)
+}
+
+/// Whether `file` starts with `signature`, or still can.
+fn begins(file: &[u8], signature: &[u8]) -> bool {
+    file.iter().zip(signature).all(|(have, want)| have == want)
+}
+
+fn outcome(kind: ImageKind, size: Size) -> Option<Result<ImageHeader, CorruptHeader>> {
+    match size {
+        Size::NotYet => None,
+        Size::Corrupt | Size::Pixels { width: 0, .. } | Size::Pixels { height: 0, .. } => Some(Err(CorruptHeader)),
+        Size::Pixels { width, height } => Some(Ok(ImageHeader { kind, width, height })),
+    }
+}
+
+/// The `N` bytes at `offset`, if the file has come that far.
+fn bytes_at<const N: usize>(file: &[u8], offset: usize) -> Option<[u8; N]> {
+    file.get(offset..offset + N)?.try_into().ok()
 }

@@ -1,0 +1,75 @@
+//! The checks of the `image` part, in the contract's order, as its bytes arrive.
+
+use super::{ImagePart, MAX_IMAGE, MAX_PIXELS};
+use crate::domain::{
+    complaint::Complaint,
+    image_header::{CorruptHeader, HeaderReader, ImageHeader},
+};
+
+/// What a filename may end in, any case.
+const EXTENSIONS: [&str; 5] = ["webp", "bmp", "png", "jpg", "jpeg"];
+
+/// An `image` part being received. It does not keep the bytes.
+#[derive(Debug)]
+pub(super) struct ImageCheck {
+    filename: String,
+    content_type: Option<String>,
+    misnamed: Option<Complaint>,
+    header: HeaderReader,
+    size: u64,
+}
+
+impl ImageCheck {
+    pub(super) fn new(filename: String, content_type: Option<String>) -> Self {
+        Self { misnamed: name_complaint(&filename), filename, content_type, header: HeaderReader::new(), size: 0 }
+    }
+
+    /// Takes the part's next bytes. Whether they are worth keeping: `false` once the image is known to be refused.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
+        self.size += bytes.len() as u64;
+        let hopeless = self.header.feed(bytes).is_some_and(|header| !header_complaints(header).is_empty());
+        self.misnamed.is_none() && self.size <= MAX_IMAGE && !hopeless
+    }
+
+    /// The judgement, once all bytes were taken: the first check that fails, or both width and height.
+    pub(super) fn finish(self) -> Result<ImagePart, Vec<Complaint>> {
+        if let Some(complaint) = self.misnamed {
+            return Err(vec![complaint]);
+        }
+        if self.size == 0 {
+            return Err(vec![Complaint::EmptyFile]);
+        }
+        if self.size > MAX_IMAGE {
+            return Err(vec![Complaint::FileTooLarge(self.size)]);
+        }
+        let read = self.header.finish();
+        match read {
+            Ok(header) if header_complaints(read).is_empty() => {
+                Ok(ImagePart { filename: self.filename, content_type: self.content_type, header, size: self.size })
+            }
+            _ => Err(header_complaints(read)),
+        }
+    }
+}
+
+fn name_complaint(filename: &str) -> Option<Complaint> {
+    if filename.is_empty() {
+        return Some(Complaint::NoFileSelected);
+    }
+    let extension = extension(filename)?;
+    let known = EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known));
+    (!known).then(|| Complaint::UnsupportedType(format!(".{extension}")))
+}
+
+/// What follows the last dot of the last segment of a path, be it Unix's or Windows's.
+fn extension(filename: &str) -> Option<&str> {
+    let name = filename.rsplit(['/', '\\']).next()?;
+    name.rsplit_once('.').map(|(_, extension)| extension).filter(|extension| !extension.is_empty())
+}
+
+fn header_complaints(header: Result<ImageHeader, CorruptHeader>) -> Vec<Complaint> {
+    let Ok(ImageHeader { width, height, .. }) = header else { return vec![Complaint::CorruptImage] };
+    let too_wide = (width > MAX_PIXELS).then_some(Complaint::TooWide(width));
+    let too_tall = (height > MAX_PIXELS).then_some(Complaint::TooTall(height));
+    too_wide.into_iter().chain(too_tall).collect()
+}

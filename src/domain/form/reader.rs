@@ -1,0 +1,174 @@
+//! Reads a body into a form as it arrives.
+
+use super::{Field, Form, FormError, MAX_BODY, MAX_FIELDS, fields, image::ImageCheck};
+use crate::domain::{
+    complaint::Complaint,
+    multipart::{Boundary, Event, Malformed, Multipart, PartHead},
+};
+use bytes::{Bytes, BytesMut};
+
+/// The one field that is a file.
+const IMAGE: &str = "image";
+
+/// A body being read. Push its bytes in any pieces, then finish.
+#[derive(Debug)]
+pub struct FormReader {
+    body: Body,
+    received: u64,
+    parts: Parts,
+}
+
+#[derive(Debug)]
+enum Body {
+    Form(Box<Multipart>),
+    NoForm,
+    /// There is nothing more to learn from it.
+    Refused(FormError),
+}
+
+impl FormReader {
+    /// A reader for a body of this `Content-Type`.
+    #[must_use]
+    pub fn new(content_type: Option<&str>) -> Self {
+        let body = match content_type.map(Boundary::announced) {
+            Some(Ok(Some(boundary))) => Body::Form(Box::new(Multipart::new(&boundary))),
+            Some(Ok(None)) | None => Body::NoForm,
+            Some(Err(malformed)) => Body::Refused(malformed.into()),
+        };
+        Self { body, received: 0, parts: Parts::default() }
+    }
+
+    /// Takes the next bytes of the body and appends to `image` the slices of them that are the image file's; none any
+    /// more once it is known that the image will be refused.
+    ///
+    /// # Errors
+    /// [`FormError::Malformed`] and [`FormError::TooLarge`] are final: nothing that follows can make it a form.
+    pub fn push(&mut self, chunk: Bytes, image: &mut Vec<Bytes>) -> Result<(), FormError> {
+        let read = self.read(chunk, image);
+        if let Err(error) = &read {
+            self.body = Body::Refused(error.clone());
+        }
+        read
+    }
+
+    /// The form, once the whole body was pushed, or everything that is wrong with it.
+    pub fn finish(self) -> Result<Form, FormError> {
+        match self.body {
+            Body::NoForm => Err(FormError::Invalid(vec![Complaint::NoImage])),
+            Body::Form(parser) if parser.is_complete() => self.parts.finish(),
+            Body::Form(_) => Err(FormError::Malformed),
+            Body::Refused(error) => Err(error),
+        }
+    }
+
+    fn read(&mut self, chunk: Bytes, image: &mut Vec<Bytes>) -> Result<(), FormError> {
+        self.received += chunk.len() as u64;
+        if self.received > MAX_BODY {
+            return Err(FormError::TooLarge);
+        }
+        match &mut self.body {
+            Body::NoForm => Ok(()),
+            Body::Refused(error) => Err(error.clone()),
+            Body::Form(parser) => {
+                parser.feed(chunk);
+                while let Some(event) = parser.next_event()? {
+                    match event {
+                        Event::Part(head) => self.parts.begin(head),
+                        Event::Data(data) => self.parts.take(data, image)?,
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl From<Malformed> for FormError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// The parts so far.
+#[derive(Debug, Default)]
+struct Parts {
+    fields: Vec<Field>,
+    fields_length: usize,
+    image: Option<ImageCheck>,
+    fields_before_image: usize,
+    current: Current,
+}
+
+/// The part that is being received.
+#[derive(Debug, Default)]
+enum Current {
+    /// None, or one that counts for nothing.
+    #[default]
+    Ignored,
+    Image,
+    Field(PartHead, BytesMut),
+}
+
+impl Parts {
+    fn begin(&mut self, head: PartHead) {
+        self.end();
+        self.current = if head.name == IMAGE {
+            self.begin_image(head)
+        } else if fields::is_known(&head.name) && self.fields.iter().any(|field| field.name == head.name) {
+            Current::Ignored
+        } else {
+            Current::Field(head, BytesMut::new())
+        };
+    }
+
+    /// Without a filename it is no image, nor is it passed on, where it might be taken for one.
+    fn begin_image(&mut self, head: PartHead) -> Current {
+        match head.filename {
+            Some(filename) if self.image.is_none() => {
+                self.image = Some(ImageCheck::new(filename, head.content_type));
+                self.fields_before_image = self.fields.len();
+                Current::Image
+            }
+            _ => Current::Ignored,
+        }
+    }
+
+    fn take(&mut self, data: Bytes, kept: &mut Vec<Bytes>) -> Result<(), FormError> {
+        match &mut self.current {
+            Current::Ignored => {}
+            Current::Image => {
+                if self.image.as_mut().is_some_and(|image| image.take(&data)) {
+                    kept.push(data);
+                }
+            }
+            Current::Field(_, value) => {
+                self.fields_length += data.len();
+                if self.fields_length > MAX_FIELDS {
+                    return Err(FormError::TooLarge);
+                }
+                // Copied, so that a short value does not keep the whole chunk in memory.
+                value.extend_from_slice(&data);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if let Current::Field(PartHead { name, filename, content_type }, value) = std::mem::take(&mut self.current) {
+            self.fields.push(Field { name, filename, content_type, value: value.freeze() });
+        }
+    }
+
+    fn finish(mut self) -> Result<Form, FormError> {
+        self.end();
+        let (wish, complaints) = fields::judge(&self.fields);
+        let image = self.image.map_or_else(|| Err(vec![Complaint::NoImage]), ImageCheck::finish);
+        match image {
+            Ok(image) if complaints.is_empty() => {
+                Ok(Form { image, fields: self.fields, fields_before_image: self.fields_before_image, wish })
+            }
+            Ok(_) => Err(FormError::Invalid(complaints)),
+            Err(of_image) => Err(FormError::Invalid([of_image, complaints].concat())),
+        }
+    }
+}
