@@ -20,12 +20,17 @@ impl Burst {
     }
 
     /// Judges one request at `now`, given the theoretical arrival time stored by the last one that was let through.
+    ///
+    /// A stored time that this bucket could not have reached counts as full, no fuller: a raised plan unblocks at once, and
+    /// a clock that was set back locks nobody out.
     #[must_use]
     pub fn judge(self, stored: Option<UnixMicros>, now: UnixMicros) -> Verdict {
         let interval = self.interval_micros();
-        let arrival = stored.map_or(now.0, |tat| tat.0.max(now.0));
-        let next = arrival + interval;
-        let earliest = next - interval * i64::from(self.size.max(1));
+        let whole = interval * i64::from(self.size.max(1));
+        let full = now.0.saturating_add(whole);
+        let arrival = stored.map_or(now.0, |tat| tat.0.clamp(now.0, full));
+        let next = arrival.saturating_add(interval);
+        let earliest = next - whole;
         if earliest > now.0 {
             Verdict::Wait(Duration::from_micros((earliest - now.0).unsigned_abs()))
         } else {
