@@ -231,3 +231,6 @@ pub struct Kept {
     /// Credits that the payer can still spend; `None` where the store no longer knows.
     pub remaining: Option<u64>,
 }
+
+#[cfg(test)]
+mod tests;

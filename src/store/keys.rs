@@ -87,7 +87,9 @@ fn encode(text: &str) -> String {
     for character in text.chars() {
         if matches!(character, '{' | '}' | ':' | '%') || character.is_whitespace() || character.is_control() {
             for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                encoded.push_str(&format!("%{byte:02X}"));
+                encoded.push('%');
+                let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+                encoded.extend(digits.into_iter().flatten().map(|digit| digit.to_ascii_uppercase()));
             }
         } else {
             encoded.push(character);
@@ -171,7 +173,8 @@ mod tests {
             let places: Vec<&str> = name.split(':').collect();
             prop_assert_eq!(places.len(), 5);
             prop_assert_eq!(decode(places[1]), uid.as_bytes());
-            prop_assert!(!name.contains(['{', '}', ' ', '\n']));
+            let stumbles = name.contains(['{', '}', ' ', '\n']);
+            prop_assert!(!stumbles, "{}", name);
         }
     }
 }
