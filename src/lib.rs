@@ -1,14 +1,37 @@
 //! rembg-gateway: the reverse-proxy gateway in front of a background-removal backend.
+//!
+//! # Layout
+//!
+//! The modules in reading order; each may use those below it, never one above.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`app`] | the composition root: configuration → parts → listeners, and the way down |
+//! | [`cli`] | the command line |
+//! | [`edge`] | listeners, routes, and the one place that writes answers |
+//! | [`rmbg`] | `POST /rmbg`: the journey of a picture, step by step |
+//! | [`usage`] | `GET /api/membership-usage` |
+//! | [`admin`] | the operator's verbs |
+//! | [`identity`] | from what a caller sends to who it is |
+//! | [`store`] | accounts, holds, counters, the ledger |
+//! | [`backend`] | what removes the background |
+//! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
+//! | [`spool`] | a body held whole, in memory first, then in a file |
+//! | [`telemetry`] | one record per request becomes metrics and a log line |
+//! | [`config`] | every setting |
+//! | [`clock`] | the one place that reads the time |
+//! | [`domain`] | the rules, pure |
 
 pub mod app;
-pub mod backend;
-pub mod clock;
-pub mod config;
-pub mod domain;
 pub mod edge;
-pub mod identity;
 pub mod rmbg;
-pub mod spool;
-pub mod store;
-pub mod telemetry;
 pub mod usage;
+pub mod identity;
+pub mod store;
+pub mod backend;
+pub mod picture;
+pub mod spool;
+pub mod telemetry;
+pub mod config;
+pub mod clock;
+pub mod domain;
