@@ -9,6 +9,8 @@ use crate::domain::{
 use async_trait::async_trait;
 use serde::Serialize;
 
+pub use crate::domain::usage_report::Usage;
+
 /// A store's answer.
 pub type Result<T> = std::result::Result<T, Fault>;
 
@@ -73,15 +75,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store can read and write right now.
     async fn ping(&self) -> Result<()>;
-}
-
-/// Included credits used, by channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Usage {
-    /// By signed-in users.
-    pub app: u64,
-    /// By API keys.
-    pub api: u64,
 }
 
 /// What a grant did.
