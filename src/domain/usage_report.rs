@@ -99,8 +99,16 @@ impl BillingCycle {
     /// The window that starts at `start`, which may be a past one or one that never was. `starts` are the account's
     /// windows with usage counters, in any order.
     #[must_use]
-    pub fn of_cycle(account: &Account, start: UnixSeconds, usage: Usage, window: &Window, starts: &[UnixSeconds]) -> Self {
-        let next = starts.iter().copied().chain(known_starts(account, window)).filter(|other| *other > start).min();
+    pub fn of_cycle(
+        account: &Account,
+        start: UnixSeconds,
+        usage: Usage,
+        window: &Window,
+        starts: &[UnixSeconds],
+    ) -> Self {
+        let stated = account.billing_period.map(|period| period.start);
+        let known = starts.iter().copied().chain(stated).chain(window.cycle());
+        let next = known.filter(|other| *other > start).min();
         let end = shown_end(start, next, window, account.billing_period.as_ref());
         Self::new(account, (start, end), usage, true)
     }
@@ -148,38 +156,37 @@ impl BillingCycles {
     #[must_use]
     pub fn new(account: &Account, cycles: impl IntoIterator<Item = (UnixSeconds, Usage)>, window: &Window) -> Self {
         let period = account.billing_period.as_ref();
-        let mut listed: BTreeMap<_, _> = cycles.into_iter().collect();
+        let mut windows: BTreeMap<_, _> = cycles.into_iter().map(|(start, usage)| (start, Some(usage))).collect();
         if let Some(period) = period {
-            listed.entry(period.start).or_default();
+            windows.entry(period.start).or_insert(Some(Usage::default()));
         }
-        // An unlisted window in force still ends the one before it.
+        // A predicted window in force that has no usage yet is not listed, but ends the one before it.
+        if let Some(current) = window.cycle() {
+            windows.entry(current).or_insert(None);
+        }
         let mut next = None;
-        let mut unlisted = window.cycle().filter(|start| !listed.contains_key(start));
-        let mut billing_cycles = Vec::with_capacity(listed.len());
-        for (start, usage) in listed.into_iter().rev() {
-            if let Some(current) = unlisted.take_if(|current| *current > start) {
-                next = Some(next.map_or(current, |next: UnixSeconds| next.min(current)));
-            }
-            billing_cycles.push(ListedCycle {
+        let mut billing_cycles = Vec::with_capacity(windows.len());
+        for (start, usage) in windows.into_iter().rev() {
+            let end = shown_end(start, next.replace(start), window, period);
+            billing_cycles.extend(usage.map(|usage| ListedCycle {
                 period_start_unix: start.0,
-                period_end_unix: shown_end(start, next, window, period).0,
+                period_end_unix: end.0,
                 app_usage: usage.app,
                 api_usage: usage.api,
-            });
-            next = Some(start);
+            }));
         }
         Self { billing_cycles }
     }
 }
 
-/// Windows known without any counter: the one stated last and the one in force.
-fn known_starts(account: &Account, window: &Window) -> impl Iterator<Item = UnixSeconds> {
-    account.billing_period.map(|period| period.start).into_iter().chain(window.cycle())
-}
-
 /// The end that is shown of a cycle: as stated if it is in force, else the second before the next one's start, else
 /// the second before it was predicted to end.
-fn shown_end(start: UnixSeconds, next: Option<UnixSeconds>, window: &Window, period: Option<&BillingPeriod>) -> UnixSeconds {
+fn shown_end(
+    start: UnixSeconds,
+    next: Option<UnixSeconds>,
+    window: &Window,
+    period: Option<&BillingPeriod>,
+) -> UnixSeconds {
     match next {
         _ if window.cycle() == Some(start) => window.end,
         Some(next) => last_second_before(next),

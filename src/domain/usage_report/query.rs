@@ -55,10 +55,9 @@ impl UsageQuery {
         let year = query.integer("year", within(1, 9999));
         let month = query.integer("month", within(1, 12));
         let start = query.integer("periodStartUnix", |field, value, sent| match value {
-            Some(value) if value < 1 => Some(Complaint::BelowRange(field, 1, sent)),
-            Some(value) if value <= i128::from(LARGEST_START) => None,
-            _ if sent.trim_start().starts_with('-') => Some(Complaint::BelowRange(field, 1, sent)),
-            _ => Some(Complaint::AboveRange(field, LARGEST_START, sent)),
+            ..1 => Some(Complaint::BelowRange(field, 1, sent)),
+            _ if value.unsigned_abs() > LARGEST_START => Some(Complaint::AboveRange(field, LARGEST_START, sent)),
+            _ => None,
         });
         let both = query.value("periodStartUnix").is_some()
             && (query.value("year").is_some() || query.value("month").is_some());
@@ -131,11 +130,11 @@ impl<'a> Parameters<'a> {
         self.is_set("includeBillingCycle") || self.value("expand").is_some_and(expands)
     }
 
-    /// An integer, judged by `fault`, which is given `None` for one that is too long to hold.
+    /// An integer, judged by `fault`; one that is too long to hold is judged as the farthest that is not.
     fn integer(
         self,
         name: &'static str,
-        fault: impl Fn(&'static str, Option<i128>, String) -> Option<Complaint>,
+        fault: impl Fn(&'static str, i64, String) -> Option<Complaint>,
     ) -> Result<Option<i64>, Complaint> {
         let Some(sent) = self.value(name) else { return Ok(None) };
         let text = sent.trim();
@@ -143,17 +142,15 @@ impl<'a> Parameters<'a> {
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Complaint::NotAnInteger(name, sent.into_owned()));
         }
-        let value = text.parse::<i128>().ok();
-        match fault(name, value, sent.into_owned()) {
-            Some(complaint) => Err(complaint),
-            None => Ok(value.and_then(|value| i64::try_from(value).ok())),
-        }
+        let farthest = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+        let value = text.parse().unwrap_or(farthest);
+        fault(name, value, sent.into_owned()).map_or(Ok(Some(value)), Err)
     }
 }
 
-fn within(least: u64, most: u64) -> impl Fn(&'static str, Option<i128>, String) -> Option<Complaint> {
-    move |field, value, sent| match value {
-        Some(value) if (i128::from(least)..=i128::from(most)).contains(&value) => None,
-        _ => Some(Complaint::OutsideRange(field, least, most, sent)),
+fn within(least: u64, most: u64) -> impl Fn(&'static str, i64, String) -> Option<Complaint> {
+    move |field, value, sent| {
+        let inside = u64::try_from(value).is_ok_and(|value| (least..=most).contains(&value));
+        (!inside).then_some(Complaint::OutsideRange(field, least, most, sent))
     }
 }
