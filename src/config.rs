@@ -3,10 +3,12 @@
 mod backend;
 mod limits;
 mod store;
+mod stripe;
 
 pub use backend::{BackendConfig, BackendKind};
 pub use limits::{Bytes, LimitsConfig};
 pub use store::StoreConfig;
+pub use stripe::{ReversalPolicy, StripeConfig};
 
 use crate::domain::{credit::Burst, plan::Plan};
 use secrecy::SecretString;
@@ -31,6 +33,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Plans by name.
     pub plans: BTreeMap<String, Plan>,
+    /// Billing by Stripe.
+    pub stripe: StripeConfig,
     /// The log.
     pub log: LogConfig,
 }
@@ -49,6 +53,7 @@ impl Default for Config {
                 ("Free".into(), plan(50, 60, 20)),
                 ("Premium-20000".into(), plan(20_000, 600, 100)),
             ]),
+            stripe: StripeConfig::default(),
             log: LogConfig::default(),
         }
     }

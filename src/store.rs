@@ -4,17 +4,23 @@
 mod keys;
 mod open;
 pub mod sqlite;
-mod window;
 
 pub use open::open;
 
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
     credit::{Admission, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
+    period::Counters,
     time::{Month, UnixMicros, UnixSeconds},
 };
 use async_trait::async_trait;
 use serde::Serialize;
+use std::time::Duration;
+
+pub use crate::domain::usage_report::Usage;
+
+/// How long a billing period whose renewal webhook has not come goes on, predicted.
+pub const RENEWAL_GRACE: Duration = Duration::from_secs(3 * 86_400);
 
 /// A store's answer.
 pub type Result<T> = std::result::Result<T, Fault>;
@@ -51,8 +57,11 @@ pub trait Store: Send + Sync + 'static {
     /// Gives a hold back. An id that is not known is remembered, so that a late `hold` under it does nothing.
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement>;
 
-    /// Included credits that an account used in a UTC month, by channel.
-    async fn usage(&self, uid: &Uid, month: Month) -> Result<Usage>;
+    /// Included credits that an account used in a month or a billing cycle, by channel.
+    async fn usage(&self, uid: &Uid, counters: Counters) -> Result<Usage>;
+
+    /// Every billing cycle of an account that has usage counters, in the order of their starts.
+    async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>>;
 
     /// Adds prepaid credits (or, if negative, takes them back), once per operation id.
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
@@ -80,15 +89,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store can read and write right now.
     async fn ping(&self) -> Result<()>;
-}
-
-/// Included credits used, by channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Usage {
-    /// By signed-in users.
-    pub app: u64,
-    /// By API keys.
-    pub api: u64,
 }
 
 /// What a grant did.

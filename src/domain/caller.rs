@@ -1,6 +1,6 @@
 //! Who is calling, and on whose account a picture is counted (contract, section 2).
 
-use super::time::UnixSeconds;
+use super::{period::BillingPeriod, time::UnixSeconds};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -104,8 +104,8 @@ pub struct Account {
     pub prepaid: i64,
     /// Whether the e-mail address has been verified; otherwise every call is 403.
     pub email_verified: bool,
-    /// Stripe's current period, once a webhook has written it: start, and end (exclusive).
-    pub billing_period: Option<(UnixSeconds, UnixSeconds)>,
+    /// Stripe's latest known period, once a webhook has written it.
+    pub billing_period: Option<BillingPeriod>,
 }
 
 /// One API key as stored: everything but the key itself, which only its owner has.

@@ -6,7 +6,7 @@ use crate::{
     identity::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
     telemetry::{Metrics, Outcome, Record, Route},
-    usage::UsageDesk,
+    usage::{NoReport, UsageDesk},
 };
 use axum::{
     Router,
@@ -102,9 +102,9 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
     let answer = match public.usage.report(request.headers(), query, &mut record).await {
         Ok(report) => {
             record.outcome = Outcome::Served;
-            reply::json(&report, &record.request_id)
+            reply::private_json(&report, &record.request_id)
         }
-        Err((refusal, cause)) => {
+        Err(NoReport { refusal, cause }) => {
             record.cause = cause;
             let answer = reply::refused(&refusal, &record.request_id);
             record.outcome = Outcome::Refused(refusal);

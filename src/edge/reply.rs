@@ -68,11 +68,18 @@ pub(super) fn picture(served: Served, request_id: &str) -> Response {
 }
 
 /// `200` and a JSON value.
-pub(super) fn json(value: &impl Serialize, request_id: &str) -> Response {
+fn json(value: &impl Serialize, request_id: &str) -> Response {
     let body = serde_json::to_vec(value).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     with_request_id(response, request_id)
+}
+
+/// `200` and a JSON value that nobody may keep.
+pub(super) fn private_json(value: &impl Serialize, request_id: &str) -> Response {
+    let mut response = json(value, request_id);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn with_request_id(mut response: Response, request_id: &str) -> Response {

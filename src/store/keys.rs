@@ -3,10 +3,10 @@
 //! Whatever an account, a key or a client is called, its name takes exactly one place between two colons: characters
 //! that names are built from, and those that Redis tools stumble over, are percent-encoded.
 
-use super::window::Window;
 use crate::domain::{
     caller::{Channel, ClientAddress, KeyId, Payer, Uid},
     credit::Pool,
+    period::Counters,
     time::{Day, Month, UnixSeconds},
 };
 
@@ -26,12 +26,17 @@ impl AccountNames {
     }
 
     /// `user:42:app_usage:2026:3` or `user:42:api_usage:cycle:1774268612`: included credits.
-    pub(super) fn usage(&self, channel: Channel, window: Window) -> String {
+    pub(super) fn usage(&self, channel: Channel, window: Counters) -> String {
         format!("{}:{}_usage:{}", self.own, channel.as_str(), span(window))
     }
 
+    /// What the names of one channel's cycle counters begin with; the cycle's start follows.
+    pub(super) fn cycles(&self, channel: Channel) -> String {
+        format!("{}:{}_usage:cycle:", self.own, channel.as_str())
+    }
+
     /// `user:42:prepaid_usage:2026:3` or `user:42:prepaid_usage:cycle:1774268612`: prepaid credits, either channel.
-    fn prepaid_usage(&self, window: Window) -> String {
+    fn prepaid_usage(&self, window: Counters) -> String {
         format!("{}:prepaid_usage:{}", self.own, span(window))
     }
 
@@ -53,7 +58,7 @@ pub(super) struct Served<'a> {
 impl Served<'_> {
     /// Every counter that one such picture raises by one.
     pub(super) fn counters(&self, names: &AccountNames) -> Vec<String> {
-        let windows = [Some(Window::Month(self.month)), self.cycle.map(Window::Cycle)];
+        let windows = [Some(Counters::Month(self.month)), self.cycle.map(Counters::Cycle)];
         let by_window = windows.into_iter().flatten().map(|window| match self.pool {
             Pool::Included => names.usage(self.channel, window),
             Pool::Prepaid => names.prepaid_usage(window),
@@ -75,10 +80,10 @@ pub(super) fn payer(payer: &Payer) -> String {
     }
 }
 
-fn span(window: Window) -> String {
+fn span(window: Counters) -> String {
     match window {
-        Window::Month(month) => month.to_string(),
-        Window::Cycle(start) => format!("cycle:{}", start.0),
+        Counters::Month(month) => month.to_string(),
+        Counters::Cycle(start) => format!("cycle:{}", start.0),
     }
 }
 
@@ -113,10 +118,10 @@ mod tests {
     #[test]
     fn counters_have_their_documented_names() {
         let names = names("42");
-        assert_eq!(names.usage(Channel::App, Window::Month(MARCH)), "user:42:app_usage:2026:3");
-        assert_eq!(names.usage(Channel::Api, Window::Month(MARCH)), "user:42:api_usage:2026:3");
-        assert_eq!(names.usage(Channel::App, Window::Cycle(CYCLE)), "user:42:app_usage:cycle:1774268612");
-        assert_eq!(names.usage(Channel::Api, Window::Cycle(CYCLE)), "user:42:api_usage:cycle:1774268612");
+        assert_eq!(names.usage(Channel::App, Counters::Month(MARCH)), "user:42:app_usage:2026:3");
+        assert_eq!(names.usage(Channel::Api, Counters::Month(MARCH)), "user:42:api_usage:2026:3");
+        assert_eq!(names.usage(Channel::App, Counters::Cycle(CYCLE)), "user:42:app_usage:cycle:1774268612");
+        assert_eq!(names.usage(Channel::Api, Counters::Cycle(CYCLE)), "user:42:api_usage:cycle:1774268612");
     }
 
     #[test]
@@ -169,7 +174,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_name_keeps_the_whole_uid_in_one_place(uid in any::<String>().prop_filter("a uid", |text| Uid::new(text).is_ok())) {
-            let name = names(&uid).usage(Channel::Api, Window::Month(MARCH));
+            let name = names(&uid).usage(Channel::Api, Counters::Month(MARCH));
             let places: Vec<&str> = name.split(':').collect();
             prop_assert_eq!(places.len(), 5);
             prop_assert_eq!(decode(places[1]), uid.as_bytes());

@@ -18,13 +18,14 @@ mod schema;
 mod settlement;
 mod writer;
 
-use super::{AccountChange, Audit, Granted, KeyUse, Result, Store, Usage, keys::AccountNames, window::Window};
+use super::{AccountChange, Audit, Granted, KeyUse, Result, Store, Usage, keys::AccountNames};
 use crate::{
     clock::Clock,
     domain::{
         caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
         credit::{Admission, Hold, HoldRequest, Kept, OperationId, Settlement},
-        time::Month,
+        period::Counters,
+        time::UnixSeconds,
     },
 };
 use async_trait::async_trait;
@@ -81,9 +82,14 @@ impl Store for SqliteStore {
         self.writer.run(move |db, now| settlement::release(db, &id, &payer, now)).await
     }
 
-    async fn usage(&self, uid: &Uid, month: Month) -> Result<Usage> {
+    async fn usage(&self, uid: &Uid, counters: Counters) -> Result<Usage> {
         let names = AccountNames::of(uid);
-        self.readers.run(move |db| counters::usage(db, &names, Window::Month(month))).await
+        self.readers.run(move |db| counters::usage(db, &names, counters)).await
+    }
+
+    async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>> {
+        let names = AccountNames::of(uid);
+        self.readers.run(move |db| counters::cycles(db, &names)).await
     }
 
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {

@@ -7,8 +7,22 @@ use std::{
 
 /// Reading order: a module may use those after it, and itself.
 const ORDER: [&str; 16] = [
-    "app", "cli", "edge", "rmbg", "usage", "stripe", "admin", "identity", "store", "backend", "picture", "spool",
-    "telemetry", "config", "clock", "domain",
+    "app",
+    "cli",
+    "edge",
+    "rmbg",
+    "usage",
+    "stripe",
+    "admin",
+    "identity",
+    "store",
+    "backend",
+    "picture",
+    "spool",
+    "telemetry",
+    "config",
+    "clock",
+    "domain",
 ];
 
 /// Where a library may be named.
@@ -49,7 +63,8 @@ fn module_of(path: &Path) -> String {
 /// The top-level modules of ours that a source names, by path or in a `use crate::{…}` tree.
 fn named(source: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String =
+        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + 7..];
         let Some(tree) = rest.strip_prefix('{') else {
@@ -118,7 +133,11 @@ fn heavy_libraries_have_one_home() {
                 let line = line.trim_start();
                 line.starts_with(&format!("use {library}::")) || line.contains(&format!(" {library}::"))
             });
-            assert!(!names_it || at_home || homes.contains(&path.to_str().unwrap()), "{} names {library}", path.display());
+            assert!(
+                !names_it || at_home || homes.contains(&path.to_str().unwrap()),
+                "{} names {library}",
+                path.display()
+            );
         }
     }
 }

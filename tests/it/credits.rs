@@ -1,6 +1,11 @@
 //! Nobody overshoots, and what is counted is what was served.
 
-use crate::{backend::Manner, form::Form, people::Reply, world::{NOON, World}};
+use crate::{
+    backend::Manner,
+    form::Form,
+    people::Reply,
+    world::{NOON, World},
+};
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 

@@ -26,7 +26,10 @@ async fn every_single_complaint_has_its_documented_words() {
             Form::empty().image("a.exe", &png(1, 1)),
             "File type '.exe' is not supported. Allowed formats: webp, bmp, png, jpg, jpeg",
         ),
-        (Form::empty().image("a.png", b"no picture"), "File does not appear to be a valid image (invalid file signature)"),
+        (
+            Form::empty().image("a.png", b"no picture"),
+            "File does not appear to be a valid image (invalid file signature)",
+        ),
         (Form::empty().image("a.png", b""), "Uploaded file is empty (0 bytes)."),
         (
             Form::empty().image("a.png", &png_header(12_000, 10)),

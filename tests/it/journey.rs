@@ -5,10 +5,7 @@ use crate::{
     form::{Form, png},
     world::World,
 };
-use rembg_gateway::{
-    domain::caller::Uid,
-    store::AccountChange,
-};
+use rembg_gateway::{domain::caller::Uid, store::AccountChange};
 
 #[tokio::test]
 async fn a_picture_comes_back_as_the_backend_sent_it_and_costs_one_credit() {

@@ -2,12 +2,12 @@
 
 use crate::{backend::StubBackend, people::Person};
 use rembg_gateway::{
+    admin,
     app::App,
     clock::Clock,
     config::{BackendKind, Bytes, Config},
     domain::{caller::Uid, credit::Burst, plan::Plan},
     identity::fresh_operation_id,
-    admin,
     store::{AccountChange, Store},
 };
 use std::{

@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         caller::{Account, Uid},
+        period::BillingPeriod,
         time::UnixSeconds,
     },
     store::{AccountChange, Fault, Result},
@@ -61,7 +62,10 @@ fn from_row(row: &Row<'_>) -> Result<Account> {
         credits: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
         prepaid: row.get(3)?,
         email_verified: row.get(4)?,
-        billing_period: period.0.zip(period.1).map(|(start, end)| (UnixSeconds(start), UnixSeconds(end))),
+        billing_period: period
+            .0
+            .zip(period.1)
+            .map(|(start, end)| BillingPeriod::new(UnixSeconds(start), UnixSeconds(end))),
     })
 }
 

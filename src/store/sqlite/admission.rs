@@ -9,13 +9,13 @@ use crate::{
     domain::{
         caller::{Account, Channel, ClientAddress, KeyId},
         credit::{Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, Pool, Standing},
+        period::Window,
         quota::Verdict,
         time::{UnixMicros, UnixSeconds},
     },
     store::{
-        Result,
+        RENEWAL_GRACE, Result,
         keys::{self, AccountNames},
-        window::Window,
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -87,9 +87,9 @@ fn account_charge(
     now: UnixMicros,
 ) -> Result<Decision> {
     let names = AccountNames::of(&account.uid);
-    let (window, end) = Window::enforced(account, now.seconds());
-    let used = counters::usage(db, &names, window)?;
-    let (included, prepaid) = holds::of_account(db, names.own(), window, now)?;
+    let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now.seconds());
+    let used = counters::usage(db, &names, window.counters())?;
+    let (included, prepaid) = holds::of_account(db, names.own(), window.counters(), now)?;
     let standing = Standing {
         credits: account.credits,
         used: used.app.saturating_add(used.api),
@@ -100,17 +100,14 @@ fn account_charge(
     let Some(pool) = standing.next_pool() else {
         let leases = [(Pool::Included, included), (Pool::Prepaid, prepaid)];
         let worth_waiting_for = leases.into_iter().filter(|(pool, _)| standing.frees_with_a_lease(*pool));
-        return Ok(Err(exhausted(worth_waiting_for.filter_map(|(_, open)| open.earliest).min(), end, now)));
+        return Ok(Err(exhausted(worth_waiting_for.filter_map(|(_, open)| open.earliest).min(), window.until, now)));
     };
     Ok(Ok(Charge::Account {
         uid: account.uid.clone(),
         channel,
         pool,
         month: now.seconds().month(),
-        cycle: match window {
-            Window::Cycle(start) => Some(start),
-            Window::Month(_) => None,
-        },
+        cycle: window.cycle(),
         key: key.cloned(),
     }))
 }

@@ -1,10 +1,11 @@
 //! Counters: one row each, under its documented name.
 
 use crate::{
-    domain::{caller::Channel, time::UnixSeconds},
-    store::{Result, Usage, keys::AccountNames, window::Window},
+    domain::{caller::Channel, period::Counters, time::UnixSeconds},
+    store::{Result, Usage, keys::AccountNames},
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
 
 /// What a counter stands at; 0 if it was never raised.
 pub(super) fn value(db: &Connection, name: &str) -> Result<u64> {
@@ -26,7 +27,28 @@ pub(super) fn raise(db: &Connection, name: &str, expires: Option<UnixSeconds>) -
 }
 
 /// Included credits that an account has used in a window.
-pub(super) fn usage(db: &Connection, names: &AccountNames, window: Window) -> Result<Usage> {
+pub(super) fn usage(db: &Connection, names: &AccountNames, window: Counters) -> Result<Usage> {
     let used = |channel| value(db, &names.usage(channel, window));
     Ok(Usage { app: used(Channel::App)?, api: used(Channel::Api)? })
+}
+
+/// Every billing cycle of an account that has usage counters, oldest first.
+pub(super) fn cycles(db: &Connection, names: &AccountNames) -> Result<Vec<(UnixSeconds, Usage)>> {
+    let mut cycles: BTreeMap<UnixSeconds, Usage> = BTreeMap::new();
+    for channel in [Channel::App, Channel::Api] {
+        let prefix = names.cycles(channel);
+        let mut statement = db.prepare_cached("SELECT name, value FROM counters WHERE name > ?1 AND name < ?1 || ';'")?;
+        let mut rows = statement.query([&prefix])?;
+        while let Some(row) = rows.next()? {
+            let (name, value): (String, i64) = (row.get(0)?, row.get(1)?);
+            let Some(start) = name.strip_prefix(&prefix).and_then(|start| start.parse().ok()) else { continue };
+            let usage = cycles.entry(UnixSeconds(start)).or_default();
+            let value = u64::try_from(value).unwrap_or(0);
+            match channel {
+                Channel::App => usage.app = value,
+                Channel::Api => usage.api = value,
+            }
+        }
+    }
+    Ok(cycles.into_iter().collect())
 }

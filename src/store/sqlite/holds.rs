@@ -4,9 +4,10 @@ use crate::{
     domain::{
         caller::{ClientAddress, Payer},
         credit::{Charge, Hold, OperationId, Pool},
+        period::Counters,
         time::{Day, UnixMicros},
     },
-    store::{Fault, Result, keys, window::Window},
+    store::{Fault, Result, keys},
 };
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
@@ -58,13 +59,13 @@ pub(super) fn remove(db: &Connection, payer: &str, id: &OperationId) -> Result<(
 }
 
 /// Holds on an account's included credits of one window, and on its prepaid credits.
-pub(super) fn of_account(db: &Connection, payer: &str, window: Window, now: UnixMicros) -> Result<(Open, Open)> {
+pub(super) fn of_account(db: &Connection, payer: &str, window: Counters, now: UnixMicros) -> Result<(Open, Open)> {
     let included = match window {
-        Window::Month(month) => {
+        Counters::Month(month) => {
             let sql = "payer = ?1 AND expires > ?2 AND pool = ?3 AND calendar = ?4";
             open(db, sql, params![payer, now.0, Pool::Included.as_str(), month.to_string()])?
         }
-        Window::Cycle(start) => {
+        Counters::Cycle(start) => {
             let sql = "payer = ?1 AND expires > ?2 AND pool = ?3 AND cycle = ?4";
             open(db, sql, params![payer, now.0, Pool::Included.as_str(), start.0])?
         }

@@ -5,12 +5,12 @@ use crate::{
     domain::{
         caller::Payer,
         credit::{Charge, Hold, Kept, OperationId, Pool, Settlement, Standing},
+        period::Window,
         time::{UnixMicros, UnixSeconds},
     },
     store::{
-        EntryKind, LedgerEntry, Result,
+        EntryKind, LedgerEntry, RENEWAL_GRACE, Result,
         keys::{self, AccountNames, Served},
-        window::Window,
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -95,8 +95,8 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
 fn remaining(db: &Connection, payer: &Payer, now: UnixMicros) -> Result<Option<u64>> {
     let Payer::Account(uid) = payer else { return Ok(None) };
     let Some(account) = accounts::find(db, uid)? else { return Ok(None) };
-    let (window, _) = Window::enforced(&account, now.seconds());
-    let used = counters::usage(db, &AccountNames::of(uid), window)?;
+    let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now.seconds());
+    let used = counters::usage(db, &AccountNames::of(uid), window.counters())?;
     let standing = Standing {
         credits: account.credits,
         used: used.app.saturating_add(used.api),

@@ -1,0 +1,60 @@
+//! `[stripe]`
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// `[stripe]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct StripeConfig {
+    /// Signing secrets of the webhook endpoint (`whsec_…`). Several while one is rolled; none turns the webhook off.
+    pub webhook_secrets: Vec<SecretString>,
+    /// A file that holds signing secrets, one a line.
+    pub webhook_secrets_file: Option<PathBuf>,
+    /// How many seconds a signature may be old, or ahead of this clock.
+    pub tolerance_s: u64,
+    /// The plan of each price, by price id or lookup key.
+    pub prices: BTreeMap<String, String>,
+    /// Prepaid credits of each payment link (`plink_…`), for sessions whose metadata names no `credits`.
+    pub packs: BTreeMap<String, u64>,
+    /// Days for which a plan goes on after its period has ended without a renewal. Stripe retries a webhook for three.
+    pub renewal_grace_days: u32,
+    /// What a refunded pack does to the prepaid balance.
+    pub refunds: ReversalPolicy,
+    /// What a disputed pack does to the prepaid balance.
+    pub disputes: ReversalPolicy,
+}
+
+impl Default for StripeConfig {
+    fn default() -> Self {
+        Self {
+            webhook_secrets: Vec::new(),
+            webhook_secrets_file: None,
+            tolerance_s: 300,
+            prices: BTreeMap::new(),
+            packs: BTreeMap::new(),
+            renewal_grace_days: 3,
+            refunds: ReversalPolicy::Debit,
+            disputes: ReversalPolicy::Debit,
+        }
+    }
+}
+
+impl StripeConfig {
+    /// How long a plan goes on after its period has ended without a renewal.
+    #[must_use]
+    pub fn renewal_grace(&self) -> Duration {
+        Duration::from_secs(u64::from(self.renewal_grace_days) * 86_400)
+    }
+}
+
+/// What happens to prepaid credits whose payment is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReversalPolicy {
+    /// They are taken back too, in proportion.
+    Debit,
+    /// They stay.
+    Ignore,
+}
