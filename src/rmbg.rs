@@ -93,7 +93,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    fn with_cause(refusal: Refusal, cause: impl ToString) -> Self {
+    fn with_cause(refusal: Refusal, cause: &(impl ToString + ?Sized)) -> Self {
         Self::Refused { refusal, cause: Some(cause.to_string()) }
     }
 }
@@ -106,7 +106,7 @@ impl From<Refusal> for Stop {
 
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
-        Self::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, fault)
+        Self::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, &fault)
     }
 }
 

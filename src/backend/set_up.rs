@@ -2,7 +2,7 @@
 
 use super::{
     Backend,
-    builtin::{Builtin, LoadError},
+    builtin::{Builtin, ModelError},
     rmbg::{RmbgBackend, RmbgSettings},
 };
 use crate::config::{BackendConfig, BackendKind};
@@ -21,7 +21,7 @@ pub enum SetupError {
     Key,
     /// The model.
     #[error(transparent)]
-    Model(#[from] LoadError),
+    Model(#[from] ModelError),
     /// The root certificates.
     #[error("root certificates: {0}")]
     Certificates(#[from] io::Error),

@@ -91,7 +91,7 @@ async fn read_all(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) -> Resu
     let mut room = Room::growing(&rmbg.budgets, MAX_IMAGE).map_err(stop_for)?;
     let mut image = Vec::new();
     while let Some(bytes) = upload.next().await {
-        let bytes = bytes.map_err(|error| Stop::with_cause(Refusal::MalformedForm, error))?;
+        let bytes = bytes.map_err(|error| Stop::with_cause(Refusal::MalformedForm, &error))?;
         reader.push(bytes, &mut image).map_err(refusal)?;
         for piece in image.drain(..) {
             room.write(piece).await.map_err(stop_for)?;
@@ -115,6 +115,6 @@ fn refusal(error: FormError) -> Refusal {
 fn stop_for(error: SpoolError) -> Stop {
     match error {
         SpoolError::TooLong(_) => Refusal::BodyTooLarge.into(),
-        SpoolError::NoRoom | SpoolError::File(_) => Stop::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, error),
+        SpoolError::NoRoom | SpoolError::File(_) => Stop::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, &error),
     }
 }

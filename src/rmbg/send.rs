@@ -18,10 +18,10 @@ pub(super) fn job(rmbg: &Rmbg, form: Form, image: Spooled, request_id: String) -
 /// A complete 2xx, or the backend's own 400. Room for the answer is reserved before anything is sent.
 pub(super) async fn send(rmbg: &Rmbg, job: &Job) -> Result<Answer, Stop> {
     let busy = Refusal::Busy { retry_after: RETRY_SOON };
-    let room = Room::reserve(&rmbg.budgets, rmbg.rules.max_answer).map_err(|error| Stop::with_cause(busy, error))?;
+    let room = Room::reserve(&rmbg.budgets, rmbg.rules.max_answer).map_err(|error| Stop::with_cause(busy, &error))?;
     match rmbg.backend.cut(job, room).await {
         Ok(answer) if (200..300).contains(&answer.status) || answer.status == 400 => Ok(answer),
-        Ok(answer) => Err(Stop::with_cause(Refusal::BackendFailed, format!("the backend answered {}", answer.status))),
+        Ok(answer) => Err(Stop::with_cause(Refusal::BackendFailed, &format!("the backend answered {}", answer.status))),
         Err(failure) => Err(stop_for(failure)),
     }
 }
@@ -33,5 +33,5 @@ fn stop_for(failure: Failure) -> Stop {
         Failure::Busy { retry_after } => Refusal::Busy { retry_after },
         Failure::Unreadable(_) => Refusal::Invalid(vec![Complaint::CorruptImage]),
     };
-    Stop::with_cause(refusal, failure)
+    Stop::with_cause(refusal, &failure)
 }
