@@ -217,9 +217,9 @@ fn a_variable_that_sets_nothing_is_a_mistake() {
             "default_plan.x: cannot be set, as what is above it is no section (from REMBG_GATEWAY__DEFAULT_PLAN__X)",
         ),
         (
-            "REMBG_GATEWAY__PLANS__FREE__BURST",
-            "{}",
-            "plans.Free.burst.per_minute: is missing\nplans.Free.burst.size: is missing",
+            "REMBG_GATEWAY__PLANS__TEAM",
+            "{credits = 7, burst = {}}",
+            "plans.team.burst.per_minute: is missing\nplans.team.burst.size: is missing",
         ),
         ("REMBG_GATEWAY__", "x", ": unknown setting (from REMBG_GATEWAY__)"),
         (
