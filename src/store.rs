@@ -1,6 +1,10 @@
 //! What is remembered: accounts, keys, holds, counters, the ledger. A trait of verbs in the gateway's own words; each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
+mod keys;
+pub mod sqlite;
+mod window;
+
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
     credit::{Admission, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
@@ -13,7 +17,7 @@ use serde::Serialize;
 pub type Result<T> = std::result::Result<T, Fault>;
 
 /// Why the store did not answer. None of this is for the caller's eyes: a fault is a 503.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
     /// Away, full or out of time. A write's outcome is unknown: repeat it under the same operation id.
     #[error("store unavailable: {0}")]

@@ -206,10 +206,14 @@ impl Standing {
         (self.prepaid > held).then_some(Pool::Prepaid)
     }
 
-    /// Whether a credit would be free if no hold were open: then it is worth waiting for a lease to end.
+    /// Whether this pool has credits that only open holds keep from being spent: then it is worth waiting for a lease
+    /// to end.
     #[must_use]
-    pub fn only_holds_stand_in_the_way(&self) -> bool {
-        self.next_pool().is_none() && (self.used < self.credits || self.prepaid > 0)
+    pub fn frees_with_a_lease(&self, pool: Pool) -> bool {
+        match pool {
+            Pool::Included => self.held_included > 0 && self.used < self.credits,
+            Pool::Prepaid => self.held_prepaid > 0 && self.prepaid > 0,
+        }
     }
 
     /// Credits that can still be spent, open holds not counted as spent.
@@ -227,3 +231,6 @@ pub struct Kept {
     /// Credits that the payer can still spend; `None` where the store no longer knows.
     pub remaining: Option<u64>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,16 +20,114 @@ impl Burst {
     }
 
     /// Judges one request at `now`, given the theoretical arrival time stored by the last one that was let through.
+    ///
+    /// A stored time that this bucket could not have reached lets one request through and goes on from a full bucket's: a
+    /// raised plan unblocks at once, and a clock that was set back locks nobody out.
     #[must_use]
     pub fn judge(self, stored: Option<UnixMicros>, now: UnixMicros) -> Verdict {
         let interval = self.interval_micros();
-        let arrival = stored.map_or(now.0, |tat| tat.0.max(now.0));
+        let whole = interval * i64::from(self.size.max(1));
+        let furthest = now.0.saturating_add(whole);
+        let arrival = match stored {
+            Some(tat) if tat.0 > furthest => furthest - interval,
+            Some(tat) => tat.0.max(now.0),
+            None => now.0,
+        };
         let next = arrival + interval;
-        let earliest = next - interval * i64::from(self.size.max(1));
-        if earliest > now.0 {
-            Verdict::Wait(Duration::from_micros((earliest - now.0).unsigned_abs()))
+        if next > furthest {
+            Verdict::Wait(Duration::from_micros((next - furthest).unsigned_abs()))
         } else {
             Verdict::Admit(UnixMicros(next))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TEN_A_MINUTE: Burst = Burst { per_minute: 10, size: 3 };
+    const INTERVAL: i64 = 6_000_000;
+
+    #[test]
+    fn a_rested_bucket_gives_its_size_at_once_and_then_one_an_interval() {
+        let mut stored = None;
+        for (now, verdict) in [
+            (0, Verdict::Admit(UnixMicros(INTERVAL))),
+            (0, Verdict::Admit(UnixMicros(2 * INTERVAL))),
+            (0, Verdict::Admit(UnixMicros(3 * INTERVAL))),
+            (0, Verdict::Wait(Duration::from_secs(6))),
+            (INTERVAL - 1, Verdict::Wait(Duration::from_micros(1))),
+            (INTERVAL, Verdict::Admit(UnixMicros(4 * INTERVAL))),
+            (INTERVAL, Verdict::Wait(Duration::from_secs(6))),
+            (100 * INTERVAL, Verdict::Admit(UnixMicros(101 * INTERVAL))),
+        ] {
+            assert_eq!(TEN_A_MINUTE.judge(stored, UnixMicros(now)), verdict, "at {now}");
+            if let Verdict::Admit(tat) = verdict {
+                stored = Some(tat);
+            }
+        }
+    }
+
+    #[test]
+    fn a_bucket_from_a_poorer_plan_or_a_later_clock_locks_nobody_out() {
+        for stored in [3 * INTERVAL + 1, 3_600_000_000, i64::MAX] {
+            let Verdict::Admit(tat) = TEN_A_MINUTE.judge(Some(UnixMicros(stored)), UnixMicros(0)) else {
+                panic!("{stored} should let one through");
+            };
+            assert_eq!(TEN_A_MINUTE.judge(Some(tat), UnixMicros(0)), Verdict::Wait(Duration::from_secs(6)));
+        }
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_read_as_one() {
+        let nothing = Burst { per_minute: 0, size: 0 };
+        assert_eq!(nothing.judge(None, UnixMicros(0)), Verdict::Admit(UnixMicros(60_000_000)));
+        assert_eq!(nothing.judge(Some(UnixMicros(60_000_000)), UnixMicros(0)), Verdict::Wait(Duration::from_mins(1)));
+    }
+
+    /// The textbook's token bucket: a level that rises with time, in microseconds' worth of tokens.
+    struct Bucket {
+        level: i64,
+        seen: i64,
+    }
+
+    impl Bucket {
+        fn ask(&mut self, burst: Burst, now: i64) -> Result<(), Duration> {
+            let (cost, brim) = (burst.interval_micros(), burst.interval_micros() * i64::from(burst.size));
+            self.level = brim.min(self.level + (now - self.seen));
+            self.seen = now;
+            if self.level < cost {
+                return Err(Duration::from_micros((cost - self.level).unsigned_abs()));
+            }
+            self.level -= cost;
+            Ok(())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_admitted_equals_a_token_bucket(
+            per_minute in 1u32..2_000,
+            size in 1u32..20,
+            pauses in prop::collection::vec(prop_oneof![Just(0i64), 1..100_000i64, 100_000..100_000_000i64], 1..200),
+        ) {
+            let burst = Burst { per_minute, size };
+            let mut now = 1_772_366_400_000_000;
+            let mut bucket = Bucket { level: i64::from(size) * burst.interval_micros(), seen: now };
+            let mut stored = None;
+            for pause in pauses {
+                now += pause;
+                let judged = match burst.judge(stored, UnixMicros(now)) {
+                    Verdict::Admit(tat) => {
+                        stored = Some(tat);
+                        Ok(())
+                    }
+                    Verdict::Wait(wait) => Err(wait),
+                };
+                prop_assert_eq!(judged, bucket.ask(burst, now));
+            }
         }
     }
 }

@@ -1,0 +1,132 @@
+//! The embedded store: one `SQLite` file, exact on one node with no server.
+//!
+//! Write-ahead log, `synchronous=FULL`: a verb answers when what it wrote is on disk. Everything is written by one thread
+//! (`writer`), which commits in groups, and read on other connections (`reader`). The command line may have the same
+//! file open in a process of its own.
+
+mod accounts;
+mod admission;
+mod api_keys;
+mod counters;
+mod fault;
+mod grants;
+mod holds;
+mod housekeeping;
+mod ledger;
+mod reader;
+mod schema;
+mod settlement;
+mod writer;
+
+use super::{AccountChange, Audit, Granted, KeyUse, Result, Store, Usage, keys::AccountNames, window::Window};
+use crate::{
+    clock::Clock,
+    domain::{
+        caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
+        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Settlement},
+        time::Month,
+    },
+};
+use async_trait::async_trait;
+use reader::Readers;
+use schema::File;
+use std::path::Path;
+use writer::Writer;
+
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// A store in one file.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+    clock: Clock,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it (and its folder) if there is none. Blocks on the disk.
+    ///
+    /// [`Fault::Unexpected`](super::Fault::Unexpected) for a file of a newer version, or of another program.
+    pub fn open(path: &Path, clock: Clock) -> Result<Self> {
+        let file = File::prepare(path)?;
+        let writer = Writer::start(file.clone(), clock.clone())?;
+        Ok(Self { writer, readers: Readers::new(file), clock })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
+        let hash = hash.clone();
+        self.readers.run(move |db| api_keys::caller(db, &hash)).await
+    }
+
+    async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
+        let uid = uid.clone();
+        self.readers.run(move |db| accounts::find(db, &uid)).await
+    }
+
+    async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
+        let request = request.clone();
+        self.writer.run(move |db, now| admission::hold(db, &request, now)).await
+    }
+
+    async fn keep(&self, hold: &Hold) -> Result<Kept> {
+        let hold = hold.clone();
+        self.writer.run(move |db, now| settlement::keep(db, &hold, now)).await
+    }
+
+    async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
+        let (id, payer) = (id.clone(), payer.clone());
+        self.writer.run(move |db, now| settlement::release(db, &id, &payer, now)).await
+    }
+
+    async fn usage(&self, uid: &Uid, month: Month) -> Result<Usage> {
+        let names = AccountNames::of(uid);
+        self.readers.run(move |db| counters::usage(db, &names, Window::Month(month))).await
+    }
+
+    async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
+        let (uid, id) = (uid.clone(), id.clone());
+        self.writer.run(move |db, now| grants::grant(db, &uid, credits, &id, now)).await
+    }
+
+    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
+        let change = change.clone();
+        self.writer.run(move |db, _| accounts::put(db, &change)).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>> {
+        self.readers.run(accounts::all).await
+    }
+
+    async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
+        let (hash, key) = (hash.clone(), key.clone());
+        self.writer.run(move |db, _| api_keys::put(db, &hash, &key)).await
+    }
+
+    async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
+        let (uid, now) = (uid.clone(), self.clock.now().seconds());
+        self.readers.run(move |db| api_keys::of_account(db, &uid, now)).await
+    }
+
+    async fn revoke_key(&self, id: &KeyId) -> Result<bool> {
+        let id = id.clone();
+        self.writer.run(move |db, now| api_keys::revoke(db, &id, now.seconds())).await
+    }
+
+    async fn audit(&self, uid: &Uid) -> Result<Audit> {
+        let uid = uid.clone();
+        self.readers.run(move |db| ledger::audit(db, &uid)).await
+    }
+
+    async fn holds_open(&self) -> Result<u64> {
+        let now = self.clock.now();
+        self.readers.run(move |db| holds::all(db, now)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.writer.run(schema::beat).await?;
+        self.readers.run(schema::listen).await
+    }
+}

@@ -1,0 +1,76 @@
+//! API keys: found by their hash, managed by their public identifier.
+
+use super::{accounts, counters};
+use crate::{
+    domain::{
+        caller::{Account, ApiKey, KeyHash, KeyId, Uid},
+        time::UnixSeconds,
+    },
+    store::{Fault, KeyUse, Result, keys::AccountNames},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+const COLUMNS: &str = "id, uid, name, hint, created, expires, revoked";
+
+pub(super) fn caller(db: &Connection, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
+    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys WHERE hash = ?1"))?;
+    let mut rows = statement.query([&hash.0])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let key = from_row(row)?;
+    let account = accounts::find(db, &key.uid)?;
+    Ok(account.map(|account| (key, account)))
+}
+
+pub(super) fn put(db: &Connection, hash: &KeyHash, key: &ApiKey) -> Result<()> {
+    accounts::existing(db, &key.uid)?;
+    let stored = db
+        .prepare_cached("SELECT hash, id, uid FROM api_keys WHERE hash = ?1 OR id = ?2")?
+        .query_row(params![hash.0, key.id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    match stored {
+        None => insert(db, hash, key),
+        Some(same) if same == (hash.0.clone(), key.id.0.clone(), String::from(key.uid.clone())) => Ok(()),
+        Some((_, id, _)) => Err(Fault::Impossible(format!("this key exists already, as {id}"))),
+    }
+}
+
+fn insert(db: &Connection, hash: &KeyHash, key: &ApiKey) -> Result<()> {
+    let ApiKey { id, uid, name, hint, created, expires, revoked } = key;
+    let (expires, revoked) = (expires.map(|end| end.0), revoked.map(|at| at.0));
+    db.prepare_cached(&format!("INSERT INTO api_keys (hash, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"))?
+        .execute(params![hash.0, id.0, uid.as_str(), name, hint, created.0, expires, revoked])?;
+    Ok(())
+}
+
+pub(super) fn of_account(db: &Connection, uid: &Uid, now: UnixSeconds) -> Result<Vec<KeyUse>> {
+    let names = AccountNames::of(uid);
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys WHERE uid = ?1 ORDER BY created, id"))?;
+    let mut rows = statement.query([uid.as_str()])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key = from_row(row)?;
+        let used_this_month = counters::value(db, &names.key_usage(&key.id, now.month()))?;
+        keys.push(KeyUse { key, used_this_month });
+    }
+    Ok(keys)
+}
+
+pub(super) fn revoke(db: &Connection, id: &KeyId, now: UnixSeconds) -> Result<bool> {
+    let found = db
+        .prepare_cached("UPDATE api_keys SET revoked = COALESCE(revoked, ?2) WHERE id = ?1")?
+        .execute(params![id.0, now.0])?;
+    Ok(found > 0)
+}
+
+fn from_row(row: &Row<'_>) -> Result<ApiKey> {
+    Ok(ApiKey {
+        id: KeyId(row.get(0)?),
+        uid: accounts::uid(row.get(1)?)?,
+        name: row.get(2)?,
+        hint: row.get(3)?,
+        created: UnixSeconds(row.get(4)?),
+        expires: row.get::<_, Option<i64>>(5)?.map(UnixSeconds),
+        revoked: row.get::<_, Option<i64>>(6)?.map(UnixSeconds),
+    })
+}

@@ -1,0 +1,29 @@
+//! Forgetting what nobody can ask for any more: a little with every commit, found by index.
+
+use super::{DAY, writer::BATCH};
+use crate::{domain::time::UnixMicros, store::Result};
+use rusqlite::{Connection, params};
+
+/// How long settled operations are remembered: repeats and late holds within this time change nothing.
+const SETTLED_FOR: i64 = 7 * DAY;
+
+/// Rows of one kind that go with one commit: twice what a full one can add, so that a backlog shrinks.
+const AT_ONCE: isize = 2 * BATCH.cast_signed();
+
+pub(super) fn trim(db: &Connection, now: UnixMicros) -> Result<()> {
+    for (sql, before) in [
+        ("DELETE FROM holds WHERE (payer, id) IN (SELECT payer, id FROM holds WHERE expires <= ?1 LIMIT ?2)", now.0),
+        (
+            "DELETE FROM settled WHERE (payer, id) IN (SELECT payer, id FROM settled WHERE at < ?1 LIMIT ?2)",
+            now.0.saturating_sub(SETTLED_FOR * 1_000_000),
+        ),
+        ("DELETE FROM buckets WHERE payer IN (SELECT payer FROM buckets WHERE arrival <= ?1 LIMIT ?2)", now.0),
+        (
+            "DELETE FROM counters WHERE name IN (SELECT name FROM counters WHERE expires <= ?1 LIMIT ?2)",
+            now.seconds().0,
+        ),
+    ] {
+        db.prepare_cached(sql)?.execute(params![before, AT_ONCE])?;
+    }
+    Ok(())
+}

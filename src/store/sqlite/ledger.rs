@@ -1,0 +1,135 @@
+//! The ledger: one row for everything that moved a counter or a balance, and the audit that adds it all up again.
+
+use super::accounts;
+use crate::{
+    domain::{
+        caller::{Channel, KeyId, Uid},
+        credit::Pool,
+        time::{Month, UnixSeconds},
+    },
+    store::{
+        Audit, Difference, EntryKind, Fault, LedgerEntry, Result,
+        keys::{AccountNames, Served},
+    },
+};
+use rusqlite::{Connection, Row, params};
+use std::collections::BTreeMap;
+
+/// What the balance is called among the counters of an audit.
+const PREPAID: &str = "prepaid";
+
+pub(super) fn append(db: &Connection, uid: &Uid, entry: &LedgerEntry) -> Result<()> {
+    let (operation, at) = (&entry.operation.0, entry.at.0);
+    match &entry.kind {
+        EntryKind::Served { channel, pool, month, cycle, key, late } => db
+            .prepare_cached(
+                "INSERT INTO ledger (uid, operation, at, kind, channel, pool, year, month, cycle, key, late)
+                 VALUES (?1, ?2, ?3, 'served', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                uid.as_str(),
+                operation,
+                at,
+                channel.as_str(),
+                pool.as_str(),
+                month.year,
+                month.month,
+                cycle.map(|start| start.0),
+                key.as_ref().map(|key| &key.0),
+                late
+            ])?,
+        EntryKind::Granted { credits } => db
+            .prepare_cached(
+                "INSERT INTO ledger (uid, operation, at, kind, credits) VALUES (?1, ?2, ?3, 'granted', ?4)",
+            )?
+            .execute(params![uid.as_str(), operation, at, credits])?,
+    };
+    Ok(())
+}
+
+pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
+    let account = accounts::existing(db, uid)?;
+    let names = AccountNames::of(uid);
+    let mut sums = Sums::default();
+    sums.stored(PREPAID.into(), account.prepaid);
+    read_counters(db, &names, &mut sums)?;
+    let served = fold_served(db, uid, &names, &mut sums)?;
+    let granted = fold_granted(db, uid, &mut sums)?;
+    Ok(Audit { uid: uid.clone(), entries: served + granted, differences: sums.differences() })
+}
+
+/// Two columns to compare, by counter.
+#[derive(Default)]
+struct Sums(BTreeMap<String, (i64, i64)>);
+
+impl Sums {
+    fn stored(&mut self, counter: String, value: i64) {
+        self.0.entry(counter).or_default().0 += value;
+    }
+
+    fn ledger(&mut self, counter: String, by: i64) {
+        self.0.entry(counter).or_default().1 += by;
+    }
+
+    fn differences(self) -> Vec<Difference> {
+        let differing = self.0.into_iter().filter(|(_, (stored, ledger))| stored != ledger);
+        differing.map(|(counter, (stored, ledger))| Difference { counter, stored, ledger }).collect()
+    }
+}
+
+/// Everything that is counted under the account's name, whether or not the ledger knows why.
+fn read_counters(db: &Connection, names: &AccountNames, sums: &mut Sums) -> Result<()> {
+    let (first, past) = (format!("{}:", names.own()), format!("{};", names.own()));
+    let mut statement = db.prepare_cached("SELECT name, value FROM counters WHERE name >= ?1 AND name < ?2")?;
+    let mut rows = statement.query([first, past])?;
+    while let Some(row) = rows.next()? {
+        sums.stored(row.get(0)?, row.get(1)?);
+    }
+    Ok(())
+}
+
+fn fold_served(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<u64> {
+    let mut statement = db.prepare_cached(
+        "SELECT channel, pool, year, month, cycle, key, COUNT(*) FROM ledger
+         WHERE uid = ?1 AND kind = 'served' GROUP BY channel, pool, year, month, cycle, key",
+    )?;
+    let mut rows = statement.query([uid.as_str()])?;
+    let mut entries = 0;
+    while let Some(row) = rows.next()? {
+        let key = row.get::<_, Option<String>>(5)?.map(KeyId);
+        let served = served(row, key.as_ref())?;
+        let pictures: i64 = row.get(6)?;
+        for counter in served.counters(names) {
+            sums.ledger(counter, pictures);
+        }
+        if served.pool == Pool::Prepaid {
+            sums.ledger(PREPAID.into(), -pictures);
+        }
+        entries += pictures.unsigned_abs();
+    }
+    Ok(entries)
+}
+
+fn fold_granted(db: &Connection, uid: &Uid, sums: &mut Sums) -> Result<u64> {
+    let (grants, credits): (i64, i64) = db
+        .prepare_cached("SELECT COUNT(*), COALESCE(SUM(credits), 0) FROM ledger WHERE uid = ?1 AND kind = 'granted'")?
+        .query_row([uid.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    sums.ledger(PREPAID.into(), credits);
+    Ok(grants.unsigned_abs())
+}
+
+fn served<'key>(row: &Row<'_>, key: Option<&'key KeyId>) -> Result<Served<'key>> {
+    let (channel, pool): (String, String) = (row.get(0)?, row.get(1)?);
+    Ok(Served {
+        channel: one_of([Channel::App, Channel::Api], Channel::as_str, &channel)?,
+        pool: one_of([Pool::Included, Pool::Prepaid], Pool::as_str, &pool)?,
+        month: Month { year: row.get(2)?, month: row.get(3)? },
+        cycle: row.get::<_, Option<i64>>(4)?.map(UnixSeconds),
+        key,
+    })
+}
+
+fn one_of<T: Copy>(all: [T; 2], name: impl Fn(T) -> &'static str, text: &str) -> Result<T> {
+    let found = all.into_iter().find(|one| name(*one) == text);
+    found.ok_or_else(|| Fault::Unexpected(format!("the ledger says {text:?}")))
+}

@@ -1,0 +1,108 @@
+//! `keep` and `release`: the first to arrive decides, and whatever comes later is told so.
+
+use super::{DAY, accounts, counters, holds, ledger};
+use crate::{
+    domain::{
+        caller::Payer,
+        credit::{Charge, Hold, Kept, OperationId, Pool, Settlement, Standing},
+        time::{UnixMicros, UnixSeconds},
+    },
+    store::{
+        EntryKind, LedgerEntry, Result,
+        keys::{self, AccountNames, Served},
+        window::Window,
+    },
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// How an operation ended, if it has.
+pub(super) fn of(db: &Connection, payer: &str, id: &OperationId) -> Result<Option<Settlement>> {
+    let kept: Option<bool> = db
+        .prepare_cached("SELECT kept FROM settled WHERE payer = ?1 AND id = ?2")?
+        .query_row(params![payer, id.0], |row| row.get(0))
+        .optional()?;
+    Ok(kept.map(|kept| if kept { Settlement::Kept } else { Settlement::Released }))
+}
+
+pub(super) fn keep(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<Kept> {
+    let payer = hold.charge.payer();
+    let name = keys::payer(&payer);
+    let settlement = if let Some(earlier) = of(db, &name, &hold.id)? {
+        earlier
+    } else {
+        count(db, hold, now)?;
+        settle(db, &name, &hold.id, Settlement::Kept, now)?
+    };
+    Ok(Kept { settlement, remaining: remaining(db, &payer, now)? })
+}
+
+pub(super) fn release(db: &Connection, id: &OperationId, payer: &Payer, now: UnixMicros) -> Result<Settlement> {
+    let payer = keys::payer(payer);
+    match of(db, &payer, id)? {
+        Some(earlier) => Ok(earlier),
+        None => settle(db, &payer, id, Settlement::Released, now),
+    }
+}
+
+fn settle(
+    db: &Connection,
+    payer: &str,
+    id: &OperationId,
+    settlement: Settlement,
+    now: UnixMicros,
+) -> Result<Settlement> {
+    holds::remove(db, payer, id)?;
+    db.prepare_cached("INSERT INTO settled (payer, id, kept, at) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        payer,
+        id.0,
+        settlement == Settlement::Kept,
+        now.0
+    ])?;
+    Ok(settlement)
+}
+
+/// The hold itself says what to count: its row may be long gone.
+fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
+    let (uid, served) = match &hold.charge {
+        Charge::Client { client, day } => {
+            // Nobody asks for a day once it is over, but a keep may still be under way.
+            let forgotten = UnixSeconds(day.end().0.saturating_add(DAY));
+            return counters::raise(db, &keys::client_usage(client, *day), Some(forgotten));
+        }
+        Charge::Account { uid, channel, pool, month, cycle, key } => {
+            accounts::existing(db, uid)?;
+            (uid, Served { channel: *channel, pool: *pool, month: *month, cycle: *cycle, key: key.as_ref() })
+        }
+    };
+    for counter in served.counters(&AccountNames::of(uid)) {
+        counters::raise(db, &counter, None)?;
+    }
+    if served.pool == Pool::Prepaid {
+        accounts::change_prepaid(db, uid, -1)?;
+    }
+    let kind = EntryKind::Served {
+        channel: served.channel,
+        pool: served.pool,
+        month: served.month,
+        cycle: served.cycle,
+        key: served.key.cloned(),
+        late: hold.expires <= now,
+    };
+    ledger::append(db, uid, &LedgerEntry { operation: hold.id.clone(), at: now, kind })
+}
+
+/// Credits that a payer can still spend in the present window. Only the caller knows an anonymous client's allowance.
+fn remaining(db: &Connection, payer: &Payer, now: UnixMicros) -> Result<Option<u64>> {
+    let Payer::Account(uid) = payer else { return Ok(None) };
+    let Some(account) = accounts::find(db, uid)? else { return Ok(None) };
+    let (window, _) = Window::enforced(&account, now.seconds());
+    let used = counters::usage(db, &AccountNames::of(uid), window)?;
+    let standing = Standing {
+        credits: account.credits,
+        used: used.app.saturating_add(used.api),
+        held_included: 0,
+        prepaid: account.prepaid,
+        held_prepaid: 0,
+    };
+    Ok(Some(standing.remaining()))
+}

@@ -1,0 +1,87 @@
+use super::*;
+use crate::domain::caller::{ClientAddress, Payer};
+use crate::domain::credit::{OperationId, Settlement};
+use crate::store::sqlite::{schema, settlement};
+use futures_util::future::join_all;
+use std::path::Path;
+
+fn writer(folder: &Path) -> Writer {
+    Writer::start(File::prepare(&folder.join("gateway.db")).unwrap(), Clock::Own).unwrap()
+}
+
+async fn release(writer: &Writer, id: String) -> Result<Settlement> {
+    let payer = Payer::Client(ClientAddress("203.0.113.7".into()));
+    writer.run(move |db, now| settlement::release(db, &OperationId(id), &payer, now)).await
+}
+
+async fn count(writer: &Writer, table: &str) -> i64 {
+    let sql = format!("SELECT COUNT(*) FROM {table}");
+    writer.run(move |db, _| Ok(db.query_row(&sql, [], |row| row.get(0))?)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_panic_answers_everybody_and_the_writer_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(folder.path());
+    let step = |_: &Connection, _| -> Result<()> { panic!("a bug in a verb") };
+    let (panicked, _) = tokio::join!(writer.run(step), release(&writer, "beside it".into()));
+    assert!(matches!(panicked, Err(Fault::Unavailable(_))), "{panicked:?}");
+    let before = count(&writer, "settled").await;
+    release(&writer, "after it".into()).await.unwrap();
+    assert_eq!(count(&writer, "settled").await, before + 1);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_leaves_no_trace_and_harms_no_other_in_its_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(folder.path());
+    let half = |db: &Connection, now| {
+        schema::beat(db, now)?;
+        Err::<(), _>(Fault::Impossible("no".into()))
+    };
+    let (failed, released) = tokio::join!(writer.run(half), release(&writer, "other".into()));
+    assert!(matches!(failed, Err(Fault::Impossible(_))), "{failed:?}");
+    assert_eq!(released.unwrap(), Settlement::Released);
+    assert_eq!(count(&writer, "pulse").await, 0);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_a_fault_for_as_long_as_it_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(folder.path());
+    let pages = |most: i64| move |db: &Connection, _| Ok(db.pragma_update(None, "max_page_count", most)?);
+    writer.run(pages(1)).await.unwrap();
+    let long = |id: u32| format!("{id}-{}", "x".repeat(4_000));
+    let answers = join_all((0..100).map(|id| release(&writer, long(id)))).await;
+    let refused = answers.iter().filter(|answer| matches!(answer, Err(Fault::Unavailable(_)))).count();
+    assert!(refused > 50, "a full disk should refuse most of a hundred long writes, refused {refused}");
+    assert_eq!(
+        usize::try_from(count(&writer, "settled").await).unwrap(),
+        100 - refused,
+        "what was refused must not be there"
+    );
+
+    writer.run(pages(1_000_000)).await.unwrap();
+    for answer in join_all((0..100).map(|id| release(&writer, long(id)))).await {
+        assert_eq!(answer.unwrap(), Settlement::Released);
+    }
+    assert_eq!(count(&writer, "settled").await, 100);
+}
+
+#[tokio::test]
+async fn what_nobody_can_ask_for_any_more_is_forgotten_little_by_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(folder.path());
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+        INSERT INTO settled SELECT 'client:old', 'id' || i, 1, ";
+    writer.run(move |db, _| Ok(db.execute_batch(&format!("{fill} 0 FROM n"))?)).await.unwrap();
+    let mut left = count(&writer, "settled").await;
+    assert!(left > 1_000, "one commit should not stop to forget everything, {left} are left");
+    while left > 0 {
+        let fewer = count(&writer, "settled").await;
+        assert!(fewer < left, "every commit should forget some of the {left}");
+        left = fewer;
+    }
+    release(&writer, "young".into()).await.unwrap();
+    assert_eq!(count(&writer, "settled").await, 1);
+}
