@@ -1,5 +1,7 @@
 //! What removes the background: a trait, and one file per kind of backend.
 
+pub mod builtin;
+
 use crate::{
     domain::form::Form,
     spool::{Room, Spooled},

@@ -4,5 +4,6 @@ pub mod backend;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod picture;
 pub mod spool;
 pub mod store;

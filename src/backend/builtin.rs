@@ -1,0 +1,99 @@
+//! The backend in this process: u2netp on the CPU, the picture work around it, and a bounded pool that they run in.
+
+mod model;
+mod queue;
+
+pub use model::ModelError;
+
+use super::{Answer, Backend, Failure, Job};
+use crate::{
+    domain::form::Form,
+    picture,
+    spool::{Room, SpoolError},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::Model;
+use queue::Queue;
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::{task::spawn_blocking, time::timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// Pictures that may wait for each one that is worked on: what is waiting holds a credit and a spooled body.
+const WAITING_PER_SLOT: usize = 16;
+
+/// After how long to ask again when there is no room for the answer.
+const NO_ROOM_RETRY: Duration = Duration::from_secs(5);
+
+/// Removes backgrounds by a model of its own, off the threads that serve connections.
+#[derive(Debug)]
+pub struct Builtin {
+    model: Arc<Model>,
+    queue: Queue,
+}
+
+impl Builtin {
+    /// Loads and verifies the model file. At most `concurrency` pictures, at least one, are worked on at once.
+    ///
+    /// Takes a fraction of a second, in which it blocks.
+    pub fn load(model: &Path, concurrency: usize) -> Result<Self, ModelError> {
+        let concurrency = concurrency.max(1);
+        let queue = Queue::new(concurrency, concurrency.saturating_mul(WAITING_PER_SLOT));
+        Ok(Self { model: Arc::new(Model::load(model)?), queue })
+    }
+}
+
+#[async_trait]
+impl Backend for Builtin {
+    async fn cut(&self, job: &Job, mut room: Room) -> Result<Answer, Failure> {
+        let slot = self.queue.enter(job.deadline).await?;
+        // Read only now, so that the files in memory are no more than the slots.
+        let file = job.image.to_vec().await.map_err(|e| Failure::Failed(format!("reading the upload back: {e}")))?;
+
+        // When nobody waits for the answer any more, the work ends at its next step.
+        let abandoned = CancellationToken::new();
+        let _abandon = abandoned.clone().drop_guard();
+        let (model, form) = (Arc::clone(&self.model), Arc::clone(&job.form));
+        let work = spawn_blocking(move || {
+            // The slot is free when the work is done, not when somebody stops waiting for it.
+            let _slot = slot;
+            answer(&model, &file, &form, &abandoned)
+        });
+        let picture = match timeout_at(job.deadline, work).await {
+            Err(_) => return Err(Failure::TimedOut),
+            Ok(Err(panic)) => return Err(Failure::Failed(panic.to_string())),
+            Ok(Ok(picture)) => picture?,
+        };
+
+        room.write(Bytes::from(picture)).await.map_err(|e| no_room(&e))?;
+        let content_type = Some(picture::content_type(job.form.wish.format).into());
+        Ok(Answer { status: 200, content_type, body: room.finish() })
+    }
+
+    async fn ready(&self) -> bool {
+        // Without a verified model there is no value of this type.
+        true
+    }
+}
+
+/// The whole of the work on one picture.
+fn answer(model: &Model, file: &[u8], form: &Form, abandoned: &CancellationToken) -> Result<Vec<u8>, Failure> {
+    let go_on = || if abandoned.is_cancelled() { Err(Failure::TimedOut) } else { Ok(()) };
+    let header = form.image.header;
+    let pixels = u64::from(header.width) * u64::from(header.height);
+
+    go_on()?;
+    let picture = picture::decode(file, pixels).map_err(|e| Failure::Unreadable(e.to_string()))?;
+    go_on()?;
+    let mask = model.mask(&picture).map_err(|e| Failure::Failed(e.to_string()))?;
+    go_on()?;
+    let cutout = picture::cut(picture, &mask);
+    picture::finish(cutout, &form.wish).map_err(|e| Failure::Failed(e.to_string()))
+}
+
+fn no_room(error: &SpoolError) -> Failure {
+    match error {
+        SpoolError::NoRoom => Failure::Busy { retry_after: NO_ROOM_RETRY },
+        SpoolError::TooLong(_) | SpoolError::File(_) => Failure::Failed(format!("keeping the answer: {error}")),
+    }
+}

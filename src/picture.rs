@@ -1,0 +1,67 @@
+//! Picture work: decode, cut, resize, rotate, colour, encode. Nothing here waits; it only computes.
+//!
+//! For the backends that cannot do all of what the form asks for. What they leave over, [`finish`] does, in the
+//! contract's order: cut, resize, then rotate; colours and the mask come last, so that the corners that a rotation adds
+//! are coloured too.
+
+mod colour;
+mod cut;
+mod decode;
+mod encode;
+mod resize;
+mod rotate;
+#[cfg(test)]
+mod tests;
+
+pub use colour::{WHITE, flatten};
+pub use cut::cut;
+pub use decode::decode;
+pub use encode::content_type;
+pub use resize::{resize, resize_mask};
+
+use crate::domain::form::Wish;
+use image::RgbaImage;
+
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// The file's header may be fine, the rest of it is not.
+    #[error("unreadable: {0}")]
+    Unreadable(#[source] image::ImageError),
+    /// The file holds more pixels than were agreed, or none.
+    #[error("{width} x {height} pixels, at most {most} were agreed")]
+    WrongSize {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+        /// Width × height at most.
+        most: u64,
+    },
+    /// The pixels could not be resized.
+    #[error("resize: {0}")]
+    Resize(#[from] fast_image_resize::ResizeError),
+    /// The pixels are not as many as the size says.
+    #[error("resize: {0}")]
+    Buffer(#[from] fast_image_resize::ImageBufferError),
+    /// The output format cannot hold the picture.
+    #[error("encode: {0}")]
+    Encode(#[source] image::ImageError),
+    /// WebP cannot hold the picture: it ends at 16383 pixels a side.
+    #[error("encode webp: {0:?}")]
+    Webp(webp::WebPEncodingError),
+}
+
+/// The size in pixels of what [`finish`] makes of a picture of `size` (width, height), the largest on its way there
+/// included, so that a caller can refuse before anything is computed.
+#[must_use]
+pub fn result_size(size: (u32, u32), wish: &Wish) -> (u32, u32) {
+    rotate::rotated_size(resize::fitted_size(size, wish), wish)
+}
+
+/// All that is left to do once the background is gone: resize, rotate, colour (or show the mask), encode.
+pub fn finish(cutout: RgbaImage, wish: &Wish) -> Result<Vec<u8>, PictureError> {
+    let fitted = resize::fit(cutout, wish)?;
+    let rotated = rotate::rotate(fitted, wish);
+    encode::encode(&colour::colour(rotated, wish), wish)
+}

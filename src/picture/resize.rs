@@ -1,0 +1,70 @@
+//! Size: which one the form asks for, and how to get there.
+
+use super::PictureError;
+use crate::domain::form::Wish;
+use fast_image_resize::{
+    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
+    images::{Image, ImageRef},
+};
+use image::{GrayImage, RgbaImage};
+
+/// The contract's largest `w` and `h`. A side that follows from the aspect ratio keeps to it too, or a 10000 × 1 picture
+/// could ask for terabytes.
+const LONGEST_SIDE: u32 = 10_000;
+
+/// The size that `w`, `h` and `exact_resize` ask for: the largest that fits, smaller or larger than the picture, or exactly
+/// `w` × `h`. Without `w` and `h` it is the picture's own.
+pub(super) fn fitted_size(size: (u32, u32), wish: &Wish) -> (u32, u32) {
+    match (wish.w, wish.h) {
+        (None, None) => size,
+        (Some(w), Some(h)) if wish.exact_resize => (w, h),
+        (w, h) => fit_inside(size, (w.unwrap_or(LONGEST_SIDE), h.unwrap_or(LONGEST_SIDE))),
+    }
+}
+
+/// Resizes a cut-out as the form asks.
+pub(super) fn fit(cutout: RgbaImage, wish: &Wish) -> Result<RgbaImage, PictureError> {
+    let size = fitted_size(cutout.dimensions(), wish);
+    if size == cutout.dimensions() { Ok(cutout) } else { resize(&cutout, size) }
+}
+
+/// Resizes by Lanczos3 to width and height in pixels, at least 1 each. What is transparent lends its colour to nothing.
+pub fn resize(picture: &RgbaImage, size: (u32, u32)) -> Result<RgbaImage, PictureError> {
+    let mut resized = RgbaImage::new(size.0, size.1);
+    convolve((picture, picture.dimensions()), (&mut resized, size), PixelType::U8x4)?;
+    Ok(resized)
+}
+
+/// Resizes a mask by Lanczos3 to width and height in pixels, at least 1 each.
+pub fn resize_mask(mask: &GrayImage, size: (u32, u32)) -> Result<GrayImage, PictureError> {
+    let mut resized = GrayImage::new(size.0, size.1);
+    convolve((mask, mask.dimensions()), (&mut resized, size), PixelType::U8)?;
+    Ok(resized)
+}
+
+/// The largest size of the same proportions inside a box.
+fn fit_inside((width, height): (u32, u32), (w, h): (u32, u32)) -> (u32, u32) {
+    if u64::from(w) * u64::from(height) <= u64::from(h) * u64::from(width) {
+        (w, proportional(height, w, width))
+    } else {
+        (proportional(width, h, height), h)
+    }
+}
+
+/// `side` × `numerator` / `denominator`, to the nearest pixel, never none.
+fn proportional(side: u32, numerator: u32, denominator: u32) -> u32 {
+    let denominator = u64::from(denominator.max(1));
+    let scaled = (u64::from(side) * u64::from(numerator) + denominator / 2) / denominator;
+    u32::try_from(scaled).unwrap_or(u32::MAX).max(1)
+}
+
+type Size = (u32, u32);
+
+fn convolve(from: (&[u8], Size), to: (&mut [u8], Size), pixel: PixelType) -> Result<(), PictureError> {
+    let (from, from_size) = from;
+    let (to, to_size) = to;
+    let from = ImageRef::new(from_size.0, from_size.1, from, pixel)?;
+    let mut to = Image::from_slice_u8(to_size.0, to_size.1, to, pixel)?;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+    Ok(Resizer::new().resize(&from, &mut to, &options)?)
+}

@@ -1,0 +1,164 @@
+//! The builtin backend with its real model, on the sample picture.
+
+#![expect(clippy::expect_used, reason = "tests say what they expected")]
+
+use bytes::Bytes;
+use image::{ImageReader, RgbaImage};
+use rembg_gateway::{
+    backend::{Answer, Backend as _, Failure, Job, builtin::Builtin},
+    domain::{
+        form::{Form, ImagePart, OutputFormat, Wish},
+        image_header::{ImageHeader, ImageKind},
+    },
+    spool::{Budget, Budgets, Room, Spooled},
+};
+use std::{
+    fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// The sample picture, and the mask that it was made from.
+const SAMPLE: &str = "deploy/sample/mug.jpg";
+const SAMPLE_MASK: &str = "deploy/sample/mug-mask.png";
+
+/// The sample's width and height in pixels.
+const SIZE: (u32, u32) = (1000, 800);
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn builtin(concurrency: usize) -> Builtin {
+    match Builtin::load(&in_repository(".cache/u2netp.onnx"), concurrency) {
+        Ok(builtin) => builtin,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// One for all tests that do not mind: a model is loaded in half a second.
+fn shared() -> &'static Builtin {
+    static SHARED: OnceLock<Builtin> = OnceLock::new();
+    SHARED.get_or_init(|| builtin(2))
+}
+
+fn sample() -> Vec<u8> {
+    fs::read(in_repository(SAMPLE)).expect("the sample is in the repository")
+}
+
+fn room() -> Room {
+    let budgets = Budgets { memory: Budget::new(64 << 20), disk: Budget::new(64 << 20) };
+    Room::growing(&budgets, 64 << 20).expect("room")
+}
+
+async fn spooled(bytes: Vec<u8>) -> Spooled {
+    let mut room = room();
+    room.write(Bytes::from(bytes)).await.expect("written");
+    room.finish()
+}
+
+fn wish(format: OutputFormat) -> Wish {
+    let (w, h, bg_color) = (None, None, None);
+    Wish { format, w, h, exact_resize: false, mask: false, bg_color, angle: 0.0, expand: true }
+}
+
+async fn job(file: Vec<u8>, wish: Wish) -> Job {
+    let header = ImageHeader { kind: ImageKind::Jpeg, width: SIZE.0, height: SIZE.1 };
+    let image = ImagePart { filename: "mug.jpg".into(), content_type: None, header, size: file.len() as u64 };
+    Job {
+        form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, wish }),
+        image: Arc::new(spooled(file).await),
+        deadline: Instant::now() + Duration::from_secs(120),
+        request_id: "test".into(),
+    }
+}
+
+async fn cut(wish: Wish) -> Answer {
+    shared().cut(&job(sample().clone(), wish).await, room()).await.expect("an answer")
+}
+
+async fn picture_of(answer: &Answer) -> image::DynamicImage {
+    let file = answer.body.to_vec().await.expect("the body");
+    ImageReader::new(Cursor::new(file)).with_guessed_format().expect("a format").decode().expect("a picture")
+}
+
+/// Opacities at the corners and in the middle.
+fn corners_and_centre(cutout: &RgbaImage) -> ([u8; 4], u8) {
+    let (right, bottom) = (cutout.width() - 1, cutout.height() - 1);
+    let opacity = |x, y| cutout.get_pixel(x, y).0[3];
+    let corners = [opacity(0, 0), opacity(right, 0), opacity(0, bottom), opacity(right, bottom)];
+    (corners, opacity(cutout.width() / 2, cutout.height() / 2))
+}
+
+#[tokio::test]
+async fn the_background_goes_and_the_subject_stays() {
+    for (format, content_type) in [(OutputFormat::Webp, "image/webp"), (OutputFormat::Png, "image/png")] {
+        let answer = cut(wish(format)).await;
+        assert_eq!((answer.status, answer.content_type.as_deref()), (200, Some(content_type)));
+        let cutout = picture_of(&answer).await.into_rgba8();
+        assert_eq!(cutout.dimensions(), SIZE);
+        let (corners, centre) = corners_and_centre(&cutout);
+        assert!(corners.iter().all(|opacity| *opacity < 8), "{format:?}: corners {corners:?}");
+        assert!(centre > 247, "{format:?}: centre {centre}");
+    }
+}
+
+#[tokio::test]
+async fn the_mask_is_the_one_that_the_sample_was_made_from() {
+    let answer = cut(Wish { mask: true, ..wish(OutputFormat::Png) }).await;
+    let mask = picture_of(&answer).await.into_luma8();
+    let truth = image::open(in_repository(SAMPLE_MASK)).expect("the sample's mask").into_luma8();
+    assert_eq!(mask.dimensions(), truth.dimensions());
+    let (mut both, mut either) = (0_u32, 0_u32);
+    for (found, made) in mask.pixels().zip(truth.pixels()) {
+        let (found, made) = (found.0[0] >= 128, made.0[0] >= 128);
+        both += u32::from(found && made);
+        either += u32::from(found || made);
+    }
+    let overlap = f64::from(both) / f64::from(either);
+    assert!(overlap >= 0.9, "intersection over union is {overlap:.3}");
+}
+
+#[tokio::test]
+async fn half_a_picture_is_unreadable() {
+    let whole = sample();
+    let half = whole[..whole.len() / 2].to_vec();
+    let failure = shared().cut(&job(half, wish(OutputFormat::Png)).await, room()).await;
+    assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_picture_larger_than_its_header_said_is_unreadable() {
+    let mut job = job(sample(), wish(OutputFormat::Png)).await;
+    let mut form = (*job.form).clone();
+    form.image.header.width = SIZE.0 / 2;
+    job.form = Arc::new(form);
+    let failure = shared().cut(&job, room()).await;
+    assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
+}
+
+#[tokio::test]
+async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() {
+    let builtin = builtin(1);
+    let patient = job(sample(), wish(OutputFormat::Png)).await;
+    let hurried = Job { deadline: Instant::now(), ..patient.clone() };
+    let first = builtin.cut(&patient, room());
+    let second = builtin.cut(&hurried, room());
+    // The first is polled first and takes the only slot; the second's deadline has passed.
+    let (first, second) = tokio::join!(biased; first, second);
+    assert!(first.is_ok(), "{first:?}");
+    assert!(matches!(second, Err(Failure::Busy { .. })), "{second:?}");
+    let third = builtin.cut(&hurried, room()).await;
+    assert!(matches!(third, Err(Failure::TimedOut)), "a slot was free, the time was not: {third:?}");
+}
+
+#[tokio::test]
+async fn a_missing_and_a_wrong_model_say_how_to_get_the_right_one() {
+    for path in ["no/such/model.onnx", SAMPLE_MASK] {
+        let error = Builtin::load(&in_repository(path), 1).expect_err("no model").to_string();
+        assert!(error.contains("deploy/fetch-model.sh") && error.contains(path), "{error}");
+    }
+}
