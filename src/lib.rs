@@ -4,6 +4,7 @@ pub mod backend;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod identity;
 pub mod picture;
 pub mod spool;
 pub mod store;
