@@ -45,7 +45,7 @@ pub enum StartError {
     Backend(#[from] backend::SetupError),
     /// The pepper.
     #[error(transparent)]
-    Keyring(#[from] crate::identity::PepperError),
+    Keyring(#[from] crate::identity::KeyringError),
     /// Anything else of the system's.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -87,7 +87,7 @@ impl App {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let store: Arc<dyn Store> = store::open(&config.store, clock.clone()).await?;
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
-        let keyring = Keyring::from_config(config)?;
+        let keyring = Keyring::open(config)?;
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets {
             memory: Budget::new(config.limits.memory_budget.0),

@@ -1,23 +1,36 @@
 //! Every setting, typed, with its default. `config/gateway.toml` shows them all.
+//!
+//! Layers: defaults, then the file, then the environment; see [`Config::load`].
 
 mod backend;
+mod check;
+mod environment;
 mod limits;
+mod load;
+mod mistakes;
+mod secrets;
 mod store;
 mod stripe;
+#[cfg(test)]
+mod tests;
+mod typed;
 
 pub use backend::{BackendConfig, BackendKind};
+pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
+pub use mistakes::{ConfigErrors, Mistake};
+pub use secrets::SecretError;
 pub use store::StoreConfig;
 pub use stripe::{ReversalPolicy, StripeConfig};
 
 use crate::domain::{credit::Burst, plan::Plan};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-/// The whole configuration. Unknown keys are errors.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default)]
+/// The whole configuration. Unknown keys are errors. Serialised, for people to look at, its secrets are `***`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
 pub struct Config {
     /// The plan of an account for which none is named; must be one of `plans`.
     pub default_plan: String,
@@ -60,8 +73,8 @@ impl Default for Config {
 }
 
 /// `[listen]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
 pub struct ListenConfig {
     /// Pictures and membership-usage.
     pub public: SocketAddr,
@@ -76,26 +89,34 @@ impl Default for ListenConfig {
 }
 
 /// `[auth]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
 pub struct AuthConfig {
     /// `[auth.api_key]`
     pub api_key: ApiKeyConfig,
 }
 
 /// `[auth.api_key]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
 pub struct ApiKeyConfig {
     /// Secret under which keys are hashed. Without one, the embedded store makes its own beside its file.
+    #[serde(with = "secrets")]
     pub pepper: Option<SecretString>,
     /// A file that holds the pepper.
     pub pepper_file: Option<PathBuf>,
 }
 
+impl ApiKeyConfig {
+    /// The pepper that the operator gave, by value or by file.
+    pub fn given_pepper(&self) -> Result<Option<SecretString>, SecretError> {
+        secrets::given(self.pepper.as_ref(), self.pepper_file.as_deref())
+    }
+}
+
 /// `[log]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
 pub struct LogConfig {
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub level: LogLevel,
@@ -110,7 +131,7 @@ impl Default for LogConfig {
 }
 
 /// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// Only what needs somebody.
@@ -126,7 +147,7 @@ pub enum LogLevel {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.

@@ -14,7 +14,7 @@ use crate::{
     backend::{Answer, Backend},
     clock::Clock,
     domain::{credit::Pool, plan::Plan, refusal::Refusal},
-    identity::Keyring,
+    identity::{Keyring, NoRandomness},
     spool::Budgets,
     store::{Fault, Store},
     telemetry::{Record, Step},
@@ -107,6 +107,12 @@ impl From<Refusal> for Stop {
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         Self::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, &fault)
+    }
+}
+
+impl From<NoRandomness> for Stop {
+    fn from(error: NoRandomness) -> Self {
+        Self::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, &error)
     }
 }
 

@@ -102,7 +102,7 @@ impl UsageDesk {
             return Err(Refusal::InvalidKey.into());
         };
         let now = self.clock.now().seconds();
-        let (_, account) = self.keyring.open(&*self.store, &key, now).await?.ok_or(Refusal::InvalidKey)?;
+        let (_, account) = self.keyring.account_of(&*self.store, &key, now).await?.ok_or(Refusal::InvalidKey)?;
         if account.email_verified { Ok(account) } else { Err(Refusal::EmailNotVerified.into()) }
     }
 }

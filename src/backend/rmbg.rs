@@ -76,7 +76,7 @@ impl RmbgBackend {
     }
 
     fn request(&self, job: &Job) -> Result<Request<Body>, Failure> {
-        let form = FormBody::new(job);
+        let form = FormBody::new(job).map_err(|error| failed(&error))?;
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(self.url.clone())

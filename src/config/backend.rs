@@ -1,18 +1,20 @@
 //! `[backend]`
 
+use super::secrets::{self, SecretError};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// `[backend]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
 pub struct BackendConfig {
     /// What kind of backend it is.
     pub kind: BackendKind,
     /// Where it is; not for `builtin`. For `rmbg`, the full address that pictures are posted to.
     pub urls: Vec<String>,
     /// Our key, sent as `x-api-key`; the caller's is never sent on.
+    #[serde(with = "secrets")]
     pub api_key: Option<SecretString>,
     /// A file that holds our key.
     pub api_key_file: Option<PathBuf>,
@@ -45,6 +47,11 @@ impl Default for BackendConfig {
 }
 
 impl BackendConfig {
+    /// Our key for the backend, given by value or by file.
+    pub fn given_api_key(&self) -> Result<Option<SecretString>, SecretError> {
+        secrets::given(self.api_key.as_ref(), self.api_key_file.as_deref())
+    }
+
     /// The limit on pixels that applies, if any.
     #[must_use]
     pub fn pixel_limit(&self) -> Option<u64> {
@@ -57,7 +64,7 @@ impl BackendConfig {
 }
 
 /// What a backend speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackendKind {
     /// In this process, on the CPU.

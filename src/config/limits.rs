@@ -1,10 +1,11 @@
 //! `[limits]`
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// `[limits]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
 pub struct LimitsConfig {
     /// Memory that all bodies may take together.
     pub memory_budget: Bytes,
@@ -31,8 +32,27 @@ impl Default for LimitsConfig {
 }
 
 /// A number of bytes, written as a number or as text with a binary unit: `"256 MiB"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "String")]
 pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    /// With the largest unit that loses nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
+            if self.0 >= 1 << shift && self.0.trailing_zeros() >= shift {
+                return write!(f, "{} {unit}", self.0 >> shift);
+            }
+        }
+        write!(f, "{} B", self.0)
+    }
+}
+
+impl From<Bytes> for String {
+    fn from(bytes: Bytes) -> Self {
+        bytes.to_string()
+    }
+}
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
@@ -71,6 +91,15 @@ fn parse(text: &str) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_is_shown_as_it_may_be_written() {
+        for (bytes, text) in [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (3 << 29, "1536 MiB"), (8 << 30, "8 GiB")]
+        {
+            assert_eq!(Bytes(bytes).to_string(), text);
+            assert_eq!(parse(text), Some(Bytes(bytes)));
+        }
+    }
 
     #[test]
     fn sizes_are_read_with_binary_units_and_nothing_else() {

@@ -99,7 +99,7 @@ pub enum Settlement {
 
 /// The short-term limit: a bucket of `size` requests that refills at `per_minute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(expecting = "a section")]
 pub struct Burst {
     /// Requests a minute in the long run; at least 1.
     pub per_minute: u32,

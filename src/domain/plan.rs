@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// One plan of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(expecting = "a section")]
 pub struct Plan {
     /// Included credits per window; written to the account when the plan is assigned.
     pub credits: u64,

@@ -12,7 +12,7 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller) -> Result<Pledge, Stop> 
     let rules = &rmbg.rules;
     let plan = rules.plans.get(&caller.account.membership).or_else(|| rules.plans.get(&rules.default_plan));
     let draw = Draw::Account { uid: caller.account.uid.clone(), channel: caller.channel, key: caller.key.clone() };
-    let mut pledge = Pledge::new(&rmbg.store, draw.payer(), rules.lease());
+    let mut pledge = Pledge::new(&rmbg.store, draw.payer(), rules.lease())?;
     let request =
         HoldRequest { id: pledge.id().clone(), draw, burst: plan.map(|plan| plan.burst), lease: rules.lease() };
     match rmbg.store.hold(&request).await? {

@@ -26,7 +26,7 @@ pub(super) async fn identify(rmbg: &Rmbg, headers: &HeaderMap) -> Result<Caller,
         Credentials::None => return Err(Refusal::InvalidKey.into()),
     };
     let (key, account) =
-        rmbg.keyring.open(&*rmbg.store, &key, rmbg.clock.now().seconds()).await?.ok_or(Refusal::InvalidKey)?;
+        rmbg.keyring.account_of(&*rmbg.store, &key, rmbg.clock.now().seconds()).await?.ok_or(Refusal::InvalidKey)?;
     if !account.email_verified {
         return Err(Refusal::EmailNotVerified.into());
     }

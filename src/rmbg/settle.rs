@@ -6,7 +6,7 @@ use crate::{
         caller::Payer,
         credit::{Charge, Hold, OperationId, Pool, Settlement},
     },
-    identity::fresh_operation_id,
+    identity::{NoRandomness, fresh_operation_id},
     store::{Fault, Store},
 };
 use std::{sync::Arc, time::Duration};
@@ -31,8 +31,8 @@ pub(super) struct Pledge {
 }
 
 impl Pledge {
-    pub(super) fn new(store: &Arc<dyn Store>, payer: Payer, lease: Duration) -> Self {
-        Self { store: Arc::clone(store), id: fresh_operation_id(), payer, lease, hold: None, owed: true }
+    pub(super) fn new(store: &Arc<dyn Store>, payer: Payer, lease: Duration) -> Result<Self, NoRandomness> {
+        Ok(Self { store: Arc::clone(store), id: fresh_operation_id()?, payer, lease, hold: None, owed: true })
     }
 
     pub(super) fn id(&self) -> &OperationId {

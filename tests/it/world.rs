@@ -6,10 +6,15 @@ use rembg_gateway::{
     app::App,
     clock::Clock,
     config::{BackendKind, Bytes, Config},
-    domain::{caller::Uid, credit::Burst, plan::Plan},
-    identity::fresh_operation_id,
+    domain::{
+        caller::{ApiKey, Uid},
+        credit::Burst,
+        plan::Plan,
+    },
+    identity::{Keyring, api_key, fresh_operation_id},
     store::{AccountChange, Store},
 };
+use secrecy::ExposeSecret as _;
 use std::{
     sync::{
         Arc,
@@ -73,16 +78,23 @@ impl World {
     }
 
     pub async fn key_for(&self, uid: &Uid) -> String {
-        let keyring = rembg_gateway::identity::Keyring::from_config(&self.config).unwrap();
-        let key = fresh_operation_id().0;
-        let hash = keyring.hash(&key.clone().into());
-        let k = rembg_gateway::domain::caller::ApiKey { id: rembg_gateway::domain::caller::KeyId(fresh_operation_id().0), uid: uid.clone(), name: String::new(), hint: String::new(), created: self.now(), expires: None, revoked: None };
-        self.store.put_key(&hash, &k).await.unwrap();
-        key
+        let keyring = Keyring::open(&self.config).unwrap();
+        let key = api_key::generate().unwrap();
+        let made = ApiKey {
+            id: api_key::fresh_id().unwrap(),
+            uid: uid.clone(),
+            name: String::new(),
+            hint: api_key::hint(&key),
+            created: self.now(),
+            expires: None,
+            revoked: None,
+        };
+        self.store.put_key(&keyring.hash(&key), &made).await.unwrap();
+        key.expose_secret().to_owned()
     }
 
     pub async fn prepaid(&self, uid: &str, credits: i64) {
-        self.store.grant(&Uid::new(uid).unwrap(), credits, &fresh_operation_id()).await.unwrap();
+        self.store.grant(&Uid::new(uid).unwrap(), credits, &fresh_operation_id().unwrap()).await.unwrap();
     }
 
     pub fn stranger(&self) -> Person {

@@ -1,6 +1,11 @@
 //! A form as a multipart body, streamed from where its image is held.
 
-use crate::{backend::Job, domain::form::Form, identity::fresh_operation_id, spool::Spooled};
+use crate::{
+    backend::Job,
+    domain::form::Form,
+    identity::{NoRandomness, fresh_operation_id},
+    spool::Spooled,
+};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt as _};
 use http_body::Frame;
@@ -16,9 +21,9 @@ pub(super) struct FormBody {
 }
 
 impl FormBody {
-    pub(super) fn new(job: &Job) -> Self {
+    pub(super) fn new(job: &Job) -> Result<Self, NoRandomness> {
         // As unpredictable as an operation id, so that no upload can contain it on purpose.
-        let boundary = format!("rembg-gateway-{}", fresh_operation_id().0);
+        let boundary = format!("rembg-gateway-{}", fresh_operation_id()?.0);
         let form: &Form = &job.form;
         let (before, after) = form.fields.split_at(form.fields_before_image.min(form.fields.len()));
         let mut head = BytesMut::new();
@@ -36,7 +41,7 @@ impl FormBody {
             tail.put_slice(b"\r\n");
         }
         tail.put_slice(format!("--{boundary}--\r\n").as_bytes());
-        Self { boundary, head: head.freeze(), image: Arc::clone(&job.image), tail: tail.freeze() }
+        Ok(Self { boundary, head: head.freeze(), image: Arc::clone(&job.image), tail: tail.freeze() })
     }
 
     pub(super) fn content_type(&self) -> String {

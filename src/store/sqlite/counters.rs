@@ -37,7 +37,8 @@ pub(super) fn cycles(db: &Connection, names: &AccountNames) -> Result<Vec<(UnixS
     let mut cycles: BTreeMap<UnixSeconds, Usage> = BTreeMap::new();
     for channel in [Channel::App, Channel::Api] {
         let prefix = names.cycles(channel);
-        let mut statement = db.prepare_cached("SELECT name, value FROM counters WHERE name > ?1 AND name < ?1 || ';'")?;
+        let mut statement =
+            db.prepare_cached("SELECT name, value FROM counters WHERE name > ?1 AND name < ?1 || ';'")?;
         let mut rows = statement.query([&prefix])?;
         while let Some(row) = rows.next()? {
             let (name, value): (String, i64) = (row.get(0)?, row.get(1)?);

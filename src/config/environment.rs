@@ -1,0 +1,106 @@
+//! Settings from the environment: `REMBG_GATEWAY__STORE__URL` is `store.url`.
+//!
+//! A variable is text, a setting has a type. So each variable has several readings, and the setting takes the first
+//! that it can: a TOML value, then plain text, then a comma-separated list.
+
+use super::mistakes::Mistake;
+use std::collections::VecDeque;
+use toml::{Table, Value};
+
+/// What the names of our variables begin with.
+pub const PREFIX: &str = "REMBG_GATEWAY__";
+
+/// One variable that sets something.
+#[derive(Debug)]
+pub(super) struct Variable {
+    /// Its name.
+    pub(super) name: String,
+    /// What it sets, spelled as the settings are.
+    pub(super) path: Vec<String>,
+    /// Readings that have not been tried.
+    pub(super) readings: VecDeque<Value>,
+    /// What was wrong with the first reading.
+    pub(super) fault: Option<String>,
+}
+
+impl Variable {
+    /// Whether this variable set `path`, or something around or inside it.
+    pub(super) fn touches(&self, path: &[String]) -> bool {
+        self.path.iter().zip(path).all(|(own, other)| own == other)
+    }
+}
+
+/// Lays the variables with our prefix over the table. One that cannot be laid is a mistake.
+pub(super) fn lay(
+    table: &mut Table,
+    variables: impl Iterator<Item = (String, String)>,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<Variable> {
+    let mut ours: Vec<_> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    ours.sort_unstable();
+    let mut laid = Vec::with_capacity(ours.len());
+    for (name, text) in ours {
+        let written = name.get(PREFIX.len()..).unwrap_or_default().to_lowercase();
+        let mut readings = readings(&text);
+        let first = readings.pop_front().unwrap_or(Value::String(text));
+        match place(table, written.split("__"), first) {
+            Some(path) => laid.push(Variable { name, path, readings, fault: None }),
+            None => mistakes.push(Mistake {
+                path: written.replace("__", "."),
+                fault: format!("cannot be set, as what is above it is no section (from {name})"),
+            }),
+        }
+    }
+    laid
+}
+
+fn readings(text: &str) -> VecDeque<Value> {
+    let plain = Value::String(text.into());
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let list = Value::Array(items.map(item).collect());
+    match text.parse() {
+        Ok(whole @ (Value::Table(_) | Value::Array(_))) => [whole].into(),
+        Ok(scalar) => [scalar, plain, list].into(),
+        Err(_) => [plain, list].into(),
+    }
+}
+
+/// A list's item: text, with or without quotes.
+fn item(text: &str) -> Value {
+    text.parse().ok().filter(Value::is_str).unwrap_or_else(|| Value::String(text.into()))
+}
+
+/// Sets a value, making sections on the way. Names that are there already, such as plans, are met in any case.
+/// `None` if something on the way is no section.
+fn place<'a>(table: &mut Table, names: impl Iterator<Item = &'a str>, value: Value) -> Option<Vec<String>> {
+    let path: Vec<&str> = names.collect();
+    let (last, sections) = path.split_last()?;
+    let mut spelled = Vec::with_capacity(path.len());
+    let mut section = table;
+    for name in sections {
+        let key = spelling(section, name);
+        section = section.entry(key.clone()).or_insert_with(|| Value::Table(Table::new())).as_table_mut()?;
+        spelled.push(key);
+    }
+    let key = spelling(section, last);
+    spelled.push(key.clone());
+    match (section.get_mut(&key), value) {
+        (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+        (_, value) => drop(section.insert(key, value)),
+    }
+    Some(spelled)
+}
+
+fn spelling(section: &Table, name: &str) -> String {
+    let there = section.keys().find(|key| key.eq_ignore_ascii_case(name));
+    there.map_or_else(|| name.to_owned(), Clone::clone)
+}
+
+fn merge(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (_, value) => drop(below.insert(key, value)),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Secrets: given by value or by file, shown as `***`.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Why a secret cannot be had. Never holds the secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// Its file cannot be read.
+    #[error("cannot read {0}: {1}")]
+    Unreadable(PathBuf, io::Error),
+    /// There is nothing in it.
+    #[error("is empty")]
+    Empty,
+}
+
+/// The secret, by value or else by file; line ends after it in the file do not count.
+pub(super) fn given(value: Option<&SecretString>, file: Option<&Path>) -> Result<Option<SecretString>, SecretError> {
+    let secret = match (value, file) {
+        (Some(value), _) => value.clone(),
+        (None, Some(file)) => read(file)?,
+        (None, None) => return Ok(None),
+    };
+    if secret.expose_secret().is_empty() { Err(SecretError::Empty) } else { Ok(Some(secret)) }
+}
+
+fn read(file: &Path) -> Result<SecretString, SecretError> {
+    let text = fs::read_to_string(file).map_err(|error| SecretError::Unreadable(file.into(), error))?;
+    Ok(text.trim_end_matches(['\r', '\n']).into())
+}
+
+/// Shows that there is a secret, and nothing of it.
+#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
+pub(super) fn serialize<S: Serializer>(secret: &Option<SecretString>, target: S) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(_) => target.serialize_some("***"),
+        None => target.serialize_none(),
+    }
+}
+
+/// Reads a secret; a value of another type is refused without being quoted, which serde's own message would do.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Option<SecretString>, D::Error> {
+    String::deserialize(source).map(|text| Some(text.into())).map_err(|_| D::Error::custom("expected text in quotes"))
+}

@@ -1,0 +1,275 @@
+//! Layers, mistakes, and the file that shows every setting.
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::Value;
+use std::{io::Write as _, path::Path};
+
+const SHOWN: &str = include_str!("../../config/gateway.toml");
+
+/// A file, and what is said about it.
+const MISTAKES: &[(&str, &str)] = &[
+    ("colour = 1", "colour: unknown setting"),
+    ("[backend]\nurl = \"x\"", "backend.url: unknown setting"),
+    ("backend = 5", "backend: invalid type: integer `5`, expected a section"),
+    (
+        "[backend]\nconcurrency = \"lots\"",
+        "backend.concurrency: invalid type: string \"lots\", expected a whole number",
+    ),
+    ("[backend]\nconcurrency = 0", "backend.concurrency: must be between 1 and 65536, is 0"),
+    ("[backend]\ntimeout_s = -1", "backend.timeout_s: invalid value: integer `-1`, expected a whole number"),
+    ("[backend]\ntimeout_s = 0", "backend.timeout_s: must be between 1 and 86400, is 0"),
+    ("[backend]\nkind = \"magic\"", "backend.kind: unknown variant `magic`, expected `builtin` or `rmbg`"),
+    ("[backend]\nkind = \"rmbg\"", "backend.urls: must name at least one address for kind = \"rmbg\""),
+    ("[backend]\nurls = [\"http://a/\"]", "backend.urls: must be left out for kind = \"builtin\""),
+    (
+        "[backend]\nkind = \"rmbg\"\nurls = [\"http://ok/\", \"ftp://a/\"]",
+        "backend.urls[1]: must be an address such as \"http://127.0.0.1:7000/api/remove\"",
+    ),
+    (
+        "[backend]\nkind = \"rmbg\"\nurls = [\"http://me:secret@a/\"]",
+        "backend.urls[0]: must hold no password; use api_key",
+    ),
+    ("[backend]\nurls = [1]", "backend.urls: invalid type: integer `1`, expected a string"),
+    ("[backend]\napi_key = 1234", "backend.api_key: expected text in quotes"),
+    ("[backend]\napi_key = \"a b\"", "backend.api_key: must be printable ASCII without spaces"),
+    (
+        "[backend]\napi_key_file = \"/no/such/file\"",
+        "backend.api_key_file: cannot read /no/such/file: No such file or directory (os error 2)",
+    ),
+    ("[listen]\npublic = \"8080\"", "listen.public: expected an address such as \"127.0.0.1:8080\""),
+    ("[listen]\nadmin = \"127.0.0.1:8080\"", "listen.admin: is 127.0.0.1:8080, as is listen.public; take another port"),
+    (
+        "[store]\nurl = \"postgres://u:secret@h/d\"",
+        "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\"",
+    ),
+    ("[store]\nurl = \"sqlite:\"", "store.url: names no file; write sqlite:PATH, such as \"sqlite:data/gateway.db\""),
+    (
+        "[limits]\nmemory_budget = \"1 MB\"",
+        "limits.memory_budget: \"1 MB\" is no size; write a number of bytes, or one with KiB, MiB or GiB, such as \
+         \"256 MiB\"",
+    ),
+    ("[limits]\nspool_budget = \"1 MiB\"", "limits.spool_budget: is 1 MiB, less than one answer (max_answer: 128 MiB)"),
+    ("default_plan = \"Gold\"", "default_plan: there is no plan \"Gold\"; there are: Free, Premium-20000"),
+    ("[auth.api_key]\npepper = \"short\"", "auth.api_key.pepper: must have at least 16 characters"),
+    ("[auth.api_key]\npepper = \"\"", "auth.api_key.pepper: is empty"),
+    (
+        "[log]\nlevel = \"loud\"",
+        "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace`",
+    ),
+];
+
+fn load(file: &str, env: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    let mut on_disk = tempfile::NamedTempFile::new().unwrap();
+    on_disk.write_all(file.as_bytes()).unwrap();
+    Config::load(Some(on_disk.path()), variables(env))
+}
+
+fn variables(env: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+    env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+}
+
+fn mistakes(file: &str, env: &[(&str, &str)]) -> String {
+    load(file, env).expect_err("there is a mistake").to_string()
+}
+
+fn shown(config: &Config) -> Value {
+    serde_json::to_value(config).unwrap()
+}
+
+/// The file with one of its commented examples, `# key = value`, taken at its word.
+fn uncommented() -> impl Iterator<Item = (String, String)> {
+    let is_example = |line: &&str| {
+        let setting = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = "));
+        setting.is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    };
+    SHOWN.lines().filter(is_example).map(|line| (line.to_owned(), SHOWN.replace(line, &line[2..])))
+}
+
+#[test]
+fn the_file_that_shows_every_setting_says_what_is_so_without_it() {
+    let without = Config::load(None, std::iter::empty()).unwrap();
+    assert_eq!(shown(&without), shown(&Config::default()));
+    assert_eq!(shown(&load(SHOWN, &[]).unwrap()), shown(&Config::default()));
+}
+
+#[test]
+fn the_file_shows_every_setting_that_there_is() {
+    let mut seen = vec![serde_json::to_value(SHOWN.parse::<toml::Table>().unwrap()).unwrap()];
+    seen.extend(uncommented().map(|(_, file)| serde_json::to_value(file.parse::<toml::Table>().unwrap()).unwrap()));
+    let mut paths = Vec::new();
+    leaves(&shown(&Config::default()), String::new(), &mut paths);
+    assert!(paths.contains(&"/auth/api_key/pepper".to_owned()), "{paths:?}");
+    for path in paths {
+        assert!(seen.iter().any(|file| file.pointer(&path).is_some()), "config/gateway.toml does not show {path}");
+    }
+}
+
+fn leaves(value: &Value, path: String, found: &mut Vec<String>) {
+    match value {
+        Value::Object(keys) => keys.iter().for_each(|(key, value)| leaves(value, format!("{path}/{key}"), found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => found.push(path),
+    }
+}
+
+#[test]
+fn the_examples_in_its_comments_are_settings_too() {
+    let mut examples = 0;
+    for (line, file) in uncommented() {
+        let errors = load(&file, &[]).err().map(|errors| errors.0).unwrap_or_default();
+        let wrong: Vec<_> = errors.iter().filter(|mistake| !mistake.fault.starts_with("cannot read /run/")).collect();
+        assert!(wrong.is_empty(), "{line}: {wrong:?}");
+        examples += 1;
+    }
+    assert_eq!(examples, 5);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let file = "[backend]\nkind = \"rmbg\"\nurls = [\"http://a/\"]\nconcurrency = 7\n[log]\nlevel = \"warn\"";
+    let env = [
+        ("REMBG_GATEWAY__BACKEND__CONCURRENCY", "9"),
+        ("REMBG_GATEWAY__BACKEND__URLS", "http://b/rmbg, https://c/rmbg"),
+        ("REMBG_GATEWAY__PLANS__FREE__CREDITS", "70"),
+        ("REMBG_GATEWAY__PLANS__TEAM", "{credits = 5, burst = {per_minute = 6, size = 7}}"),
+        ("REMBG_GATEWAY__LIMITS__MEMORY_BUDGET", "1 GiB"),
+        ("REMBG_GATEWAY__LIMITS__SPOOL_BUDGET", "268435456"),
+        ("REMBG_GATEWAY_CONFIG", "not ours to read"),
+        ("PATH", "/bin"),
+    ];
+    let config = load(file, &env).unwrap();
+    assert_eq!(config.backend.urls, ["http://b/rmbg", "https://c/rmbg"]);
+    assert_eq!((config.backend.concurrency, config.backend.timeout_s), (9, 120));
+    assert_eq!(config.log.level, LogLevel::Warn);
+    assert_eq!((config.plans["Free"].credits, config.plans["team"].burst.size), (70, 7));
+    assert_eq!((config.limits.memory_budget, config.limits.spool_budget), (Bytes(1 << 30), Bytes(256 << 20)));
+}
+
+#[test]
+fn a_text_setting_takes_text_that_looks_like_something_else() {
+    for text in ["1234567890123456", "2026-01-01T00:00:00Z", "[not, really, toml", "a,b,c,d,e,f,g,h,i"] {
+        let config = load("", &[("REMBG_GATEWAY__AUTH__API_KEY__PEPPER", text)]).unwrap();
+        let pepper = config.auth.api_key.given_pepper().unwrap().unwrap();
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&pepper), text);
+    }
+    for urls in ["http://a/", "[\"http://a/\"]", "\"http://a/\"", "http://a/,"] {
+        let env = [("REMBG_GATEWAY__BACKEND__URLS", urls), ("REMBG_GATEWAY__BACKEND__KIND", "rmbg")];
+        assert_eq!(load("", &env).unwrap().backend.urls, ["http://a/"], "{urls}");
+    }
+}
+
+#[test]
+fn plans_in_the_file_replace_the_built_in_ones() {
+    let config = load("default_plan = \"A\"\n[plans.A]\ncredits = 1\nburst = {per_minute = 1, size = 1}", &[]).unwrap();
+    assert_eq!(config.plans.keys().collect::<Vec<_>>(), ["A"]);
+}
+
+#[test]
+fn each_mistake_is_named_with_its_path() {
+    for (file, expected) in MISTAKES {
+        assert_eq!(&mistakes(file, &[]), expected, "{file}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_named_at_once_and_none_because_of_another() {
+    let file = r#"
+        default_plan = "Gold"
+        [plans.Gold]
+        credit = 7
+        burst = { per_minute = 0, size = "x", sise = 1 }
+        [backend]
+        kind = "magic"
+        urls = ["http://a/"]
+        concurrency = []
+        [limits]
+        connections = 0
+    "#;
+    let env = [("REMBG_GATEWAY__LOG__LEVEL", "loud"), ("REMBG_GATEWAY__LOG__COLOUR", "red")];
+    let found = mistakes(file, &env);
+    let mut lines: Vec<_> = found.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "backend.concurrency: invalid type: sequence, expected a whole number",
+            "backend.kind: unknown variant `magic`, expected `builtin` or `rmbg`",
+            "limits.connections: must be between 1 and 1000000, is 0",
+            "log.colour: unknown setting (from REMBG_GATEWAY__LOG__COLOUR)",
+            "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace` (from \
+             REMBG_GATEWAY__LOG__LEVEL)",
+            "plans.Gold.burst.per_minute: must be at least 1",
+            "plans.Gold.burst.sise: unknown setting",
+            "plans.Gold.burst.size: invalid type: string \"x\", expected a whole number up to 4294967295",
+            "plans.Gold.credit: unknown setting",
+            "plans.Gold.credits: is missing",
+        ]
+    );
+}
+
+#[test]
+fn a_variable_that_sets_nothing_is_a_mistake() {
+    let table = [
+        ("REMBG_GATEWAY__STORE__URI", "x", "store.uri: unknown setting (from REMBG_GATEWAY__STORE__URI)"),
+        (
+            "REMBG_GATEWAY__DEFAULT_PLAN__X",
+            "x",
+            "default_plan.x: cannot be set, as what is above it is no section (from REMBG_GATEWAY__DEFAULT_PLAN__X)",
+        ),
+        (
+            "REMBG_GATEWAY__PLANS__TEAM",
+            "{credits = 7, burst = {}}",
+            "plans.team.burst.per_minute: is missing\nplans.team.burst.size: is missing",
+        ),
+        ("REMBG_GATEWAY__", "x", ": unknown setting (from REMBG_GATEWAY__)"),
+        (
+            "REMBG_GATEWAY__BACKEND__CONCURRENCY",
+            "lots",
+            "backend.concurrency: invalid type: string \"lots\", expected a whole number (from \
+             REMBG_GATEWAY__BACKEND__CONCURRENCY)",
+        ),
+    ];
+    for (name, value, expected) in table {
+        assert_eq!(mistakes("default_plan = \"Free\"", &[(name, value)]), expected);
+    }
+}
+
+#[test]
+fn a_named_file_must_be_there_and_be_toml() {
+    let missing = Config::load(Some(Path::new("/no/such.toml")), std::iter::empty()).unwrap_err();
+    assert_eq!(missing.to_string(), "/no/such.toml: cannot be read: No such file or directory (os error 2)");
+    let torn = mistakes("[log]\n[auth.api_key]\npepper = \"hush-hush-hush", &[]);
+    assert!(torn.contains(", line 3: ") && !torn.contains("hush"), "{torn}");
+}
+
+#[test]
+fn a_secret_comes_by_value_or_by_file_but_once_and_is_never_shown() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"hush-hush-hush-hush\n").unwrap();
+    let by_file = format!("[auth.api_key]\npepper_file = {:?}", file.path());
+    let by_value = "[auth.api_key]\npepper = \"hush-hush-hush-hush\"";
+    for given in [by_file.as_str(), by_value] {
+        let config = load(given, &[]).unwrap();
+        let pepper = config.auth.api_key.given_pepper().unwrap().unwrap();
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&pepper), "hush-hush-hush-hush");
+        assert!(!format!("{config:?} {}", shown(&config)).contains("hush"));
+    }
+    assert_eq!(shown(&load(by_value, &[]).unwrap())["auth"]["api_key"]["pepper"], "***");
+    let twice = format!("{by_file}\npepper = \"hush-hush-hush-hush\"");
+    assert_eq!(mistakes(&twice, &[]), "auth.api_key.pepper: is given twice: keep pepper or pepper_file");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn whatever_a_variable_says_there_is_an_answer(
+        name in "(STORE|BACKEND|PLANS|PLANS__FREE|LISTEN)(__(URL|URLS|KIND|BURST|SIZE|PUBLIC))?",
+        text in "[\\[\\]{}=,a-z0-9\" .]{0,24}|\\{(kind|urls|burst|free) = [\\[{]?(a = )?1?[\\]}]?\\}",
+    ) {
+        let env = [(format!("{ENVIRONMENT_PREFIX}{name}"), text)];
+        if let Err(errors) = Config::load(None, env.into_iter()) {
+            prop_assert!(!errors.0.is_empty());
+        }
+    }
+}

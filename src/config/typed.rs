@@ -1,0 +1,118 @@
+//! From a table to typed settings. serde stops at the first mistake, so each one is noted and taken out of the table
+//! until the rest can be read.
+
+use super::{Config, environment::Variable, mistakes::Mistake};
+use serde_path_to_error::Segment;
+use toml::{Table, Value};
+
+/// serde's names for what it expected, and ours.
+const PLAIN_WORDS: [(&str, &str); 7] = [
+    ("expected usize", "expected a whole number"),
+    ("expected u64", "expected a whole number"),
+    ("expected u32", "expected a whole number up to 4294967295"),
+    ("expected a sequence", "expected a list"),
+    ("expected path string", "expected a path in quotes"),
+    ("expected socket address", "expected an address such as \"127.0.0.1:8080\""),
+    ("invalid socket address syntax", "expected an address such as \"127.0.0.1:8080\""),
+];
+
+/// Reads what can be read, with defaults for the rest, and adds every unknown setting and wrong type to `mistakes`.
+pub(super) fn typed(mut table: Table, variables: &mut [Variable], mistakes: &mut Vec<Mistake>) -> Config {
+    loop {
+        let mut unknown = Vec::new();
+        let mut note = |path: serde_ignored::Path<'_>| unknown.push(path.to_string());
+        let source = serde_ignored::Deserializer::new(Value::Table(table.clone()), &mut note);
+        match serde_path_to_error::deserialize::<_, Config>(source) {
+            Ok(config) => {
+                mistakes.extend(unknown.into_iter().map(|path| unknown_setting(path, variables)));
+                return config;
+            }
+            Err(error) => {
+                let path = setting(error.path());
+                let fault = plainly(error.inner().message());
+                if let Some(mistake) = repair(&mut table, variables, &path, fault) {
+                    mistakes.push(mistake);
+                }
+            }
+        }
+    }
+}
+
+/// The keys that lead to the setting; an error inside a list is the list's.
+fn setting(path: &serde_path_to_error::Path) -> Vec<String> {
+    let key = |segment: &Segment| match segment {
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => None,
+    };
+    path.iter().map_while(key).collect()
+}
+
+fn plainly(message: &str) -> String {
+    let mut message = message.trim_end().to_owned();
+    for (theirs, ours) in PLAIN_WORDS {
+        message = message.replace(theirs, ours);
+    }
+    message
+}
+
+/// Gives a variable's setting its next reading, puts something in the place of a missing or wrong one that has no
+/// default, or takes a wrong one away. Each of these brings the end nearer.
+fn repair(table: &mut Table, variables: &mut [Variable], path: &[String], fault: String) -> Option<Mistake> {
+    let mut fault = fault;
+    if let Some(variable) = variables.iter_mut().find(|variable| variable.path == path) {
+        if let (Some(next), Some(place)) = (variable.readings.pop_front(), find(table, path)) {
+            variable.fault.get_or_insert(fault);
+            *place = next;
+            return None;
+        }
+        fault = variable.fault.take().unwrap_or(fault);
+    }
+    let mut at = path.to_vec();
+    if let Some(name) = fault.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        at.push(name.to_owned());
+        if let (Some(Value::Table(section)), Some(value)) = (find(table, path), stand_in(&at)) {
+            section.insert(name.to_owned(), value);
+            return Some(Mistake { path: at.join("."), fault: "is missing".into() });
+        }
+    }
+    match (find(table, path), stand_in(path)) {
+        (Some(wrong), Some(value)) => *wrong = value,
+        _ => remove(table, path),
+    }
+    Some(Mistake { fault: format!("{fault}{}", origin(&at, variables)), path: at.join(".") })
+}
+
+/// A value of the right type for a setting that has no default, which are those of a plan: a built-in plan's.
+fn stand_in(path: &[String]) -> Option<Value> {
+    let [plans, _, within @ ..] = path else { return None };
+    let plan = Config::default().plans.into_values().next().filter(|_| plans == "plans")?;
+    within.iter().try_fold(Value::try_from(plan).ok()?, |value, key| value.get(key).cloned())
+}
+
+fn find<'a>(table: &'a mut Table, path: &[String]) -> Option<&'a mut Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(table.get_mut(first)?, |value, key| value.get_mut(key))
+}
+
+fn remove(table: &mut Table, path: &[String]) {
+    let removed = match path.split_last() {
+        Some((only, [])) => table.remove(only),
+        Some((last, sections)) => {
+            find(table, sections).and_then(Value::as_table_mut).and_then(|section| section.remove(last))
+        }
+        None => None,
+    };
+    if removed.is_none() {
+        table.clear();
+    }
+}
+
+fn unknown_setting(path: String, variables: &[Variable]) -> Mistake {
+    let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
+    Mistake { fault: format!("unknown setting{}", origin(&keys, variables)), path }
+}
+
+fn origin(path: &[String], variables: &[Variable]) -> String {
+    let variable = variables.iter().find(|variable| variable.touches(path));
+    variable.map_or_else(String::new, |variable| format!(" (from {})", variable.name))
+}

@@ -1,0 +1,105 @@
+//! What a request brings to prove who is calling (contract, section 2).
+
+use crate::domain::refusal::Refusal;
+use hyper::{
+    HeaderMap,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use secrecy::SecretString;
+
+const API_KEY: &str = "x-api-key";
+
+/// A request's proof, not verified yet.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// An API key.
+    Key(SecretString),
+    /// A signed-in user's token.
+    Token(SecretString),
+    /// Neither: an anonymous caller.
+    None,
+}
+
+impl Credentials {
+    /// Reads the headers, before anything is verified.
+    ///
+    /// An `x-api-key` and a bearer token together are [`Refusal::KeyAndToken`], whatever either holds. A header that
+    /// is there but cannot hold a proof, because it is empty, not visible ASCII, or sent twice, is refused as a wrong
+    /// one would be: a caller who meant to prove something is never served as an anonymous one. An `Authorization` of
+    /// another scheme, such as the `Basic` of a proxy in front, is not meant for us and does not count.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let keys: Vec<_> = headers.get_all(API_KEY).iter().collect();
+        let tokens: Vec<_> = headers.get_all(AUTHORIZATION).iter().filter_map(bearer).collect();
+        match (keys.as_slice(), tokens.as_slice()) {
+            ([], []) => Ok(Self::None),
+            ([key], []) => text(key.as_bytes()).map(Self::Key).ok_or(Refusal::InvalidKey),
+            ([], [token]) => text(token).map(Self::Token).ok_or(Refusal::InvalidToken),
+            ([..], []) => Err(Refusal::InvalidKey),
+            ([], [..]) => Err(Refusal::InvalidToken),
+            ([..], [..]) => Err(Refusal::KeyAndToken),
+        }
+    }
+}
+
+/// What follows the scheme `Bearer`, in any case.
+fn bearer(header: &HeaderValue) -> Option<&[u8]> {
+    let header = header.as_bytes().trim_ascii_start();
+    let (scheme, rest) = header.split_at_checked(6)?;
+    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer") && rest.first().is_none_or(u8::is_ascii_whitespace);
+    is_bearer.then_some(rest)
+}
+
+fn text(proof: &[u8]) -> Option<SecretString> {
+    let proof = proof.trim_ascii();
+    let visible = !proof.is_empty() && proof.iter().all(u8::is_ascii_graphic);
+    visible.then(|| String::from_utf8_lossy(proof).into_owned().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    fn read(headers: &[(&'static str, &str)]) -> String {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        match Credentials::from_headers(&map) {
+            Ok(Credentials::Key(key)) => format!("key {}", key.expose_secret()),
+            Ok(Credentials::Token(token)) => format!("token {}", token.expose_secret()),
+            Ok(Credentials::None) => "none".into(),
+            Err(refusal) => refusal.reason().into(),
+        }
+    }
+
+    #[test]
+    fn one_proof_is_taken_as_it_is_and_two_kinds_are_a_mistake() {
+        let key = ("x-api-key", "k-1");
+        let token = ("authorization", "Bearer a.b.c");
+        let cases: [(&[(&'static str, &str)], &str); 18] = [
+            (&[], "none"),
+            (&[key], "key k-1"),
+            (&[("x-api-key", " k-1\t")], "key k-1"),
+            (&[("x-api-key", "")], "invalid_key"),
+            (&[("x-api-key", "k 1")], "invalid_key"),
+            (&[("x-api-key", "k\u{e9}")], "invalid_key"),
+            (&[key, key], "invalid_key"),
+            (&[token], "token a.b.c"),
+            (&[("authorization", "bEARER   a.b.c ")], "token a.b.c"),
+            (&[("authorization", "Bearer")], "invalid_token"),
+            (&[("authorization", "Bearer a b")], "invalid_token"),
+            (&[token, token], "invalid_token"),
+            (&[key, token], "key_and_token"),
+            (&[("x-api-key", ""), ("authorization", "Bearer ")], "key_and_token"),
+            (&[key, key, token], "key_and_token"),
+            (&[("authorization", "Basic dTpw")], "none"),
+            (&[key, ("authorization", "Basic dTpw")], "key k-1"),
+            (&[token, ("authorization", "Basic dTpw")], "token a.b.c"),
+        ];
+        for (headers, expected) in cases {
+            assert_eq!(read(headers), expected, "{headers:?}");
+        }
+        assert_eq!(read(&[("authorization", "Bearerx"), ("authorization", "")]), "none");
+    }
+}

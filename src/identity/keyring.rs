@@ -1,0 +1,172 @@
+//! The pepper, and the hashes that keys are found by.
+
+use super::{
+    hexadecimal,
+    random::{NoRandomness, base62_text},
+};
+use crate::{
+    config::{Config, SecretError},
+    domain::caller::KeyHash,
+};
+use aws_lc_rs::hmac;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::{
+    fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+/// Base62 digits of a pepper of our own making: 256 bits and a little.
+const PEPPER_DIGITS: usize = 43;
+
+/// Hashes API keys under the gateway's pepper, so that a stolen store opens nothing.
+#[derive(Clone)]
+pub struct Keyring {
+    pepper: hmac::Key,
+}
+
+/// Where the pepper comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PepperSource {
+    /// The configuration, by value or by file.
+    Configured,
+    /// The file that the embedded store's first user makes beside it.
+    BesideStore(PathBuf),
+}
+
+/// Why there is no pepper.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The configured secret cannot be had.
+    #[error("auth.api_key.pepper: {0}")]
+    Configured(#[from] SecretError),
+    /// None is configured, and the store is not the embedded one, which would keep its own.
+    #[error("auth.api_key.pepper is not set")]
+    Missing,
+    /// The file beside the store cannot be made or read.
+    #[error("the pepper's file {}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A new pepper was needed.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+impl PepperSource {
+    /// Where this configuration takes the pepper from; `None` if it must be configured and is not. Reads nothing.
+    #[must_use]
+    pub fn of(config: &Config) -> Option<Self> {
+        let api_key = &config.auth.api_key;
+        if api_key.pepper.is_some() || api_key.pepper_file.is_some() {
+            return Some(Self::Configured);
+        }
+        config.store.sqlite_path().map(|database| Self::BesideStore(database.with_file_name("pepper")))
+    }
+}
+
+impl Keyring {
+    /// The keyring of this configuration. Beside the embedded store a pepper is made on first use; processes that start
+    /// together agree on one. Blocks on the disk.
+    pub fn open(config: &Config) -> Result<Self, KeyringError> {
+        let pepper = match PepperSource::of(config).ok_or(KeyringError::Missing)? {
+            PepperSource::Configured => config.auth.api_key.given_pepper()?.ok_or(KeyringError::Missing)?,
+            PepperSource::BesideStore(path) => beside_store(&path)?,
+        };
+        Ok(Self::new(&pepper))
+    }
+
+    /// A keyring with this pepper.
+    #[must_use]
+    pub fn new(pepper: &SecretString) -> Self {
+        Self { pepper: hmac::Key::new(hmac::HMAC_SHA256, pepper.expose_secret().as_bytes()) }
+    }
+
+    /// HMAC-SHA256 of the key under the pepper, in hexadecimal.
+    #[must_use]
+    pub fn hash(&self, key: &SecretString) -> KeyHash {
+        KeyHash(hexadecimal(hmac::sign(&self.pepper, key.expose_secret().as_bytes()).as_ref()))
+    }
+}
+
+fn beside_store(path: &Path) -> Result<SecretString, KeyringError> {
+    let failed = |source| KeyringError::File { path: path.into(), source };
+    if !path.try_exists().map_err(failed)? {
+        make(path, &base62_text(PEPPER_DIGITS)?).map_err(failed)?;
+    }
+    let text = fs::read_to_string(path).map_err(failed)?;
+    match text.trim_end() {
+        "" => Err(failed(io::Error::new(io::ErrorKind::InvalidData, "it is empty"))),
+        pepper => Ok(pepper.into()),
+    }
+}
+
+/// Makes the file, readable by its owner only, whole or not at all. Losing the race to another process is a success.
+fn make(path: &Path, pepper: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(file, "{pepper}")?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => fs::File::open(folder)?.sync_all(),
+        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(failed) => Err(failed.error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _, thread};
+
+    fn config(folder: &Path) -> Config {
+        let mut config = Config::default();
+        config.store.url = format!("sqlite:{}", folder.join("deep/gateway.db").display());
+        config
+    }
+
+    #[test]
+    fn the_hash_is_hmac_sha256() {
+        // RFC 4231, test case 2.
+        let hash = Keyring::new(&"Jefe".into()).hash(&"what do ya want for nothing?".into());
+        assert_eq!(hash.0, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
+
+    #[test]
+    fn processes_that_start_together_agree_on_one_pepper_that_others_cannot_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        let hashes: BTreeSet<String> = thread::scope(|scope| {
+            let open = || Keyring::open(&config).unwrap().hash(&"some key".into()).0;
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert_eq!(hashes.len(), 1);
+        let made: Vec<_> = fs::read_dir(folder.path().join("deep")).unwrap().map(|entry| entry.unwrap()).collect();
+        assert_eq!(made.len(), 1, "no temporary file stays");
+        assert_eq!(made[0].file_name(), "pepper");
+        assert_eq!(made[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_configured_pepper_is_used_and_none_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path());
+        config.auth.api_key.pepper = Some("Jefe".into());
+        let hash = Keyring::open(&config).unwrap().hash(&"what do ya want for nothing?".into());
+        assert!(hash.0.starts_with("5bdcc146"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_empty_pepper_file_is_no_pepper() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("deep")).unwrap();
+        fs::write(folder.path().join("deep/pepper"), "\n").unwrap();
+        assert!(matches!(Keyring::open(&config(folder.path())), Err(KeyringError::File { .. })));
+    }
+}

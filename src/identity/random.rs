@@ -1,0 +1,65 @@
+//! Fresh names and secrets, from the operating system's randomness.
+
+use super::hexadecimal;
+use crate::domain::credit::OperationId;
+use aws_lc_rs::rand;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The largest multiple of 62 that a byte reaches: bytes from here on would favour the first digits.
+const FAIR: u8 = 248;
+
+/// The operating system gave no random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gives no random bytes")]
+pub struct NoRandomness;
+
+/// An operation id that nobody has used: 128 random bits, in hexadecimal.
+pub fn fresh_operation_id() -> Result<OperationId, NoRandomness> {
+    let mut bytes = [0; 16];
+    fill(&mut bytes)?;
+    Ok(OperationId(hexadecimal(&bytes)))
+}
+
+/// So many random base62 digits, all equally likely.
+pub(super) fn base62_text(digits: usize) -> Result<String, NoRandomness> {
+    let mut text = String::with_capacity(digits);
+    while text.len() < digits {
+        let mut bytes = [0; 32];
+        fill(&mut bytes)?;
+        let fair = bytes.iter().filter(|byte| **byte < FAIR);
+        text.extend(fair.map(|byte| base62_digit(u32::from(*byte))).take(digits - text.len()));
+    }
+    Ok(text)
+}
+
+/// The last base62 digit of a number.
+pub(super) fn base62_digit(number: u32) -> char {
+    char::from(BASE62[(number % 62) as usize])
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    rand::fill(bytes).map_err(|_| NoRandomness)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_digit_comes_up_and_no_text_twice() {
+        let texts: BTreeSet<String> = (0..500).map(|_| base62_text(30).unwrap()).collect();
+        assert_eq!(texts.len(), 500);
+        let digits: BTreeSet<char> = texts.iter().flat_map(|text| text.chars()).collect();
+        assert_eq!(digits.len(), 62);
+        assert!(texts.iter().all(|text| text.len() == 30));
+    }
+
+    #[test]
+    fn an_operation_id_is_128_bits_that_nobody_has_used() {
+        let ids: BTreeSet<_> = (0..500).map(|_| fresh_operation_id().unwrap()).collect();
+        assert_eq!(ids.len(), 500);
+        assert!(ids.iter().all(|id| id.0.len() == 32 && id.0.bytes().all(|digit| digit.is_ascii_hexdigit())));
+    }
+}
