@@ -5,4 +5,6 @@ pub mod effect;
 pub mod event;
 pub mod order;
 pub mod purchase;
+#[cfg(test)]
+mod samples;
 pub mod signature;

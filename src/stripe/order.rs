@@ -110,8 +110,8 @@ pub enum PlanChange {
 }
 
 impl Remembered {
-    /// Takes an effect up and says what it changes for the account. Only a change of what the subscriptions come to
-    /// changes plan or period, so an explicit allowance outlives renewals.
+    /// Takes an effect up and says what it changes for the account. Plan and period change only when what the
+    /// subscriptions come to does, or its end is due; so an explicit allowance outlives renewals.
     pub fn apply(&mut self, effect: &Effect, account: &Account, grace: Duration, now: UnixSeconds) -> Update {
         let (billing, credits) = (self.billing(), self.purchases.credits());
         match effect {
@@ -124,8 +124,9 @@ impl Remembered {
             Effect::LearnCustomer => {}
         }
         let credits = self.purchases.credits().saturating_sub(credits);
+        let must_fall = account.billing_period.is_some_and(|stored| stored.must_fall(grace, now));
         match self.billing() {
-            Some(new) if billing.as_ref() != Some(&new) => {
+            Some(new) if must_fall || billing.as_ref() != Some(&new) => {
                 Update { credits, ..new.update(billing.as_ref(), account, grace, now) }
             }
             Some(_) | None => Update { credits, ..Update::default() },

@@ -95,7 +95,7 @@ mod tests {
 
     fn verify(secrets: &[&str], header: &str, now: i64) -> Result<(), SignatureFault> {
         let secrets: Vec<_> = secrets.iter().map(|text| SecretString::from(*text)).collect();
-        Verifier::new(&secrets, Duration::from_secs(300)).verify(header, BODY, UnixSeconds(now))
+        Verifier::new(&secrets, Duration::from_mins(5)).verify(header, BODY, UnixSeconds(now))
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         let other_scheme = format!("t={SIGNED},v0={BY_TEST_SECRET}");
         assert_eq!(verify(&["whsec_test_secret"], &other_scheme, SIGNED), Err(SignatureFault::NoMatch));
         let secrets = [SecretString::from("whsec_test_secret")];
-        let verifier = Verifier::new(&secrets, Duration::from_secs(300));
+        let verifier = Verifier::new(&secrets, Duration::from_mins(5));
         let changed = br#"{"id":"evt_2","object":"event"}"#;
         assert_eq!(verifier.verify(&good, changed, UnixSeconds(SIGNED)), Err(SignatureFault::NoMatch));
     }
