@@ -42,6 +42,16 @@ fn the_next_window_starts_at_the_end_and_ends_on_the_anchor_day() {
         ("2024-02-29", "2025-02-28", Some(every(1, Year)), None, "2025-03-01", "2025-02-28", "2026-02-28"),
         ("2024-02-29", "2025-02-28", Some(every(1, Year)), None, "2028-03-01", "2028-02-29", "2029-02-28"),
         ("2025-11-30", "2026-02-28", Some(every(3, Month)), None, "2026-03-01", "2026-02-28", "2026-05-30"),
+        // Both bounds are clamped: only the anchor knows.
+        (
+            "2026-06-30",
+            "2026-09-30",
+            Some(every(3, Month)),
+            Some("2026-03-31"),
+            "2026-10-01",
+            "2026-09-30",
+            "2026-12-31",
+        ),
         ("2026-02-26", "2026-03-05", Some(every(1, Week)), None, "2026-03-20", "2026-03-19", "2026-03-26"),
         ("2026-02-27", "2026-03-01", Some(every(2, Day)), None, "2026-03-04", "2026-03-03", "2026-03-05"),
         // A trial's start says nothing about the anchor; its end does.

@@ -161,6 +161,24 @@ fn an_older_event_undoes_nothing() {
 }
 
 #[test]
+fn what_is_deleted_stays_deleted() {
+    let ended = merged(premium("canceled", (MARCH, APRIL)), json!({"ended_at": MARCH + 9}));
+    let mut books = Books::new();
+    books.take(&event("evt_1", MARCH + 9, "customer.subscription.deleted", &ended), MARCH + 9);
+    books.take(&event("evt_2", MARCH + 10, UPDATED, &premium("active", (MARCH, APRIL))), MARCH + 10);
+    assert_eq!((books.membership(), books.window(MARCH + 10).cycle()), ("Free", None));
+}
+
+#[test]
+fn a_creation_goes_before_an_update_of_the_same_second() {
+    let created = event("evt_9", MARCH, "customer.subscription.created", &premium("active", (MARCH, APRIL)));
+    let updated = event("evt_1", MARCH, UPDATED, &premium("unpaid", (MARCH, APRIL)));
+    for order in [[&created, &updated], [&updated, &created]] {
+        assert_eq!(Books::of(order, MARCH + 9).membership(), "Free");
+    }
+}
+
+#[test]
 fn a_period_never_moves_backwards() {
     let mut books = Books::new();
     books.take(&event("evt_1", APRIL, UPDATED, &premium("active", (APRIL, MAY))), APRIL);
