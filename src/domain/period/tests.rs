@@ -2,16 +2,16 @@ use super::*;
 use proptest::prelude::*;
 
 const DAY: i64 = 86_400;
-const GRACE: Duration = Duration::from_secs(3 * 86_400);
-const FOREVER: Duration = Duration::from_secs(100 * 366 * 86_400);
+const GRACE: Duration = Duration::from_hours(72);
+const FOREVER: Duration = Duration::from_hours(100 * 366 * 24);
 
 fn at(text: &str) -> UnixSeconds {
     let text = if text.contains('T') { format!("{text}Z") } else { format!("{text}T00:00:00Z") };
     UnixSeconds(text.parse::<jiff::Timestamp>().unwrap().as_second())
 }
 
-fn every(count: u32, unit: IntervalUnit) -> Option<Interval> {
-    Some(Interval { unit, count })
+fn every(count: u32, unit: IntervalUnit) -> Interval {
+    Interval { unit, count }
 }
 
 fn period(start: &str, end: &str, interval: Option<Interval>, anchor: Option<&str>) -> BillingPeriod {
@@ -21,7 +21,7 @@ fn period(start: &str, end: &str, interval: Option<Interval>, anchor: Option<&st
 #[test]
 fn the_next_window_starts_at_the_end_and_ends_on_the_anchor_day() {
     use IntervalUnit::{Day, Month, Week, Year};
-    let month = every(1, Month);
+    let month = Some(every(1, Month));
     // start, end, interval, anchor; now; the predicted window
     let table = [
         (
@@ -39,11 +39,21 @@ fn the_next_window_starts_at_the_end_and_ends_on_the_anchor_day() {
         ("2026-02-28", "2026-03-28", month, Some("2025-12-28"), "2026-03-30", "2026-03-28", "2026-04-28"),
         ("2024-01-30", "2024-02-29", month, None, "2024-03-01", "2024-02-29", "2024-03-30"),
         ("2026-01-31", "2026-02-28", month, None, "2026-12-31", "2026-12-31", "2027-01-31"),
-        ("2024-02-29", "2025-02-28", every(1, Year), None, "2025-03-01", "2025-02-28", "2026-02-28"),
-        ("2024-02-29", "2025-02-28", every(1, Year), None, "2028-03-01", "2028-02-29", "2029-02-28"),
-        ("2025-11-30", "2026-02-28", every(3, Month), None, "2026-03-01", "2026-02-28", "2026-05-30"),
-        ("2026-02-26", "2026-03-05", every(1, Week), None, "2026-03-20", "2026-03-19", "2026-03-26"),
-        ("2026-02-27", "2026-03-01", every(2, Day), None, "2026-03-04", "2026-03-03", "2026-03-05"),
+        ("2024-02-29", "2025-02-28", Some(every(1, Year)), None, "2025-03-01", "2025-02-28", "2026-02-28"),
+        ("2024-02-29", "2025-02-28", Some(every(1, Year)), None, "2028-03-01", "2028-02-29", "2029-02-28"),
+        ("2025-11-30", "2026-02-28", Some(every(3, Month)), None, "2026-03-01", "2026-02-28", "2026-05-30"),
+        // Both bounds are clamped: only the anchor knows.
+        (
+            "2026-06-30",
+            "2026-09-30",
+            Some(every(3, Month)),
+            Some("2026-03-31"),
+            "2026-10-01",
+            "2026-09-30",
+            "2026-12-31",
+        ),
+        ("2026-02-26", "2026-03-05", Some(every(1, Week)), None, "2026-03-20", "2026-03-19", "2026-03-26"),
+        ("2026-02-27", "2026-03-01", Some(every(2, Day)), None, "2026-03-04", "2026-03-03", "2026-03-05"),
         // A trial's start says nothing about the anchor; its end does.
         ("2026-03-03", "2026-03-17", month, Some("2026-03-17"), "2026-03-18", "2026-03-17", "2026-04-17"),
         ("2026-03-03", "2026-03-17", month, None, "2026-03-18", "2026-03-17", "2026-04-17"),
@@ -69,7 +79,7 @@ fn an_account_without_stripe_reads_the_calendar_month() {
 
 #[test]
 fn a_renewal_that_does_not_come_ends_in_the_calendar_month_after_the_grace() {
-    let period = period("2026-03-20", "2026-04-20", every(1, IntervalUnit::Month), None);
+    let period = period("2026-03-20", "2026-04-20", Some(every(1, IntervalUnit::Month)), None);
     let read = |now| Window::at(Some(&period), GRACE, at(now)).counters();
     assert_eq!(read("2026-04-19T23:59:59"), Counters::Cycle(at("2026-03-20")));
     assert_eq!(read("2026-04-20"), Counters::Cycle(at("2026-04-20")));
@@ -90,7 +100,7 @@ fn a_renewal_that_does_not_come_ends_in_the_calendar_month_after_the_grace() {
 fn a_cancellation_keeps_the_cycle_until_it_takes_effect_and_has_no_grace() {
     let cancelled = |ends: &str| BillingPeriod {
         ends_at: Some(at(ends)),
-        ..period("2026-03-20", "2026-04-20", every(1, IntervalUnit::Month), None)
+        ..period("2026-03-20", "2026-04-20", Some(every(1, IntervalUnit::Month)), None)
     };
     let read = |period: &BillingPeriod, now| Window::at(Some(period), GRACE, at(now));
     let at_the_end = cancelled("2026-04-20");
@@ -105,16 +115,18 @@ fn a_cancellation_keeps_the_cycle_until_it_takes_effect_and_has_no_grace() {
 
 #[test]
 fn a_period_stated_ahead_of_this_clock_has_begun() {
-    let period = period("2026-03-20T00:00:05", "2026-04-20", every(1, IntervalUnit::Month), None);
+    let period = period("2026-03-20T00:00:05", "2026-04-20", Some(every(1, IntervalUnit::Month)), None);
     assert_eq!(Window::at(Some(&period), GRACE, at("2026-03-20")).cycle(), Some(period.start));
 }
 
+/// Stated start and end, now, and what moves from where to where.
+type Row<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 #[test]
 fn the_predicted_windows_usage_moves_to_the_real_one() {
-    let monthly = every(1, IntervalUnit::Month);
+    let monthly = Some(every(1, IntervalUnit::Month));
     let stored = period("2026-03-20", "2026-04-20", monthly, None);
-    // stated start, stated end, now; from → to
-    let table: [(&str, &str, &str, &[(&str, &str)]); 7] = [
+    let table: [Row<'_>; 7] = [
         ("2026-04-20", "2026-05-20", "2026-04-21", &[]),
         ("2026-04-20T00:00:07", "2026-05-20T00:00:07", "2026-04-21", &[("2026-04-20", "2026-04-20T00:00:07")]),
         ("2026-04-22", "2026-05-22", "2026-04-22", &[("2026-04-20", "2026-04-22")]),
@@ -140,14 +152,14 @@ fn the_predicted_windows_usage_moves_to_the_real_one() {
 
 #[test]
 fn a_predicted_window_that_was_over_before_the_new_start_stays() {
-    let stored = period("2026-03-20", "2026-04-20", every(1, IntervalUnit::Week), None);
-    let stated = period("2026-04-27", "2026-05-04", every(1, IntervalUnit::Week), None);
+    let stored = period("2026-03-20", "2026-04-20", Some(every(1, IntervalUnit::Week)), None);
+    let stated = period("2026-04-27", "2026-05-04", Some(every(1, IntervalUnit::Week)), None);
     assert_eq!(moves(&stored, &stated, FOREVER, at("2026-04-28")), []);
 }
 
 #[test]
 fn a_window_is_predicted_to_end_where_the_period_says_else_a_month_later() {
-    let stored = period("2026-03-20", "2026-04-20", every(1, IntervalUnit::Month), None);
+    let stored = period("2026-03-20", "2026-04-20", Some(every(1, IntervalUnit::Month)), None);
     assert_eq!(predicted_end(Some(&stored), stored.start), stored.end);
     assert_eq!(predicted_end(Some(&stored), stored.end), at("2026-05-20"));
     let ended = BillingPeriod { ends_at: Some(at("2026-04-02")), ..stored };
@@ -185,9 +197,10 @@ proptest! {
             let last = UnixSeconds(window.until.0 - 1);
             prop_assert_eq!(Window::at(Some(&period), grace, last), window, "one window up to its last second");
             let next = Window::at(Some(&period), grace, window.until);
-            match next.cycle() {
-                Some(start) => prop_assert_eq!(start, window.end, "no gap, no overlap"),
-                None => prop_assert_eq!(window.until, lapses),
+            if let Some(start) = next.cycle() {
+                prop_assert_eq!(start, window.end, "no gap, no overlap");
+            } else {
+                prop_assert_eq!(window.until, lapses);
             }
             window = next;
         }
@@ -198,7 +211,7 @@ proptest! {
     fn a_short_month_never_moves_the_anchor_day(anchor in 0..4_000_000_000_i64, before in 0..40_usize, after in 1..40_usize) {
         let windows: Vec<_> = Renewals::monthly(UnixSeconds(anchor)).windows().take(before + after + 1).collect();
         let (start, end) = windows[before];
-        let interval = every(1, IntervalUnit::Month);
+        let interval = Some(every(1, IntervalUnit::Month));
         let period = BillingPeriod { interval, anchor: Some(UnixSeconds(anchor)), ..BillingPeriod::new(start, end) };
         let (start, end) = windows[before + after];
         let window = Window::at(Some(&period), FOREVER, start);

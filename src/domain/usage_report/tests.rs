@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::time::Duration;
 
-const GRACE: Duration = Duration::from_secs(3 * 86_400);
+const GRACE: Duration = Duration::from_hours(72);
 const MARCH: UnixSeconds = UnixSeconds(1_774_268_612);
 const APRIL: UnixSeconds = UnixSeconds(1_776_947_012);
 const MAY: UnixSeconds = UnixSeconds(1_779_539_012);

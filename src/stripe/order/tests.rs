@@ -1,0 +1,278 @@
+use super::*;
+use crate::{
+    domain::{caller::Uid, period::Window},
+    stripe::{
+        effect::Decision,
+        event::Event,
+        samples::{APRIL, MARCH, MAY, Shape, config, event, invoice, merged, session, subscription, unix},
+    },
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const GRACE: Duration = Duration::from_hours(72);
+const UPDATED: &str = "customer.subscription.updated";
+
+/// An account and what is remembered of it, written as a store would.
+#[derive(Clone, Debug, PartialEq)]
+struct Books {
+    account: Account,
+    remembered: Remembered,
+    moved: Vec<Move>,
+}
+
+impl Books {
+    fn new() -> Self {
+        let account = Account {
+            uid: Uid::new("42").unwrap(),
+            membership: "Free".into(),
+            credits: 50,
+            prepaid: 0,
+            email_verified: true,
+            billing_period: None,
+        };
+        Self { account, remembered: Remembered::default(), moved: Vec::new() }
+    }
+
+    fn take(&mut self, event: &Event, now: i64) {
+        let known = self.account.uid.clone();
+        let Decision::Apply { effect, .. } = Decision::of(event, &config(), Some(&known)) else { return };
+        let stored = serde_json::to_string(&self.remembered).unwrap();
+        self.remembered = serde_json::from_str(&stored).unwrap();
+        let update = self.remembered.apply(&effect, &self.account, GRACE, unix(now));
+        match update.plan {
+            Some(PlanChange::To(plan)) => (self.account.membership, self.account.credits) = (plan, 20_000),
+            Some(PlanChange::ToDefault) => (self.account.membership, self.account.credits) = ("Free".into(), 50),
+            None => {}
+        }
+        self.account.billing_period = update.period.or(self.account.billing_period);
+        self.account.prepaid += update.credits;
+        self.moved.extend(update.moves);
+    }
+
+    fn of<'a>(events: impl IntoIterator<Item = &'a Event>, now: i64) -> Self {
+        let mut books = Self::new();
+        events.into_iter().for_each(|event| books.take(event, now));
+        books
+    }
+
+    fn membership(&self) -> &str {
+        &self.account.membership
+    }
+
+    fn window(&self, now: i64) -> Window {
+        Window::at(self.account.billing_period.as_ref(), GRACE, unix(now))
+    }
+}
+
+fn premium(status: &str, period: (i64, i64)) -> Value {
+    subscription(Shape::Basil, "sub_1", status, "price_premium", period)
+}
+
+fn refund(refunded: u64) -> Value {
+    json!({"id": "ch_1", "payment_intent": "pi_1", "amount": 1_000, "amount_refunded": refunded})
+}
+
+fn dispute(status: &str) -> Value {
+    json!({"id": "dp_1", "payment_intent": "pi_2", "status": status})
+}
+
+/// A day on which one subscription begins, is upgraded, renewed, and cancelled, another takes over, and packs are
+/// bought and given back; several events share a second.
+fn a_day(last_word: bool) -> Vec<Event> {
+    let created = "customer.subscription.created";
+    let deleted = "customer.subscription.deleted";
+    let pro = subscription(Shape::Acacia, "sub_1", "active", "price_x", (APRIL, MAY));
+    let mut events = vec![
+        event("evt_01", MARCH, created, &premium("incomplete", (MARCH, APRIL))),
+        event("evt_00", MARCH, UPDATED, &premium("active", (MARCH, APRIL))),
+        event("evt_02", MARCH, "invoice.paid", &invoice(Shape::Basil, "sub_1", "price_premium", (MARCH, APRIL))),
+        event("evt_03", MARCH + 60, UPDATED, &premium("past_due", (APRIL, MAY))),
+        event("evt_04", MARCH + 60, UPDATED, &premium("active", (APRIL, MAY))),
+        event("evt_05", MARCH + 61, "invoice.paid", &invoice(Shape::Acacia, "sub_1", "price_premium", (APRIL, MAY))),
+        event("evt_06", MARCH + 70, UPDATED, &merged(pro, json!({"cancel_at_period_end": true}))),
+        event("evt_07", MARCH + 80, "checkout.session.completed", &session("cs_1", "pi_1", "750")),
+        event("evt_08", MARCH + 90, "checkout.session.async_payment_succeeded", &session("cs_1", "pi_1", "750")),
+        event("evt_09", MARCH + 90, "checkout.session.completed", &session("cs_2", "pi_2", "100")),
+        event("evt_10", MARCH + 91, "charge.refunded", &refund(300)),
+        event("evt_11", MARCH + 92, "charge.refunded", &refund(400)),
+        event("evt_12", MARCH + 93, "charge.dispute.created", &dispute("needs_response")),
+        event("evt_13", MARCH + 93, "charge.dispute.closed", &dispute("won")),
+    ];
+    if last_word {
+        let ended = merged(premium("canceled", (APRIL, MAY)), json!({"ended_at": MARCH + 100}));
+        let other = |status| subscription(Shape::Basil, "sub_2", status, "price_premium", (MARCH + 200, APRIL + 200));
+        events.extend([
+            event("evt_14", MARCH + 100, deleted, &ended),
+            event("evt_15", MARCH + 100, UPDATED, &premium("active", (APRIL, MAY))),
+            event("evt_16", MARCH + 200, created, &other("active")),
+            event("evt_17", MARCH + 300, UPDATED, &other("unpaid")),
+        ]);
+    }
+    events
+}
+
+fn any_order() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
+    any::<bool>().prop_flat_map(|last_word| {
+        let events = a_day(last_word);
+        let twice = events.iter().chain(&events).cloned().collect::<Vec<_>>();
+        let kept = prop::collection::vec(any::<bool>(), events.len());
+        // Every event at least once, some a second time.
+        let some = (Just(twice), kept).prop_map(|(twice, kept)| {
+            let half = twice.len() / 2;
+            let again = twice[half..].iter().zip(kept).filter(|(_, kept)| *kept).map(|(event, _)| event);
+            twice[..half].iter().chain(again).cloned().collect::<Vec<_>>()
+        });
+        (Just(events), some.prop_shuffle())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_day_in_any_order_with_duplicates_ends_the_same((in_order, shuffled) in any_order()) {
+        let now = MARCH + 86_400;
+        let (expected, got) = (Books::of(&in_order, now), Books::of(&shuffled, now));
+        prop_assert_eq!(got.account, expected.account);
+        prop_assert_eq!(got.remembered, expected.remembered);
+    }
+}
+
+#[test]
+fn the_day_ends_as_it_should() {
+    let now = MARCH + 86_400;
+    let books = Books::of(&a_day(false), now);
+    assert_eq!(books.membership(), "Premium-20000", "a price that is no plan changes none");
+    assert_eq!(books.window(now).cycle(), Some(unix(APRIL)));
+    assert_eq!(books.account.prepaid, 750 - 300 + 100, "two fifths refunded, the dispute won");
+    let books = Books::of(&a_day(true), now);
+    assert_eq!(books.membership(), "Free", "both subscriptions are over");
+    assert_eq!(books.window(now).cycle(), None);
+}
+
+#[test]
+fn an_older_event_undoes_nothing() {
+    let mut books = Books::new();
+    books.take(&event("evt_2", APRIL + 5, UPDATED, &premium("active", (APRIL, MAY))), APRIL + 6);
+    let after = books.clone();
+    books.take(&event("evt_1", MARCH + 5, UPDATED, &premium("unpaid", (MARCH, APRIL))), APRIL + 7);
+    assert_eq!(books.account, after.account);
+}
+
+#[test]
+fn what_is_deleted_stays_deleted() {
+    let ended = merged(premium("canceled", (MARCH, APRIL)), json!({"ended_at": MARCH + 9}));
+    let mut books = Books::new();
+    books.take(&event("evt_1", MARCH + 9, "customer.subscription.deleted", &ended), MARCH + 9);
+    books.take(&event("evt_2", MARCH + 10, UPDATED, &premium("active", (MARCH, APRIL))), MARCH + 10);
+    assert_eq!((books.membership(), books.window(MARCH + 10).cycle()), ("Free", None));
+}
+
+#[test]
+fn a_creation_goes_before_an_update_of_the_same_second() {
+    let created = event("evt_9", MARCH, "customer.subscription.created", &premium("active", (MARCH, APRIL)));
+    let updated = event("evt_1", MARCH, UPDATED, &premium("unpaid", (MARCH, APRIL)));
+    for order in [[&created, &updated], [&updated, &created]] {
+        assert_eq!(Books::of(order, MARCH + 9).membership(), "Free");
+    }
+}
+
+#[test]
+fn a_period_never_moves_backwards() {
+    let mut books = Books::new();
+    books.take(&event("evt_1", APRIL, UPDATED, &premium("active", (APRIL, MAY))), APRIL);
+    books.take(&event("evt_2", APRIL + 9, UPDATED, &premium("active", (MARCH, APRIL))), APRIL + 9);
+    assert_eq!(books.window(APRIL + 9).cycle(), Some(unix(APRIL)));
+}
+
+#[test]
+fn an_invoice_alone_starts_a_period_and_its_subscription_completes_it() {
+    let mut books = Books::new();
+    books.take(&event("evt_1", MARCH, "customer.subscription.created", &premium("incomplete", (MARCH, APRIL))), MARCH);
+    assert_eq!((books.membership(), books.account.billing_period), ("Free", None), "nothing is paid yet");
+    books.take(
+        &event("evt_2", MARCH, "invoice.paid", &invoice(Shape::Basil, "sub_1", "price_premium", (MARCH, APRIL))),
+        MARCH,
+    );
+    assert_eq!((books.membership(), books.window(MARCH).cycle()), ("Premium-20000", Some(unix(MARCH))));
+    let mut unseen = Books::new();
+    unseen.take(
+        &event("evt_2", MARCH, "invoice.paid", &invoice(Shape::Acacia, "sub_1", "price_premium", (MARCH, APRIL))),
+        MARCH,
+    );
+    assert_eq!((unseen.membership(), unseen.window(MARCH).cycle()), ("Premium-20000", Some(unix(MARCH))));
+}
+
+#[test]
+fn an_explicit_allowance_outlives_renewals_and_ends_with_the_plan() {
+    let mut books = Books::new();
+    books.take(&event("evt_1", MARCH, UPDATED, &premium("active", (MARCH, APRIL))), MARCH);
+    books.account.credits = 18_500;
+    books.take(&event("evt_2", APRIL, UPDATED, &premium("active", (APRIL, MAY))), APRIL);
+    assert_eq!((books.membership(), books.account.credits), ("Premium-20000", 18_500));
+    let mut pro = premium("active", (APRIL, MAY));
+    pro["items"]["data"][0]["price"] = json!({"id": "price_pro", "lookup_key": "pro_monthly"});
+    books.take(&event("evt_3", APRIL + 9, UPDATED, &pro), APRIL + 9);
+    assert_eq!((books.membership(), books.account.credits), ("Pro", 20_000));
+}
+
+#[test]
+fn cancelled_at_period_end_keeps_the_plan_until_then() {
+    let mut books = Books::new();
+    let cancelled = merged(premium("active", (MARCH, APRIL)), json!({"cancel_at_period_end": true}));
+    books.take(&event("evt_1", MARCH, UPDATED, &cancelled), MARCH);
+    assert_eq!((books.membership(), books.window(APRIL - 1).cycle()), ("Premium-20000", Some(unix(MARCH))));
+    assert_eq!(books.window(APRIL).cycle(), None);
+    let ended = merged(premium("canceled", (MARCH, APRIL)), json!({"ended_at": APRIL}));
+    books.take(&event("evt_2", APRIL, "customer.subscription.deleted", &ended), APRIL + 2);
+    assert_eq!(books.membership(), "Free");
+    assert!(!books.account.billing_period.unwrap().must_fall(GRACE, unix(APRIL + 2)), "the fall has been written");
+}
+
+#[test]
+fn a_plan_assigned_after_the_end_stays_until_the_subscription_lives_again() {
+    let mut books = Books::new();
+    books.take(&event("evt_1", MARCH, UPDATED, &premium("active", (MARCH, APRIL))), MARCH);
+    books.take(&event("evt_2", MARCH + 9, UPDATED, &premium("unpaid", (MARCH, APRIL))), MARCH + 9);
+    assert_eq!(books.membership(), "Free");
+    books.account.membership = "Courtesy".into();
+    books.take(&event("evt_3", MARCH + 20, UPDATED, &premium("unpaid", (MARCH, APRIL))), MARCH + 20);
+    assert_eq!(books.membership(), "Courtesy");
+    books.take(&event("evt_4", MARCH + 30, UPDATED, &premium("active", (MARCH, APRIL))), MARCH + 30);
+    assert_eq!((books.membership(), books.window(MARCH + 30).cycle()), ("Premium-20000", Some(unix(MARCH))));
+}
+
+#[test]
+fn a_late_renewal_takes_the_predicted_windows_usage_over() {
+    let mut books = Books::new();
+    books.take(&event("evt_1", MARCH, UPDATED, &premium("active", (MARCH, APRIL))), MARCH);
+    assert_eq!(books.window(APRIL + 60).cycle(), Some(unix(APRIL)), "predicted");
+    books.take(&event("evt_2", APRIL + 7, UPDATED, &premium("active", (APRIL + 7, MAY + 7))), APRIL + 90);
+    assert_eq!(books.moved, [Move { from: unix(APRIL), to: unix(APRIL + 7) }]);
+    assert_eq!(books.window(APRIL + 90).cycle(), Some(unix(APRIL + 7)));
+}
+
+#[test]
+fn what_is_given_back_is_taken_once_whatever_comes_first() {
+    let granted = event("evt_1", MARCH, "checkout.session.completed", &session("cs_1", "pi_1", "750"));
+    let refunded = event("evt_2", MARCH + 9, "charge.refunded", &refund(1_000));
+    for order in [[&granted, &refunded, &refunded], [&refunded, &granted, &refunded]] {
+        assert_eq!(Books::of(order, MARCH + 9).account.prepaid, 0);
+    }
+    let third = event("evt_3", MARCH + 9, "charge.refunded", &refund(333));
+    assert_eq!(Books::of([&granted, &third], MARCH + 9).account.prepaid, 750 - 249, "rounded in the buyer's favour");
+}
+
+#[test]
+fn a_disputed_pack_is_held_until_the_dispute_is_won() {
+    let granted = event("evt_1", MARCH, "checkout.session.completed", &session("cs_2", "pi_2", "100"));
+    let opened = event("evt_2", MARCH + 1, "charge.dispute.created", &dispute("needs_response"));
+    let won = event("evt_3", MARCH + 2, "charge.dispute.closed", &dispute("won"));
+    let lost = event("evt_4", MARCH + 2, "charge.dispute.closed", &dispute("lost"));
+    let prepaid = |events: &[&Event]| Books::of(events.iter().copied(), MARCH + 9).account.prepaid;
+    assert_eq!(prepaid(&[&granted, &opened]), 0);
+    assert_eq!(prepaid(&[&granted, &opened, &won]), 100);
+    assert_eq!(prepaid(&[&won, &opened, &granted]), 100);
+    assert_eq!(prepaid(&[&granted, &lost, &opened]), 0);
+}
