@@ -8,11 +8,14 @@ pub use set_up::{SetupError, set_up};
 
 use crate::{
     domain::form::Form,
-    spool::{Room, Spooled},
+    spool::{Budgets, Room, Spooled},
 };
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
+
+/// When to ask again after there was no room for an answer.
+const NO_ROOM_RETRY: Duration = Duration::from_secs(2);
 
 /// A validated form, ready to be sent; can be sent again as long as nobody has answered.
 #[derive(Clone, Debug)]
@@ -25,6 +28,17 @@ pub struct Job {
     pub deadline: Instant,
     /// For the backend's log and ours.
     pub request_id: String,
+    /// Where room for the answer comes from.
+    pub budgets: Budgets,
+    /// The longest answer that is read, in bytes.
+    pub max_answer: u64,
+}
+
+impl Job {
+    /// Room for the whole answer, so that a picture which the backend has been paid for is not lost for want of it.
+    pub fn room(&self) -> Result<Room, Failure> {
+        Room::reserve(&self.budgets, self.max_answer).map_err(|_| Failure::Busy { retry_after: NO_ROOM_RETRY })
+    }
 }
 
 /// A backend's complete answer.
@@ -61,8 +75,8 @@ pub enum Failure {
 /// Something that removes backgrounds.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Sends the job and reads the whole answer into `room`, which was reserved beforehand.
-    async fn cut(&self, job: &Job, room: Room) -> Result<Answer, Failure>;
+    /// Sends the job and reads the whole answer. Room for it is taken once there is a slot and before anything is sent.
+    async fn cut(&self, job: &Job) -> Result<Answer, Failure>;
 
     /// Whether the backend can be expected to answer.
     async fn ready(&self) -> bool;

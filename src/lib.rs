@@ -11,6 +11,7 @@
 //! | [`edge`] | listeners, routes, and the one place that writes answers |
 //! | [`rmbg`] | `POST /rmbg`: the journey of a picture, step by step |
 //! | [`usage`] | `GET /api/membership-usage` |
+//! | [`stripe`] | Stripe's events: what they say and what they change |
 //! | [`admin`] | the operator's verbs |
 //! | [`identity`] | from what a caller sends to who it is |
 //! | [`store`] | accounts, holds, counters, the ledger |
@@ -20,12 +21,14 @@
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
+//! | [`random`] | the one place that fresh ids and secrets come from |
 //! | [`domain`] | the rules, pure |
 
 pub mod app;
 pub mod edge;
 pub mod rmbg;
 pub mod usage;
+pub mod stripe;
 pub mod identity;
 pub mod store;
 pub mod backend;
@@ -34,4 +37,5 @@ pub mod spool;
 pub mod telemetry;
 pub mod config;
 pub mod clock;
+pub mod random;
 pub mod domain;

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use crate::domain::usage_report::Usage;
 
 /// How long a billing period whose renewal webhook has not come goes on, predicted.
-pub const RENEWAL_GRACE: Duration = Duration::from_secs(3 * 86_400);
+pub const RENEWAL_GRACE: Duration = Duration::from_hours(72);
 
 /// A store's answer.
 pub type Result<T> = std::result::Result<T, Fault>;

@@ -6,11 +6,7 @@ mod queue;
 pub use model::ModelError;
 
 use super::{Answer, Backend, Failure, Job};
-use crate::{
-    domain::form::Form,
-    picture,
-    spool::{Room, SpoolError},
-};
+use crate::{domain::form::Form, picture};
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::Model;
@@ -21,9 +17,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Pictures that may wait for each one that is worked on: what is waiting holds a credit and a spooled body.
 const WAITING_PER_SLOT: usize = 16;
-
-/// After how long to ask again when there is no room for the answer.
-const NO_ROOM_RETRY: Duration = Duration::from_secs(5);
 
 /// Removes backgrounds by a model of its own, off the threads that serve connections.
 #[derive(Debug)]
@@ -45,8 +38,9 @@ impl Builtin {
 
 #[async_trait]
 impl Backend for Builtin {
-    async fn cut(&self, job: &Job, mut room: Room) -> Result<Answer, Failure> {
+    async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
         let slot = self.queue.enter(job.deadline).await?;
+        let mut room = job.room()?;
         // Read only now, so that the files in memory are no more than the slots.
         let file = job.image.to_vec().await.map_err(|e| Failure::Failed(format!("reading the upload back: {e}")))?;
 
@@ -65,7 +59,7 @@ impl Backend for Builtin {
             Ok(Ok(picture)) => picture?,
         };
 
-        room.write(Bytes::from(picture)).await.map_err(|e| no_room(&e))?;
+        room.write(Bytes::from(picture)).await.map_err(|e| Failure::Failed(format!("keeping the answer: {e}")))?;
         let content_type = Some(picture::content_type(job.form.wish.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
@@ -89,11 +83,4 @@ fn answer(model: &Model, file: &[u8], form: &Form, abandoned: &CancellationToken
     go_on()?;
     let cutout = picture::cut(picture, &mask);
     picture::finish(cutout, &form.wish).map_err(|e| Failure::Failed(e.to_string()))
-}
-
-fn no_room(error: &SpoolError) -> Failure {
-    match error {
-        SpoolError::NoRoom => Failure::Busy { retry_after: NO_ROOM_RETRY },
-        SpoolError::TooLong(_) | SpoolError::File(_) => Failure::Failed(format!("keeping the answer: {error}")),
-    }
 }

@@ -92,11 +92,12 @@ impl RmbgBackend {
 
 #[async_trait]
 impl Backend for RmbgBackend {
-    async fn cut(&self, job: &Job, room: Room) -> Result<Answer, Failure> {
+    async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
         let slot = timeout_at(job.deadline, self.slots.acquire()).await;
         let Ok(Ok(_slot)) = slot else {
             return Err(Failure::Busy { retry_after: Duration::from_secs(1) });
         };
+        let room = job.room()?;
         let exchange = async {
             let answer = self.client.request(self.request(job)?).await.map_err(|error| failed(&error))?;
             read(answer, room).await

@@ -42,6 +42,11 @@ pub(super) fn serialize<S: Serializer>(secret: &Option<SecretString>, target: S)
     }
 }
 
+/// Shows how many secrets there are, and nothing of them.
+pub(super) fn serialize_list<S: Serializer>(secrets: &[SecretString], target: S) -> Result<S::Ok, S::Error> {
+    target.collect_seq(secrets.iter().map(|_| "***"))
+}
+
 /// Reads a secret; a value of another type is refused without being quoted, which serde's own message would do.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Option<SecretString>, D::Error> {
     String::deserialize(source).map(|text| Some(text.into())).map_err(|_| D::Error::custom("expected text in quotes"))

@@ -1,14 +1,16 @@
 //! `[stripe]`
 
+use super::secrets;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// `[stripe]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StripeConfig {
     /// Signing secrets of the webhook endpoint (`whsec_…`). Several while one is rolled; none turns the webhook off.
+    #[serde(serialize_with = "secrets::serialize_list")]
     pub webhook_secrets: Vec<SecretString>,
     /// A file that holds signing secrets, one a line.
     pub webhook_secrets_file: Option<PathBuf>,
@@ -50,7 +52,7 @@ impl StripeConfig {
 }
 
 /// What happens to prepaid credits whose payment is taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReversalPolicy {
     /// They are taken back too, in proportion.

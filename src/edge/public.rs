@@ -3,7 +3,7 @@
 use super::reply::{self, REQUEST_ID};
 use crate::{
     domain::refusal::Refusal,
-    identity::fresh_operation_id,
+    random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
     telemetry::{Metrics, Outcome, Record, Route},
     usage::{NoReport, UsageDesk},

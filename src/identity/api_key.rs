@@ -4,8 +4,10 @@
 //! find the prefix; double-click selects the whole. Keys of other makers, such as the UUIDs of rembg.com, have no
 //! checksum and are taken as they are.
 
-use super::random::{NoRandomness, base62_digit, base62_text};
-use crate::domain::caller::KeyId;
+use crate::{
+    domain::caller::KeyId,
+    random::{NoRandomness, base62_digit, base62_text},
+};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// What our keys begin with.

@@ -1,12 +1,9 @@
 //! The pepper, and the hashes that keys are found by.
 
-use super::{
-    hexadecimal,
-    random::{NoRandomness, base62_text},
-};
 use crate::{
     config::{Config, SecretError},
     domain::caller::KeyHash,
+    random::{NoRandomness, base62_text, hexadecimal},
 };
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretString};

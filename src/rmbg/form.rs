@@ -88,13 +88,13 @@ pub(super) async fn read(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) 
 async fn read_all(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut reader = FormReader::new(content_type);
-    let mut room = Room::growing(&rmbg.budgets, MAX_IMAGE).map_err(stop_for)?;
+    let mut room = Room::growing(&rmbg.budgets, MAX_IMAGE).map_err(|error| stop_for(&error))?;
     let mut image = Vec::new();
     while let Some(bytes) = upload.next().await {
         let bytes = bytes.map_err(|error| Stop::with_cause(Refusal::MalformedForm, &error))?;
         reader.push(bytes, &mut image).map_err(refusal)?;
         for piece in image.drain(..) {
-            room.write(piece).await.map_err(stop_for)?;
+            room.write(piece).await.map_err(|error| stop_for(&error))?;
         }
     }
     Ok((reader.finish().map_err(refusal)?, room.finish()))
@@ -112,9 +112,9 @@ fn refusal(error: FormError) -> Refusal {
     }
 }
 
-fn stop_for(error: SpoolError) -> Stop {
+fn stop_for(error: &SpoolError) -> Stop {
     match error {
         SpoolError::TooLong(_) => Refusal::BodyTooLarge.into(),
-        SpoolError::NoRoom | SpoolError::File(_) => Stop::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, &error),
+        SpoolError::NoRoom | SpoolError::File(_) => Stop::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, error),
     }
 }

@@ -1,10 +1,10 @@
 //! Step 4: the validated form goes to the backend, and its whole answer is read back.
 
-use super::{RETRY_SOON, Rmbg, Stop};
+use super::{Rmbg, Stop};
 use crate::{
     backend::{Answer, Failure, Job},
     domain::{complaint::Complaint, form::Form, refusal::Refusal},
-    spool::{Room, Spooled},
+    spool::Spooled,
 };
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -12,26 +12,31 @@ use tokio::time::Instant;
 /// What the backend is asked to do.
 pub(super) fn job(rmbg: &Rmbg, form: Form, image: Spooled, request_id: String) -> Job {
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
-    Job { form: Arc::new(form), image: Arc::new(image), deadline, request_id }
-}
-
-/// A complete 2xx, or the backend's own 400. Room for the answer is reserved before anything is sent.
-pub(super) async fn send(rmbg: &Rmbg, job: &Job) -> Result<Answer, Stop> {
-    let busy = Refusal::Busy { retry_after: RETRY_SOON };
-    let room = Room::reserve(&rmbg.budgets, rmbg.rules.max_answer).map_err(|error| Stop::with_cause(busy, &error))?;
-    match rmbg.backend.cut(job, room).await {
-        Ok(answer) if (200..300).contains(&answer.status) || answer.status == 400 => Ok(answer),
-        Ok(answer) => Err(Stop::with_cause(Refusal::BackendFailed, &format!("the backend answered {}", answer.status))),
-        Err(failure) => Err(stop_for(failure)),
+    Job {
+        form: Arc::new(form),
+        image: Arc::new(image),
+        deadline,
+        request_id,
+        budgets: rmbg.budgets.clone(),
+        max_answer: rmbg.rules.max_answer,
     }
 }
 
-fn stop_for(failure: Failure) -> Stop {
+/// A complete 2xx, or the backend's own 400.
+pub(super) async fn send(rmbg: &Rmbg, job: &Job) -> Result<Answer, Stop> {
+    match rmbg.backend.cut(job).await {
+        Ok(answer) if (200..300).contains(&answer.status) || answer.status == 400 => Ok(answer),
+        Ok(answer) => Err(Stop::with_cause(Refusal::BackendFailed, &format!("the backend answered {}", answer.status))),
+        Err(failure) => Err(stop_for(&failure)),
+    }
+}
+
+fn stop_for(failure: &Failure) -> Stop {
     let refusal = match failure {
         Failure::Failed(_) => Refusal::BackendFailed,
         Failure::TimedOut => Refusal::TimedOut,
-        Failure::Busy { retry_after } => Refusal::Busy { retry_after },
+        Failure::Busy { retry_after } => Refusal::Busy { retry_after: *retry_after },
         Failure::Unreadable(_) => Refusal::Invalid(vec![Complaint::CorruptImage]),
     };
-    Stop::with_cause(refusal, &failure)
+    Stop::with_cause(refusal, failure)
 }

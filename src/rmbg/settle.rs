@@ -6,7 +6,7 @@ use crate::{
         caller::Payer,
         credit::{Charge, Hold, OperationId, Pool, Settlement},
     },
-    identity::{NoRandomness, fresh_operation_id},
+    random::{NoRandomness, fresh_operation_id},
     store::{Fault, Store},
 };
 use std::{sync::Arc, time::Duration};

@@ -49,13 +49,12 @@ fn sample() -> Vec<u8> {
     fs::read(in_repository(SAMPLE)).expect("the sample is in the repository")
 }
 
-fn room() -> Room {
-    let budgets = Budgets { memory: Budget::new(64 << 20), disk: Budget::new(64 << 20) };
-    Room::growing(&budgets, 64 << 20).expect("room")
+fn budgets() -> Budgets {
+    Budgets { memory: Budget::new(64 << 20), disk: Budget::new(64 << 20) }
 }
 
 async fn spooled(bytes: Vec<u8>) -> Spooled {
-    let mut room = room();
+    let mut room = Room::growing(&budgets(), 64 << 20).expect("room");
     room.write(Bytes::from(bytes)).await.expect("written");
     room.finish()
 }
@@ -71,13 +70,15 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
     Job {
         form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, wish }),
         image: Arc::new(spooled(file).await),
-        deadline: Instant::now() + Duration::from_secs(120),
+        deadline: Instant::now() + Duration::from_mins(2),
         request_id: "test".into(),
+        budgets: budgets(),
+        max_answer: 64 << 20,
     }
 }
 
 async fn cut(wish: Wish) -> Answer {
-    shared().cut(&job(sample().clone(), wish).await, room()).await.expect("an answer")
+    shared().cut(&job(sample().clone(), wish).await).await.expect("an answer")
 }
 
 async fn picture_of(answer: &Answer) -> image::DynamicImage {
@@ -126,7 +127,7 @@ async fn the_mask_is_the_one_that_the_sample_was_made_from() {
 async fn half_a_picture_is_unreadable() {
     let whole = sample();
     let half = whole[..whole.len() / 2].to_vec();
-    let failure = shared().cut(&job(half, wish(OutputFormat::Png)).await, room()).await;
+    let failure = shared().cut(&job(half, wish(OutputFormat::Png)).await).await;
     assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
 }
 
@@ -136,7 +137,7 @@ async fn a_picture_larger_than_its_header_said_is_unreadable() {
     let mut form = (*job.form).clone();
     form.image.header.width = SIZE.0 / 2;
     job.form = Arc::new(form);
-    let failure = shared().cut(&job, room()).await;
+    let failure = shared().cut(&job).await;
     assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
 }
 
@@ -145,13 +146,13 @@ async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() 
     let builtin = builtin(1);
     let patient = job(sample(), wish(OutputFormat::Png)).await;
     let hurried = Job { deadline: Instant::now(), ..patient.clone() };
-    let first = builtin.cut(&patient, room());
-    let second = builtin.cut(&hurried, room());
+    let first = builtin.cut(&patient);
+    let second = builtin.cut(&hurried);
     // The first is polled first and takes the only slot; the second's deadline has passed.
     let (first, second) = tokio::join!(biased; first, second);
     assert!(first.is_ok(), "{first:?}");
     assert!(matches!(second, Err(Failure::Busy { .. })), "{second:?}");
-    let third = builtin.cut(&hurried, room()).await;
+    let third = builtin.cut(&hurried).await;
     assert!(matches!(third, Err(Failure::TimedOut)), "a slot was free, the time was not: {third:?}");
 }
 

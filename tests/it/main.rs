@@ -1,5 +1,6 @@
 //! What users would notice: the gateway on a free port, a real store, a backend that does as it is told.
 
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
 
 mod architecture;

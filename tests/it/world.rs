@@ -2,7 +2,6 @@
 
 use crate::{backend::StubBackend, people::Person};
 use rembg_gateway::{
-    admin,
     app::App,
     clock::Clock,
     config::{BackendKind, Bytes, Config},
@@ -11,7 +10,8 @@ use rembg_gateway::{
         credit::Burst,
         plan::Plan,
     },
-    identity::{Keyring, api_key, fresh_operation_id},
+    identity::{Keyring, api_key},
+    random::fresh_operation_id,
     store::{AccountChange, Store},
 };
 use secrecy::ExposeSecret as _;

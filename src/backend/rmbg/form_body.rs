@@ -3,7 +3,7 @@
 use crate::{
     backend::Job,
     domain::form::Form,
-    identity::{NoRandomness, fresh_operation_id},
+    random::{NoRandomness, fresh_operation_id},
     spool::Spooled,
 };
 use bytes::{BufMut as _, Bytes, BytesMut};

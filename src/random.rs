@@ -1,8 +1,8 @@
 //! Fresh names and secrets, from the operating system's randomness.
 
-use super::hexadecimal;
 use crate::domain::credit::OperationId;
 use aws_lc_rs::rand;
+use std::fmt::Write as _;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -22,7 +22,7 @@ pub fn fresh_operation_id() -> Result<OperationId, NoRandomness> {
 }
 
 /// So many random base62 digits, all equally likely.
-pub(super) fn base62_text(digits: usize) -> Result<String, NoRandomness> {
+pub(crate) fn base62_text(digits: usize) -> Result<String, NoRandomness> {
     let mut text = String::with_capacity(digits);
     while text.len() < digits {
         let mut bytes = [0; 32];
@@ -34,8 +34,17 @@ pub(super) fn base62_text(digits: usize) -> Result<String, NoRandomness> {
 }
 
 /// The last base62 digit of a number.
-pub(super) fn base62_digit(number: u32) -> char {
+pub(crate) fn base62_digit(number: u32) -> char {
     char::from(BASE62[(number % 62) as usize])
+}
+
+/// Two lower-case digits a byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), NoRandomness> {
