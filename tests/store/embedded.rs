@@ -93,6 +93,21 @@ async fn a_hold_taken_before_a_renewal_is_counted_in_the_old_cycle() {
 }
 
 #[tokio::test]
+async fn the_ledger_marks_a_keep_that_came_after_its_lease() {
+    let world = World::sqlite();
+    let uid = world.account("42", 2, 0).await;
+    for (wait, late) in [(LEASE / 2, 0), (LEASE, 1)] {
+        let hold = world.held(&world.request(&uid)).await;
+        world.turn(wait);
+        world.kept(&hold).await;
+        let db = Connection::open(world.file()).unwrap();
+        let sql = "SELECT late FROM ledger WHERE operation = ?1";
+        let marked: i64 = db.query_row(sql, [&hold.id.0], |row| row.get(0)).unwrap();
+        assert_eq!(marked, late, "kept {wait:?} after the hold");
+    }
+}
+
+#[tokio::test]
 async fn an_audit_names_every_number_that_the_ledger_does_not_explain() {
     let world = World::sqlite();
     let uid = world.account("42", 5, 7).await;

@@ -2,11 +2,10 @@
 
 use crate::{
     domain::{
-        caller::{ClientAddress, Payer},
         credit::{Charge, Hold, OperationId, Pool},
         time::{Day, UnixMicros},
     },
-    store::{Fault, Result, keys, window::Window},
+    store::{Fault, Result, window::Window},
 };
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
@@ -78,8 +77,7 @@ pub(super) fn prepaid_of(db: &Connection, payer: &str, now: UnixMicros) -> Resul
 }
 
 /// Holds on one day of an anonymous client.
-pub(super) fn of_client(db: &Connection, client: &ClientAddress, day: Day, now: UnixMicros) -> Result<Open> {
-    let payer = keys::payer(&Payer::Client(client.clone()));
+pub(super) fn of_client(db: &Connection, payer: &str, day: Day, now: UnixMicros) -> Result<Open> {
     let sql = "payer = ?1 AND expires > ?2 AND pool IS NULL AND calendar = ?3";
     open(db, sql, params![payer, now.0, day.to_string()])
 }
