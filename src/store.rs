@@ -63,7 +63,8 @@ pub trait Store: Send + Sync + 'static {
     /// Every billing cycle of an account that has usage counters, in the order of their starts.
     async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>>;
 
-    /// Adds prepaid credits (or, if negative, takes them back), once per operation id.
+    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat.
+    /// [`Fault::Impossible`] without the account, and for taking back what is spent or set aside.
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
 
     /// Creates an account, or changes what the change names. Balances and periods are never touched.
@@ -81,7 +82,7 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes a key from now on; `false` when there is no such key. Revoking twice keeps the first date.
     async fn revoke_key(&self, id: &KeyId) -> Result<bool>;
 
-    /// Compares an account's counters and balance with what its ledger adds up to.
+    /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::Impossible`] without it.
     async fn audit(&self, uid: &Uid) -> Result<Audit>;
 
     /// Holds open now, leases ended excluded.
@@ -100,7 +101,8 @@ pub struct Granted {
     pub repeated: bool,
 }
 
-/// What to change of an account; `None` leaves a thing as it is, or at its default on a new account.
+/// What to change of an account; `None` leaves a thing as it is, or at its default on a new account: no plan, no
+/// credits, not verified.
 #[derive(Clone, Debug)]
 pub struct AccountChange {
     /// The account.

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::Model;
 use queue::Queue;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 use tokio::{task::spawn_blocking, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 

@@ -54,7 +54,7 @@ fn decide(db: &Connection, payer: &str, request: &HoldRequest, now: UnixMicros) 
             if let Some(denial) = too_fast(db, payer, request.burst, now)? {
                 return Ok(Err(denial));
             }
-            client_charge(db, client, *per_day, now)
+            client_charge(db, payer, client, *per_day, now)
         }
     }
 }
@@ -112,10 +112,16 @@ fn account_charge(
     }))
 }
 
-fn client_charge(db: &Connection, client: &ClientAddress, per_day: u64, now: UnixMicros) -> Result<Decision> {
+fn client_charge(
+    db: &Connection,
+    payer: &str,
+    client: &ClientAddress,
+    per_day: u64,
+    now: UnixMicros,
+) -> Result<Decision> {
     let day = now.seconds().date();
     let used = counters::value(db, &keys::client_usage(client, day))?;
-    let Open { count: held, earliest } = holds::of_client(db, client, day, now)?;
+    let Open { count: held, earliest } = holds::of_client(db, payer, day, now)?;
     if used.saturating_add(held) < per_day {
         return Ok(Ok(Charge::Client { client: client.clone(), day }));
     }

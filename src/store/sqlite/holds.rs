@@ -2,12 +2,11 @@
 
 use crate::{
     domain::{
-        caller::{ClientAddress, Payer},
         credit::{Charge, Hold, OperationId, Pool},
         period::Counters,
         time::{Day, UnixMicros},
     },
-    store::{Fault, Result, keys},
+    store::{Fault, Result},
 };
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
@@ -79,8 +78,7 @@ pub(super) fn prepaid_of(db: &Connection, payer: &str, now: UnixMicros) -> Resul
 }
 
 /// Holds on one day of an anonymous client.
-pub(super) fn of_client(db: &Connection, client: &ClientAddress, day: Day, now: UnixMicros) -> Result<Open> {
-    let payer = keys::payer(&Payer::Client(client.clone()));
+pub(super) fn of_client(db: &Connection, payer: &str, day: Day, now: UnixMicros) -> Result<Open> {
     let sql = "payer = ?1 AND expires > ?2 AND pool IS NULL AND calendar = ?3";
     open(db, sql, params![payer, now.0, day.to_string()])
 }

@@ -3,7 +3,7 @@
 use super::schema::File;
 use crate::store::{Fault, Result};
 use rusqlite::Connection;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 /// Reads at once; the next ones wait for their turn.
@@ -50,10 +50,11 @@ impl Pool {
             None => self.open()?,
         };
         let snapshot = db.unchecked_transaction()?;
-        let seen = look(&snapshot)?;
-        snapshot.finish()?;
-        self.idle().push(db);
-        Ok(seen)
+        let seen = look(&snapshot);
+        if snapshot.finish().is_ok() {
+            self.idle().push(db);
+        }
+        seen
     }
 
     fn open(&self) -> Result<Connection> {
@@ -62,7 +63,7 @@ impl Pool {
         Ok(db)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,11 @@
 use super::*;
-use crate::domain::caller::{ClientAddress, Payer};
-use crate::domain::credit::{OperationId, Settlement};
-use crate::store::sqlite::{schema, settlement};
+use crate::{
+    domain::{
+        caller::{ClientAddress, Payer},
+        credit::{OperationId, Settlement},
+    },
+    store::sqlite::{schema, settlement},
+};
 use futures_util::future::join_all;
 use std::path::Path;
 
@@ -19,16 +23,28 @@ async fn count(writer: &Writer, table: &str) -> i64 {
     writer.run(move |db, _| Ok(db.query_row(&sql, [], |row| row.get(0))?)).await.unwrap()
 }
 
+/// Runs a step and a release in one commit: both are queued while the writer is held up.
+async fn together<T: Send + 'static>(
+    writer: &Writer,
+    step: impl FnOnce(&Connection, UnixMicros) -> Result<T> + Send + 'static,
+) -> (Result<T>, Result<Settlement>) {
+    let (open, gate) = std::sync::mpsc::channel();
+    let held_up = writer.run(move |_, _| gate.recv().map_err(|_| Fault::Unavailable("nobody opened".into())));
+    let (_, stepped, released, ()) =
+        tokio::join!(held_up, writer.run(step), release(writer, "beside it".into()), async { open.send(()).unwrap() });
+    (stepped, released)
+}
+
 #[tokio::test]
 async fn a_panic_answers_everybody_and_the_writer_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(folder.path());
     let step = |_: &Connection, _| -> Result<()> { panic!("a bug in a verb") };
-    let (panicked, _) = tokio::join!(writer.run(step), release(&writer, "beside it".into()));
+    let (panicked, beside) = together(&writer, step).await;
     assert!(matches!(panicked, Err(Fault::Unavailable(_))), "{panicked:?}");
-    let before = count(&writer, "settled").await;
+    assert!(matches!(beside, Err(Fault::Unavailable(_))), "{beside:?}");
     release(&writer, "after it".into()).await.unwrap();
-    assert_eq!(count(&writer, "settled").await, before + 1);
+    assert_eq!(count(&writer, "settled").await, 1);
 }
 
 #[tokio::test]
@@ -39,10 +55,26 @@ async fn a_step_that_fails_leaves_no_trace_and_harms_no_other_in_its_commit() {
         schema::beat(db, now)?;
         Err::<(), _>(Fault::Impossible("no".into()))
     };
-    let (failed, released) = tokio::join!(writer.run(half), release(&writer, "other".into()));
+    let (failed, released) = together(&writer, half).await;
     assert!(matches!(failed, Err(Fault::Impossible(_))), "{failed:?}");
     assert_eq!(released.unwrap(), Settlement::Released);
     assert_eq!(count(&writer, "pulse").await, 0);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_a_fault_for_everybody_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(folder.path());
+    // Found out only when the transaction is committed.
+    let dangling = "CREATE TABLE orphans (id INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TABLE parents (id INTEGER PRIMARY KEY);
+        INSERT INTO orphans VALUES (1);";
+    let (broken, beside) = together(&writer, move |db, _| Ok(db.execute_batch(dangling)?)).await;
+    assert!(matches!(broken, Err(Fault::Unavailable(_))), "{broken:?}");
+    assert!(matches!(beside, Err(Fault::Unavailable(_))), "{beside:?}");
+    assert_eq!(count(&writer, "settled").await, 0, "nothing of the commit may stay");
+    assert_eq!(release(&writer, "beside it".into()).await.unwrap(), Settlement::Released);
+    assert_eq!(count(&writer, "settled").await, 1);
 }
 
 #[tokio::test]

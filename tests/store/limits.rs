@@ -1,0 +1,81 @@
+//! The short-term limit, and an anonymous client's day.
+
+use crate::world::{NOON, World};
+use rembg_gateway::domain::{
+    credit::{Admission, Burst, Denial, HoldRequest},
+    time::UnixSeconds,
+};
+use std::time::Duration;
+
+const TEN_A_MINUTE: Burst = Burst { per_minute: 10, size: 2 };
+const INTERVAL: Duration = Duration::from_secs(6);
+
+fn hurried(request: HoldRequest) -> HoldRequest {
+    HoldRequest { burst: Some(TEN_A_MINUTE), ..request }
+}
+
+async fn assert_too_fast(world: &World, request: &HoldRequest, retry_after: Duration) {
+    assert_eq!(world.ask(request).await, Admission::Denied(Denial::TooFast { retry_after }));
+}
+
+pub(crate) async fn a_denied_burst_moves_nothing(world: &World) {
+    let uid = world.account("42", 9, 0).await;
+    for _ in 0..2 {
+        world.served(&hurried(world.request(&uid))).await;
+    }
+    let request = hurried(world.request(&uid));
+    for _ in 0..3 {
+        assert_too_fast(world, &request, INTERVAL).await;
+    }
+    assert_eq!(world.store.holds_open().await.unwrap(), 0);
+    world.turn(INTERVAL);
+    world.served(&request).await;
+    assert_eq!(world.audited(&uid).await, 3);
+}
+
+pub(crate) async fn a_denied_quota_has_still_used_the_burst(world: &World) {
+    let uid = world.account("42", 1, 0).await;
+    world.served(&hurried(world.request(&uid))).await;
+    world.exhausted(&hurried(world.request(&uid))).await;
+    assert_too_fast(world, &hurried(world.request(&uid)), INTERVAL).await;
+}
+
+pub(crate) async fn a_repeat_takes_nothing_from_the_short_term_limit(world: &World) {
+    let uid = world.account("42", 9, 0).await;
+    let request = hurried(world.request(&uid));
+    let hold = world.held(&request).await;
+    for _ in 0..3 {
+        assert_eq!(world.held(&request).await, hold);
+    }
+    world.held(&hurried(world.request(&uid))).await;
+    assert_too_fast(world, &hurried(world.request(&uid)), INTERVAL).await;
+}
+
+pub(crate) async fn an_anonymous_day_has_its_limit_and_ends_at_midnight(world: &World) {
+    let midnight = UnixSeconds(NOON.0 + 12 * 3600).micros();
+    let ask = || world.client_request("203.0.113.7", 2);
+    let kept = world.kept(&world.held(&ask()).await).await;
+    assert_eq!(kept.remaining, None, "only the caller knows the client's allowance");
+    let open = world.held(&ask()).await;
+    assert_eq!(world.exhausted(&ask()).await, world.now().until(open.expires));
+    world.kept(&open).await;
+    assert_eq!(world.exhausted(&ask()).await, world.now().until(midnight));
+    assert_eq!(world.exhausted(&world.client_request("203.0.113.8", 0)).await, world.now().until(midnight));
+    world.turn_to(midnight);
+    let late = world.held(&ask()).await;
+    world.turn(Duration::from_hours(24));
+    world.served(&ask()).await;
+    world.kept(&late).await;
+    world.served(&ask()).await;
+    world.exhausted(&ask()).await;
+}
+
+pub(crate) async fn clients_share_nothing(world: &World) {
+    for client in ["203.0.113.7", "203.0.113.70", "2001:db8::/64", "2001:db8:0:1::/64", "user:42"] {
+        world.served(&hurried(world.client_request(client, 1))).await;
+        world.exhausted(&hurried(world.client_request(client, 1))).await;
+        assert_too_fast(world, &hurried(world.client_request(client, 1)), INTERVAL).await;
+    }
+    let uid = world.account("42", 1, 0).await;
+    world.served(&hurried(world.request(&uid))).await;
+}

@@ -1,0 +1,82 @@
+//! The store's promises: one suite, to be kept by every engine, and what the embedded engine promises beside it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod accounts;
+mod crash;
+mod embedded;
+mod leases;
+mod limits;
+mod model;
+mod races;
+mod sequences;
+mod settling;
+mod windows;
+mod world;
+
+/// Runs each promise against each engine, in a world of its own.
+macro_rules! every_engine_keeps {
+    ($($group:ident { $($promise:ident)+ })+) => {
+        mod sqlite {
+            $(mod $group {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    crate::$group::$promise(&crate::world::World::sqlite()).await;
+                })+
+            })+
+        }
+    };
+}
+
+every_engine_keeps! {
+    accounts {
+        a_new_account_has_nothing_but_what_was_named
+        a_change_leaves_alone_what_it_does_not_name
+        assigning_a_plan_writes_its_credits_and_an_explicit_number_stays
+        a_grant_counts_once_and_its_repeat_says_so
+        what_is_spent_or_set_aside_cannot_be_taken_back
+        what_cannot_be_is_refused_and_changes_nothing
+        a_key_opens_its_account_and_no_other
+        revoking_twice_keeps_the_first_date
+        keys_are_listed_oldest_first_with_what_each_has_used
+        accounts_are_listed_in_the_order_of_their_ids
+        strange_account_ids_share_nothing
+        the_store_answers_a_ping
+    }
+    races {
+        the_last_credit_is_spent_once
+        a_thousand_requests_share_a_hundred_credits
+        one_operation_held_many_times_at_once_takes_one_credit
+        keep_and_release_racing_agree_on_one_end
+    }
+    settling {
+        included_credits_are_spent_before_prepaid_ones
+        app_and_api_usage_draw_on_one_pool
+        a_repeated_hold_is_the_same_hold
+        a_repeated_keep_counts_once
+        the_first_of_keep_and_release_wins
+        a_release_gives_the_credit_back
+        a_hold_that_comes_after_its_release_does_nothing
+        an_operation_id_belongs_to_its_payer
+        without_an_account_there_is_no_hold
+    }
+    leases {
+        a_credit_is_free_again_when_its_lease_ends
+        a_keep_after_its_lease_counts_once
+        an_ended_lease_may_be_taken_again_under_its_id
+        waiting_for_a_lease_is_advised_only_where_it_helps
+        holds_open_counts_no_ended_lease
+    }
+    limits {
+        a_denied_burst_moves_nothing
+        a_denied_quota_has_still_used_the_burst
+        a_repeat_takes_nothing_from_the_short_term_limit
+        an_anonymous_day_has_its_limit_and_ends_at_midnight
+        clients_share_nothing
+    }
+    windows {
+        a_request_that_spans_midnight_lands_in_the_month_of_its_hold
+        a_new_month_brings_new_included_credits_and_the_same_prepaid_ones
+        an_open_hold_of_last_month_takes_nothing_from_this_one
+    }
+}

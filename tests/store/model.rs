@@ -1,0 +1,200 @@
+//! What a store is meant to answer, in its simplest form: maps, and a textbook's token bucket.
+
+use rembg_gateway::{
+    domain::{
+        caller::{Account, Channel, KeyId, Payer, Uid},
+        credit::{Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
+        time::{Day, Month, UnixMicros},
+    },
+    store::{Granted, Usage},
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+/// A store without a disk, for accounts that are not synced with Stripe and for less than a week.
+#[derive(Default)]
+pub(crate) struct Model {
+    pub(crate) accounts: BTreeMap<Uid, Account>,
+    pub(crate) entries: HashMap<Uid, u64>,
+    used: HashMap<(Uid, Channel, Month), u64>,
+    used_by_key: HashMap<(KeyId, Month), u64>,
+    pictures: HashMap<(Payer, Day), u64>,
+    holds: HashMap<(Payer, OperationId), Hold>,
+    settled: HashMap<(Payer, OperationId), Settlement>,
+    granted: HashMap<(Uid, OperationId), i64>,
+    buckets: HashMap<Payer, (i64, UnixMicros)>,
+}
+
+impl Model {
+    pub(crate) fn hold(&mut self, request: &HoldRequest, now: UnixMicros) -> Admission {
+        let operation = (request.draw.payer(), request.id.clone());
+        if let Some(settlement) = self.settled.get(&operation) {
+            return Admission::Settled(*settlement);
+        }
+        if let Some(hold) = self.holds.get(&operation).filter(|hold| hold.expires > now) {
+            return Admission::Held(hold.clone());
+        }
+        if matches!(&operation.0, Payer::Account(uid) if !self.accounts.contains_key(uid)) {
+            return Admission::Denied(Denial::NoAccount);
+        }
+        if let Some(retry_after) = request.burst.and_then(|burst| self.too_fast(&operation.0, burst, now)) {
+            return Admission::Denied(Denial::TooFast { retry_after });
+        }
+        match self.charge(&request.draw, now) {
+            Ok(charge) => {
+                let hold = Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) };
+                self.holds.insert(operation, hold.clone());
+                Admission::Held(hold)
+            }
+            Err(until) => Admission::Denied(Denial::Exhausted { retry_after: now.until(until) }),
+        }
+    }
+
+    pub(crate) fn keep(&mut self, hold: &Hold, now: UnixMicros) -> Kept {
+        let operation = (hold.charge.payer(), hold.id.clone());
+        let settlement = self.settle(&operation, Settlement::Kept, |model| model.count(&hold.charge));
+        let remaining = match &operation.0 {
+            Payer::Account(uid) => {
+                let account = &self.accounts[uid];
+                let included = account.credits.saturating_sub(self.usage_of(uid, now.seconds().month()));
+                Some(included + u64::try_from(account.prepaid).unwrap_or(0))
+            }
+            Payer::Client(_) => None,
+        };
+        Kept { settlement, remaining }
+    }
+
+    pub(crate) fn release(&mut self, id: &OperationId, payer: &Payer) -> Settlement {
+        self.settle(&(payer.clone(), id.clone()), Settlement::Released, |_| ())
+    }
+
+    /// `None` where the store should find it impossible.
+    pub(crate) fn grant(&mut self, uid: &Uid, credits: i64, id: &OperationId, now: UnixMicros) -> Option<Granted> {
+        let balance = self.accounts.get(uid)?.prepaid;
+        if let Some(prepaid) = self.granted.get(&(uid.clone(), id.clone())) {
+            return Some(Granted { prepaid: *prepaid, repeated: true });
+        }
+        let prepaid = balance + credits;
+        let held = self.open(&Payer::Account(uid.clone()), now, |charge| pool_of(charge) == Some(Pool::Prepaid)).len();
+        if credits < 0 && prepaid < i64::try_from(held).unwrap() {
+            return None;
+        }
+        self.accounts.get_mut(uid)?.prepaid = prepaid;
+        self.granted.insert((uid.clone(), id.clone()), prepaid);
+        *self.entries.entry(uid.clone()).or_default() += 1;
+        Some(Granted { prepaid, repeated: false })
+    }
+
+    pub(crate) fn usage(&self, uid: &Uid, month: Month) -> Usage {
+        let used = |channel| self.used.get(&(uid.clone(), channel, month)).copied().unwrap_or(0);
+        Usage { app: used(Channel::App), api: used(Channel::Api) }
+    }
+
+    pub(crate) fn used_by_key(&self, key: &KeyId, month: Month) -> u64 {
+        self.used_by_key.get(&(key.clone(), month)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn holds_open(&self, now: UnixMicros) -> usize {
+        self.holds.values().filter(|hold| hold.expires > now).count()
+    }
+
+    fn usage_of(&self, uid: &Uid, month: Month) -> u64 {
+        let usage = self.usage(uid, month);
+        usage.app + usage.api
+    }
+
+    fn settle(
+        &mut self,
+        operation: &(Payer, OperationId),
+        end: Settlement,
+        effect: impl FnOnce(&mut Self),
+    ) -> Settlement {
+        if let Some(earlier) = self.settled.get(operation) {
+            return *earlier;
+        }
+        effect(self);
+        self.holds.remove(operation);
+        self.settled.insert(operation.clone(), end);
+        end
+    }
+
+    fn count(&mut self, charge: &Charge) {
+        match charge {
+            Charge::Client { day, .. } => *self.pictures.entry((charge.payer(), *day)).or_default() += 1,
+            Charge::Account { uid, channel, pool, month, key, .. } => {
+                match pool {
+                    Pool::Included => *self.used.entry((uid.clone(), *channel, *month)).or_default() += 1,
+                    Pool::Prepaid => self.accounts.get_mut(uid).unwrap().prepaid -= 1,
+                }
+                if let Some(key) = key {
+                    *self.used_by_key.entry((key.clone(), *month)).or_default() += 1;
+                }
+                *self.entries.entry(uid.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// What the next picture is charged as, or until when there is none.
+    fn charge(&self, draw: &Draw, now: UnixMicros) -> Result<Charge, UnixMicros> {
+        let payer = draw.payer();
+        let earliest = |leases: Vec<UnixMicros>, end: UnixMicros| leases.into_iter().chain([end]).min().unwrap();
+        let fits = |used: u64, held: usize, most: u64| used + u64::try_from(held).unwrap() < most;
+        match draw {
+            Draw::Client { client, per_day } => {
+                let day = now.seconds().date();
+                let used = self.pictures.get(&(payer.clone(), day)).copied().unwrap_or(0);
+                let held =
+                    self.open(&payer, now, |charge| matches!(charge, Charge::Client { day: of, .. } if *of == day));
+                if fits(used, held.len(), *per_day) {
+                    return Ok(Charge::Client { client: client.clone(), day });
+                }
+                Err(earliest(if used < *per_day { held } else { vec![] }, day.end().micros()))
+            }
+            Draw::Account { uid, channel, key } => {
+                let (account, month) = (&self.accounts[uid], now.seconds().month());
+                let (used, bought) = (self.usage_of(uid, month), u64::try_from(account.prepaid).unwrap_or(0));
+                let this_month = |charge: &Charge| matches!(charge, Charge::Account { month: of, .. } if *of == month);
+                let included =
+                    self.open(&payer, now, |charge| pool_of(charge) == Some(Pool::Included) && this_month(charge));
+                let prepaid = self.open(&payer, now, |charge| pool_of(charge) == Some(Pool::Prepaid));
+                let pool = if fits(used, included.len(), account.credits) {
+                    Pool::Included
+                } else if fits(0, prepaid.len(), bought) {
+                    Pool::Prepaid
+                } else {
+                    let included = if used < account.credits { included } else { vec![] };
+                    let prepaid = if bought > 0 { prepaid } else { vec![] };
+                    return Err(earliest([included, prepaid].concat(), month.end().micros()));
+                };
+                Ok(Charge::Account { uid: uid.clone(), channel: *channel, pool, month, cycle: None, key: key.clone() })
+            }
+        }
+    }
+
+    /// When the leases of a payer's open holds end, of those that are `meant`.
+    fn open(&self, payer: &Payer, now: UnixMicros, meant: impl Fn(&Charge) -> bool) -> Vec<UnixMicros> {
+        let of_payer = self.holds.iter().filter(|((of, _), _)| of == payer).map(|(_, hold)| hold);
+        let open = of_payer.filter(|hold| hold.expires > now && meant(&hold.charge));
+        open.map(|hold| hold.expires).collect()
+    }
+
+    fn too_fast(&mut self, payer: &Payer, burst: Burst, now: UnixMicros) -> Option<Duration> {
+        let (cost, brim) = (burst.interval_micros(), burst.interval_micros() * i64::from(burst.size));
+        let (level, seen) = self.buckets.entry(payer.clone()).or_insert((brim, now));
+        (*level, *seen) = (brim.min(*level + now.0 - seen.0), now);
+        if *level < cost {
+            return Some(Duration::from_micros((cost - *level).unsigned_abs()));
+        }
+        *level -= cost;
+        None
+    }
+}
+
+fn pool_of(charge: &Charge) -> Option<Pool> {
+    match charge {
+        Charge::Account { pool, .. } => Some(*pool),
+        Charge::Client { .. } => None,
+    }
+}

@@ -1,0 +1,163 @@
+//! Any sequence of verbs, at any times, is answered as the model answers it.
+
+use crate::{
+    model::Model,
+    world::{MARCH, World, key},
+};
+use proptest::prelude::*;
+use rembg_gateway::{
+    domain::{
+        caller::{ApiKey, Channel, ClientAddress, KeyId, Payer, Uid},
+        credit::{Admission, Burst, Draw, Hold, HoldRequest, OperationId},
+        time::UnixMicros,
+    },
+    store::{AccountChange, Fault},
+};
+use std::{collections::HashMap, time::Duration};
+
+/// One thing that happens. Operations, accounts and clients are few, so that they meet again.
+#[derive(Clone, Debug)]
+enum Step {
+    Turn(Duration),
+    Hold { operation: u8, who: u8, lease: Duration, hurried: bool },
+    Keep { operation: u8, who: u8 },
+    Release { operation: u8, who: u8 },
+    Grant { operation: u8, uid: u8, credits: i64 },
+    Change { uid: u8, credits: u64 },
+}
+
+const BURST: Burst = Burst { per_minute: 30, size: 3 };
+
+fn step() -> impl Strategy<Value = Step> {
+    let turn = prop_oneof![0..3_000_000u64, 0..120_000_000u64, 0..7_200_000_000u64].prop_map(Duration::from_micros);
+    let lease = (1u64..120).prop_map(Duration::from_secs);
+    let credits = prop_oneof![-4i64..0, 0i64..6];
+    prop_oneof![
+        3 => turn.prop_map(Step::Turn),
+        8 => (0u8..12, 0u8..6, lease, prop::bool::weighted(0.3))
+            .prop_map(|(operation, who, lease, hurried)| Step::Hold { operation, who, lease, hurried }),
+        5 => (0u8..12, 0u8..6).prop_map(|(operation, who)| Step::Keep { operation, who }),
+        2 => (0u8..12, 0u8..6).prop_map(|(operation, who)| Step::Release { operation, who }),
+        1 => (0u8..6, 0u8..3, credits).prop_map(|(operation, uid, credits)| Step::Grant { operation, uid, credits }),
+        1 => (0u8..3, 0u64..6).prop_map(|(uid, credits)| Step::Change { uid, credits }),
+    ]
+}
+
+fn uid(number: u8) -> Uid {
+    Uid::new(format!("account:{number}")).unwrap()
+}
+
+fn key_of(number: u8) -> ApiKey {
+    key(&format!("k{number}"), &uid(number)).1
+}
+
+/// Two accounts by app and by key, one that nobody has made, and a client.
+fn draw(who: u8) -> Draw {
+    match who {
+        0 | 1 => Draw::Account { uid: uid(who), channel: Channel::App, key: None },
+        2 | 3 => Draw::Account { uid: uid(who - 2), channel: Channel::Api, key: Some(key_of(who - 2).id) },
+        4 => Draw::Account { uid: uid(2), channel: Channel::App, key: None },
+        _ => Draw::Client { client: ClientAddress("203.0.113.7".into()), per_day: 3 },
+    }
+}
+
+/// The store and the model, side by side.
+struct Pair {
+    world: World,
+    model: Model,
+    /// The holds that were handed out, ended leases and all.
+    given: HashMap<(Payer, OperationId), Hold>,
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let mut pair = Self { world: World::sqlite(), model: Model::default(), given: HashMap::new() };
+        // An hour before the month ends, so that some sequences see the next.
+        pair.world.turn_to(UnixMicros(MARCH.end().micros().0 - 3_600_000_000));
+        for number in 0..2 {
+            pair.change(number, 3).await;
+            let (hash, key) = key(&format!("k{number}"), &uid(number));
+            pair.world.store.put_key(&hash, &key).await.unwrap();
+        }
+        pair
+    }
+
+    async fn take(&mut self, step: Step) {
+        let now = self.world.now();
+        match step {
+            Step::Turn(by) => self.world.turn(by),
+            Step::Hold { operation, who, lease, hurried } => {
+                let id = OperationId(format!("operation {operation}"));
+                let request = HoldRequest { id, draw: draw(who), burst: hurried.then_some(BURST), lease };
+                let admission = self.world.ask(&request).await;
+                assert_eq!(admission, self.model.hold(&request, now), "{request:?}");
+                if let Admission::Held(hold) = admission {
+                    self.given.insert((hold.charge.payer(), request.id), hold);
+                }
+            }
+            Step::Keep { operation, who } => {
+                let id = OperationId(format!("operation {operation}"));
+                if let Some(hold) = self.given.get(&(draw(who).payer(), id)) {
+                    assert_eq!(self.world.kept(hold).await, self.model.keep(hold, now), "keep {hold:?}");
+                }
+            }
+            Step::Release { operation, who } => {
+                let (id, payer) = (OperationId(format!("operation {operation}")), draw(who).payer());
+                let settlement = self.world.store.release(&id, &payer).await.unwrap();
+                assert_eq!(settlement, self.model.release(&id, &payer), "release {id:?} of {payer:?}");
+            }
+            Step::Grant { operation, uid: number, credits } => {
+                let id = OperationId(format!("operation {operation}"));
+                let granted = self.world.store.grant(&uid(number), credits, &id).await;
+                let expected = self.model.grant(&uid(number), credits, &id, now);
+                match granted {
+                    Err(Fault::Impossible(_)) => assert_eq!(expected, None, "grant {id:?} to {number}"),
+                    granted => assert_eq!(granted.ok(), expected, "grant {id:?} to {number}"),
+                }
+            }
+            // The third account stays unmade.
+            Step::Change { uid: number, credits } => self.change(number % 2, credits).await,
+        }
+    }
+
+    async fn change(&mut self, number: u8, credits: u64) {
+        let change = AccountChange { uid: uid(number), plan: None, credits: Some(credits), email_verified: Some(true) };
+        let account = self.world.store.put_account(&change).await.unwrap();
+        let known = self.model.accounts.entry(uid(number)).or_insert_with(|| account.clone());
+        known.credits = credits;
+        assert_eq!(account, *known);
+    }
+
+    /// Everything that can be read is what the model says.
+    async fn compare(&self) {
+        let (store, now) = (&self.world.store, self.world.now());
+        assert_eq!(store.accounts().await.unwrap(), self.model.accounts.values().cloned().collect::<Vec<_>>());
+        assert_eq!(usize::try_from(store.holds_open().await.unwrap()).unwrap(), self.model.holds_open(now));
+        for uid in self.model.accounts.keys() {
+            for month in [MARCH, MARCH.next()] {
+                assert_eq!(self.world.usage(uid, month).await, self.model.usage(uid, month), "{uid} in {month}");
+            }
+            assert_eq!(self.world.audited(uid).await, self.model.entries.get(uid).copied().unwrap_or(0), "{uid}");
+            for of in store.keys(uid).await.unwrap() {
+                let KeyId(id) = &of.key.id;
+                assert_eq!(of.used_this_month, self.model.used_by_key(&of.key.id, now.seconds().month()), "{id}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_verbs_is_answered_as_by_the_model(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut pair = Pair::new().await;
+            for step in steps {
+                pair.take(step).await;
+            }
+            pair.compare().await;
+        });
+    }
+}

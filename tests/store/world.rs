@@ -1,0 +1,183 @@
+//! A store to itself, a clock that the test turns, and words for what tests do all the time.
+
+use rembg_gateway::{
+    clock::Clock,
+    domain::{
+        caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
+        credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, OperationId, Settlement},
+        period::Counters,
+        time::{Month, UnixMicros, UnixSeconds},
+    },
+    store::{AccountChange, Store, Usage, sqlite::SqliteStore},
+};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// 2026-03-09T12:00:00Z, when every world begins.
+pub(crate) const NOON: UnixSeconds = UnixSeconds(1_773_057_600);
+
+/// The month that it lies in.
+pub(crate) const MARCH: Month = Month { year: 2026, month: 3 };
+
+/// How long a hold lasts unless the test says otherwise.
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
+
+/// One store and one clock.
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    clock: Arc<AtomicI64>,
+    operations: AtomicU64,
+    folder: TempDir,
+}
+
+impl World {
+    /// The embedded engine on a fresh file.
+    pub(crate) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(AtomicI64::new(NOON.micros().0));
+        let store = SqliteStore::open(&folder.path().join("gateway.db"), Clock::Turned(Arc::clone(&clock))).unwrap();
+        Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder }
+    }
+
+    /// Where the embedded engine's file is.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("gateway.db")
+    }
+
+    /// Closes the store; the file stays until the folder is dropped.
+    pub(crate) fn close(self) -> TempDir {
+        assert_eq!(Arc::strong_count(&self.store), 1, "somebody else still has the store open");
+        self.folder
+    }
+
+    /// The clock, for a second store.
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::Turned(Arc::clone(&self.clock))
+    }
+
+    pub(crate) fn now(&self) -> UnixMicros {
+        UnixMicros(self.clock.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn turn(&self, by: Duration) {
+        self.turn_to(self.now().plus(by));
+    }
+
+    pub(crate) fn turn_to(&self, moment: UnixMicros) {
+        self.clock.store(moment.0, Ordering::Release);
+    }
+
+    /// An operation id that was never used.
+    pub(crate) fn operation(&self) -> OperationId {
+        OperationId(format!("operation-{}", self.operations.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// An account with so many included and prepaid credits.
+    pub(crate) async fn account(&self, uid: &str, credits: u64, prepaid: i64) -> Uid {
+        let uid = Uid::new(uid).unwrap();
+        let change = AccountChange { uid: uid.clone(), plan: None, credits: Some(credits), email_verified: Some(true) };
+        self.store.put_account(&change).await.unwrap();
+        if prepaid != 0 {
+            self.store.grant(&uid, prepaid, &self.operation()).await.unwrap();
+        }
+        uid
+    }
+
+    /// A request of an account's signed-in user, under a fresh id and without a short-term limit.
+    pub(crate) fn request(&self, uid: &Uid) -> HoldRequest {
+        let draw = Draw::Account { uid: uid.clone(), channel: Channel::App, key: None };
+        HoldRequest { id: self.operation(), draw, burst: None, lease: LEASE }
+    }
+
+    /// The same by an API key.
+    pub(crate) fn key_request(&self, uid: &Uid, key: &str) -> HoldRequest {
+        let draw = Draw::Account { uid: uid.clone(), channel: Channel::Api, key: Some(KeyId(key.into())) };
+        HoldRequest { draw, ..self.request(uid) }
+    }
+
+    /// A request of an anonymous client.
+    pub(crate) fn client_request(&self, client: &str, per_day: u64) -> HoldRequest {
+        let draw = Draw::Client { client: ClientAddress(client.into()), per_day };
+        HoldRequest { id: self.operation(), draw, burst: None, lease: LEASE }
+    }
+
+    pub(crate) async fn ask(&self, request: &HoldRequest) -> Admission {
+        self.store.hold(request).await.unwrap()
+    }
+
+    /// Holds; the test expects to get it.
+    pub(crate) async fn held(&self, request: &HoldRequest) -> Hold {
+        let admission = self.ask(request).await;
+        let Admission::Held(hold) = admission else { panic!("expected a hold, got {admission:?}") };
+        hold
+    }
+
+    /// Holds and keeps; the test expects both to succeed.
+    pub(crate) async fn served(&self, request: &HoldRequest) -> Hold {
+        let hold = self.held(request).await;
+        assert_eq!(self.kept(&hold).await.settlement, Settlement::Kept);
+        hold
+    }
+
+    pub(crate) async fn kept(&self, hold: &Hold) -> Kept {
+        self.store.keep(hold).await.unwrap()
+    }
+
+    pub(crate) async fn released(&self, hold: &Hold) -> Settlement {
+        self.store.release(&hold.id, &hold.charge.payer()).await.unwrap()
+    }
+
+    /// After how long an exhausted payer is told to come back.
+    pub(crate) async fn exhausted(&self, request: &HoldRequest) -> Duration {
+        let admission = self.ask(request).await;
+        let Admission::Denied(Denial::Exhausted { retry_after }) = admission else {
+            panic!("expected that no credit is left, got {admission:?}")
+        };
+        retry_after
+    }
+
+    pub(crate) async fn usage(&self, uid: &Uid, month: Month) -> Usage {
+        self.store.usage(uid, Counters::Month(month)).await.unwrap()
+    }
+
+    pub(crate) async fn prepaid(&self, uid: &Uid) -> i64 {
+        self.store.account(uid).await.unwrap().unwrap().prepaid
+    }
+
+    /// Checks that counters and balance are what the ledger says; answers how many entries it has.
+    pub(crate) async fn audited(&self, uid: &Uid) -> u64 {
+        let audit = self.store.audit(uid).await.unwrap();
+        assert_eq!(audit.differences, [], "counters and ledger of {uid} should agree");
+        audit.entries
+    }
+}
+
+/// How long from `now` until the end of its month.
+pub(crate) fn until_month_ends(now: UnixMicros) -> Duration {
+    now.until(now.seconds().month().end().micros())
+}
+
+pub(crate) fn client(address: &str) -> Payer {
+    Payer::Client(ClientAddress(address.into()))
+}
+
+/// A key and its hash, made at noon.
+pub(crate) fn key(id: &str, uid: &Uid) -> (KeyHash, ApiKey) {
+    let key = ApiKey {
+        id: KeyId(id.into()),
+        uid: uid.clone(),
+        name: format!("the key {id}"),
+        hint: "rgw_live_…abcd".into(),
+        created: NOON,
+        expires: None,
+        revoked: None,
+    };
+    (KeyHash(format!("hash of {id}")), key)
+}
