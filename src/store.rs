@@ -2,8 +2,11 @@
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
 mod keys;
+mod open;
 pub mod sqlite;
 mod window;
+
+pub use open::open;
 
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
