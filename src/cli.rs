@@ -39,11 +39,11 @@ const USAGE: u8 = 64;
                   Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration."
 )]
 pub struct Arguments {
-    /// Settings in TOML, as config/gateway.toml shows them. Without it, the defaults and the environment count
-    #[arg(long, global = true, value_name = "FILE", env = "REMBG_GATEWAY_CONFIG")]
+    /// Settings in TOML; without it, the defaults and the environment count
+    #[arg(long, global = true, value_name = "FILE", env = "REMBG_GATEWAY_CONFIG", display_order = 100)]
     config: Option<PathBuf>,
     /// Print one JSON value and nothing else
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 101)]
     json: bool,
     #[command(subcommand)]
     command: Command,

@@ -18,8 +18,7 @@ pub(super) struct Grant {
     /// How many; a negative number takes back, but not what is spent already
     #[arg(value_name = "N", allow_negative_numbers = true)]
     credits: i64,
-    /// A name for this grant, such as an invoice number. Repeating a grant under the same name changes nothing, so
-    /// that it can be repeated when its outcome is not known
+    /// Name of this grant, such as an invoice number; under one name it happens once, however often repeated
     #[arg(long, value_name = "OPERATION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
 }

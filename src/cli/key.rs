@@ -44,7 +44,7 @@ pub(super) struct Order {
     /// A name to tell this key from others
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     name: String,
-    /// From when on the key is refused: the start of a UTC date such as 2027-01-31, or 2027-01-31T12:00:00Z
+    /// First day (UTC) on which it is refused, such as 2027-01-31, or first moment: 2027-01-31T12:00:00Z
     #[arg(long, value_name = "DATE", value_parser = input::moment)]
     expires: Option<UnixSeconds>,
 }

@@ -2,10 +2,11 @@
 
 use crate::domain::time::UnixSeconds;
 
-/// Lays rows out under their headings. Columns that hold only numbers are aligned to the right.
+/// Lays rows out under their headings. Columns of nothing but numbers are aligned to the right, save the first, which
+/// says what each row is about.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| printable(cell))).collect();
-    let is_numeric = |column: usize| rows.iter().all(|row| row[column].parse::<i64>().is_ok());
+    let is_numeric = |column: usize| column > 0 && rows.iter().all(|row| row[column].parse::<i64>().is_ok());
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
@@ -38,10 +39,10 @@ mod tests {
 
     #[test]
     fn words_start_together_and_numbers_end_together() {
-        let rows = [["42".into(), "7".into(), "ab\x1b[2J".into()], ["someone".into(), "1200".into(), String::new()]];
+        let rows = [["42".into(), "7".into(), "ab\x1b[2J".into()], ["7".into(), "1200".into(), String::new()]];
         let expected = "ACCOUNT  USED  NAME\n\
                         42          7  ab\u{fffd}[2J\n\
-                        someone  1200";
+                        7        1200";
         assert_eq!(table(["ACCOUNT", "USED", "NAME"], &rows), expected);
     }
 

@@ -22,7 +22,7 @@ impl Operator {
         config.listen.public.set_port(0);
         config.listen.admin.set_port(0);
         let clock = Clock::Turned(Arc::new(AtomicI64::new(NOW.micros().0)));
-        Self { desk: Desk { config, clock }, folder: folder }
+        Self { desk: Desk { config, clock }, folder }
     }
 
     async fn types(&self, line: &str) -> Report {

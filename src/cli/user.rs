@@ -18,18 +18,17 @@ pub(super) struct Add {
     /// The account's id, 1 to 128 characters
     #[arg(value_parser = input::uid)]
     uid: Uid,
-    /// A plan of the configuration; its included credits become the account's. A new account gets `default_plan`
+    /// Plan to put it on, and on whose credits; a new account gets the default plan
     #[arg(long, value_name = "NAME")]
     plan: Option<String>,
-    /// Included credits other than the plan's, until the plan is next changed
+    /// Included credits other than the plan's, until a plan is next named
     #[arg(long, value_name = "N")]
     credits: Option<u64>,
-    /// Prepaid credits to begin with: granted once per account, however often this is repeated
+    /// Prepaid credits to begin with; repeating this does not add them again
     #[arg(long, value_name = "N")]
     prepaid: Option<u32>,
-    /// Whether the e-mail address counts as verified; without that every call is refused. New accounts made here are
-    /// verified unless this says otherwise
-    #[arg(long, value_name = "true|false")]
+    /// Whether the e-mail address counts as verified, or calls are refused; true on an account made here
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
     email_verified: Option<bool>,
 }
 
