@@ -85,9 +85,9 @@ pub struct App {
 impl App {
     /// Opens the store, sets up the backend and listens.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        let keyring = Keyring::open(config)?;
         let store: Arc<dyn Store> = store::open(&config.store, clock.clone()).await?;
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
-        let keyring = Keyring::open(config)?;
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets {
             memory: Budget::new(config.limits.memory_budget.0),

@@ -6,8 +6,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`app`] | the composition root: configuration → parts → listeners, and the way down |
 //! | [`cli`] | the command line |
+//! | [`app`] | the composition root: configuration → parts → listeners, and the way down |
 //! | [`edge`] | listeners, routes, and the one place that writes answers |
 //! | [`rmbg`] | `POST /rmbg`: the journey of a picture, step by step |
 //! | [`usage`] | `GET /api/membership-usage` |
@@ -24,11 +24,13 @@
 //! | [`random`] | the one place that fresh ids and secrets come from |
 //! | [`domain`] | the rules, pure |
 
+pub mod cli;
 pub mod app;
 pub mod edge;
 pub mod rmbg;
 pub mod usage;
 pub mod stripe;
+pub mod admin;
 pub mod identity;
 pub mod store;
 pub mod backend;

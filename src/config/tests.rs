@@ -121,7 +121,7 @@ fn the_examples_in_its_comments_are_settings_too() {
         assert!(wrong.is_empty(), "{line}: {wrong:?}");
         examples += 1;
     }
-    assert_eq!(examples, 5);
+    assert!(examples >= 5, "{examples}");
 }
 
 #[test]

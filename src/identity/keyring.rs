@@ -48,6 +48,9 @@ pub enum KeyringError {
         /// Why.
         source: io::Error,
     },
+    /// The store is there, the pepper that its keys were hashed under is not. A new one would lock every key out.
+    #[error("the pepper's file {} is gone, and with it every API key; restore it from a backup", .0.display())]
+    Lost(PathBuf),
     /// A new pepper was needed.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -66,12 +69,18 @@ impl PepperSource {
 }
 
 impl Keyring {
-    /// The keyring of this configuration. Beside the embedded store a pepper is made on first use; processes that start
+    /// The keyring of this configuration. Beside the embedded store a pepper is made before the store is; processes that start
     /// together agree on one. Blocks on the disk.
     pub fn open(config: &Config) -> Result<Self, KeyringError> {
         let pepper = match PepperSource::of(config).ok_or(KeyringError::Missing)? {
             PepperSource::Configured => config.auth.api_key.given_pepper()?.ok_or(KeyringError::Missing)?,
-            PepperSource::BesideStore(path) => beside_store(&path)?,
+            PepperSource::BesideStore(path) => {
+                let store_is_there = config.store.sqlite_path().is_some_and(Path::exists);
+                if store_is_there && !path.exists() {
+                    return Err(KeyringError::Lost(path));
+                }
+                beside_store(&path)?
+            }
         };
         Ok(Self::new(&pepper))
     }

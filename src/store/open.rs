@@ -1,13 +1,13 @@
-//! Opens the store that the configuration names.
+//! From an address to a store.
 
 use super::{Fault, Result, Store, sqlite::SqliteStore};
 use crate::{clock::Clock, config::StoreConfig};
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-/// Opens the store; the kind is the address's scheme.
+/// Opens the store that the address names. Blocks on the disk for the embedded one.
 pub async fn open(config: &StoreConfig, clock: Clock) -> Result<Arc<dyn Store>> {
-    match config.url.split_once(':') {
-        Some(("sqlite", path)) => Ok(Arc::new(SqliteStore::open(Path::new(path), clock)?)),
-        _ => Err(Fault::Impossible(format!("store.url: no store for \"{}\"", config.url))),
+    match config.sqlite_path() {
+        Some(path) => Ok(Arc::new(SqliteStore::open(path, clock)?)),
+        None => Err(Fault::Impossible("store.url is no address of a store".into())),
     }
 }

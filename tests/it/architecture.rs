@@ -7,8 +7,8 @@ use std::{
 
 /// Reading order: a module may use those after it, and itself.
 const ORDER: [&str; 17] = [
-    "app",
     "cli",
+    "app",
     "edge",
     "rmbg",
     "usage",

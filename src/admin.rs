@@ -1,0 +1,233 @@
+//! The operator's verbs, over any store: accounts, keys, credits, usage, audit.
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+pub use error::AdminError;
+
+use crate::{
+    config::Config,
+    domain::{
+        caller::{Account, ApiKey, KeyId, Uid},
+        credit::{OperationId, Standing},
+        period::{Counters, Window},
+        plan::Plan,
+        time::{Month, UnixSeconds},
+    },
+    identity::{Keyring, api_key},
+    store::{AccountChange, Audit, Granted, KeyUse, RENEWAL_GRACE, Store},
+};
+use secrecy::SecretString;
+use serde::Serialize;
+use std::{collections::BTreeMap, sync::Arc};
+
+type Result<T> = std::result::Result<T, AdminError>;
+
+/// The operator, at one store.
+pub struct Admin {
+    store: Arc<dyn Store>,
+    plans: BTreeMap<String, Plan>,
+    default_plan: String,
+}
+
+/// What an account is to be; `None` leaves a thing as it is.
+#[derive(Clone, Debug)]
+pub struct AccountOrder {
+    /// The account.
+    pub uid: Uid,
+    /// A plan of the configuration; the default plan for a new account.
+    pub plan: Option<String>,
+    /// An included allowance other than the plan's.
+    pub credits: Option<u64>,
+    /// Prepaid credits to begin with: granted once, however often the order is repeated.
+    pub prepaid: Option<u32>,
+    /// Whether the e-mail address counts as verified; on a new account it does, because the operator made it.
+    pub email_verified: Option<bool>,
+}
+
+/// An account as an order left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountMade {
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// Whether it is new.
+    pub created: bool,
+    /// Whether prepaid credits were added; not so if an earlier order did.
+    pub prepaid_granted: bool,
+}
+
+/// What a key is to be.
+#[derive(Clone, Debug)]
+pub struct KeyOrder {
+    /// The account that it opens.
+    pub uid: Uid,
+    /// The owner's name for it; may be empty.
+    pub name: String,
+    /// From when on it is refused.
+    pub expires: Option<UnixSeconds>,
+}
+
+/// What an account has used and has left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountUsage {
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The UTC month that is counted.
+    pub month: Month,
+    /// Included credits used by signed-in users.
+    pub app: u64,
+    /// Included credits used by API keys.
+    pub api: u64,
+    /// Credits of either pool that can still be spent.
+    pub remaining: u64,
+}
+
+impl Admin {
+    /// The operator of this store, with the plans of this configuration.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, config: &Config) -> Self {
+        Self { store, plans: config.plans.clone(), default_plan: config.default_plan.clone() }
+    }
+
+    /// Makes an account, or changes what the order names of one that is there.
+    pub async fn put_account(&self, order: &AccountOrder) -> Result<AccountMade> {
+        let created = self.store.account(&order.uid).await?.is_none();
+        let plan = order.plan.as_deref().or(created.then_some(self.default_plan.as_str()));
+        let change = AccountChange {
+            uid: order.uid.clone(),
+            plan: plan.map(|name| self.plan(name)).transpose()?,
+            credits: order.credits,
+            email_verified: order.email_verified.or(created.then_some(true)),
+        };
+        let account = self.store.put_account(&change).await?;
+        let Some(prepaid) = order.prepaid.filter(|prepaid| *prepaid > 0) else {
+            return Ok(AccountMade { account, created, prepaid_granted: false });
+        };
+        let id = OperationId(format!("user-add:{}", order.uid));
+        let granted = self.store.grant(&order.uid, prepaid.into(), &id).await?;
+        let account = self.account(&order.uid).await?;
+        Ok(AccountMade { account, created, prepaid_granted: !granted.repeated })
+    }
+
+    /// Makes a new key. The key itself is in the answer and nowhere else.
+    pub async fn create_key(
+        &self,
+        keyring: &Keyring,
+        order: KeyOrder,
+        now: UnixSeconds,
+    ) -> Result<(ApiKey, SecretString)> {
+        let key = api_key::generate()?;
+        Ok((self.put_key(keyring, order, &key, now).await?, key))
+    }
+
+    /// Takes a key that exists already, of ours or of another maker.
+    pub async fn import_key(
+        &self,
+        keyring: &Keyring,
+        order: KeyOrder,
+        key: &SecretString,
+        now: UnixSeconds,
+    ) -> Result<ApiKey> {
+        if !api_key::has_valid_shape(key) {
+            return Err(AdminError::NotAKey);
+        }
+        self.put_key(keyring, order, key, now).await
+    }
+
+    /// An account's keys, oldest first.
+    pub async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
+        self.account(uid).await?;
+        Ok(self.store.keys(uid).await?)
+    }
+
+    /// Revokes a key from now on; revoking it again changes nothing.
+    pub async fn revoke_key(&self, id: &KeyId) -> Result<()> {
+        if self.store.revoke_key(id).await? { Ok(()) } else { Err(AdminError::NoKey(id.clone())) }
+    }
+
+    /// Adds prepaid credits (or, if negative, takes them back), once per operation id.
+    pub async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
+        self.account(uid).await?;
+        Ok(self.store.grant(uid, credits, id).await?)
+    }
+
+    /// What one account, or every account, has used in the present month, and has left in the window in force.
+    pub async fn usage(&self, uid: Option<&Uid>, now: UnixSeconds) -> Result<Vec<AccountUsage>> {
+        let month = now.month();
+        let mut usages = Vec::new();
+        for account in self.accounts(uid).await? {
+            let used = self.store.usage(&account.uid, Counters::Month(month)).await?;
+            let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now);
+            let in_window = match window.counters() {
+                Counters::Month(_) => used,
+                cycle @ Counters::Cycle(_) => self.store.usage(&account.uid, cycle).await?,
+            };
+            let standing = Standing {
+                credits: account.credits,
+                used: in_window.app.saturating_add(in_window.api),
+                held_included: 0,
+                prepaid: account.prepaid,
+                held_prepaid: 0,
+            };
+            let remaining = standing.remaining();
+            usages.push(AccountUsage { account, month, app: used.app, api: used.api, remaining });
+        }
+        Ok(usages)
+    }
+
+    /// Compares the counters of one account, or of every account, with its ledger.
+    pub async fn audit(&self, uid: Option<&Uid>) -> Result<Vec<Audit>> {
+        let mut audits = Vec::new();
+        for account in self.accounts(uid).await? {
+            audits.push(self.store.audit(&account.uid).await?);
+        }
+        Ok(audits)
+    }
+
+    async fn put_key(
+        &self,
+        keyring: &Keyring,
+        order: KeyOrder,
+        key: &SecretString,
+        now: UnixSeconds,
+    ) -> Result<ApiKey> {
+        self.account(&order.uid).await?;
+        if order.expires.is_some_and(|end| end <= now) {
+            return Err(AdminError::Expired);
+        }
+        let made = ApiKey {
+            id: api_key::fresh_id()?,
+            uid: order.uid,
+            name: order.name,
+            hint: api_key::hint(key),
+            created: now,
+            expires: order.expires,
+            revoked: None,
+        };
+        self.store.put_key(&keyring.hash(key), &made).await?;
+        Ok(made)
+    }
+
+    async fn accounts(&self, uid: Option<&Uid>) -> Result<Vec<Account>> {
+        match uid {
+            Some(uid) => Ok(vec![self.account(uid).await?]),
+            None => Ok(self.store.accounts().await?),
+        }
+    }
+
+    async fn account(&self, uid: &Uid) -> Result<Account> {
+        self.store.account(uid).await?.ok_or_else(|| AdminError::NoAccount(uid.clone()))
+    }
+
+    /// A plan's name and its included credits.
+    fn plan(&self, name: &str) -> Result<(String, u64)> {
+        let plan = self.plans.get(name).ok_or_else(|| AdminError::NoPlan {
+            name: name.to_owned(),
+            known: self.plans.keys().cloned().collect::<Vec<_>>().join(", "),
+        })?;
+        Ok((name.to_owned(), plan.credits))
+    }
+}

@@ -1,0 +1,126 @@
+//! The command line: what the operator types, and what it answers.
+//!
+//! Each command is a file. It gives a [`Report`], which is printed in words or, with `--json`, as one value.
+
+mod audit;
+mod check;
+mod credits;
+mod desk;
+mod doctor;
+mod failure;
+mod input;
+mod key;
+mod print;
+mod report;
+mod serve;
+mod table;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod user;
+
+use crate::config::Config;
+use clap::{Parser, Subcommand};
+use desk::Desk;
+use failure::Failure;
+use report::Report;
+use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
+
+/// Bad configuration or arguments: `EX_USAGE`.
+const USAGE: u8 = 64;
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rembg-gateway",
+    version,
+    about = "A gateway in front of a background-removal backend: keys, limits, exact metering",
+    after_help = "Every command can be used while the gateway runs.\n\
+                  Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration."
+)]
+pub struct Arguments {
+    /// Settings in TOML; without it, the defaults and the environment count
+    #[arg(long, global = true, value_name = "FILE", env = "REMBG_GATEWAY_CONFIG", display_order = 100)]
+    config: Option<PathBuf>,
+    /// Print one JSON value and nothing else
+    #[arg(long, global = true, display_order = 101)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve,
+    /// Name every mistake in the configuration, or show what is in effect (secrets as ***)
+    Check,
+    /// Make and change accounts
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Make, import, list and revoke API keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Prepaid credits
+    #[command(subcommand)]
+    Credits(credits::CreditsCommand),
+    /// What accounts have used this month (UTC) and have left
+    Usage(usage::UsageCommand),
+    /// Compare the counters with the ledger; exits 1 if any differs
+    Audit(audit::AuditCommand),
+    /// Look for what would keep the gateway from working; exits 1 if anything would
+    Doctor,
+}
+
+/// Reads the command line. The error is the exit code, after help, version or complaint has been printed.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, ExitCode> {
+    Arguments::try_parse_from(arguments).map_err(|error| {
+        let complaint = error.use_stderr();
+        // Nobody to tell if the terminal is gone.
+        let _ = error.print();
+        if complaint { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+    })
+}
+
+/// Does what was typed and prints the answer.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let json = arguments.json;
+    let variables = std::env::vars_os();
+    let variables = variables.map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
+    let outcome = match Config::load(arguments.config.as_deref(), variables) {
+        Ok(config) => perform(arguments.command, config).await,
+        Err(errors) => Err(errors.into()),
+    };
+    match outcome {
+        Ok(report) => {
+            print::report(&report, json);
+            if report.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(failure) => fail(&failure),
+    }
+}
+
+/// Says that not even the runtime stands.
+#[must_use]
+pub fn cannot_start(error: &io::Error) -> ExitCode {
+    fail(&Failure::Runtime(error.to_string()))
+}
+
+async fn perform(command: Command, config: Config) -> Result<Report, Failure> {
+    let desk = Desk::new(config);
+    match command {
+        Command::Serve => serve::run(desk).await,
+        Command::Check => check::run(&desk),
+        Command::User(command) => command.run(&desk).await,
+        Command::Key(command) => command.run(&desk, &mut io::stdin()).await,
+        Command::Credits(command) => command.run(&desk).await,
+        Command::Usage(command) => command.run(&desk).await,
+        Command::Audit(command) => command.run(&desk).await,
+        Command::Doctor => doctor::run(&desk).await,
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    print::failure(failure);
+    ExitCode::from(failure.exit_code())
+}

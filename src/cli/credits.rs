@@ -1,0 +1,37 @@
+//! `credits`
+
+use super::{Desk, Failure, Report, input};
+use crate::domain::{caller::Uid, credit::OperationId};
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CreditsCommand {
+    /// Add prepaid credits to an account, or take some back
+    Grant(Grant),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Grant {
+    /// The account's id
+    #[arg(value_parser = input::uid)]
+    uid: Uid,
+    /// How many; a negative number takes back, but not what is spent already
+    #[arg(value_name = "N", allow_negative_numbers = true)]
+    credits: i64,
+    /// Name of this grant, such as an invoice number; under one name it happens once, however often repeated
+    #[arg(long, value_name = "OPERATION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    id: String,
+}
+
+impl CreditsCommand {
+    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
+        let Self::Grant(Grant { uid, credits, id }) = self;
+        let granted = desk.admin().await?.grant(&uid, credits, &OperationId(id.clone())).await?;
+        let words = if granted.repeated {
+            format!("{id} was granted before; nothing has changed. It left account {uid} with {}.", granted.prepaid)
+        } else {
+            format!("Account {uid} has {} prepaid credits now.", granted.prepaid)
+        };
+        Report::new(words, granted)
+    }
+}

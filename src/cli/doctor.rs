@@ -1,0 +1,65 @@
+//! `doctor`: looks at what the gateway will need, changes nothing, and says what it found, one sentence each.
+
+mod backend;
+mod machine;
+mod memory;
+
+use super::{Desk, Failure, Report};
+use serde::Serialize;
+use serde_json::json;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    /// As it should be.
+    Ok,
+    /// The gateway works, but somebody should look.
+    Warn,
+    /// The gateway does not start, or does not serve.
+    Fail,
+}
+
+impl Verdict {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    verdict: Verdict,
+    subject: &'static str,
+    says: String,
+}
+
+impl Finding {
+    fn ok(subject: &'static str, says: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Ok, subject, says: says.into() }
+    }
+
+    fn warn(subject: &'static str, says: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Warn, subject, says: says.into() }
+    }
+
+    fn fail(subject: &'static str, says: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Fail, subject, says: says.into() }
+    }
+}
+
+/// Looks at everything; exits 1 if anything fails.
+pub(super) async fn run(desk: &Desk) -> Result<Report, Failure> {
+    let mut findings = vec![Finding::ok("configuration", "There are no mistakes in it.")];
+    findings.extend(memory::look(desk).await);
+    findings.extend(machine::look(&desk.config));
+    findings.extend(backend::look(&desk.config.backend).await);
+    let line = |one: &Finding| format!("{:<4}  {:<13}  {}", one.verdict.as_str(), one.subject, one.says);
+    let words: Vec<_> = findings.iter().map(line).collect();
+    let good = findings.iter().all(|one| one.verdict != Verdict::Fail);
+    Ok(Report::new(words.join("\n"), json!({"good": good, "findings": findings}))?.judged(good))
+}

@@ -1,0 +1,78 @@
+//! What removes the background: its model is the right one, or its address answers.
+
+use super::Finding;
+use crate::{
+    backend::builtin::Builtin,
+    config::{BackendConfig, BackendKind},
+};
+use hyper::Uri;
+use std::{path::PathBuf, time::Duration};
+use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
+
+pub(super) async fn look(config: &BackendConfig) -> Vec<Finding> {
+    match config.kind {
+        BackendKind::Builtin => vec![model(config.model.clone()).await],
+        BackendKind::Rmbg => {
+            let patience = Duration::from_secs(config.connect_timeout_s);
+            let mut findings = Vec::with_capacity(config.urls.len());
+            for url in &config.urls {
+                findings.push(address(url, patience).await);
+            }
+            findings
+        }
+    }
+}
+
+async fn model(path: PathBuf) -> Finding {
+    let shown = path.display().to_string();
+    let loaded = spawn_blocking(move || Builtin::load(&path, 1).map(drop).map_err(|error| error.to_string())).await;
+    match loaded.unwrap_or_else(|crash| Err(crash.to_string())) {
+        Ok(()) => Finding::ok("backend", format!("builtin: {shown} is the right model and can be loaded.")),
+        Err(error) => Finding::fail("backend", format!("builtin: {error}")),
+    }
+}
+
+/// Whether a connection stands. Nothing is sent: a picture would cost money.
+async fn address(url: &str, patience: Duration) -> Finding {
+    let Some((host, port)) = host_and_port(url) else {
+        return Finding::fail("backend", format!("{url} is no address."));
+    };
+    match timeout(patience, TcpStream::connect((host.as_str(), port))).await {
+        Ok(Ok(_)) => Finding::ok("backend", format!("{url} can be reached.")),
+        Ok(Err(error)) => Finding::fail("backend", format!("{url} cannot be reached: {error}.")),
+        Err(_) => Finding::fail("backend", format!("{url} does not answer within {} s.", patience.as_secs())),
+    }
+}
+
+fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let address: Uri = url.parse().ok()?;
+    let host = address.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let usual = if address.scheme_str() == Some("https") { 443 } else { 80 };
+    Some((host, address.port_u16().unwrap_or(usual)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::Verdict;
+
+    #[test]
+    fn the_port_is_the_schemes_unless_it_is_named() {
+        for (url, host, port) in [
+            ("http://a/rmbg", "a", 80),
+            ("https://api.rembg.com/rmbg", "api.rembg.com", 443),
+            ("http://[::1]:7000/", "::1", 7000),
+        ] {
+            assert_eq!(host_and_port(url), Some((host.to_owned(), port)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_listens_is_found_and_one_that_does_not_is_told() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/rmbg", listener.local_addr().unwrap());
+        assert_eq!(address(&url, Duration::from_secs(5)).await.verdict, Verdict::Ok);
+        drop(listener);
+        assert_eq!(address(&url, Duration::from_secs(5)).await.verdict, Verdict::Fail);
+    }
+}

@@ -1,0 +1,71 @@
+//! What is remembered: the store, and the pepper without which its keys mean nothing.
+
+use super::{super::Desk, Finding};
+use crate::{
+    identity::{Keyring, PepperSource},
+    store::{self, Store},
+};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+pub(super) async fn look(desk: &Desk) -> [Finding; 2] {
+    let (finding, store) = store(desk).await;
+    [finding, pepper(desk, store.as_deref()).await]
+}
+
+/// The store, unless it does not answer or was never made: opening would make it.
+async fn store(desk: &Desk) -> (Finding, Option<std::sync::Arc<dyn Store>>) {
+    let url = &desk.config.store.url;
+    if desk.config.store.sqlite_path().is_some_and(|path| !path.exists()) {
+        return (Finding::warn("store", format!("{url} is not there yet; serve or user add makes it.")), None);
+    }
+    let opened = match store::open(&desk.config.store, desk.clock.clone()).await {
+        Ok(store) => store.ping().await.map(|()| store),
+        Err(fault) => Err(fault),
+    };
+    match opened {
+        Ok(store) => (Finding::ok("store", format!("{url} can be read and written.")), Some(store)),
+        Err(fault) => (Finding::fail("store", format!("{url} cannot be used: {fault}.")), None),
+    }
+}
+
+async fn pepper(desk: &Desk, store: Option<&dyn Store>) -> Finding {
+    let missing = match PepperSource::of(&desk.config) {
+        Some(PepperSource::BesideStore(path)) if !path.exists() => path,
+        Some(PepperSource::BesideStore(path)) => return beside_store(desk, &path),
+        Some(PepperSource::Configured) | None => {
+            return match Keyring::open(&desk.config) {
+                Ok(_) => Finding::ok("pepper", "It comes from the configuration."),
+                Err(error) => Finding::fail("pepper", format!("{error}.")),
+            };
+        }
+    };
+    let path = missing.display();
+    if has_keys(store).await {
+        return Finding::fail(
+            "pepper",
+            format!("{path} is gone, so no key made so far is known; restore it from a backup."),
+        );
+    }
+    Finding::ok("pepper", format!("It will be made in {path} on first use."))
+}
+
+fn beside_store(desk: &Desk, path: &Path) -> Finding {
+    let shown = path.display();
+    let exposed = fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+    match Keyring::open(&desk.config) {
+        Err(error) => Finding::fail("pepper", format!("{error}.")),
+        Ok(_) if exposed => Finding::warn("pepper", format!("{shown} can be read by others: chmod 600 {shown}")),
+        Ok(_) => Finding::ok("pepper", format!("It is in {shown}; back it up together with the store.")),
+    }
+}
+
+/// Whether any account has a key. A store that does not answer is another finding.
+async fn has_keys(store: Option<&dyn Store>) -> bool {
+    let Some(store) = store else { return false };
+    for account in store.accounts().await.unwrap_or_default() {
+        if store.keys(&account.uid).await.is_ok_and(|keys| !keys.is_empty()) {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,68 @@
+//! Why a command could not be done, the exit code for that, and what to do about it.
+
+use super::USAGE;
+use crate::{admin::AdminError, app::StartError, config::ConfigErrors, identity::KeyringError, store::Fault};
+
+/// Why a command could not be done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("the configuration has mistakes:\n{0}")]
+    Configuration(#[from] ConfigErrors),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error(transparent)]
+    Store(#[from] Fault),
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the key cannot be read from standard input: {0}")]
+    Input(String),
+    #[error("the answer cannot be put into words: {0}")]
+    Report(String),
+    #[error("the runtime does not start: {0}")]
+    Runtime(String),
+}
+
+impl Failure {
+    /// 64 for what the operator wrote, 1 for what happened.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Configuration(_) => USAGE,
+            Self::Admin(_)
+            | Self::Store(_)
+            | Self::Keyring(_)
+            | Self::Start(_)
+            | Self::Input(_)
+            | Self::Report(_)
+            | Self::Runtime(_) => 1,
+        }
+    }
+
+    /// What to do now, where that is known.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Configuration(_) => Some("config/gateway.toml shows every setting with its meaning."),
+            Self::Admin(error) => match error {
+                AdminError::NoPlan { .. } => Some("Plans are in the configuration, under [plans.NAME]."),
+                AdminError::NoAccount(_) => Some("Make it with: rembg-gateway user add UID --plan NAME"),
+                AdminError::NoKey(_) => Some("The ids are listed by: rembg-gateway key list UID"),
+                AdminError::Store(fault) => store_hint(fault),
+                AdminError::NotAKey | AdminError::Expired | AdminError::NoRandomness(_) => None,
+            },
+            Self::Store(fault) => store_hint(fault),
+            Self::Keyring(_) => Some("Is it the right file and the right user? rembg-gateway doctor tells more."),
+            Self::Input(_) => Some("Use it like this: rembg-gateway key import UID < FILE"),
+            Self::Start(_) | Self::Report(_) | Self::Runtime(_) => None,
+        }
+    }
+}
+
+fn store_hint(fault: &Fault) -> Option<&'static str> {
+    match fault {
+        Fault::Unavailable(_) | Fault::Unexpected(_) => {
+            Some("Is store.url the right one? rembg-gateway doctor tells more.")
+        }
+        Fault::Impossible(_) => None,
+    }
+}

@@ -1,0 +1,39 @@
+//! From what was typed to what is meant.
+
+use crate::domain::{
+    caller::{BadUid, Uid},
+    time::UnixSeconds,
+};
+use jiff::{Timestamp, civil, tz::TimeZone};
+
+/// An account's identifier.
+pub(super) fn uid(text: &str) -> Result<Uid, BadUid> {
+    Uid::new(text)
+}
+
+/// A moment: a date, which is its first second in UTC, or a date with time and zone.
+pub(super) fn moment(text: &str) -> Result<UnixSeconds, &'static str> {
+    let date = text.parse::<civil::Date>().ok().filter(|_| text.len() == 10);
+    let date = date.and_then(|date| date.to_zoned(TimeZone::UTC).ok()).map(|zoned| zoned.timestamp());
+    let moment = date.or_else(|| text.parse::<Timestamp>().ok());
+    moment.map(|at| UnixSeconds(at.as_second())).ok_or("write a date such as 2027-01-31, or 2027-01-31T12:00:00Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_its_first_second_in_utc() {
+        for (text, second) in [
+            ("2026-03-01", 1_772_323_200),
+            ("2026-03-01T12:00:00Z", 1_772_366_400),
+            ("2026-03-01T13:00:00+01:00", 1_772_366_400),
+        ] {
+            assert_eq!(moment(text), Ok(UnixSeconds(second)), "{text}");
+        }
+        for text in ["", "tomorrow", "2026-02-30", "2026-03-01T12:00:00", "01.03.2026", "1772366400"] {
+            assert!(moment(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `key`
+
+use super::{Desk, Failure, Report, input, print, table};
+use crate::{
+    admin::KeyOrder,
+    domain::{
+        caller::{ApiKey, KeyId, Uid},
+        time::UnixSeconds,
+    },
+    store::KeyUse,
+};
+use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use std::io::{BufRead as _, BufReader, Read};
+
+/// Bytes that are read in search of a key.
+const LONGEST_LINE: u64 = 4096;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a new key and show it, this once
+    Create(Order),
+    /// Take a key that exists already, such as a rembg.com one; it is read from standard input
+    Import(Order),
+    /// List an account's keys: their ids, and enough of each to recognise it by
+    List {
+        /// The account's id
+        #[arg(value_parser = input::uid)]
+        uid: Uid,
+    },
+    /// Revoke a key at once and for good
+    Revoke {
+        /// The key's id, from `key list`
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Order {
+    /// The account's id
+    #[arg(value_parser = input::uid)]
+    uid: Uid,
+    /// A name to tell this key from others
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    name: String,
+    /// First day (UTC) on which it is refused, such as 2027-01-31, or first moment: 2027-01-31T12:00:00Z
+    #[arg(long, value_name = "DATE", value_parser = input::moment)]
+    expires: Option<UnixSeconds>,
+}
+
+impl From<Order> for KeyOrder {
+    fn from(Order { uid, name, expires }: Order) -> Self {
+        Self { uid, name, expires }
+    }
+}
+
+impl KeyCommand {
+    /// Imports read their key from `input`.
+    pub(super) async fn run(self, desk: &Desk, input: &mut (dyn Read + Send)) -> Result<Report, Failure> {
+        let admin = desk.admin().await?;
+        match self {
+            Self::Create(order) => {
+                let (made, key) = admin.create_key(&desk.keyring()?, order.into(), desk.now()).await?;
+                let key = key.expose_secret();
+                let words =
+                    format!("Key {} of account {}. It is shown only now; keep it safe:\n\n{key}", made.id.0, made.uid);
+                Report::new(words, json!({"id": made.id, "key": key}))
+            }
+            Self::Import(order) => {
+                print::prompt("Type or paste the key, then Enter:");
+                let key = first_line(input)?;
+                let made = admin.import_key(&desk.keyring()?, order.into(), &key, desk.now()).await?;
+                Report::new(format!("Key {} now opens account {}: {}", made.hint, made.uid, made.id.0), &made)
+            }
+            Self::List { uid } => {
+                let keys = admin.keys(&uid).await?;
+                Report::new(list(&keys, desk.now()), keys)
+            }
+            Self::Revoke { id } => {
+                let id = KeyId(id);
+                admin.revoke_key(&id).await?;
+                Report::new(format!("Key {} is revoked.", id.0), json!({"id": id, "revoked": true}))
+            }
+        }
+    }
+}
+
+/// An account's keys as a table.
+pub(super) fn list(keys: &[KeyUse], now: UnixSeconds) -> String {
+    if keys.is_empty() {
+        return "The account has no keys. Make one with: rembg-gateway key create UID".into();
+    }
+    let row = |KeyUse { key, used_this_month }: &KeyUse| {
+        let created = table::date(key.created);
+        [key.id.0.clone(), key.hint.clone(), key.name.clone(), created, state(key, now), used_this_month.to_string()]
+    };
+    let rows: Vec<_> = keys.iter().map(row).collect();
+    table::table(["ID", "KEY", "NAME", "CREATED", "STATE", "USED THIS MONTH"], &rows)
+}
+
+fn state(key: &ApiKey, now: UnixSeconds) -> String {
+    match (key.revoked, key.expires) {
+        (Some(at), _) => format!("revoked {}", table::date(at)),
+        (None, Some(end)) if end <= now => format!("expired {}", table::date(end)),
+        (None, Some(end)) => format!("live until {}", table::date(end)),
+        (None, None) => "live".into(),
+    }
+}
+
+fn first_line(input: &mut (dyn Read + Send)) -> Result<SecretString, Failure> {
+    let mut line = String::new();
+    BufReader::new(input.take(LONGEST_LINE)).read_line(&mut line).map_err(|error| Failure::Input(error.to_string()))?;
+    match line.trim() {
+        "" => Err(Failure::Input("there is none".into())),
+        key => Ok(key.into()),
+    }
+}

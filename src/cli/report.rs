@@ -1,0 +1,34 @@
+//! What a command has to say.
+
+use super::Failure;
+use serde::Serialize;
+use serde_json::Value;
+
+/// An answer, in words and as one JSON value.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// For people; lines, without a line end after the last. Empty for nothing.
+    pub(super) words: String,
+    /// For machines; `None` for nothing.
+    pub(super) value: Option<Value>,
+    /// Whether all is well: otherwise the exit code is 1.
+    pub(super) good: bool,
+}
+
+impl Report {
+    /// Nothing to say.
+    pub(super) fn silent() -> Self {
+        Self { words: String::new(), value: None, good: true }
+    }
+
+    /// All is well.
+    pub(super) fn new(words: impl Into<String>, value: impl Serialize) -> Result<Self, Failure> {
+        let value = serde_json::to_value(value).map_err(|error| Failure::Report(error.to_string()))?;
+        Ok(Self { words: words.into(), value: Some(value), good: true })
+    }
+
+    /// The same, and whether all is well.
+    pub(super) fn judged(self, good: bool) -> Self {
+        Self { good, ..self }
+    }
+}

@@ -1,0 +1,211 @@
+//! What the operator types, and what comes back.
+
+use super::*;
+use crate::{clock::Clock, domain::time::UnixSeconds};
+use clap::CommandFactory as _;
+use serde_json::{Value, json};
+use std::sync::{Arc, atomic::AtomicI64};
+
+const NOW: UnixSeconds = UnixSeconds(1_774_268_612);
+
+/// An operator with a store of their own.
+struct Operator {
+    desk: Desk,
+    folder: tempfile::TempDir,
+}
+
+impl Operator {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.store.url = format!("sqlite:{}", folder.path().join("gateway.db").display());
+        config.listen.public.set_port(0);
+        config.listen.admin.set_port(0);
+        let clock = Clock::Turned(Arc::new(AtomicI64::new(NOW.micros().0)));
+        Self { desk: Desk { config, clock }, folder }
+    }
+
+    async fn types(&self, line: &str) -> Report {
+        self.tries(line, "").await.unwrap_or_else(|failure| panic!("{line}: {failure}"))
+    }
+
+    async fn tries(&self, line: &str, input: &str) -> Result<Report, Failure> {
+        let words = std::iter::once("rembg-gateway").chain(line.split(' '));
+        match Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}")).command {
+            Command::User(command) => command.run(&self.desk).await,
+            Command::Key(command) => command.run(&self.desk, &mut input.as_bytes()).await,
+            Command::Credits(command) => command.run(&self.desk).await,
+            Command::Usage(command) => command.run(&self.desk).await,
+            Command::Audit(command) => command.run(&self.desk).await,
+            Command::Check => check::run(&self.desk),
+            Command::Doctor => doctor::run(&self.desk).await,
+            Command::Serve => panic!("not in these tests"),
+        }
+    }
+}
+
+fn value(report: Report) -> Value {
+    report.value.unwrap()
+}
+
+#[test]
+fn the_arguments_make_sense_to_clap() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn wrong_arguments_exit_64_and_help_exits_0() {
+    let code = |line: &str| format!("{:?}", parse(line.split(' ').map(Into::into)).unwrap_err());
+    for line in
+        ["g", "g frobnicate", "g credits grant 42 5", "g user add 42 --credits -1", "g key create 42 --expires x"]
+    {
+        assert_eq!(code(line), format!("{:?}", ExitCode::from(64)), "{line}");
+    }
+    assert_eq!(code("g --version"), format!("{:?}", ExitCode::SUCCESS));
+}
+
+#[tokio::test]
+async fn an_account_is_made_then_changed_and_the_words_say_which() {
+    let operator = Operator::new();
+    let made = operator.types("user add 42 --plan Premium-20000 --credits 18500 --prepaid 2000").await;
+    assert_eq!(
+        made.words,
+        "Account 42 made: plan Premium-20000, 18500 included credits, 2000 prepaid, e-mail verified."
+    );
+    assert_eq!(
+        value(made),
+        json!({"uid": "42", "membership": "Premium-20000", "credits": 18500, "prepaid": 2000, "email_verified": true,
+               "billing_period": null, "created": true, "prepaid_granted": true})
+    );
+    let again = operator.types("user add 42 --prepaid 2000 --email-verified false").await;
+    assert_eq!(
+        again.words,
+        "Account 42 was there and is now: plan Premium-20000, 18500 included credits, 2000 prepaid, e-mail not \
+         verified.\nIts first prepaid credits were granted before; nothing was added. For more: credits grant."
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_made_listed_and_revoked() {
+    let operator = Operator::new();
+    operator.types("user add 42").await;
+    let made = operator.types("key create 42 --name laptop --expires 2026-12-31").await;
+    let words = made.words.clone();
+    let made = value(made);
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    assert_eq!(made.as_object().unwrap().len(), 2);
+    assert!(key.starts_with("rgw_live_") && words.ends_with(key), "{words}");
+
+    let listed = operator.types("key list 42").await.words;
+    assert!(listed.contains("laptop") && listed.contains("2026-03-23  live until 2026-12-31"), "{listed}");
+    assert!(!listed.contains(key), "{listed}");
+    operator.types(&format!("key revoke {id}")).await;
+    assert!(operator.types("key list 42").await.words.contains("revoked 2026-03-23"));
+}
+
+#[tokio::test]
+async fn a_key_is_imported_from_the_first_line_of_the_input() {
+    let operator = Operator::new();
+    operator.types("user add 42").await;
+    let uuid = "6f1c2a34-9b7e-4c55-8a10-0f3d5e7c9b21";
+    let report = operator.tries("key import 42", &format!("  {uuid}\r\nmore\n")).await.unwrap();
+    assert!(report.words.starts_with("Key …9b21 now opens account 42: key_"), "{}", report.words);
+    assert!(!report.words.contains(uuid) && !value(report).to_string().contains(uuid));
+    for input in ["", "\n", "too short"] {
+        assert_eq!(operator.tries("key import 42", input).await.unwrap_err().exit_code(), 1, "{input:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_is_made_once_under_its_name_and_can_be_taken_back() {
+    let operator = Operator::new();
+    operator.types("user add 42").await;
+    assert_eq!(
+        operator.types("credits grant 42 500 --id inv-7").await.words,
+        "Account 42 has 500 prepaid credits now."
+    );
+    assert_eq!(
+        operator.types("credits grant 42 500 --id inv-7").await.words,
+        "inv-7 was granted before; nothing has changed. It left account 42 with 500."
+    );
+    let back = operator.types("credits grant 42 -200 --id back-7").await;
+    assert_eq!(value(back), json!({"prepaid": 300, "repeated": false}));
+}
+
+#[tokio::test]
+async fn usage_is_a_table_of_all_or_one_account_with_its_keys() {
+    let operator = Operator::new();
+    assert!(operator.types("usage").await.words.starts_with("There are no accounts."));
+    operator.types("user add someone --plan Premium-20000 --prepaid 7").await;
+    operator.types("user add 42").await;
+    assert_eq!(
+        operator.types("usage").await.words,
+        "Used in 2026-03 (UTC)\n\n\
+         ACCOUNT  PLAN           INCLUDED  APP  API  PREPAID   LEFT\n\
+         42       Free                 50    0    0        0     50\n\
+         someone  Premium-20000     20000    0    0        7  20007"
+    );
+    operator.types("key create 42 --name laptop").await;
+    let one = operator.types("usage 42").await;
+    assert!(one.words.contains("laptop"), "{}", one.words);
+    let one = value(one);
+    assert_eq!((&one["remaining"], &one["keys"][0]["used_this_month"]), (&json!(50), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_clean_audit_says_so() {
+    let operator = Operator::new();
+    operator.types("user add 42 --prepaid 5").await;
+    let report = operator.types("audit").await;
+    assert!(report.good);
+    assert_eq!(report.words, "Every counter is what the ledger adds up to (accounts: 1, ledger entries: 1).");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named_with_what_to_do() {
+    let operator = Operator::new();
+    for (line, words) in [
+        ("key create 42", "there is no account 42"),
+        ("key revoke key_x", "there is no key with the id key_x"),
+        ("user add 42 --plan Gold", "there is no plan \"Gold\"; there are: Free, Premium-20000"),
+    ] {
+        let failure = operator.tries(line, "").await.unwrap_err();
+        assert_eq!((failure.to_string().as_str(), failure.exit_code()), (words, 1));
+        assert!(failure.hint().is_some(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn check_shows_what_is_in_effect_as_toml_without_secrets() {
+    let mut operator = Operator::new();
+    operator.desk.config.auth.api_key.pepper = Some("hush-hush-hush-hush".into());
+    let shown = operator.types("check").await.words;
+    assert!(shown.contains("pepper = \"***\"") && !shown.contains("hush"), "{shown}");
+    let settings: toml::Table = shown.parse().unwrap();
+    assert_eq!(settings["backend"]["timeout_s"].as_integer(), Some(120));
+}
+
+#[tokio::test]
+async fn doctor_changes_nothing_and_tells_what_is_missing() {
+    let mut operator = Operator::new();
+    operator.desk.config.backend.model = "/no/such/model".into();
+    let report = operator.types("doctor").await;
+    assert!(!report.good);
+    assert_eq!(verdict_of(&report, "store"), "warn");
+    assert_eq!(verdict_of(&report, "backend"), "fail");
+    assert_eq!(std::fs::read_dir(operator.folder.path()).unwrap().count(), 0, "doctor made something");
+
+    operator.types("user add 42").await;
+    assert_eq!(verdict_of(&operator.types("doctor").await, "pepper"), "ok");
+    operator.types("key create 42").await;
+    let report = operator.types("doctor").await;
+    assert_eq!((verdict_of(&report, "store"), verdict_of(&report, "pepper")), ("ok".into(), "ok".into()));
+    std::fs::remove_file(operator.folder.path().join("pepper")).unwrap();
+    assert_eq!(verdict_of(&operator.types("doctor").await, "pepper"), "fail", "keys without their pepper");
+}
+
+fn verdict_of(report: &Report, subject: &str) -> String {
+    let findings = report.value.as_ref().unwrap()["findings"].as_array().unwrap().clone();
+    let found = findings.iter().find(|finding| finding["subject"] == subject);
+    found.unwrap_or_else(|| panic!("{subject}"))["verdict"].as_str().unwrap().to_owned()
+}

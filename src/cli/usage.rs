@@ -1,0 +1,57 @@
+//! `usage`
+
+use super::{Desk, Failure, Report, input, key, table::table};
+use crate::{
+    admin::AccountUsage,
+    domain::{caller::Uid, time::Month},
+    store::KeyUse,
+};
+use clap::Args;
+use serde::Serialize;
+
+#[derive(Debug, Args)]
+pub(super) struct UsageCommand {
+    /// One account, and what each of its keys has used; without it, every account
+    #[arg(value_parser = input::uid)]
+    uid: Option<Uid>,
+}
+
+#[derive(Serialize)]
+struct OneAccount<'a> {
+    #[serde(flatten)]
+    usage: &'a AccountUsage,
+    keys: &'a [KeyUse],
+}
+
+impl UsageCommand {
+    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
+        let (admin, now) = (desk.admin().await?, desk.now());
+        let usages = admin.usage(self.uid.as_ref(), now).await?;
+        let mut words = words(now.month(), &usages);
+        match (self.uid, usages.as_slice()) {
+            (Some(uid), [usage]) => {
+                let keys = admin.keys(&uid).await?;
+                words.push_str("\n\n");
+                words.push_str(&key::list(&keys, now));
+                Report::new(words, OneAccount { usage, keys: &keys })
+            }
+            _ => Report::new(words, usages),
+        }
+    }
+}
+
+fn words(month: Month, usages: &[AccountUsage]) -> String {
+    if usages.is_empty() {
+        return "There are no accounts. Make one with: rembg-gateway user add UID --plan NAME".into();
+    }
+    let row = |usage: &AccountUsage| {
+        let account = &usage.account;
+        let numbers = [account.credits, usage.app, usage.api].map(|number| number.to_string());
+        let [included, app, api] = numbers;
+        let uid = account.uid.to_string();
+        [uid, account.membership.clone(), included, app, api, account.prepaid.to_string(), usage.remaining.to_string()]
+    };
+    let rows: Vec<_> = usages.iter().map(row).collect();
+    let headings = ["ACCOUNT", "PLAN", "INCLUDED", "APP", "API", "PREPAID", "LEFT"];
+    format!("Used in {:04}-{:02} (UTC)\n\n{}", month.year, month.month, table(headings, &rows))
+}

@@ -1,0 +1,59 @@
+//! `user`
+
+use super::{Desk, Failure, Report, input};
+use crate::{
+    admin::{AccountMade, AccountOrder},
+    domain::caller::Uid,
+};
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Make an account, or change one that is there: only what is named here changes
+    Add(Add),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// The account's id, 1 to 128 characters
+    #[arg(value_parser = input::uid)]
+    uid: Uid,
+    /// Plan to put it on, and on whose credits; a new account gets the default plan
+    #[arg(long, value_name = "NAME")]
+    plan: Option<String>,
+    /// Included credits other than the plan's, until a plan is next named
+    #[arg(long, value_name = "N")]
+    credits: Option<u64>,
+    /// Prepaid credits to begin with; repeating this does not add them again
+    #[arg(long, value_name = "N")]
+    prepaid: Option<u32>,
+    /// Whether the e-mail address counts as verified, or calls are refused; true on an account made here
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
+    email_verified: Option<bool>,
+}
+
+impl UserCommand {
+    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
+        let Self::Add(Add { uid, plan, credits, prepaid, email_verified }) = self;
+        let order = AccountOrder { uid, plan, credits, prepaid, email_verified };
+        let made = desk.admin().await?.put_account(&order).await?;
+        Report::new(words(&made, prepaid.unwrap_or(0)), &made)
+    }
+}
+
+fn words(made: &AccountMade, prepaid: u32) -> String {
+    let AccountMade { account, created, prepaid_granted } = made;
+    let mut words = format!(
+        "Account {} {}: plan {}, {} included credits, {} prepaid, e-mail {}.",
+        account.uid,
+        if *created { "made" } else { "was there and is now" },
+        account.membership,
+        account.credits,
+        account.prepaid,
+        if account.email_verified { "verified" } else { "not verified" },
+    );
+    if prepaid > 0 && !prepaid_granted {
+        words.push_str("\nIts first prepaid credits were granted before; nothing was added. For more: credits grant.");
+    }
+    words
+}
