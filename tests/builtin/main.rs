@@ -1,6 +1,6 @@
 //! The builtin backend with its real model, on the sample picture.
 
-#![expect(clippy::expect_used, reason = "tests say what they expected")]
+#![expect(clippy::expect_used, clippy::panic, reason = "tests say what they expected")]
 
 use bytes::Bytes;
 use image::{ImageReader, RgbaImage};

@@ -10,7 +10,7 @@ use rembg_gateway::{
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
     },
-    store::{Difference, Fault, Store, Usage, sqlite::SqliteStore},
+    store::{Difference, Fault, RENEWAL_GRACE, Store, Usage, sqlite::SqliteStore},
 };
 use rusqlite::Connection;
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
@@ -70,9 +70,14 @@ async fn a_synced_account_spends_by_its_billing_cycle_and_counts_the_month_too()
     assert_eq!((cycle("app"), cycle("api")), (Some(1), Some(1)));
     assert_eq!(world.usage(&uid, MARCH).await, Usage { app: 2, api: 1 });
 
+    // The renewal's webhook has not come: the next cycle is predicted. After the grace it is the calendar month, in
+    // which all of this counts.
     world.turn_to(end.micros());
+    world.served(&world.request(&uid)).await;
+    assert_eq!(counter(&world, &format!("user:42:app_usage:cycle:{}", end.0)), Some(1));
+    world.turn_to(end.micros().plus(RENEWAL_GRACE));
     assert_eq!(world.exhausted(&world.request(&uid)).await, until_month_ends(world.now()));
-    assert_eq!(world.audited(&uid).await, 3);
+    assert_eq!(world.audited(&uid).await, 4);
 }
 
 #[tokio::test]
