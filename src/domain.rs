@@ -1,10 +1,12 @@
 //! The rules, pure: no I/O, no clock, nothing async.
 
 pub mod caller;
+pub mod client_address;
 pub mod complaint;
 pub mod credit;
 pub mod form;
 pub mod image_header;
+pub mod network;
 pub mod plan;
 pub mod quota;
 pub mod refusal;
