@@ -4,5 +4,7 @@ pub mod backend;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod edge;
+pub mod identity;
 pub mod spool;
 pub mod store;

@@ -1,0 +1,39 @@
+//! The flood shield's memory stays the same whatever addresses are invented. A test binary of its own, so that nothing
+//! else allocates meanwhile.
+
+use rembg_gateway::{
+    domain::caller::ClientAddress,
+    edge::shield::{Shield, ShieldLimits},
+};
+use std::{fs, net::Ipv6Addr, num::NonZeroU32};
+
+const MADE_UP: u128 = 10_000_000;
+
+#[test]
+fn ten_million_made_up_addresses_leave_memory_flat() {
+    let limit = NonZeroU32::new(60).unwrap();
+    let shield = Shield::new(ShieldLimits { bad_credentials_per_minute: limit, in_flight_per_client: limit });
+    flood(&shield, 0..1_000);
+
+    let before = resident_kib();
+    flood(&shield, 1_000..MADE_UP);
+    let grown = resident_kib().saturating_sub(before);
+
+    assert!(grown < 1_024, "{grown} KiB more for {MADE_UP} addresses");
+}
+
+/// What a request with a wrong key costs, once for each /64.
+fn flood(shield: &Shield, prefixes: std::ops::Range<u128>) {
+    for prefix in prefixes {
+        let client = ClientAddress::of(Ipv6Addr::from_bits(0x2001_0db8 << 96 | prefix << 64).into());
+        let guard = shield.enter(&client);
+        shield.bad_credential(&client);
+        drop(guard);
+    }
+}
+
+fn resident_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux tells a process its own size");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
+}
