@@ -18,6 +18,7 @@ use pingora_limits::{
 };
 use std::{
     fmt,
+    hash::{BuildHasher, RandomState},
     num::NonZeroU32,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -41,6 +42,7 @@ pub struct ShieldLimits {
 pub struct Shield {
     limits: ShieldLimits,
     window: Duration,
+    seed: RandomState,
     /// Locked, because `Rate` subtracts one reading of the clock from another that a second thread may have taken
     /// later: without overflow checks it then forgets both windows, with them it panics.
     bad_credentials: Mutex<Rate>,
@@ -62,12 +64,12 @@ impl Shield {
 
     fn with_window(limits: ShieldLimits, window: Duration) -> Self {
         let bad_credentials = Mutex::new(Rate::new_with_estimator_config(window, ROWS, COUNTERS));
-        Self { limits, window, bad_credentials, in_flight: Inflight::new() }
+        Self { limits, window, seed: RandomState::new(), bad_credentials, in_flight: Inflight::new() }
     }
 
     /// Counts one credential that opened nothing.
     pub fn bad_credential(&self, client: &ClientAddress) {
-        self.rate().observe(&client.0, 1);
+        self.rate().observe(&self.key(client), 1);
     }
 
     /// How long until a client's credentials are looked at again; `None` when they are now.
@@ -76,8 +78,13 @@ impl Shield {
     #[must_use]
     pub fn guessing_too_fast(&self, client: &ClientAddress) -> Option<Duration> {
         let limit = f64::from(self.limits.bad_credentials_per_minute.get());
-        let windows = self.rate().rate_with(&client.0, |seen: RateComponents| {
-            windows_until_below(limit, count(seen.prev_samples), count(seen.curr_samples), seen.current_interval_fraction)
+        let windows = self.rate().rate_with(&self.key(client), |seen: RateComponents| {
+            windows_until_below(
+                limit,
+                count(seen.prev_samples),
+                count(seen.curr_samples),
+                seen.current_interval_fraction,
+            )
         });
         (windows > 0.0).then(|| self.window.mul_f64(windows))
     }
@@ -86,8 +93,13 @@ impl Shield {
     #[must_use]
     pub fn enter(&self, client: &ClientAddress) -> Option<InFlightGuard> {
         let limit = isize::try_from(self.limits.in_flight_per_client.get()).unwrap_or(isize::MAX);
-        let (counted, now) = self.in_flight.incr(&client.0, 1);
+        let (counted, now) = self.in_flight.incr(self.key(client), 1);
         (now <= limit).then_some(InFlightGuard { _counted: counted })
+    }
+
+    /// Hashed once here instead of once for every row there.
+    fn key(&self, client: &ClientAddress) -> u64 {
+        self.seed.hash_one(client)
     }
 
     fn rate(&self) -> MutexGuard<'_, Rate> {
