@@ -3,10 +3,12 @@
 mod backend;
 mod limits;
 mod store;
+mod user_token;
 
 pub use backend::{BackendConfig, BackendKind};
 pub use limits::{Bytes, LimitsConfig};
 pub use store::StoreConfig;
+pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfig};
 
 use crate::domain::{credit::Burst, plan::Plan};
 use secrecy::SecretString;
@@ -76,6 +78,8 @@ impl Default for ListenConfig {
 pub struct AuthConfig {
     /// `[auth.api_key]`
     pub api_key: ApiKeyConfig,
+    /// `[auth.user_token]`
+    pub user_token: UserTokenConfig,
 }
 
 /// `[auth.api_key]`

@@ -1,3 +1,4 @@
 //! Who is calling.
 
 pub mod pace;
+pub mod user_token;
