@@ -27,7 +27,7 @@ use std::{
 const ROWS: usize = 4;
 /// Counters a row for bad credentials: with two windows, 4 MiB in all. Those in flight have pingora's own 256 KiB.
 const COUNTERS: usize = 1 << 16;
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// What one client may do.
 #[derive(Clone, Copy, Debug)]

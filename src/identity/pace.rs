@@ -41,10 +41,13 @@ const HEAD_START: u32 = 64;
 /// stricter, by that one request.
 pub struct Pace<C: Clock = MonotonicClock> {
     clock: C,
-    by_limit: RwLock<HashMap<(u32, u32), Arc<Limit<C>>>>,
+    by_limit: RwLock<ByLimit<C>>,
     asked: AtomicU64,
     full: AtomicBool,
 }
+
+/// By requests a minute and burst.
+type ByLimit<C> = HashMap<(u32, u32), Arc<Limit<C>>>;
 
 /// Everybody who has the same limit.
 struct Limit<C: Clock> {
@@ -119,7 +122,7 @@ impl<C: Clock> fmt::Debug for Pace<C> {
 impl<C: Clock> Limit<C> {
     fn new(burst: Burst, clock: C) -> Self {
         let exact = Duration::from_micros(burst.interval_micros().unsigned_abs());
-        let interval = exact - exact / HEAD_START;
+        let interval = exact.saturating_sub(exact / HEAD_START);
         let size = NonZeroU32::new(burst.size).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(size);
         let buckets = Buckets::default();

@@ -119,7 +119,7 @@ fn at<'a>(claims: &'a Claims, place: &str) -> Option<&'a Value> {
     value.filter(|value| !value.is_null())
 }
 
-/// A NumericDate (RFC 7519, section 2), fractions cut off.
+/// A `NumericDate` (RFC 7519, section 2), fractions cut off.
 #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range of i64 saturates, which is far enough")]
 fn seconds(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))

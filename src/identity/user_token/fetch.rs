@@ -28,7 +28,7 @@ type Https = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 /// Where one issuer's key set is.
 #[derive(Debug)]
 pub(super) enum Source {
-    Url(Uri, Https),
+    Url(Uri, Box<Https>),
     File(PathBuf),
 }
 
@@ -45,14 +45,11 @@ pub(super) enum Fetched {
 
 /// Why a source gave nothing, in words for the log.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct FetchError(String);
-
-impl FetchError {
-    /// What came is no key set.
-    pub(super) fn unusable(why: BadKeySet) -> Self {
-        Self(why.to_string())
-    }
+pub(super) enum FetchError {
+    #[error("{0}")]
+    Unread(String),
+    #[error(transparent)]
+    Unusable(#[from] BadKeySet),
 }
 
 impl Source {
@@ -74,7 +71,7 @@ impl Source {
             .build();
         // One request in minutes: no connection is worth keeping.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self::Url(uri, client))
+        Ok(Self::Url(uri, Box::new(client)))
     }
 
     /// Reads the set; `stamp` is what a file looked like last time, and is brought up to date.
@@ -82,16 +79,16 @@ impl Source {
         match self {
             Self::Url(uri, client) => tokio::time::timeout(TIMEOUT, get(uri, client))
                 .await
-                .map_err(|_| FetchError(format!("no answer within {TIMEOUT:?}")))?,
+                .map_err(|_| FetchError::Unread(format!("no answer within {TIMEOUT:?}")))?,
             Self::File(path) => {
-                read(path, stamp).await.map_err(|error| FetchError(format!("{}: {error}", path.display())))
+                read(path, stamp).await.map_err(|error| FetchError::Unread(format!("{}: {error}", path.display())))
             }
         }
     }
 }
 
 async fn get(uri: &Uri, client: &Https) -> Result<Fetched, FetchError> {
-    let failed = |error: &dyn Error| FetchError(chain(error));
+    let failed = |error: &dyn Error| FetchError::Unread(chain(error));
     let request = Request::get(uri)
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, "rembg-gateway")
@@ -99,7 +96,7 @@ async fn get(uri: &Uri, client: &Https) -> Result<Fetched, FetchError> {
         .map_err(|error| failed(&error))?;
     let answer = client.request(request).await.map_err(|error| failed(&error))?;
     if answer.status() != StatusCode::OK {
-        return Err(FetchError(format!("answered {}", answer.status())));
+        return Err(FetchError::Unread(format!("answered {}", answer.status())));
     }
     let max_age = max_age(answer.headers());
     let body = Limited::new(answer.into_body(), LONGEST_SET).collect().await;

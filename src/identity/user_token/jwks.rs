@@ -3,11 +3,14 @@
 use super::TokenRefused;
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
+    jwk::{
+        AlgorithmParameters, EllipticCurve, EllipticCurveKeyParameters, Jwk, KeyOperations, OctetKeyPairParameters,
+        PublicKeyUse,
+    },
 };
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 const RSA: [Algorithm; 6] =
     [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
@@ -24,11 +27,13 @@ pub(super) struct Key {
 
 impl Key {
     fn new(kid: Option<String>, decoding: DecodingKey, algorithms: Vec<Algorithm>) -> Self {
-        let mut validation = Validation::default();
-        validation.algorithms = algorithms;
-        validation.required_spec_claims.clear();
-        validation.validate_exp = false;
-        validation.validate_aud = false;
+        let validation = Validation {
+            algorithms,
+            required_spec_claims: HashSet::new(),
+            validate_exp: false,
+            validate_aud: false,
+            ..Validation::default()
+        };
         Self { kid, decoding, validation }
     }
 
@@ -39,21 +44,34 @@ impl Key {
         let verifies = |allowed: &Vec<KeyOperations>| allowed.contains(&KeyOperations::Verify);
         let signs = jwk.common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature)
             && jwk.common.key_operations.as_ref().is_none_or(verifies);
-        let family: &[Algorithm] = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => &RSA,
-            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => &[Algorithm::ES256],
-            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384 => &[Algorithm::ES384],
-            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => &[Algorithm::EdDSA],
-            _ => &[],
-        };
         let named = jwk.common.key_algorithm.map(Algorithm::try_from);
         let fits = |algorithm: &&Algorithm| named.as_ref().is_none_or(|named| named.as_ref() == Ok(*algorithm));
-        let algorithms: Vec<_> = family.iter().filter(fits).copied().collect();
+        let algorithms: Vec<_> = suited(&jwk.algorithm).iter().filter(fits).copied().collect();
         if !signs || algorithms.is_empty() {
             return None;
         }
         let decoding = DecodingKey::from_jwk(&jwk).ok()?;
         Some(Self::new(jwk.common.key_id, decoding, algorithms))
+    }
+}
+
+/// Every algorithm that a public key can verify: one family for each kind of key.
+fn suited(key: &AlgorithmParameters) -> &'static [Algorithm] {
+    if let AlgorithmParameters::RSA(_) = key {
+        &RSA
+    } else if let AlgorithmParameters::EllipticCurve(EllipticCurveKeyParameters { curve, .. }) = key {
+        if *curve == EllipticCurve::P256 {
+            &[Algorithm::ES256]
+        } else if *curve == EllipticCurve::P384 {
+            &[Algorithm::ES384]
+        } else {
+            &[]
+        }
+    } else if let AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters { curve: EllipticCurve::Ed25519, .. }) = key
+    {
+        &[Algorithm::EdDSA]
+    } else {
+        &[]
     }
 }
 

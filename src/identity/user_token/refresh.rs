@@ -30,8 +30,9 @@ pub(super) struct Timing {
     pub(super) longest: Duration,
     /// How often a file is looked at.
     pub(super) file: Duration,
-    /// Until the first retry after a failure; doubles up to `floor`.
+    /// Until the first retry after a failure; doubles.
     pub(super) retry: Duration,
+    pub(super) longest_retry: Duration,
     /// Between the last reading, for whatever reason, and one for the sake of an unknown `kid`.
     pub(super) floor: Duration,
     /// How long a `kid` that a fresh set lacked is not asked for again.
@@ -45,6 +46,7 @@ impl Default for Timing {
             longest: Duration::from_hours(6),
             file: Duration::from_secs(5),
             retry: Duration::from_secs(1),
+            longest_retry: Duration::from_secs(30),
             floor: Duration::from_secs(30),
             missing: Duration::from_mins(2),
         }
@@ -149,7 +151,8 @@ impl Keys {
             Err(error) => {
                 tracing::warn!(%error, "cannot read the keys of user tokens; those read before stay");
                 reading.failures += 1;
-                self.timing.retry.saturating_mul(1 << (reading.failures - 1).min(16)).min(self.timing.floor)
+                let doubled = self.timing.retry.saturating_mul(1 << (reading.failures - 1).min(16));
+                doubled.min(self.timing.longest_retry)
             }
         };
         reading.due = Instant::now() + keep_for;
@@ -158,7 +161,7 @@ impl Keys {
     /// Takes over what the source gives, and tells for how long it may be kept.
     async fn take(&self, source: &Source, stamp: &mut Option<Stamp>) -> Result<Duration, FetchError> {
         let Fetched::Set(text, max_age) = source.fetch(stamp).await? else { return Ok(self.timing.file) };
-        let set = KeySet::parse(&text).map_err(FetchError::unusable)?;
+        let set = KeySet::parse(&text)?;
         self.set.store(Some(Arc::new(set)));
         Ok(match source {
             Source::Url(..) => max_age.unwrap_or_default().clamp(self.timing.shortest, self.timing.longest),
