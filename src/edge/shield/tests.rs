@@ -18,7 +18,7 @@ fn guessing_is_stopped_at_the_limit_for_the_guesser_alone() {
         shield.bad_credential(&client(1));
     }
     let wait = shield.guessing_too_fast(&client(1)).expect("the 61st guess is not looked at");
-    assert!((Duration::from_secs(50)..=Duration::from_secs(60)).contains(&wait), "{wait:?}");
+    assert!((Duration::from_secs(50)..=Duration::from_mins(1)).contains(&wait), "{wait:?}");
     assert_eq!(shield.guessing_too_fast(&client(2)), None);
 }
 

@@ -42,7 +42,7 @@ fn memory_is_bounded_and_whoever_does_not_fit_is_left_to_the_store() {
     };
     assert!(remembered(&pace) < ACCOUNTS + usize::try_from(SWEEP_EVERY).unwrap(), "{}", remembered(&pace));
 
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     for _ in 0..SWEEP_EVERY {
         let _either = pace.allow(&uid(0), BURST);
     }

@@ -104,7 +104,7 @@ async fn get(uri: &Uri, client: &Https) -> Result<Fetched, FetchError> {
 }
 
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
-    let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?;
+    let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?.to_ascii_lowercase();
     let seconds = directives.split(',').find_map(|directive| directive.trim().strip_prefix("max-age="))?;
     seconds.parse().ok().map(Duration::from_secs)
 }
@@ -133,4 +133,25 @@ fn chain(error: &dyn Error) -> String {
         cause = deeper.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_is_read_from_among_other_directives() {
+        for (value, seconds) in [
+            ("public, max-age=19302, must-revalidate, no-transform", Some(19_302)),
+            ("MAX-AGE=60", Some(60)),
+            ("s-maxage=5", None),
+            ("no-store", None),
+            ("max-age=soon", None),
+            ("max-age=-1", None),
+        ] {
+            let headers = HeaderMap::from_iter([(CACHE_CONTROL, value.parse().unwrap())]);
+            assert_eq!(max_age(&headers), seconds.map(Duration::from_secs), "{value}");
+        }
+        assert_eq!(max_age(&HeaderMap::new()), None);
+    }
 }

@@ -58,13 +58,13 @@ async fn keys(issuer: &IssuerConfig, timing: Timing) -> Result<Keys, StartError>
         if secret.len() < SHORTEST_SECRET_BYTES {
             return Err(StartError::ShortSecret(issuer.issuer.clone()));
         }
-        return Ok(Keys::fixed(KeySet::of_secret(secret)));
+        return Ok(Keys::fixed(&issuer.issuer, KeySet::of_secret(secret)));
     }
     let source = match &issuer.jwks_file {
         Some(path) => Source::file(path.clone()),
         None => Source::url(&jwks_url(issuer), &issuer.issuer)?,
     };
-    Ok(Keys::read_from(source, timing))
+    Ok(Keys::read_from(&issuer.issuer, source, timing))
 }
 
 async fn secret(issuer: &IssuerConfig) -> Result<Option<SecretString>, StartError> {
@@ -89,5 +89,36 @@ fn jwks_url(issuer: &IssuerConfig) -> String {
             format!("{}/.well-known/jwks.json", issuer.issuer.trim_end_matches('/'))
         }
         (None, None) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_knows_where_its_issuer_keeps_things() {
+        let supabase = ["email_verified", "/app_metadata/email_verified"];
+        let table: &[(Preset, &str, &str, &[&str])] = &[
+            (Preset::Firebase, "https://securetoken.google.com/shop", FIREBASE_KEYS, &["email_verified"]),
+            (Preset::Auth0, "https://t.example/", "https://t.example/.well-known/jwks.json", &["email_verified"]),
+            (Preset::Clerk, "https://c.example", "https://c.example/.well-known/jwks.json", &["email_verified"]),
+            (
+                Preset::Supabase,
+                "https://s.example/auth/v1",
+                "https://s.example/auth/v1/.well-known/jwks.json",
+                &supabase,
+            ),
+        ];
+        for (preset, issuer, url, places) in table {
+            let known = IssuerConfig { issuer: (*issuer).into(), preset: Some(*preset), ..IssuerConfig::default() };
+            assert_eq!(
+                (jwks_url(&known).as_str(), email_verified_places(&known)),
+                (*url, places.iter().map(ToString::to_string).collect())
+            );
+            let own =
+                IssuerConfig { jwks_url: Some("https://own".into()), email_verified_claim: vec!["ev".into()], ..known };
+            assert_eq!((jwks_url(&own).as_str(), email_verified_places(&own)), ("https://own", vec!["ev".to_owned()]));
+        }
     }
 }

@@ -56,6 +56,8 @@ impl Default for Timing {
 /// One issuer's keys.
 #[derive(Debug)]
 pub(super) struct Keys {
+    /// For the log.
+    issuer: String,
     set: ArcSwapOption<KeySet>,
     /// `None` for a shared secret, which does not change.
     source: Option<Source>,
@@ -78,21 +80,22 @@ struct Reading {
 
 impl Keys {
     /// Keys that never change.
-    pub(super) fn fixed(set: KeySet) -> Self {
-        let keys = Self::new(None, Timing::default());
+    pub(super) fn fixed(issuer: &str, set: KeySet) -> Self {
+        let keys = Self::new(issuer, None, Timing::default());
         keys.set.store(Some(Arc::new(set)));
         keys
     }
 
     /// Keys that are yet to be read, by [`Keys::keep_fresh`].
-    pub(super) fn read_from(source: Source, timing: Timing) -> Self {
-        Self::new(Some(source), timing)
+    pub(super) fn read_from(issuer: &str, source: Source, timing: Timing) -> Self {
+        Self::new(issuer, Some(source), timing)
     }
 
-    fn new(source: Option<Source>, timing: Timing) -> Self {
+    fn new(issuer: &str, source: Option<Source>, timing: Timing) -> Self {
         let (last, stamp) = (None, None);
         let reading = Reading { last, due: Instant::now(), failures: 0, stamp, missing: HashMap::new() };
-        Self { set: ArcSwapOption::empty(), source, timing, reading: Mutex::new(reading), first_read: Notify::new() }
+        let (issuer, set, first_read) = (issuer.to_owned(), ArcSwapOption::empty(), Notify::new());
+        Self { issuer, set, source, timing, reading: Mutex::new(reading), first_read }
     }
 
     /// The key that a token is checked with.
@@ -149,7 +152,7 @@ impl Keys {
                 keep_for
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot read the keys of user tokens; those read before stay");
+                tracing::warn!(issuer = %self.issuer, %error, "cannot read the keys of user tokens; those read before stay");
                 reading.failures += 1;
                 let doubled = self.timing.retry.saturating_mul(1 << (reading.failures - 1).min(16));
                 doubled.min(self.timing.longest_retry)
@@ -162,6 +165,7 @@ impl Keys {
     async fn take(&self, source: &Source, stamp: &mut Option<Stamp>) -> Result<Duration, FetchError> {
         let Fetched::Set(text, max_age) = source.fetch(stamp).await? else { return Ok(self.timing.file) };
         let set = KeySet::parse(&text)?;
+        tracing::debug!(issuer = %self.issuer, "read the keys of user tokens");
         self.set.store(Some(Arc::new(set)));
         Ok(match source {
             Source::Url(..) => max_age.unwrap_or_default().clamp(self.timing.shortest, self.timing.longest),
@@ -193,5 +197,30 @@ fn settled(choice: Choice) -> Result<Arc<Key>, VerifyError> {
         Choice::Key(key) => Ok(key),
         Choice::Unknown => Err(TokenRefused::Key.into()),
         Choice::Refused(why) => Err(why.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_kid_is_worth_a_reading_only_after_a_rest_and_not_twice() {
+        let timing = Timing::default();
+        let start = Instant::now();
+        let keys = Keys::new("issuer", None, timing);
+        let mut reading = keys.reading.into_inner();
+        reading.last = Some(start);
+        let seconds = |seconds| start + Duration::from_secs(seconds);
+        assert!(!reading.may_ask_for("new", seconds(29), &timing), "too soon after the last reading");
+        assert!(reading.may_ask_for("new", seconds(30), &timing));
+        reading.remember_missing("new", seconds(150));
+        assert!(!reading.may_ask_for("new", seconds(149), &timing), "just found missing");
+        assert!(reading.may_ask_for("other", seconds(149), &timing));
+        assert!(reading.may_ask_for("new", seconds(150), &timing), "it may have come since");
+        for number in 0..10_000 {
+            reading.remember_missing(&number.to_string(), seconds(3_600));
+        }
+        assert!(reading.missing.len() <= MISSING);
     }
 }
