@@ -83,6 +83,9 @@ impl<C: Clock + Clone> Pace<C> {
 
     /// Takes back one [`Pace::allow`]: the store found the account too fast after all, or did not answer.
     pub fn give_back(&self, uid: &Uid, burst: Burst) {
+        if self.full.load(Ordering::Relaxed) {
+            return;
+        }
         if let Some(limit) = self.limit(burst) {
             limit.buckets.put_one_back(uid, limit.interval);
         }

@@ -24,7 +24,7 @@ fn guessing_is_stopped_at_the_limit_for_the_guesser_alone() {
 
 #[test]
 fn a_guesser_who_stops_is_heard_again_after_the_time_it_was_told() {
-    let window = Duration::from_millis(60);
+    let window = Duration::from_millis(300);
     let shield = Shield::with_window(limits(3, 1), window);
     for _ in 0..4 {
         shield.bad_credential(&client(1));

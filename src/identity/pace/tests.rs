@@ -23,6 +23,17 @@ fn a_flood_is_turned_away_here_and_told_how_long_to_wait() {
 }
 
 #[test]
+fn what_the_store_did_not_admit_is_given_back_and_nothing_more() {
+    let pace = Pace::with_clock(FakeRelativeClock::default());
+    for _ in 0..100 {
+        assert_eq!(pace.allow(&uid(1), BURST), Ok(()));
+        pace.give_back(&uid(1), BURST);
+    }
+    pace.give_back(&uid(1), BURST);
+    assert_eq!((0..100).filter(|_| pace.allow(&uid(1), BURST).is_ok()).count(), 5);
+}
+
+#[test]
 fn a_raised_plan_unblocks_at_once() {
     let pace = Pace::with_clock(FakeRelativeClock::default());
     while pace.allow(&uid(1), BURST).is_ok() {}
