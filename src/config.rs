@@ -14,6 +14,7 @@ mod stripe;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod user_token;
 
 pub use backend::{BackendConfig, BackendKind};
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
@@ -22,6 +23,7 @@ pub use mistakes::{ConfigErrors, Mistake};
 pub use secrets::SecretError;
 pub use store::StoreConfig;
 pub use stripe::{ReversalPolicy, StripeConfig};
+pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfig};
 
 use crate::domain::{credit::Burst, plan::Plan};
 use secrecy::SecretString;
@@ -94,6 +96,8 @@ impl Default for ListenConfig {
 pub struct AuthConfig {
     /// `[auth.api_key]`
     pub api_key: ApiKeyConfig,
+    /// `[auth.user_token]`
+    pub user_token: UserTokenConfig,
 }
 
 /// `[auth.api_key]`

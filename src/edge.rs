@@ -4,6 +4,7 @@ mod admin;
 mod listener;
 mod public;
 mod reply;
+pub mod shield;
 
 pub use admin::{Admin, admin_routes};
 pub use listener::{Listener, ListenerLimits};

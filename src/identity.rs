@@ -4,6 +4,8 @@ pub mod api_key;
 mod credentials;
 mod keyring;
 mod opening;
+pub mod pace;
+pub mod user_token;
 
 pub use credentials::Credentials;
 pub use keyring::{Keyring, KeyringError, PepperSource};

@@ -20,6 +20,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     checks.limits(&config.limits);
     checks.backend(&config.backend);
     checks.pepper(config);
+    checks.user_token(config);
 }
 
 struct Checks<'a> {
@@ -99,6 +100,12 @@ impl Checks<'_> {
         let pepper = self.secret("auth.api_key.pepper", both, api_key.given_pepper());
         let long = pepper.is_none_or(|pepper| pepper.expose_secret().chars().count() >= SHORTEST_PEPPER);
         self.require("auth.api_key.pepper", long, format!("must have at least {SHORTEST_PEPPER} characters"));
+    }
+
+    fn user_token(&mut self, config: &Config) {
+        for (path, fault) in config.auth.user_token.complaints() {
+            self.require(&path, false, fault);
+        }
     }
 
     fn secret(

@@ -54,6 +54,18 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[auth.api_key]\npepper = \"short\"", "auth.api_key.pepper: must have at least 16 characters"),
     ("[auth.api_key]\npepper = \"\"", "auth.api_key.pepper: is empty"),
     (
+        "[auth.user_token]\nissuer = \"https://i\"\nhs256_secret = \"short\"\naudience = \"a\"",
+        "auth.user_token.hs256_secret: must have at least 32 bytes",
+    ),
+    (
+        "[limits]\ntrusted_proxies = [\"10.0.0.0/99\"]",
+        "limits.trusted_proxies: \"10.0.0.0/99\" is no network; write an address, or one with a prefix length, such as \"10.0.0.0/8\"",
+    ),
+    (
+        "[limits]\nin_flight_per_client = 0",
+        "limits.in_flight_per_client: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
+    ),
+    (
         "[log]\nlevel = \"loud\"",
         "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace`",
     ),
@@ -81,7 +93,9 @@ fn shown(config: &Config) -> Value {
 fn uncommented() -> impl Iterator<Item = (String, String)> {
     let is_example = |line: &&str| {
         let setting = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = "));
-        setting.is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+        setting.is_some_and(|(key, _)| {
+            key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        })
     };
     SHOWN.lines().filter(is_example).map(|line| (line.to_owned(), SHOWN.replace(line, &line[2..])))
 }
@@ -117,7 +131,9 @@ fn the_examples_in_its_comments_are_settings_too() {
     let mut examples = 0;
     for (line, file) in uncommented() {
         let errors = load(&file, &[]).err().map(|errors| errors.0).unwrap_or_default();
-        let wrong: Vec<_> = errors.iter().filter(|mistake| !mistake.fault.starts_with("cannot read /run/")).collect();
+        // A secret's file is not on this machine, and how tokens are checked means nothing without who makes them.
+        let expected = |fault: &str| fault.starts_with("cannot read /run/") || fault.ends_with("user tokens stay off");
+        let wrong: Vec<_> = errors.iter().filter(|mistake| !expected(&mistake.fault)).collect();
         assert!(wrong.is_empty(), "{line}: {wrong:?}");
         examples += 1;
     }
