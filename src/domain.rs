@@ -6,6 +6,7 @@ pub mod complaint;
 pub mod credit;
 pub mod form;
 pub mod image_header;
+pub mod limit;
 pub mod multipart;
 pub mod network;
 pub mod period;

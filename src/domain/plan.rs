@@ -11,4 +11,10 @@ pub struct Plan {
     pub credits: u64,
     /// The short-term limit of the account.
     pub burst: Burst,
+    /// Whose pictures the backend takes first when there are more than it can: higher ones. 0 if not given.
+    #[serde(default)]
+    pub priority: u8,
+    /// Pictures with more pixels are refused, however many the backend takes.
+    #[serde(default)]
+    pub max_pixels: Option<u64>,
 }
