@@ -1,9 +1,11 @@
 //! The short-term limit seen from here: a flood of one known account is turned away before it costs the store anything.
 
+mod time;
+
 use crate::domain::{caller::Uid, credit::Burst};
 use governor::{
     NotUntil, Quota, RateLimiter,
-    clock::{Clock, MonotonicClock},
+    clock::Clock,
     middleware::NoOpMiddleware,
     nanos::Nanos,
     state::{
@@ -21,6 +23,7 @@ use std::{
     },
     time::Duration,
 };
+use time::PaceClock;
 
 /// Accounts remembered at most, give or take one sweep's; further ones are left to the store.
 const ACCOUNTS: usize = 100_000;
@@ -39,7 +42,7 @@ const HEAD_START: u32 = 64;
 /// moment the request left, which is before the store saw it; and it refills a little faster, so that two clocks which
 /// drift apart cannot make it the stricter one. Only while the store's own no is still on its way back can it be
 /// stricter, by that one request.
-pub struct Pace<C: Clock = MonotonicClock> {
+pub struct Pace<C: Clock = PaceClock> {
     clock: C,
     by_limit: RwLock<ByLimit<C>>,
     asked: AtomicU64,
@@ -56,9 +59,11 @@ struct Limit<C: Clock> {
     limiter: RateLimiter<Uid, Buckets, C, NoOpMiddleware<C::Instant>>,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self::with_clock(MonotonicClock)
+impl Pace {
+    /// Nobody has asked yet. Goes by the monotonic clock, unless a test turns the time.
+    #[must_use]
+    pub fn new(clock: crate::clock::Clock) -> Self {
+        Self::with_clock(PaceClock::new(clock))
     }
 }
 

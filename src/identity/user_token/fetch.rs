@@ -3,7 +3,7 @@
 use super::{StartError, jwks::BadKeySet};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
-    Request, StatusCode, Uri,
+    Request, Uri,
     body::Bytes,
     header::{ACCEPT, CACHE_CONTROL, HeaderMap, USER_AGENT},
 };
@@ -95,7 +95,7 @@ async fn get(uri: &Uri, client: &Https) -> Result<Fetched, FetchError> {
         .body(Empty::new())
         .map_err(|error| failed(&error))?;
     let answer = client.request(request).await.map_err(|error| failed(&error))?;
-    if answer.status() != StatusCode::OK {
+    if !answer.status().is_success() {
         return Err(FetchError::Unread(format!("answered {}", answer.status())));
     }
     let max_age = max_age(answer.headers());
