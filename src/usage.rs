@@ -8,11 +8,10 @@ use crate::{
         refusal::Refusal,
         usage_report::{Asked, BillingCycle, BillingCycles, MembershipUsage, ReportQuery, UsageQuery},
     },
-    identity::{Credentials, Keyring},
+    identity::{ApiKeys, Credentials, Visitor},
     store::{Fault, RENEWAL_GRACE, Store},
     telemetry::Record,
 };
-use hyper::HeaderMap;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +19,8 @@ use std::{sync::Arc, time::Duration};
 pub struct UsageDesk {
     /// Accounts and counters.
     pub store: Arc<dyn Store>,
-    /// How API keys are recognised.
-    pub keyring: Keyring,
+    /// How API keys open accounts.
+    pub api_keys: Arc<ApiKeys>,
     /// What `now` is when no month is asked for.
     pub clock: Clock,
 }
@@ -59,8 +58,8 @@ impl From<Fault> for NoReport {
 
 impl UsageDesk {
     /// The answer to a raw query string. Only an API key opens it.
-    pub async fn report(&self, headers: &HeaderMap, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
-        let account = self.account(headers).await?;
+    pub async fn report(&self, visitor: &Visitor, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
+        let account = self.account(visitor).await?;
         record.uid = Some(account.uid.clone());
         record.channel = Some(Channel::Api);
         let now = self.clock.now().seconds();
@@ -97,12 +96,12 @@ impl UsageDesk {
         Ok(BillingCycle::of_cycle(account, start, usage, window, &starts))
     }
 
-    async fn account(&self, headers: &HeaderMap) -> Result<Account, NoReport> {
-        let Credentials::Key(key) = Credentials::from_headers(headers)? else {
+    async fn account(&self, visitor: &Visitor) -> Result<Account, NoReport> {
+        let Credentials::Key(key) = &visitor.credentials else {
             return Err(Refusal::InvalidKey.into());
         };
         let now = self.clock.now().seconds();
-        let (_, account) = self.keyring.account_of(&*self.store, &key, now).await?.ok_or(Refusal::InvalidKey)?;
+        let (_, account) = self.api_keys.open(key, visitor.address, now).await?.ok_or(Refusal::InvalidKey)?;
         if account.email_verified { Ok(account) } else { Err(Refusal::EmailNotVerified.into()) }
     }
 }

@@ -165,7 +165,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
 fn a_text_setting_takes_text_that_looks_like_something_else() {
     for text in ["1234567890123456", "2026-01-01T00:00:00Z", "[not, really, toml", "a,b,c,d,e,f,g,h,i"] {
         let config = load("", &[("REMBG_GATEWAY__AUTH__API_KEY__PEPPER", text)]).unwrap();
-        let pepper = config.auth.api_key.given_pepper().unwrap().unwrap();
+        let pepper = config.auth.api_key.given_peppers().unwrap().remove(0);
         assert_eq!(secrecy::ExposeSecret::expose_secret(&pepper), text);
     }
     for urls in ["http://a/", "[\"http://a/\"]", "\"http://a/\"", "http://a/,"] {
@@ -266,7 +266,7 @@ fn a_secret_comes_by_value_or_by_file_but_once_and_is_never_shown() {
     let by_value = "[auth.api_key]\npepper = \"hush-hush-hush-hush\"";
     for given in [by_file.as_str(), by_value] {
         let config = load(given, &[]).unwrap();
-        let pepper = config.auth.api_key.given_pepper().unwrap().unwrap();
+        let pepper = config.auth.api_key.given_peppers().unwrap().remove(0);
         assert_eq!(secrecy::ExposeSecret::expose_secret(&pepper), "hush-hush-hush-hush");
         assert!(!format!("{config:?} {}", shown(&config)).contains("hush"));
     }

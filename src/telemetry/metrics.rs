@@ -15,6 +15,7 @@ pub struct Metrics {
     durations: HistogramVec,
     steps: HistogramVec,
     credits: IntCounterVec,
+    turned_away: IntCounterVec,
     uploaded: Histogram,
     holds_open: IntGauge,
     store_up: IntGauge,
@@ -44,6 +45,11 @@ impl Metrics {
                 "Credits counted, by where they came from and who spent them.",
                 &["source", "channel"],
             )?,
+            turned_away: our.counters(
+                "rgw_turned_away_total",
+                "Requests answered 429 before the store was asked, by what turned them away.",
+                &["by"],
+            )?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
             store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
@@ -65,6 +71,9 @@ impl Metrics {
         }
         if let Some(pool) = record.spent {
             self.credits.with_label_values(&[pool.as_str(), channel]).inc();
+        }
+        if let Some(by) = record.turned_away {
+            self.turned_away.with_label_values(&[by.as_str()]).inc();
         }
         if record.bytes_in > 0 {
             #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
