@@ -3,13 +3,20 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
 
+mod anonymous;
 mod architecture;
 mod backend;
+mod callers;
+mod cors;
 mod credits;
 mod failures;
 mod form;
 mod forms;
+mod headers;
+mod issuer;
 mod journey;
+mod keys;
+mod limits;
 mod people;
 mod rawsocket;
 mod usage;

@@ -52,6 +52,11 @@ impl Person {
         Self::stranger(base).with("x-api-key", key)
     }
 
+    /// Somebody who calls from a network of their own, as a proxy in front of the gateway tells it.
+    pub fn calling_from(self, address: &str) -> Self {
+        self.with("x-forwarded-for", address)
+    }
+
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self

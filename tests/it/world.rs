@@ -64,6 +64,14 @@ impl World {
         Self { app, store, backend, config, clock, _folder: folder }
     }
 
+    /// The same world after its gateway has stopped and started again.
+    pub async fn restarted(self, config: Config) -> Self {
+        self.app.stop().await;
+        let turned = Clock::Turned(Arc::clone(&self.clock));
+        let app = App::start(&config, turned).await.unwrap();
+        Self { app, config, ..self }
+    }
+
     /// Somebody with an account on plan `Test`, so many included credits, and a key.
     pub async fn customer(&self, uid: &str, credits: u64) -> Person {
         let uid = Uid::new(uid).unwrap();
@@ -80,9 +88,14 @@ impl World {
     }
 
     pub async fn key_for(&self, uid: &Uid) -> String {
+        self.key_but(uid, |_| {}).await
+    }
+
+    /// A key that is not like others.
+    pub async fn key_but(&self, uid: &Uid, change: impl FnOnce(&mut ApiKey)) -> String {
         let keyring = Keyring::open(&self.config).unwrap();
         let key = api_key::generate().unwrap();
-        let made = ApiKey {
+        let mut made = ApiKey {
             id: api_key::fresh_id().unwrap(),
             uid: uid.clone(),
             name: String::new(),
@@ -93,6 +106,7 @@ impl World {
             networks: Vec::new(),
             monthly_cap: None,
         };
+        change(&mut made);
         self.store.put_key(&keyring.hash(&key), &made).await.unwrap();
         key.expose_secret().to_owned()
     }
@@ -115,6 +129,10 @@ impl World {
 
     pub fn turn_clock_to(&self, seconds: i64) {
         self.clock.store(seconds * 1_000_000, Ordering::Release);
+    }
+
+    pub fn turn_clock_by(&self, seconds: i64) {
+        self.turn_clock_to(self.now().0 + seconds);
     }
 
     /// Waits until no credit is set aside any more.

@@ -1,0 +1,220 @@
+//! Short-term limits, and what keeps floods away from the store.
+
+use crate::{
+    backend::Manner,
+    form::Form,
+    people::Person,
+    world::{NOON, World},
+};
+use rembg_gateway::{
+    config::Config,
+    domain::{caller::Uid, credit::Burst, plan::Plan},
+    store::AccountChange,
+};
+use std::num::NonZeroU32;
+
+const TOO_FAST: &str = "You're making requests too quickly, Please Upgrade or slow down.";
+const BURST: Burst = Burst { per_minute: 6, size: 2 };
+const MONTH_END: i64 = NOON + 16 * 86_400 + 12 * 3_600;
+
+fn slow(config: &mut Config) {
+    let plan = |burst| Plan { credits: 100, burst, priority: 0, max_pixels: None };
+    config.plans.insert("Test".into(), plan(BURST));
+    config.plans.insert("Faster".into(), plan(Burst { per_minute: 60, size: 5 }));
+}
+
+fn change(uid: &str) -> AccountChange {
+    let uid = Uid::new(uid).unwrap();
+    AccountChange { uid, plan: None, credits: None, burst: None, email_verified: None, only_new: false }
+}
+
+async fn status(person: &Person) -> u16 {
+    person.cut(&Form::with_picture()).await.status
+}
+
+/// How many of so many calls in a row are not refused as too fast.
+async fn let_through(person: &Person, calls: usize) -> usize {
+    let mut through = 0;
+    for _ in 0..calls {
+        through += usize::from(status(person).await == 200);
+    }
+    through
+}
+
+async fn turned_away(world: &World, by: &str) -> f64 {
+    world.metric(&format!("rgw_turned_away_total{{by=\"{by}\"}}")).await
+}
+
+#[tokio::test]
+async fn a_plan_lets_so_many_through_at_once_and_then_one_after_the_told_time() {
+    let world = World::with(slow).await;
+    let ann = world.customer("ann", 100).await;
+    assert_eq!(let_through(&ann, 2).await, 2);
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.error().as_str(), reply.header("retry-after")), (429, TOO_FAST, Some("10")));
+    world.turn_clock_by(9);
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("1")), "one second too early");
+    world.turn_clock_by(1);
+    assert_eq!(let_through(&ann, 2).await, 1);
+    assert_eq!(ann.used().await, 3, "what was refused is not counted");
+    world.nothing_held().await;
+}
+
+#[tokio::test]
+async fn all_keys_of_an_account_share_its_limit_and_other_accounts_do_not() {
+    let world = World::with(slow).await;
+    let ann = world.customer("ann", 100).await;
+    let second = Person::with_key(world.app.public, &world.key_for(&Uid::new("ann").unwrap()).await);
+    assert_eq!((status(&ann).await, status(&second).await, status(&ann).await), (200, 200, 429));
+    assert_eq!(status(&world.customer("bob", 100).await).await, 200);
+}
+
+#[tokio::test]
+async fn a_raised_plan_unblocks_at_once() {
+    let world = World::with(slow).await;
+    let ann = world.customer("ann", 100).await;
+    assert_eq!(let_through(&ann, 3).await, 2);
+    world.store.put_account(&AccountChange { plan: Some(("Faster".into(), 100)), ..change("ann") }).await.unwrap();
+    assert_eq!(status(&ann).await, 200);
+}
+
+#[tokio::test]
+async fn more_credits_unblock_at_once() {
+    let world = World::start().await;
+    let ann = world.customer("ann", 0).await;
+    assert_eq!(status(&ann).await, 429);
+    world.store.put_account(&AccountChange { credits: Some(1), ..change("ann") }).await.unwrap();
+    assert_eq!((status(&ann).await, status(&ann).await), (200, 429));
+    world.prepaid("ann", 1).await;
+    assert_eq!(status(&ann).await, 200);
+}
+
+#[tokio::test]
+async fn an_accounts_own_limit_goes_before_its_plans_until_the_next_plan() {
+    let world = World::with(slow).await;
+    let ann = world.customer("ann", 100).await;
+    let own = Some(Burst { per_minute: 60, size: 4 });
+    world.store.put_account(&AccountChange { burst: own, ..change("ann") }).await.unwrap();
+    assert_eq!(let_through(&ann, 9).await, 4);
+    world.turn_clock_by(3_600);
+    world.store.put_account(&AccountChange { plan: Some(("Test".into(), 100)), ..change("ann") }).await.unwrap();
+    assert_eq!(let_through(&ann, 9).await, 2);
+}
+
+#[tokio::test]
+async fn a_flood_of_one_account_is_turned_away_before_the_store_is_asked() {
+    let world = World::with(slow).await;
+    let ann = world.customer("ann", 100).await;
+    assert_eq!(let_through(&ann, 20).await, 2);
+    assert!((turned_away(&world, "pace").await - 18.0).abs() < 0.5, "the store would have said no to each of them");
+    let asked = world.metric(r#"rgw_step_duration_seconds_count{step="admit"}"#).await;
+    assert!((asked - 2.0).abs() < 0.5, "{asked} times");
+}
+
+#[tokio::test]
+async fn a_plan_may_refuse_pictures_that_the_backend_would_take() {
+    let world = World::with(|config| {
+        config.plans.entry("Test".into()).and_modify(|plan| plan.max_pixels = Some(12));
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    assert_eq!(status(&ann).await, 200, "4 by 3");
+    let larger = ann.cut(&Form::empty().image("a.png", &crate::form::png(13, 1))).await;
+    assert_eq!(larger.status, 413);
+    assert_eq!(larger.error(), "Image has 13 pixels, which exceeds the maximum of 12 processed here.");
+    assert_eq!(ann.used().await, 1);
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_and_counted_and_hurts_nobody_else() {
+    let world = World::with(|config| {
+        config.limits.bad_credentials_per_minute = NonZeroU32::new(5).unwrap();
+        config.limits.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    let guess = world.stranger().with("x-api-key", "7b1ff8b0-6f2c-4f47-9d6e-6a2a8ff0c0de");
+    let guesser = guess.clone().calling_from("203.0.113.7");
+    for path in ["/rmbg", "/api/membership-usage", "/rmbg", "/api/membership-usage", "/rmbg"] {
+        let reply = if path == "/rmbg" { guesser.cut(&Form::with_picture()).await } else { guesser.get(path).await };
+        assert_eq!(reply.status, 401, "{path}");
+    }
+    let reply = guesser.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.error().as_str()), (429, TOO_FAST));
+    let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=120).contains(&wait), "{wait}");
+    assert_eq!(guesser.get("/api/membership-usage").await.status, 429, "both endpoints are one door");
+    let token = world.stranger().with("authorization", "Bearer a.b.c").calling_from("203.0.113.7");
+    assert_eq!(status(&token).await, 429, "keys and tokens are counted together");
+    assert_eq!(
+        status(&ann.clone().calling_from("203.0.113.7")).await,
+        429,
+        "a right guess is not told from a wrong one"
+    );
+    assert_eq!(status(&ann.calling_from("203.0.113.8")).await, 200, "somebody else");
+    assert_eq!(status(&guess.calling_from("203.0.113.9")).await, 401, "somebody else, too");
+    assert!((turned_away(&world, "bad_credentials").await - 4.0).abs() < 0.5);
+    let both = world.stranger().with("x-api-key", "a").with("authorization", "Bearer b").calling_from("203.0.113.7");
+    assert_eq!(status(&both).await, 400, "a mistake that needs no look-up");
+}
+
+#[tokio::test]
+async fn good_calls_and_other_refusals_are_no_guesses() {
+    let world = World::with(|config| config.limits.bad_credentials_per_minute = NonZeroU32::MIN).await;
+    let (ann, poor) = (world.customer("ann", 100).await, world.customer("poor", 0).await);
+    for _ in 0..3 {
+        assert_eq!((status(&ann).await, status(&poor).await, status(&world.stranger()).await), (200, 429, 401));
+    }
+}
+
+#[tokio::test]
+async fn a_client_has_only_so_many_requests_at_once() {
+    let world = World::with(|config| {
+        config.limits.in_flight_per_client = NonZeroU32::new(2).unwrap();
+        config.limits.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    let here = ann.clone().calling_from("203.0.113.7");
+    world.backend.will(Manner::Wait);
+    let waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let here = here.clone();
+            tokio::spawn(async move { status(&here).await })
+        })
+        .collect();
+    world.backend.has_seen(2).await;
+    let reply = here.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.error().as_str(), reply.header("retry-after")), (429, TOO_FAST, Some("1")));
+    assert_eq!(here.get("/api/membership-usage").await.status, 429);
+    assert_eq!(ann.calling_from("203.0.113.8").get("/api/membership-usage").await.status, 200, "somebody else");
+    assert!((turned_away(&world, "in_flight").await - 2.0).abs() < 0.5);
+    world.backend.let_one_go();
+    world.backend.let_one_go();
+    for one in waiting {
+        assert_eq!(one.await.unwrap(), 200);
+    }
+    world.backend.will(Manner::picture());
+    assert_eq!(status(&here).await, 200, "there is room again");
+}
+
+#[tokio::test]
+async fn retry_after_is_the_end_of_the_window_or_of_the_lease_that_stands_in_the_way() {
+    let world = World::start().await;
+    let ann = world.customer("ann", 1).await;
+    world.backend.will(Manner::Wait);
+    let slow = tokio::spawn({
+        let ann = ann.clone();
+        async move { status(&ann).await }
+    });
+    world.backend.has_seen(1).await;
+    let lease = world.config.limits.upload_timeout_s + world.config.backend.timeout_s + 30;
+    let told = async || ann.cut(&Form::with_picture()).await.header("retry-after").unwrap().parse::<u64>().unwrap();
+    assert_eq!(told().await, lease, "the hold may yet be given back");
+    world.turn_clock_by(7);
+    assert_eq!(told().await, lease - 7);
+    world.backend.let_one_go();
+    assert_eq!(slow.await.unwrap(), 200);
+    assert_eq!(told().await, (MONTH_END - NOON - 7).unsigned_abs(), "now the credit is spent");
+}
