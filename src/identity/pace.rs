@@ -5,7 +5,7 @@ mod time;
 use crate::domain::{caller::Uid, credit::Burst};
 use governor::{
     NotUntil, Quota, RateLimiter,
-    clock::Clock,
+    clock::{Clock, Reference as _},
     middleware::NoOpMiddleware,
     nanos::Nanos,
     state::{
@@ -40,8 +40,8 @@ const HEAD_START: u32 = 64;
 /// The store decides, for all gateways together; this only says no when the store surely would. Hence it counts what
 /// was let through here and not given back, which on a single gateway is at most what the store counted too, from the
 /// moment the request left, which is before the store saw it; and it refills a little faster, so that two clocks which
-/// drift apart cannot make it the stricter one. Only while the store's own no is still on its way back can it be
-/// stricter, by that one request.
+/// drift apart cannot make it the stricter one. What that gains in a flood that goes on, the store's own no takes
+/// back: [`Pace::hold_off`]. Only while that no is still on its way back can it be stricter, by that one request.
 pub struct Pace<C: Clock = PaceClock> {
     clock: C,
     by_limit: RwLock<ByLimit<C>>,
@@ -54,7 +54,12 @@ type ByLimit<C> = HashMap<(u32, u32), Arc<Limit<C>>>;
 
 /// Everybody who has the same limit.
 struct Limit<C: Clock> {
+    started: C::Instant,
     interval: Duration,
+    /// How much sooner than the store's the bucket has room again.
+    head_start: Duration,
+    /// How far the theoretical arrival may lie ahead.
+    tolerance: Nanos,
     buckets: Buckets,
     limiter: RateLimiter<Uid, Buckets, C, NoOpMiddleware<C::Instant>>,
 }
@@ -74,7 +79,7 @@ impl<C: Clock + Clone> Pace<C> {
 
     /// Lets a request of an account through to the store, or tells how long the store would have it wait.
     ///
-    /// What is let through and then not admitted must be given back: [`Pace::give_back`].
+    /// What is let through and then not admitted must be told: [`Pace::hold_off`] or [`Pace::give_back`].
     pub fn allow(&self, uid: &Uid, burst: Burst) -> Result<(), Duration> {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             self.sweep();
@@ -83,10 +88,24 @@ impl<C: Clock + Clone> Pace<C> {
             return Ok(());
         }
         let Some(limit) = self.limit(burst) else { return Ok(()) };
-        limit.limiter.check_key(uid).map_err(|no: NotUntil<C::Instant>| no.wait_time_from(self.clock.now()))
+        // What the head start has gained is added again: never told too early, and at most a second too late.
+        let told = |no: NotUntil<C::Instant>| no.wait_time_from(self.clock.now()) + limit.head_start;
+        limit.limiter.check_key(uid).map_err(told)
     }
 
-    /// Takes back one [`Pace::allow`]: the store found the account too fast after all, or did not answer.
+    /// The store found the account too fast after all, and knows for how long: nothing is let through before.
+    pub fn hold_off(&self, uid: &Uid, burst: Burst, retry_after: Duration) {
+        if self.full.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(limit) = self.limit(burst) {
+            let wait = Nanos::from(less_head_start(retry_after));
+            let room_again = self.clock.now().duration_since(limit.started) + wait;
+            limit.buckets.empty_until(uid, room_again + limit.tolerance, limit.interval);
+        }
+    }
+
+    /// Takes back one [`Pace::allow`]: the store did not take it into account.
     pub fn give_back(&self, uid: &Uid, burst: Burst) {
         if self.full.load(Ordering::Relaxed) {
             return;
@@ -130,19 +149,38 @@ impl<C: Clock> fmt::Debug for Pace<C> {
 impl<C: Clock> Limit<C> {
     fn new(burst: Burst, clock: C) -> Self {
         let exact = Duration::from_micros(burst.interval_micros().unsigned_abs());
-        let interval = exact.saturating_sub(exact / HEAD_START);
+        let interval = less_head_start(exact);
         let size = NonZeroU32::new(burst.size).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(size);
         let buckets = Buckets::default();
-        Self { interval, limiter: RateLimiter::new(quota, buckets.clone(), clock), buckets }
+        Self {
+            started: clock.now(),
+            interval,
+            head_start: exact.saturating_sub(interval),
+            tolerance: Nanos::from(interval) * u64::from(size.get() - 1),
+            limiter: RateLimiter::new(quota, buckets.clone(), clock),
+            buckets,
+        }
     }
 }
 
-/// governor's buckets, shared with its limiter so that one request can be put back, which it has no verb for.
+fn less_head_start(span: Duration) -> Duration {
+    span.saturating_sub(span / HEAD_START)
+}
+
+/// governor's buckets, shared with its limiter for what it has no verbs for.
 #[derive(Clone, Default)]
 struct Buckets(Arc<DashMapStateStore<Uid>>);
 
 impl Buckets {
+    /// Puts one request back, and lets nothing through before what this arrival means.
+    fn empty_until(&self, uid: &Uid, arrival: Nanos, interval: Duration) {
+        let _always_replaced: Result<(), ()> = self.measure_and_replace(uid, |known| {
+            let put_back = known.map_or(arrival, |known| known.saturating_sub(interval.into()));
+            Ok(((), put_back.max(arrival)))
+        });
+    }
+
     fn put_one_back(&self, uid: &Uid, interval: Duration) {
         // `Err` leaves a bucket that nothing was taken from as it is.
         let _untouched: Result<(), ()> = self.measure_and_replace(uid, |arrival| {

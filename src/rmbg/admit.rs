@@ -51,9 +51,16 @@ async fn ask(rmbg: &Rmbg, caller: &Caller) -> Result<(Pledge, Admission), Stop> 
     let pledge = Pledge::new(&rmbg.store, draw.payer(), lease)?;
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
     let admission = rmbg.store.hold(&request).await;
-    let used_the_burst = matches!(admission, Ok(Admission::Held(..) | Admission::Denied(Denial::Exhausted { .. })));
-    if let (false, Some((account, burst))) = (used_the_burst, caller.account().zip(burst)) {
-        rmbg.pace.give_back(&account.uid, burst);
+    if let Some((account, burst)) = caller.account().zip(burst) {
+        match admission {
+            Ok(Admission::Held(..) | Admission::Denied(Denial::Exhausted { .. })) => {}
+            Ok(Admission::Denied(Denial::TooFast { retry_after })) => {
+                rmbg.pace.hold_off(&account.uid, burst, retry_after);
+            }
+            Ok(Admission::Denied(Denial::NoAccount) | Admission::Settled(_)) | Err(_) => {
+                rmbg.pace.give_back(&account.uid, burst);
+            }
+        }
     }
     Ok((pledge, admission?))
 }
