@@ -117,9 +117,10 @@ impl App {
         };
         let api_keys = Arc::new(ApiKeys::new(Arc::clone(&store), keyring));
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
+        let door = Arc::new(door(config, token_header.clone()));
         let public = Public {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
-            door: door(config, token_header),
+            door: Arc::clone(&door),
             usage: UsageDesk { store: Arc::clone(&store), api_keys: Arc::clone(&api_keys), clock: clock.clone() },
             rmbg: Rmbg {
                 store,
@@ -134,7 +135,7 @@ impl App {
             metrics,
             tasks: tasks.clone(),
         };
-        let public_socket = bind(config.listen.public, config.limits.connections as usize).await?;
+        let public_socket = bind(config.listen.public, config.limits.connections as usize).await?.behind(door);
         let admin_socket = bind(config.listen.admin, ADMIN_CONNECTIONS).await?;
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         tokio::spawn(Arc::clone(&api_keys).keep_writing_uses(stop_public.clone()));

@@ -104,6 +104,22 @@ async fn a_key_is_made_listed_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_key_may_have_networks_and_a_cap_and_an_account_a_limit_of_its_own() {
+    let operator = Operator::new();
+    let made = operator.types("user add 42 --burst 90/30").await;
+    assert!(made.words.ends_with("Its own short-term limit: 90 a minute, 30 at once."), "{}", made.words);
+    operator.types("key create 42 --network 10.0.0.0/8 --network 2001:db8::1 --monthly-cap 500").await;
+    let listed = operator.types("key list 42").await;
+    assert!(listed.words.contains("never") && listed.words.ends_with("0 of 500"), "{}", listed.words);
+    let listed = value(listed);
+    assert_eq!(listed[0]["networks"], json!(["10.0.0.0/8", "2001:db8::1/128"]));
+    assert_eq!(listed[0]["monthly_cap"], 500);
+    for line in ["g key create 42 --network ten", "g user add 42 --burst 60", "g user add 42 --burst 0/5"] {
+        assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_imported_from_the_first_line_of_the_input() {
     let operator = Operator::new();
     operator.types("user add 42").await;

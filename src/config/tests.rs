@@ -66,6 +66,20 @@ const MISTAKES: &[(&str, &str)] = &[
         "limits.in_flight_per_client: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
     ),
     (
+        "[auth.api_key]\npepper = [\"a pepper of sixteen\", \"short\"]",
+        "auth.api_key.pepper: must have at least 16 characters",
+    ),
+    ("[auth.api_key]\npepper = 1234", "auth.api_key.pepper: expected text in quotes, or a list of such"),
+    ("[anonymous]\nburst = { per_minute = 0, size = 1 }", "anonymous.burst.per_minute: must be at least 1"),
+    (
+        "[cors]\norigins = [\"*\", \"http://[::1]:3000\", \"https://a.example/\"]",
+        "cors.origins[2]: must be an origin such as \"https://app.example.com\", in lower case and without a path, or \"*\"",
+    ),
+    (
+        "[plans.Free]\ncredits = 1\nburst = { per_minute = 1, size = 1 }\npriority = 256",
+        "plans.Free.priority: invalid value: integer `256`, expected a whole number up to 255",
+    ),
+    (
         "[log]\nlevel = \"loud\"",
         "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace`",
     ),
@@ -271,6 +285,11 @@ fn a_secret_comes_by_value_or_by_file_but_once_and_is_never_shown() {
         assert!(!format!("{config:?} {}", shown(&config)).contains("hush"));
     }
     assert_eq!(shown(&load(by_value, &[]).unwrap())["auth"]["api_key"]["pepper"], "***");
+    let list = load("[auth.api_key]\npepper = [\"hush-hush-hush-new\", \"hush-hush-hush-old\"]", &[]).unwrap();
+    let expose = |pepper: &SecretString| pepper.expose_secret().to_owned();
+    let given: Vec<_> = list.auth.api_key.given_peppers().unwrap().iter().map(expose).collect();
+    assert_eq!(given, ["hush-hush-hush-new", "hush-hush-hush-old"], "newest first");
+    assert_eq!(shown(&list)["auth"]["api_key"]["pepper"], serde_json::json!(["***", "***"]));
     let twice = format!("{by_file}\npepper = \"hush-hush-hush-hush\"");
     assert_eq!(mistakes(&twice, &[]), "auth.api_key.pepper: is given twice: keep pepper or pepper_file");
 }

@@ -33,7 +33,20 @@ pub struct Door {
     pub token_header: HeaderName,
 }
 
+/// A client has more connections than anybody needs.
+#[derive(Debug, thiserror::Error)]
+#[error("too many connections of one client")]
+pub(super) struct TooManyConnections;
+
 impl Door {
+    /// Takes a connection, for as long as the guard lives; those of trusted proxies speak for many and do not count.
+    pub(super) fn connect(&self, peer: IpAddr) -> Result<Option<InFlightGuard>, TooManyConnections> {
+        if self.proxies.trusts(peer) {
+            return Ok(None);
+        }
+        self.shield.connect(&ClientAddress::of(peer)).map(Some).ok_or(TooManyConnections)
+    }
+
     /// Lets a request in, for as long as the guard lives.
     pub(super) fn enter(
         &self,

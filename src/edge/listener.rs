@@ -1,6 +1,6 @@
 //! A bound socket and the connections accepted on it.
 
-use super::door::Peer;
+use super::door::{Door, Peer};
 use axum::Router;
 use hyper::{
     Request,
@@ -37,12 +37,19 @@ pub struct ListenerLimits {
 pub struct Listener {
     socket: TcpListener,
     limits: ListenerLimits,
+    door: Option<Arc<Door>>,
 }
 
 impl Listener {
     /// Binds; port 0 takes a free one.
     pub async fn bind(address: SocketAddr, limits: ListenerLimits) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, limits })
+        Ok(Self { socket: TcpListener::bind(address).await?, limits, door: None })
+    }
+
+    /// The same, with a bound on each client's connections.
+    #[must_use]
+    pub fn behind(self, door: Arc<Door>) -> Self {
+        Self { door: Some(door), ..self }
     }
 
     /// The address bound.
@@ -56,6 +63,10 @@ impl Listener {
         let slots = Arc::new(Semaphore::new(self.limits.connections));
         let server = Arc::new(server(self.limits));
         while let Some(((stream, peer), slot)) = accept(&self.socket, &slots, &stop).await {
+            let Ok(guard) = self.door.as_ref().map(|door| door.connect(peer.ip())).transpose() else {
+                debug!(%peer, "a connection of a client that has too many is closed");
+                continue;
+            };
             // A small answer must not wait for the acknowledgement of the one before.
             drop(stream.set_nodelay(true));
             let routes = TowerToHyperService::new(routes.clone());
@@ -69,7 +80,7 @@ impl Listener {
                 if let Err(error) = connection.await {
                     debug!(error, "connection ended early");
                 }
-                drop(slot);
+                drop((slot, guard));
             });
         }
         drop(self.socket);

@@ -31,7 +31,7 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// What the public routes need.
 pub struct Public {
     /// What comes before everything else.
-    pub door: Door,
+    pub door: Arc<Door>,
     /// Callers in browsers.
     pub cors: Arc<Cors>,
     /// `POST /rmbg`

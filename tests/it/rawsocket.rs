@@ -23,6 +23,13 @@ impl Raw {
         self.0.write_all(bytes).await.unwrap();
     }
 
+    /// Whether the other side says nothing and closes.
+    pub async fn is_closed(&mut self) -> bool {
+        let mut byte = [0; 1];
+        let read = tokio::time::timeout(Duration::from_secs(20), self.0.read(&mut byte));
+        matches!(read.await, Ok(Ok(0) | Err(_)))
+    }
+
     /// The head of the next answer.
     pub async fn head(&mut self) -> String {
         let mut head = Vec::new();

@@ -16,6 +16,7 @@ use rembg_gateway::{
 };
 use secrecy::ExposeSecret as _;
 use std::{
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -55,6 +56,8 @@ impl World {
         config.backend.concurrency = 64;
         config.backend.timeout_s = 20;
         config.limits.memory_budget = Bytes(64 << 20);
+        // Everybody in a test calls from one address.
+        config.limits.in_flight_per_client = NonZeroU32::new(4_096).unwrap();
         let burst = Burst { per_minute: 60_000, size: 10_000 };
         config.plans.insert("Test".into(), Plan { credits: 100, burst, priority: 0, max_pixels: None });
         change(&mut config);

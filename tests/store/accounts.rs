@@ -3,8 +3,8 @@
 use crate::world::{MARCH, NOON, World, key};
 use rembg_gateway::{
     domain::{
-        caller::{Account, KeyHash, KeyId, Uid},
-        credit::{Admission, Denial, OperationId},
+        caller::{Account, ApiKey, KeyHash, KeyId, Uid},
+        credit::{Admission, Burst, Denial, OperationId},
         time::UnixSeconds,
     },
     store::{AccountChange, Fault, Granted, Usage},
@@ -190,4 +190,60 @@ pub(crate) async fn strange_account_ids_share_nothing(world: &World) {
 pub(crate) async fn the_store_answers_a_ping(world: &World) {
     world.store.ping().await.unwrap();
     world.store.ping().await.unwrap();
+}
+
+pub(crate) async fn a_key_keeps_what_it_was_made_with(world: &World) {
+    let uid = world.account("42", 1, 0).await;
+    let (hash, plain) = key("k1", &uid);
+    let networks = ["203.0.113.0/24", "2001:db8::/32"].map(|network| network.parse().unwrap());
+    let made =
+        ApiKey { expires: Some(UnixSeconds(NOON.0 + 60)), networks: networks.into(), monthly_cap: Some(0), ..plain };
+    world.store.put_key(&hash, &made).await.unwrap();
+    assert_eq!(world.store.caller_of_key(&hash).await.unwrap().unwrap().0, made);
+    assert_eq!(world.store.keys(&uid).await.unwrap()[0].key, made);
+}
+
+pub(crate) async fn when_keys_were_last_used_is_written_many_at_once(world: &World) {
+    let uid = world.account("42", 1, 0).await;
+    for id in ["k1", "k2", "k3"] {
+        let (hash, key) = key(id, &uid);
+        world.store.put_key(&hash, &key).await.unwrap();
+    }
+    let used = |id: &str, after: i64| (KeyId(id.into()), UnixSeconds(NOON.0 + after));
+    world.store.touch_keys(&[used("k1", 5), used("k2", 6), used("unknown", 7)]).await.unwrap();
+    world.store.touch_keys(&[used("k1", 4), used("k2", 8)]).await.unwrap();
+    let seen: Vec<_> = world.store.keys(&uid).await.unwrap().into_iter().map(|of| of.last_used).collect();
+    let after = |seconds| Some(UnixSeconds(NOON.0 + seconds));
+    assert_eq!(seen, [after(5), after(8), None], "an earlier moment changes nothing");
+}
+
+pub(crate) async fn an_account_that_is_there_is_not_made_again(world: &World) {
+    let uid = Uid::new("42").unwrap();
+    let plan = |name: &str| Some((name.to_owned(), 50));
+    let first = AccountChange { plan: plan("Free"), only_new: true, ..unchanged(&uid) };
+    let made = world.store.put_account(&first).await.unwrap();
+    assert_eq!((made.membership.as_str(), made.credits), ("Free", 50));
+    let second = AccountChange {
+        plan: plan("Other"),
+        credits: Some(7),
+        email_verified: Some(true),
+        only_new: true,
+        ..unchanged(&uid)
+    };
+    assert_eq!(world.store.put_account(&second).await.unwrap(), made);
+    assert_eq!(world.store.account(&uid).await.unwrap(), Some(made));
+}
+
+pub(crate) async fn a_limit_of_its_own_stays_until_the_next_plan(world: &World) {
+    let uid = Uid::new("42").unwrap();
+    let (own, other) = (Burst { per_minute: 6, size: 2 }, Burst { per_minute: 7, size: 3 });
+    let plan = Some(("Free".to_owned(), 50));
+    for (change, expected) in [
+        (AccountChange { burst: Some(own), ..unchanged(&uid) }, Some(own)),
+        (AccountChange { credits: Some(7), ..unchanged(&uid) }, Some(own)),
+        (AccountChange { plan: plan.clone(), burst: Some(other), ..unchanged(&uid) }, Some(other)),
+        (AccountChange { plan, ..unchanged(&uid) }, None),
+    ] {
+        assert_eq!(world.store.put_account(&change).await.unwrap().burst, expected, "{change:?}");
+    }
 }

@@ -1,8 +1,9 @@
 //! The short-term limit, and an anonymous client's day.
 
-use crate::world::{NOON, World};
+use crate::world::{LEASE, NOON, World, until_month_ends};
 use rembg_gateway::domain::{
-    credit::{Admission, Burst, Denial, HoldRequest},
+    caller::{Channel, KeyId},
+    credit::{Admission, Burst, Denial, Draw, HoldRequest, KeyDraw, Left},
     time::UnixSeconds,
 };
 use std::time::Duration;
@@ -78,4 +79,54 @@ pub(crate) async fn clients_share_nothing(world: &World) {
     }
     let uid = world.account("42", 1, 0).await;
     world.served(&hurried(world.request(&uid))).await;
+}
+
+/// A request of an account by a key with this cap.
+fn capped(world: &World, request: HoldRequest, key: &str, cap: u64) -> HoldRequest {
+    let Draw::Account { uid, .. } = request.draw else { panic!("an account's") };
+    let key = Some(KeyDraw { id: KeyId(key.into()), monthly_cap: Some(cap) });
+    HoldRequest { id: world.operation(), draw: Draw::Account { uid, channel: Channel::Api, key }, ..request }
+}
+
+pub(crate) async fn a_keys_cap_bounds_what_it_spends_of_either_pool(world: &World) {
+    let uid = world.account("42", 1, 9).await;
+    let ask = |key| capped(world, world.request(&uid), key, 2);
+    world.served(&ask("k1")).await;
+    world.served(&ask("k1")).await;
+    assert_eq!(world.exhausted(&ask("k1")).await, until_month_ends(world.now()));
+    world.served(&ask("k2")).await;
+    world.served(&world.request(&uid)).await;
+    assert_eq!(world.exhausted(&capped(world, world.request(&uid), "k3", 0)).await, until_month_ends(world.now()));
+    world.turn(until_month_ends(world.now()));
+    world.served(&ask("k1")).await;
+    world.audited(&uid).await;
+}
+
+pub(crate) async fn open_holds_of_a_capped_key_count_and_waiting_for_them_is_advised(world: &World) {
+    let uid = world.account("42", 9, 0).await;
+    let ask = || capped(world, world.request(&uid), "k1", 1);
+    let hold = world.held(&ask()).await;
+    assert_eq!(world.exhausted(&ask()).await, LEASE);
+    world.released(&hold).await;
+    let hold = world.held(&ask()).await;
+    world.turn(LEASE);
+    world.served(&ask()).await;
+    world.kept(&hold).await;
+    assert_eq!(world.exhausted(&ask()).await, until_month_ends(world.now()), "now there is nothing to wait for");
+}
+
+pub(crate) async fn a_hold_says_what_it_leaves(world: &World) {
+    let uid = world.account("42", 3, 2).await;
+    let left = async |request: &HoldRequest| {
+        let admission = world.ask(request).await;
+        let Admission::Held(_, left) = admission else { panic!("expected a hold, got {admission:?}") };
+        left
+    };
+    let request = hurried(world.request(&uid));
+    assert_eq!(left(&request).await, Left { arrival: Some(world.now().plus(INTERVAL)), quota: Some(4) });
+    assert_eq!(left(&request).await, Left::default(), "a repeat");
+    assert_eq!(left(&world.request(&uid)).await, Left { arrival: None, quota: Some(3) }, "the first is still open");
+    assert_eq!(left(&capped(world, world.request(&uid), "k1", 2)).await.quota, Some(1), "what the cap leaves");
+    assert_eq!(left(&capped(world, world.request(&uid), "k1", 9)).await.quota, Some(1), "what the account has left");
+    assert_eq!(left(&hurried(world.client_request("203.0.113.7", 3))).await.quota, Some(2));
 }

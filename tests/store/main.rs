@@ -39,6 +39,10 @@ every_engine_keeps! {
         a_key_opens_its_account_and_no_other
         revoking_twice_keeps_the_first_date
         keys_are_listed_oldest_first_with_what_each_has_used
+        a_key_keeps_what_it_was_made_with
+        when_keys_were_last_used_is_written_many_at_once
+        an_account_that_is_there_is_not_made_again
+        a_limit_of_its_own_stays_until_the_next_plan
         accounts_are_listed_in_the_order_of_their_ids
         strange_account_ids_share_nothing
         the_store_answers_a_ping
@@ -70,6 +74,9 @@ every_engine_keeps! {
     limits {
         a_denied_burst_moves_nothing
         a_denied_quota_has_still_used_the_burst
+        a_keys_cap_bounds_what_it_spends_of_either_pool
+        open_holds_of_a_capped_key_count_and_waiting_for_them_is_advised
+        a_hold_says_what_it_leaves
         a_repeat_takes_nothing_from_the_short_term_limit
         an_anonymous_day_has_its_limit_and_ends_at_midnight
         clients_share_nothing
