@@ -115,6 +115,18 @@ pub(crate) async fn open_holds_of_a_capped_key_count_and_waiting_for_them_is_adv
     assert_eq!(world.exhausted(&ask()).await, until_month_ends(world.now()), "now there is nothing to wait for");
 }
 
+pub(crate) async fn a_capped_keys_open_hold_of_last_month_takes_nothing_from_this_one(world: &World) {
+    let uid = world.account("42", 9, 0).await;
+    let ask = || capped(world, world.request(&uid), "k1", 1);
+    world.turn(until_month_ends(world.now()).saturating_sub(Duration::from_secs(1)));
+    let open = world.held(&ask()).await;
+    world.turn(Duration::from_secs(1));
+    let hold = world.held(&ask()).await;
+    world.kept(&open).await;
+    world.kept(&hold).await;
+    assert_eq!(world.exhausted(&ask()).await, until_month_ends(world.now()));
+}
+
 pub(crate) async fn a_hold_says_what_it_leaves(world: &World) {
     let uid = world.account("42", 3, 2).await;
     let left = async |request: &HoldRequest| {

@@ -76,6 +76,7 @@ every_engine_keeps! {
         a_denied_quota_has_still_used_the_burst
         a_keys_cap_bounds_what_it_spends_of_either_pool
         open_holds_of_a_capped_key_count_and_waiting_for_them_is_advised
+        a_capped_keys_open_hold_of_last_month_takes_nothing_from_this_one
         a_hold_says_what_it_leaves
         a_repeat_takes_nothing_from_the_short_term_limit
         an_anonymous_day_has_its_limit_and_ends_at_midnight
