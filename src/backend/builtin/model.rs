@@ -76,8 +76,7 @@ impl Model {
         let planes = planes(&seen);
         let side = SIDE as usize;
         let input = ValueView::from_shape([1, 3, side, side], planes.as_slice()).map_err(|_| MaskError::Answer)?;
-        let (&feed, &fetch) =
-            self.0.input_ids().first().zip(self.0.output_ids().first()).ok_or(MaskError::Answer)?;
+        let (&feed, &fetch) = self.0.input_ids().first().zip(self.0.output_ids().first()).ok_or(MaskError::Answer)?;
         let [output] = self.0.run_n(vec![(feed, input.into())], [fetch], None)?;
         let (_, belief) = output.into_shape_vec::<f32, 4>().map_err(|_| MaskError::Answer)?;
         let mask = GrayImage::from_raw(SIDE, SIDE, stretched(&belief)).ok_or(MaskError::Answer)?;
