@@ -35,6 +35,7 @@ impl Operator {
             Command::User(command) => command.run(&self.desk).await,
             Command::Key(command) => command.run(&self.desk, &mut input.as_bytes()).await,
             Command::Credits(command) => command.run(&self.desk).await,
+            Command::Stripe(command) => command.run(&self.desk).await,
             Command::Usage(command) => command.run(&self.desk).await,
             Command::Audit(command) => command.run(&self.desk).await,
             Command::Check => check::run(&self.desk),

@@ -4,7 +4,7 @@ use crate::{
     domain::time::UnixMicros,
     store::{Fault, Result},
 };
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io,
@@ -226,8 +226,18 @@ fn wait_for_lock(tries: i32) -> bool {
     tries < BUSY_TRIES
 }
 
+/// Where several open a new file at once, `SQLite` gives up here without asking the busy handler.
 fn wal(db: &Connection) -> Result<()> {
-    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let switch = || db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+    let mut tries = 0;
+    let mode = loop {
+        match switch() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && wait_for_lock(tries) => {
+                tries += 1;
+            }
+            switched => break switched?,
+        }
+    };
     if mode == "wal" { Ok(()) } else { Err(Fault::Unexpected(format!("the database cannot use WAL, only {mode}"))) }
 }
 
