@@ -46,7 +46,7 @@ pub(super) async fn stripe_webhook(State(public): State<Arc<Public>>, request: R
         }
         Err((refusal, cause)) => {
             let answer = reply::refused(&refusal, &record.request_id);
-            record.cause = cause;
+            record.cause = record.cause.or(cause);
             record.outcome = Outcome::Refused(refusal);
             answer
         }

@@ -90,11 +90,12 @@ impl Webhook {
             .as_ref()
             .map_or(Err(SignatureFault::NoMatch), |verifier| verifier.verify(signature, body, now))?;
         let event = Event::parse(body)?;
-        let taken = self.take_with_what_it_frees(event, record).await;
-        if taken.is_err() {
+        let id = event.id.clone();
+        self.take_with_what_it_frees(event, record).await.map_err(|fault| {
             record.events.push("store_away");
-        }
-        Ok(taken?)
+            record.cause = Some(format!("{id}: {fault}"));
+            fault.into()
+        })
     }
 
     async fn take_with_what_it_frees(&self, event: Event, record: &mut Record) -> store::Result<()> {
@@ -218,11 +219,10 @@ fn parked(event: &Event, aliases: Vec<String>) -> store::Result<ParkedEvent> {
     })
 }
 
+/// The delivered event comes first and is named in the log; what it frees is counted.
 fn note(record: &mut Record, event: &Event, outcome: &'static str) {
     record.events.push(outcome);
-    let cause = record.cause.get_or_insert_default();
-    let separator = if cause.is_empty() { "" } else { ", " };
-    cause.push_str(&format!("{separator}{} {outcome}", event.id));
+    record.cause.get_or_insert_with(|| format!("{} {outcome}", event.id));
 }
 
 /// An account that Stripe knows before the gateway does.

@@ -5,12 +5,16 @@
 
 mod architecture;
 mod backend;
+mod billed;
 mod credits;
+mod cycles;
 mod failures;
 mod form;
 mod forms;
 mod journey;
 mod people;
 mod rawsocket;
+mod signer;
+mod stripe;
 mod usage;
 mod world;
