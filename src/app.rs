@@ -3,12 +3,13 @@
 use crate::{
     backend::{self, Backend},
     clock::Clock,
-    config::Config,
+    config::{Config, SecretError},
     edge::{Admin, Listener, ListenerLimits, Public, admin_routes, public_routes},
     identity::Keyring,
     rmbg::{Rmbg, Rules},
     spool::{Budget, Budgets},
     store::{self, Store},
+    stripe::webhook::Webhook,
     telemetry::{Metrics, start_log},
     usage::UsageDesk,
 };
@@ -46,6 +47,9 @@ pub enum StartError {
     /// The pepper.
     #[error(transparent)]
     Keyring(#[from] crate::identity::KeyringError),
+    /// The webhook's secrets.
+    #[error("stripe.webhook_secrets_file: {0}")]
+    Stripe(#[from] SecretError),
     /// Anything else of the system's.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -86,7 +90,7 @@ impl App {
     /// Opens the store, sets up the backend and listens.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let keyring = Keyring::open(config)?;
-        let store: Arc<dyn Store> = store::open(&config.store, clock.clone()).await?;
+        let store: Arc<dyn Store> = store::open(config, clock.clone()).await?;
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets {
@@ -101,7 +105,8 @@ impl App {
             budgets: budgets.clone(),
         };
         let public = Public {
-            usage: UsageDesk { store: Arc::clone(&store), keyring: keyring.clone(), clock: clock.clone() },
+            usage: UsageDesk::new(Arc::clone(&store), keyring.clone(), clock.clone(), config.terms()),
+            stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
             rmbg: Rmbg { store, backend, keyring, clock, budgets, rules: rules(config) },
             metrics,
             tasks: tasks.clone(),

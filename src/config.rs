@@ -23,7 +23,10 @@ pub use secrets::SecretError;
 pub use store::StoreConfig;
 pub use stripe::{ReversalPolicy, StripeConfig};
 
-use crate::domain::{credit::Burst, plan::Plan};
+use crate::domain::{
+    credit::Burst,
+    plan::{Plan, Terms},
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
@@ -69,6 +72,15 @@ impl Default for Config {
             stripe: StripeConfig::default(),
             log: LogConfig::default(),
         }
+    }
+}
+
+impl Config {
+    /// On what terms a subscription keeps its plan.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        let credits = self.plans.get(&self.default_plan).map_or(0, |plan| plan.credits);
+        Terms { renewal_grace: self.stripe.renewal_grace(), default_plan: (self.default_plan.clone(), credits) }
     }
 }
 

@@ -4,6 +4,7 @@ mod admin;
 mod listener;
 mod public;
 mod reply;
+mod webhook;
 
 pub use admin::{Admin, admin_routes};
 pub use listener::{Listener, ListenerLimits};

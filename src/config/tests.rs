@@ -54,6 +54,18 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[auth.api_key]\npepper = \"short\"", "auth.api_key.pepper: must have at least 16 characters"),
     ("[auth.api_key]\npepper = \"\"", "auth.api_key.pepper: is empty"),
     (
+        "[stripe]\nprices = { price_x = \"Gold\" }",
+        "stripe.prices.price_x: there is no plan \"Gold\"; there are: Free, Premium-20000",
+    ),
+    ("[stripe]\npacks = { plink_x = 0 }", "stripe.packs.plink_x: must be between 1 and 9007199254740992"),
+    ("[stripe]\ntolerance_s = 0", "stripe.tolerance_s: must be between 1 and 86400, is 0"),
+    ("[stripe]\nrenewal_grace_days = 400", "stripe.renewal_grace_days: must be between 0 and 366, is 400"),
+    ("[stripe]\nwebhook_secrets = [\"whsec_a\", \" \"]", "stripe.webhook_secrets: is empty"),
+    (
+        "[stripe]\nwebhook_secrets_file = \"/no/such/file\"",
+        "stripe.webhook_secrets_file: cannot read /no/such/file: No such file or directory (os error 2)",
+    ),
+    (
         "[log]\nlevel = \"loud\"",
         "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace`",
     ),
@@ -257,6 +269,25 @@ fn a_secret_comes_by_value_or_by_file_but_once_and_is_never_shown() {
     assert_eq!(shown(&load(by_value, &[]).unwrap())["auth"]["api_key"]["pepper"], "***");
     let twice = format!("{by_file}\npepper = \"hush-hush-hush-hush\"");
     assert_eq!(mistakes(&twice, &[]), "auth.api_key.pepper: is given twice: keep pepper or pepper_file");
+}
+
+#[test]
+fn webhook_secrets_come_by_value_or_by_file_one_a_line() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"whsec_old\n\n whsec_new \r\n").unwrap();
+    let by_file = format!("[stripe]\nwebhook_secrets_file = {:?}", file.path());
+    let by_value = "[stripe]\nwebhook_secrets = [\"whsec_old\", \"whsec_new\"]";
+    for given in [by_file.as_str(), by_value] {
+        let config = load(given, &[]).unwrap();
+        let secrets = config.stripe.given_webhook_secrets().unwrap();
+        let texts: Vec<_> = secrets.iter().map(secrecy::ExposeSecret::expose_secret).collect();
+        assert_eq!(texts, ["whsec_old", "whsec_new"]);
+        assert!(!format!("{config:?} {}", shown(&config)).contains("whsec_"));
+    }
+    let twice = format!("{by_file}\nwebhook_secrets = [\"whsec_a\"]");
+    let expected = "stripe.webhook_secrets: is given twice: keep webhook_secrets or webhook_secrets_file";
+    assert_eq!(mistakes(&twice, &[]), expected);
+    assert_eq!(load("", &[]).unwrap().stripe.given_webhook_secrets().unwrap().len(), 0, "the webhook is off");
 }
 
 proptest! {

@@ -1,10 +1,14 @@
 //! The public listener's routes.
 
-use super::reply::{self, REQUEST_ID};
+use super::{
+    reply::{self, REQUEST_ID},
+    webhook::stripe_webhook,
+};
 use crate::{
     domain::refusal::Refusal,
     random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
+    stripe::webhook::Webhook,
     telemetry::{Metrics, Outcome, Record, Route},
     usage::{NoReport, UsageDesk},
 };
@@ -28,6 +32,8 @@ pub struct Public {
     pub rmbg: Rmbg,
     /// `GET /api/membership-usage`
     pub usage: UsageDesk,
+    /// `POST /api/webhooks/stripe`
+    pub stripe: Webhook,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.
@@ -39,6 +45,7 @@ pub fn public_routes(public: Arc<Public>) -> Router {
     Router::new()
         .route("/rmbg", post(rmbg))
         .route("/api/membership-usage", get(membership_usage))
+        .route("/api/webhooks/stripe", post(stripe_webhook))
         .route("/healthz", get(async || "ok\n"))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
@@ -132,7 +139,7 @@ fn refuse(public: &Public, request: &Request, refusal: Refusal) -> Response {
 }
 
 /// The caller's own id if it is sane, else a fresh one.
-fn request_id(headers: &HeaderMap) -> String {
+pub(super) fn request_id(headers: &HeaderMap) -> String {
     let sane = |text: &&str| {
         (1..=LONGEST_REQUEST_ID).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))

@@ -92,7 +92,11 @@ fn with_request_id(mut response: Response, request_id: &str) -> Response {
 /// The contract's status of each refusal.
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Invalid(_) | Refusal::MalformedForm | Refusal::KeyAndToken => StatusCode::BAD_REQUEST,
+        Refusal::Invalid(_)
+        | Refusal::MalformedForm
+        | Refusal::KeyAndToken
+        | Refusal::BadSignature
+        | Refusal::NotAnEvent => StatusCode::BAD_REQUEST,
         Refusal::BodyTooLarge | Refusal::TooManyPixels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::InvalidKey | Refusal::InvalidToken => StatusCode::UNAUTHORIZED,
         Refusal::EmailNotVerified => StatusCode::FORBIDDEN,

@@ -15,6 +15,7 @@ pub struct Metrics {
     durations: HistogramVec,
     steps: HistogramVec,
     credits: IntCounterVec,
+    stripe_events: IntCounterVec,
     uploaded: Histogram,
     holds_open: IntGauge,
     store_up: IntGauge,
@@ -44,6 +45,11 @@ impl Metrics {
                 "Credits counted, by where they came from and who spent them.",
                 &["source", "channel"],
             )?,
+            stripe_events: our.counters(
+                "rgw_stripe_events_total",
+                "Stripe's events, by what became of them; one that was parked counts again when it is replayed.",
+                &["outcome"],
+            )?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
             store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
@@ -65,6 +71,9 @@ impl Metrics {
         }
         if let Some(pool) = record.spent {
             self.credits.with_label_values(&[pool.as_str(), channel]).inc();
+        }
+        for outcome in &record.events {
+            self.stripe_events.with_label_values(&[outcome]).inc();
         }
         if record.bytes_in > 0 {
             #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]

@@ -5,7 +5,9 @@
 
 mod architecture;
 mod backend;
+mod billed;
 mod credits;
+mod cycles;
 mod failures;
 mod form;
 mod forms;
@@ -13,5 +15,7 @@ mod journey;
 mod metrics;
 mod people;
 mod rawsocket;
+mod signer;
+mod stripe;
 mod usage;
 mod world;

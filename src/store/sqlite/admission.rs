@@ -3,18 +3,18 @@
 use super::{
     accounts, counters,
     holds::{self, Open},
+    present::Present,
     settlement,
 };
 use crate::{
     domain::{
         caller::{Account, Channel, ClientAddress, KeyId},
         credit::{Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, Pool, Standing},
-        period::Window,
         quota::Verdict,
         time::{UnixMicros, UnixSeconds},
     },
     store::{
-        RENEWAL_GRACE, Result,
+        Result,
         keys::{self, AccountNames},
     },
 };
@@ -23,7 +23,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// What will be charged, or why nothing will be.
 type Decision = std::result::Result<Charge, Denial>;
 
-pub(super) fn hold(db: &Connection, request: &HoldRequest, now: UnixMicros) -> Result<Admission> {
+pub(super) fn hold(db: &Connection, request: &HoldRequest, present: &Present) -> Result<Admission> {
+    let now = present.now;
     let payer = keys::payer(&request.draw.payer());
     if let Some(settlement) = settlement::of(db, &payer, &request.id)? {
         return Ok(Admission::Settled(settlement));
@@ -31,7 +32,7 @@ pub(super) fn hold(db: &Connection, request: &HoldRequest, now: UnixMicros) -> R
     if let Some(hold) = holds::find(db, &payer, &request.id, now)? {
         return Ok(Admission::Held(hold));
     }
-    match decide(db, &payer, request, now)? {
+    match decide(db, &payer, request, present)? {
         Ok(charge) => {
             let hold = Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) };
             holds::insert(db, &payer, &hold)?;
@@ -41,14 +42,15 @@ pub(super) fn hold(db: &Connection, request: &HoldRequest, now: UnixMicros) -> R
     }
 }
 
-fn decide(db: &Connection, payer: &str, request: &HoldRequest, now: UnixMicros) -> Result<Decision> {
+fn decide(db: &Connection, payer: &str, request: &HoldRequest, present: &Present) -> Result<Decision> {
+    let now = present.now;
     match &request.draw {
         Draw::Account { uid, channel, key } => {
             let Some(account) = accounts::find(db, uid)? else { return Ok(Err(Denial::NoAccount)) };
             if let Some(denial) = too_fast(db, payer, request.burst, now)? {
                 return Ok(Err(denial));
             }
-            account_charge(db, &account, *channel, key.as_ref(), now)
+            account_charge(db, &present.account(account), *channel, key.as_ref(), present)
         }
         Draw::Client { client, per_day } => {
             if let Some(denial) = too_fast(db, payer, request.burst, now)? {
@@ -84,10 +86,11 @@ fn account_charge(
     account: &Account,
     channel: Channel,
     key: Option<&KeyId>,
-    now: UnixMicros,
+    present: &Present,
 ) -> Result<Decision> {
+    let now = present.now;
     let names = AccountNames::of(&account.uid);
-    let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now.seconds());
+    let window = present.window(account);
     let used = counters::usage(db, &names, window.counters())?;
     let (included, prepaid) = holds::of_account(db, names.own(), window.counters(), now)?;
     let standing = Standing {
