@@ -107,8 +107,11 @@ impl UsageDesk {
     }
 
     async fn account(&self, headers: &HeaderMap) -> Result<Account, NoReport> {
-        let Credentials::Key(key) = Credentials::from_headers(headers)? else {
-            return Err(Refusal::InvalidKey.into());
+        let key = match Credentials::from_headers(headers) {
+            Ok(Credentials::Key(key)) => key,
+            Err(Refusal::KeyAndToken) => return Err(Refusal::KeyAndToken.into()),
+            // Whatever else it is, a user token included, it is no API key.
+            Ok(Credentials::Token(_) | Credentials::None) | Err(_) => return Err(Refusal::InvalidKey.into()),
         };
         let now = self.clock.now();
         let found = self.keyring.account_of(&*self.store, &key, now.seconds()).await?;

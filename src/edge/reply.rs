@@ -1,4 +1,5 @@
-//! Every answer is written here: the only place that knows status codes and JSON error bodies (contract, section 1).
+//! Every answer to a caller is written here: the only place that knows the contract's status codes and JSON error
+//! bodies (section 1).
 
 use crate::{
     domain::{complaint::Complaint, refusal::Refusal},
