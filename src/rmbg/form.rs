@@ -6,6 +6,7 @@ use crate::{
         form::{Form, FormError, FormReader, MAX_BODY, MAX_IMAGE},
         refusal::Refusal,
     },
+    picture,
     spool::{Room, SpoolError, Spooled},
 };
 use axum::body::Body;
@@ -78,11 +79,22 @@ pub(super) async fn read(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) 
     let (form, image) = timeout_at(deadline, read_all(rmbg, headers, upload))
         .await
         .unwrap_or_else(|_| Err(Stop::with_cause(Refusal::TimedOut, "the upload took too long")))?;
-    let pixels = u64::from(form.image.header.width) * u64::from(form.image.header.height);
     match rmbg.rules.pixel_limit {
-        Some(most) if pixels > most => Err(Refusal::TooManyPixels { pixels, most }.into()),
-        _ => Ok((form, image)),
+        Some(most) => refuse_above(most, &form).map(|()| (form, image)),
+        None => Ok((form, image)),
     }
+}
+
+/// A small file may unpack to gigabytes, and so may the answer that is asked for.
+fn refuse_above(most: u64, form: &Form) -> Result<(), Stop> {
+    let sent = (form.image.header.width, form.image.header.height);
+    for (width, height) in [sent, picture::result_size(sent, &form.wish)] {
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > most {
+            return Err(Refusal::TooManyPixels { pixels, most }.into());
+        }
+    }
+    Ok(())
 }
 
 async fn read_all(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {

@@ -12,6 +12,7 @@ mod failures;
 mod form;
 mod forms;
 mod journey;
+mod metrics;
 mod people;
 mod rawsocket;
 mod signer;
