@@ -1,7 +1,7 @@
 //! The webhook: a delivery is verified, read, decided and written, together with every parked event that it frees.
 
 use super::{
-    effect::{Decision, Effect},
+    effect::{Decision, Effect, Reason},
     event::{Event, EventFault},
     order::{PlanChange, Remembered},
     signature::{SignatureFault, Verifier},
@@ -103,6 +103,11 @@ impl Webhook {
         let mut looked_under = BTreeSet::new();
         while let Some(event) = waiting.pop() {
             let (outcome, learnt) = match self.decide(&event).await? {
+                Decision::Ignore(reason @ (Reason::OtherType | Reason::NoOwner)) => {
+                    note(record, &event, reason.as_str());
+                    continue;
+                }
+                // It may have been parked before the configuration said otherwise.
                 Decision::Ignore(reason) => (reason.as_str(), Vec::new()),
                 Decision::Park { aliases } => {
                     self.store.park(&parked(&event, aliases.clone())?).await?;
@@ -121,9 +126,7 @@ impl Webhook {
                 }
             };
             note(record, &event, outcome);
-            if !event.owner.aliases.is_empty() {
-                self.store.unpark(&event.id).await?;
-            }
+            self.store.unpark(&event.id).await?;
             let fresh: Vec<_> = learnt.into_iter().filter(|alias| looked_under.insert(alias.clone())).collect();
             waiting.extend(self.parked_under(&fresh).await?);
         }

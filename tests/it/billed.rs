@@ -19,14 +19,14 @@ pub enum Shape {
     Basil,
 }
 
-/// The world: a price for plan `Premium` of ten credits, and a default plan of one.
+/// The world: a price for plan `Premium-20000` of ten credits, and a default plan of one.
 pub async fn billed_world() -> World {
     World::with(|config| {
         let burst = Burst { per_minute: 60_000, size: 10_000 };
-        config.plans.insert("Premium".into(), Plan { credits: 10, burst });
+        config.plans.insert("Premium-20000".into(), Plan { credits: 10, burst });
         config.plans.insert("Free".into(), Plan { credits: 1, burst });
         config.stripe.webhook_secrets = [OLD_SECRET, SECRET].map(Into::into).into();
-        config.stripe.prices = [("price_premium".into(), "Premium".into())].into();
+        config.stripe.prices = [("price_premium".into(), "Premium-20000".into())].into();
         config.stripe.packs = [("plink_small".into(), 500)].into();
     })
     .await
@@ -37,7 +37,7 @@ pub fn event(id: &str, created: i64, kind: &str, object: &Value) -> String {
     json!({"id": id, "object": "event", "created": created, "type": kind, "data": {"object": object}}).to_string()
 }
 
-/// An active monthly subscription to `Premium` of the customer `cus_<uid>`; both bounds in unix seconds.
+/// An active monthly subscription to `Premium-20000` of the customer `cus_<uid>`; both bounds in unix seconds.
 pub fn subscription(shape: Shape, uid: &str, (start, end): (i64, i64)) -> Value {
     let mut item = json!({
         "id": "si_1", "price": {"id": "price_premium", "recurring": {"interval": "month", "interval_count": 1}},

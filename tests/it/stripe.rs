@@ -6,6 +6,7 @@ use crate::{
     signer::signature,
     world::{NOON, World},
 };
+use futures_util::future::join_all;
 use hyper::Method;
 use rembg_gateway::domain::caller::Uid;
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ async fn a_subscription_of_either_api_generation_sets_plan_and_window() {
         let person = world.customer(uid, 3).await;
         world.delivered(&event("evt_1", NOON, UPDATED, &subscription(shape, uid, PERIOD))).await;
         let report = report(&person).await;
-        assert_eq!((&report["membership"], &report["credits"]), (&json!("Premium"), &json!(10)), "{shape:?}");
+        assert_eq!((&report["membership"], &report["credits"]), (&json!("Premium-20000"), &json!(10)), "{shape:?}");
         let cycle = &report["billingCycle"];
         assert_eq!((&cycle["periodStartUnix"], &cycle["periodEndUnix"]), (&json!(PERIOD.0), &json!(PERIOD.1)));
         assert_eq!(cycle["stripeBillingSynced"], true);
@@ -153,7 +154,7 @@ async fn in_any_order_and_twice_over_the_same_events_end_in_the_same_state() {
         world.audited(uid).await;
     }
     let (first, cycles, period) = &ends[0];
-    assert_eq!((&first["membership"], &first["prepaidCredits"]), (&json!("Premium"), &json!(70)));
+    assert_eq!((&first["membership"], &first["prepaidCredits"]), (&json!("Premium-20000"), &json!(70)));
     assert_eq!(first["billingCycle"]["periodStartUnix"], PERIOD.1);
     assert_eq!(cycles["billingCycles"].as_array().map(Vec::len), Some(1));
     assert_eq!(period.unwrap().ends_at, Some(period.unwrap().end), "cancelled at the period's end");
@@ -180,7 +181,7 @@ async fn what_comes_before_its_account_is_known_waits_for_it() {
     world.delivered(&event("evt_3", NOON, PAID, &session("cs_1", "ann", 5))).await;
     assert_eq!(world.store.parked().await.unwrap(), []);
     let after = report(&ann).await;
-    assert_eq!((&after["membership"], &after["prepaidCredits"]), (&json!("Premium"), &json!(0)));
+    assert_eq!((&after["membership"], &after["prepaidCredits"]), (&json!("Premium-20000"), &json!(0)));
     assert!((events(&world, "parked").await - 2.0).abs() < 0.1);
     assert!((events(&world, "applied").await - 3.0).abs() < 0.1);
     world.audited("ann").await;
@@ -195,4 +196,32 @@ async fn an_account_that_stripe_knows_first_is_made_and_must_still_prove_its_add
     assert_eq!(person.get("/api/membership-usage").await.status, 403);
     let account = world.store.account(&uid).await.unwrap().unwrap();
     assert_eq!((account.membership.as_str(), account.credits, account.prepaid), ("Free", 1, 5));
+}
+
+#[tokio::test]
+async fn one_event_delivered_many_times_at_once_counts_once() {
+    let world = billed_world().await;
+    let pack = event("evt_1", NOON, PAID, &session("cs_1", "ann", 5));
+    let replies = join_all((0..8).map(|_| world.deliver(&pack))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
+    assert_eq!(prepaid(&world, "ann").await, 5);
+    assert!((events(&world, "applied").await - 1.0).abs() < 0.1);
+    assert!((events(&world, "duplicate").await - 7.0).abs() < 0.1);
+    world.audited("ann").await;
+}
+
+#[tokio::test]
+async fn a_buyer_who_names_an_account_does_not_take_its_customer_over() {
+    let world = billed_world().await;
+    let (ann, bob) = (world.customer("ann", 1).await, world.customer("bob", 1).await);
+    world.delivered(&event("evt_1", NOON, PAID, &session("cs_1", "ann", 5))).await;
+    let mut of_anns_customer = session("cs_2", "bob", 7);
+    of_anns_customer["customer"] = "cus_ann".into();
+    world.delivered(&event("evt_2", NOON, PAID, &of_anns_customer)).await;
+    let mut nameless = subscription(Shape::Basil, "ann", PERIOD);
+    nameless["metadata"] = json!({});
+    world.delivered(&event("evt_3", NOON, UPDATED, &nameless)).await;
+    let (ann, bob) = (report(&ann).await, report(&bob).await);
+    assert_eq!((&ann["membership"], &ann["prepaidCredits"]), (&json!("Premium-20000"), &json!(5)));
+    assert_eq!((&bob["membership"], &bob["prepaidCredits"]), (&json!("Test"), &json!(7)));
 }
