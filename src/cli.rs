@@ -1,6 +1,6 @@
 //! The command line: what the operator types, and what it answers.
 //!
-//! Each command is a file. It gives a [`Report`], which is printed in words or, with `--json`, as one value.
+//! Each command is a file. It gives a `Report`, which is printed in words or, with `--json`, as one value.
 
 mod audit;
 mod check;

@@ -1,6 +1,9 @@
 //! Every answer to a caller is written here: the only place that knows the contract's status codes and JSON error
 //! bodies (section 1).
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     domain::{complaint::Complaint, refusal::Refusal},
     rmbg::Served,

@@ -94,6 +94,13 @@ impl Serving {
         Person::with_key(self.public, key)
     }
 
+    /// SIGTERM; answers with the exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap().code()
+    }
+
     /// `kill -9`
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -12,6 +12,7 @@ mod command_line;
 mod form;
 mod gateway;
 mod killed;
+mod stopped;
 #[path = "../it/people.rs"]
 #[expect(dead_code, reason = "the journey's tests use the rest")]
 mod people;
