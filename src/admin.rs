@@ -10,12 +10,13 @@ use crate::{
     config::Config,
     domain::{
         caller::{Account, ApiKey, KeyId, Uid},
-        credit::{OperationId, Standing},
+        credit::{Burst, OperationId, Standing},
+        network::Network,
         period::Counters,
         plan::{Plan, Terms},
         time::{Month, UnixSeconds},
     },
-    identity::{Keyring, api_key},
+    identity::{Keyring, api_key, find_key},
     store::{AccountChange, Audit, Granted, KeyUse, Store},
 };
 use secrecy::SecretString;
@@ -40,6 +41,8 @@ pub struct AccountOrder {
     pub plan: Option<String>,
     /// An included allowance other than the plan's.
     pub credits: Option<u64>,
+    /// A short-term limit other than the plan's.
+    pub burst: Option<Burst>,
     /// Prepaid credits to begin with: granted once, however often the order is repeated.
     pub prepaid: Option<u32>,
     /// Whether the e-mail address counts as verified; on a new account it does, because the operator made it.
@@ -67,6 +70,10 @@ pub struct KeyOrder {
     pub name: String,
     /// From when on it is refused.
     pub expires: Option<UnixSeconds>,
+    /// Where it may be used from; empty for anywhere.
+    pub networks: Vec<Network>,
+    /// Credits that it may spend in a UTC month.
+    pub monthly_cap: Option<u64>,
 }
 
 /// What an account has used and has left.
@@ -100,7 +107,9 @@ impl Admin {
             uid: order.uid.clone(),
             plan: plan.map(|name| self.plan(name)).transpose()?,
             credits: order.credits,
+            burst: order.burst,
             email_verified: order.email_verified.or(created.then_some(true)),
+            only_new: false,
         };
         let account = self.store.put_account(&change).await?;
         let Some(prepaid) = order.prepaid.filter(|prepaid| *prepaid > 0) else {
@@ -133,6 +142,10 @@ impl Admin {
     ) -> Result<ApiKey> {
         if !api_key::has_valid_shape(key) {
             return Err(AdminError::NotAKey);
+        }
+        // The store looks only under the newest pepper's hash.
+        if let Some((known, _)) = find_key(&*self.store, keyring, key).await? {
+            return Err(AdminError::KnownKey(known.id));
         }
         self.put_key(keyring, order, key, now).await
     }
@@ -206,6 +219,8 @@ impl Admin {
             created: now,
             expires: order.expires,
             revoked: None,
+            networks: order.networks,
+            monthly_cap: order.monthly_cap,
         };
         self.store.put_key(&keyring.hash(key), &made).await?;
         Ok(made)

@@ -4,8 +4,15 @@ use crate::{
     backend::{self, Backend},
     clock::Clock,
     config::{Config, SecretError},
-    edge::{Admin, Listener, ListenerLimits, Public, admin_routes, public_routes},
-    identity::Keyring,
+    edge::{
+        Admin, Cors, Door, Listener, ListenerLimits, Public, admin_routes, public_routes,
+        shield::{Shield, ShieldLimits},
+    },
+    identity::{
+        ApiKeys, Keyring,
+        pace::Pace,
+        user_token::{self, UserTokens},
+    },
     rmbg::{Rmbg, Rules},
     spool::{Budget, Budgets},
     store::{self, Store},
@@ -13,6 +20,7 @@ use crate::{
     telemetry::{Metrics, start_log},
     usage::UsageDesk,
 };
+use hyper::header::{HeaderName, InvalidHeaderName};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -50,6 +58,12 @@ pub enum StartError {
     /// The webhook's secrets.
     #[error("stripe.webhook_secrets_file: {0}")]
     Stripe(#[from] SecretError),
+    /// User tokens.
+    #[error("cannot set up user tokens: {0}")]
+    UserTokens(#[from] user_token::StartError),
+    /// Where user tokens are sent.
+    #[error("auth.user_token.header is no header's name: {0}")]
+    TokenHeader(#[from] InvalidHeaderName),
     /// Anything else of the system's.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -84,6 +98,7 @@ pub struct App {
     stop_admin: CancellationToken,
     listeners: [JoinHandle<()>; 2],
     tasks: TaskTracker,
+    api_keys: Arc<ApiKeys>,
 }
 
 impl App {
@@ -104,16 +119,30 @@ impl App {
             metrics: Arc::clone(&metrics),
             budgets: budgets.clone(),
         };
+        let api_keys = Arc::new(ApiKeys::new(Arc::clone(&store), keyring));
+        let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
         let public = Public {
-            usage: UsageDesk::new(Arc::clone(&store), keyring.clone(), clock.clone(), config.terms()),
+            cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
+            door: door(config, token_header),
+            usage: UsageDesk::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
             stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
-            rmbg: Rmbg { store, backend, keyring, clock, budgets, rules: rules(config) },
+            rmbg: Rmbg {
+                store,
+                backend,
+                api_keys: Arc::clone(&api_keys),
+                user_tokens: UserTokens::start(&config.auth.user_token).await?,
+                pace: Pace::new(clock.clone()),
+                clock,
+                budgets,
+                rules: rules(config),
+            },
             metrics,
             tasks: tasks.clone(),
         };
         let public_socket = bind(config.listen.public, config.limits.connections as usize).await?;
         let admin_socket = bind(config.listen.admin, ADMIN_CONNECTIONS).await?;
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        tokio::spawn(Arc::clone(&api_keys).keep_writing_uses(stop_public.clone()));
         let grace = Duration::from_secs(config.limits.upload_timeout_s + config.backend.timeout_s);
         Ok(Self {
             public: public_socket.address()?,
@@ -125,6 +154,7 @@ impl App {
             stop_public,
             stop_admin,
             tasks,
+            api_keys,
         })
     }
 
@@ -135,15 +165,26 @@ impl App {
         drop(public.await);
         self.tasks.close();
         self.tasks.wait().await;
+        self.api_keys.write_uses().await;
         self.stop_admin.cancel();
         drop(admin.await);
     }
 }
 
+fn door(config: &Config, token_header: HeaderName) -> Door {
+    let limits = ShieldLimits {
+        bad_credentials_per_minute: config.limits.bad_credentials_per_minute,
+        in_flight_per_client: config.limits.in_flight_per_client,
+    };
+    Door { shield: Shield::new(limits), proxies: config.limits.proxies(), token_header }
+}
+
 fn rules(config: &Config) -> Rules {
     Rules {
         plans: config.plans.clone(),
-        default_plan: config.default_plan.clone(),
+        terms: config.terms(),
+        anonymous: config.anonymous.clone(),
+        create_accounts: config.auth.user_token.create_accounts,
         upload_timeout: Duration::from_secs(config.limits.upload_timeout_s),
         answer_timeout: Duration::from_secs(config.backend.timeout_s),
         pixel_limit: config.backend.pixel_limit(),

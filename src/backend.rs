@@ -7,7 +7,7 @@ mod set_up;
 pub use set_up::{SetupError, set_up};
 
 use crate::{
-    domain::form::Form,
+    domain::{caller::Payer, form::Form},
     spool::{Budgets, Room, Spooled},
 };
 use async_trait::async_trait;
@@ -28,6 +28,10 @@ pub struct Job {
     pub deadline: Instant,
     /// For the backend's log and ours.
     pub request_id: String,
+    /// Who pays, for taking turns between payers.
+    pub payer: Payer,
+    /// Higher ones go first when there are more pictures than the backend can take.
+    pub priority: u8,
     /// Where room for the answer comes from.
     pub budgets: Budgets,
     /// The longest answer that is read, in bytes.

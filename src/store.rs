@@ -11,7 +11,7 @@ pub use open::open;
 
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
-    credit::{Admission, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
+    credit::{Admission, Burst, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
     period::{BillingPeriod, Counters},
     time::{Month, UnixMicros, UnixSeconds},
 };
@@ -75,6 +75,9 @@ pub trait Store: Send + Sync + 'static {
     /// Stores a key under its hash. [`Fault::Impossible`] without its account, or when the key is another's already.
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
 
+    /// Notes when keys were last used, many at once; an earlier moment than is known changes nothing.
+    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()>;
+
     /// An account's keys, oldest first, revoked ones included, with what each has used this UTC month.
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>>;
 
@@ -123,7 +126,7 @@ pub struct Granted {
 }
 
 /// What to change of an account; `None` leaves a thing as it is, or at its default on a new account: no plan, no
-/// credits, not verified.
+/// credits, no limit of its own, not verified.
 #[derive(Clone, Debug)]
 pub struct AccountChange {
     /// The account.
@@ -132,8 +135,12 @@ pub struct AccountChange {
     pub plan: Option<(String, u64)>,
     /// An explicit allowance, which stays until the next plan change.
     pub credits: Option<u64>,
+    /// A short-term limit of its own, which stays until the next plan change.
+    pub burst: Option<Burst>,
     /// Whether the e-mail address is verified.
     pub email_verified: Option<bool>,
+    /// Only to make the account: one that is there stays as it is.
+    pub only_new: bool,
 }
 
 /// A key and its use.
@@ -144,6 +151,8 @@ pub struct KeyUse {
     pub key: ApiKey,
     /// Credits of either pool that were spent with it this UTC month.
     pub used_this_month: u64,
+    /// When it was last used, give or take a minute.
+    pub last_used: Option<UnixSeconds>,
 }
 
 /// The result of an audit.

@@ -7,4 +7,4 @@ mod record;
 pub use log::start_log;
 pub use metrics::Metrics;
 pub use prometheus::Error as MetricsError;
-pub use record::{Outcome, Record, Route, Step};
+pub use record::{Outcome, Record, Route, Step, TurnedAway};

@@ -11,11 +11,10 @@ use crate::{
         refusal::Refusal,
         usage_report::{Asked, BillingCycle, BillingCycles, MembershipUsage, ReportQuery, UsageQuery},
     },
-    identity::{Credentials, Keyring},
+    identity::{ApiKeys, Credentials, Visitor},
     store::{Fault, Store},
     telemetry::Record,
 };
-use hyper::HeaderMap;
 use pace::Paces;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -23,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 /// Where an account's owner asks for its numbers.
 pub struct UsageDesk {
     store: Arc<dyn Store>,
-    keyring: Keyring,
+    api_keys: Arc<ApiKeys>,
     clock: Clock,
     terms: Terms,
     paces: Paces,
@@ -63,13 +62,13 @@ impl From<Fault> for NoReport {
 impl UsageDesk {
     /// A desk before this store. `terms` tell which window is in force.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, keyring: Keyring, clock: Clock, terms: Terms) -> Self {
-        Self { store, keyring, clock, terms, paces: Paces::default() }
+    pub fn new(store: Arc<dyn Store>, api_keys: Arc<ApiKeys>, clock: Clock, terms: Terms) -> Self {
+        Self { store, api_keys, clock, terms, paces: Paces::default() }
     }
 
     /// The answer to a raw query string. Only an API key opens it.
-    pub async fn report(&self, headers: &HeaderMap, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
-        let account = self.account(headers).await?;
+    pub async fn report(&self, visitor: &Visitor, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
+        let account = self.account(visitor).await?;
         record.uid = Some(account.uid.clone());
         record.channel = Some(Channel::Api);
         let now = self.clock.now().seconds();
@@ -106,15 +105,12 @@ impl UsageDesk {
         Ok(BillingCycle::of_cycle(account, start, usage, window, &starts))
     }
 
-    async fn account(&self, headers: &HeaderMap) -> Result<Account, NoReport> {
-        let key = match Credentials::from_headers(headers) {
-            Ok(Credentials::Key(key)) => key,
-            Err(Refusal::KeyAndToken) => return Err(Refusal::KeyAndToken.into()),
-            // Whatever else it is, a user token included, it is no API key.
-            Ok(Credentials::Token(_) | Credentials::None) | Err(_) => return Err(Refusal::InvalidKey.into()),
+    async fn account(&self, visitor: &Visitor) -> Result<Account, NoReport> {
+        let Credentials::Key(key) = &visitor.credentials else {
+            return Err(Refusal::InvalidKey.into());
         };
         let now = self.clock.now();
-        let found = self.keyring.account_of(&*self.store, &key, now.seconds()).await?;
+        let found = self.api_keys.open(key, visitor.address, now.seconds()).await?;
         let (key, account) = found.ok_or(Refusal::InvalidKey)?;
         if !account.email_verified {
             return Err(Refusal::EmailNotVerified.into());

@@ -76,7 +76,7 @@ async fn an_account_is_made_then_changed_and_the_words_say_which() {
     assert_eq!(
         value(made),
         json!({"uid": "42", "membership": "Premium-20000", "credits": 18500, "prepaid": 2000, "email_verified": true,
-               "billing_period": null, "created": true, "prepaid_granted": true})
+               "burst": null, "billing_period": null, "created": true, "prepaid_granted": true})
     );
     let again = operator.types("user add 42 --prepaid 2000 --email-verified false").await;
     assert_eq!(
@@ -179,7 +179,7 @@ async fn what_is_not_there_is_named_with_what_to_do() {
 #[tokio::test]
 async fn check_shows_what_is_in_effect_as_toml_without_secrets() {
     let mut operator = Operator::new();
-    operator.desk.config.auth.api_key.pepper = Some("hush-hush-hush-hush".into());
+    operator.desk.config.auth.api_key.pepper = vec!["hush-hush-hush-hush".into()];
     let shown = operator.types("check").await.words;
     assert!(shown.contains("pepper = \"***\"") && !shown.contains("hush"), "{shown}");
     let settings: toml::Table = shown.parse().unwrap();

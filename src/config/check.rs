@@ -24,6 +24,8 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     checks.backend(&config.backend);
     checks.pepper(config);
     checks.stripe(config);
+    checks.user_token(config);
+    checks.callers(config);
 }
 
 struct Checks<'a> {
@@ -99,9 +101,12 @@ impl Checks<'_> {
 
     fn pepper(&mut self, config: &Config) {
         let api_key = &config.auth.api_key;
-        let both = api_key.pepper.is_some() && api_key.pepper_file.is_some();
-        let pepper = self.secret("auth.api_key.pepper", both, api_key.given_pepper());
-        let long = pepper.is_none_or(|pepper| pepper.expose_secret().chars().count() >= SHORTEST_PEPPER);
+        let both = !api_key.pepper.is_empty() && api_key.pepper_file.is_some();
+        let newest = api_key.given_peppers().map(|peppers| peppers.first().cloned());
+        self.secret("auth.api_key.pepper", both, newest);
+        let is_long = |pepper: &SecretString| pepper.expose_secret().chars().count() >= SHORTEST_PEPPER;
+        // One that cannot be had has just been named.
+        let long = api_key.given_peppers().map_or(true, |peppers| peppers.iter().all(is_long));
         self.require("auth.api_key.pepper", long, format!("must have at least {SHORTEST_PEPPER} characters"));
     }
 
@@ -125,6 +130,22 @@ impl Checks<'_> {
         for (link, credits) in &stripe.packs {
             let fits = (1..=MOST_CREDITS).contains(credits);
             self.require(&format!("stripe.packs.{link}"), fits, format!("must be between 1 and {MOST_CREDITS}"));
+        }
+    }
+
+    fn callers(&mut self, config: &Config) {
+        let burst = config.anonymous.burst;
+        for (key, value) in [("per_minute", burst.per_minute), ("size", burst.size)] {
+            self.require(&format!("anonymous.burst.{key}"), value >= 1, "must be at least 1");
+        }
+        for (index, fault) in config.cors.complaints() {
+            self.require(&format!("cors.origins[{index}]"), false, fault);
+        }
+    }
+
+    fn user_token(&mut self, config: &Config) {
+        for (path, fault) in config.auth.user_token.complaints() {
+            self.require(&path, false, fault);
         }
     }
 

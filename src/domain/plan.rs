@@ -12,6 +12,12 @@ pub struct Plan {
     pub credits: u64,
     /// The short-term limit of the account.
     pub burst: Burst,
+    /// Whose pictures the backend takes first when there are more than it can: higher ones. 0 if not given.
+    #[serde(default)]
+    pub priority: u8,
+    /// Pictures with more pixels are refused, however many the backend takes.
+    #[serde(default)]
+    pub max_pixels: Option<u64>,
 }
 
 /// How long a subscription goes on without news of it, and what is left of it then.
@@ -44,7 +50,7 @@ impl Terms {
             return stored;
         }
         let (membership, credits) = self.default_plan.clone();
-        let mut fallen = Account { membership, credits, ..stored };
+        let mut fallen = Account { membership, credits, burst: None, ..stored };
         if let Some(period) = &mut fallen.billing_period {
             period.fallen = true;
         }
@@ -66,6 +72,7 @@ mod tests {
             credits: 7,
             prepaid: 3,
             email_verified: true,
+            burst: None,
             billing_period: period,
         };
         let period = BillingPeriod::new(UnixSeconds(100), UnixSeconds(200));

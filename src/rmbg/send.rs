@@ -1,6 +1,6 @@
 //! Step 4: the validated form goes to the backend, and its whole answer is read back.
 
-use super::{Rmbg, Stop};
+use super::{Rmbg, Stop, caller::Caller};
 use crate::{
     backend::{Answer, Failure, Job},
     domain::{complaint::Complaint, form::Form, refusal::Refusal},
@@ -10,13 +10,15 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// What the backend is asked to do.
-pub(super) fn job(rmbg: &Rmbg, form: Form, image: Spooled, request_id: String) -> Job {
+pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, request_id: String) -> Job {
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
     Job {
         form: Arc::new(form),
         image: Arc::new(image),
         deadline,
         request_id,
+        payer: caller.draw(&rmbg.rules).payer(),
+        priority: caller.priority(&rmbg.rules),
         budgets: rmbg.budgets.clone(),
         max_answer: rmbg.rules.max_answer,
     }

@@ -139,6 +139,11 @@ impl Store for SqliteStore {
         self.writer.run(move |db, _| api_keys::put(db, &hash, &key)).await
     }
 
+    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
+        let used = used.to_vec();
+        self.writer.run(move |db, _| api_keys::touch(db, &used)).await
+    }
+
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
         let (uid, now) = (uid.clone(), self.clock.now().seconds());
         self.readers.run(move |db| api_keys::of_account(db, &uid, now)).await

@@ -236,6 +236,7 @@ fn nobody_yet(uid: &Uid) -> Account {
         credits: 0,
         prepaid: 0,
         email_verified: false,
+        burst: None,
         billing_period: None,
     }
 }

@@ -16,6 +16,7 @@ pub struct Metrics {
     steps: HistogramVec,
     credits: IntCounterVec,
     stripe_events: IntCounterVec,
+    turned_away: IntCounterVec,
     uploaded: Histogram,
     holds_open: IntGauge,
     store_up: IntGauge,
@@ -50,6 +51,11 @@ impl Metrics {
                 "Stripe's events, by what became of them; one that was parked counts again when it is replayed.",
                 &["outcome"],
             )?,
+            turned_away: our.counters(
+                "rgw_turned_away_total",
+                "Requests answered 429 before the store was asked, by what turned them away.",
+                &["by"],
+            )?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
             store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
@@ -74,6 +80,9 @@ impl Metrics {
         }
         for outcome in &record.events {
             self.stripe_events.with_label_values(&[outcome]).inc();
+        }
+        if let Some(by) = record.turned_away {
+            self.turned_away.with_label_values(&[by.as_str()]).inc();
         }
         if record.bytes_in > 0 {
             #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]

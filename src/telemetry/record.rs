@@ -3,6 +3,7 @@
 use crate::domain::{
     caller::{Channel, Uid},
     credit::Pool,
+    limit::Limit,
     refusal::Refusal,
 };
 use std::time::Duration;
@@ -23,6 +24,10 @@ pub struct Record {
     pub uid: Option<Uid>,
     /// Which usage counter it is about.
     pub channel: Option<Channel>,
+    /// What the caller is told of its limits.
+    pub limits: Vec<Limit>,
+    /// What turned the request away before the store was asked.
+    pub turned_away: Option<TurnedAway>,
     /// Where the credit came from, once it was spent.
     pub spent: Option<Pool>,
     /// Length of the uploaded image.
@@ -48,6 +53,8 @@ impl Record {
             steps: Vec::new(),
             uid: None,
             channel: None,
+            limits: Vec::new(),
+            turned_away: None,
             spent: None,
             bytes_in: 0,
             bytes_out: 0,
@@ -88,6 +95,29 @@ impl Route {
             Self::MembershipUsage => "membership_usage",
             Self::StripeWebhook => "stripe_webhook",
             Self::Other => "other",
+        }
+    }
+}
+
+/// What turns requests away before they cost the store anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// Too many bad credentials from one client.
+    BadCredentials,
+    /// Too many requests of one client at once.
+    InFlight,
+    /// Too many requests of one account in a short time.
+    Pace,
+}
+
+impl TurnedAway {
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadCredentials => "bad_credentials",
+            Self::InFlight => "in_flight",
+            Self::Pace => "pace",
         }
     }
 }

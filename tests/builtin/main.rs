@@ -7,6 +7,7 @@ use image::{ImageReader, RgbaImage};
 use rembg_gateway::{
     backend::{Answer, Backend as _, Failure, Job, builtin::Builtin},
     domain::{
+        caller::{ClientAddress, Payer},
         form::{Form, ImagePart, OutputFormat, Wish},
         image_header::{ImageHeader, ImageKind},
     },
@@ -72,6 +73,8 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
         image: Arc::new(spooled(file).await),
         deadline: Instant::now() + Duration::from_mins(2),
         request_id: "test".into(),
+        payer: Payer::Client(ClientAddress("203.0.113.7".into())),
+        priority: 0,
         budgets: budgets(),
         max_answer: 64 << 20,
     }

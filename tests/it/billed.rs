@@ -23,8 +23,8 @@ pub enum Shape {
 pub async fn billed_world() -> World {
     World::with(|config| {
         let burst = Burst { per_minute: 60_000, size: 10_000 };
-        config.plans.insert("Premium-20000".into(), Plan { credits: 10, burst });
-        config.plans.insert("Free".into(), Plan { credits: 1, burst });
+        config.plans.insert("Premium-20000".into(), Plan { credits: 10, burst, priority: 0, max_pixels: None });
+        config.plans.insert("Free".into(), Plan { credits: 1, burst, priority: 0, max_pixels: None });
         config.stripe.webhook_secrets = [OLD_SECRET, SECRET].map(Into::into).into();
         config.stripe.prices = [("price_premium".into(), "Premium-20000".into())].into();
         config.stripe.packs = [("plink_small".into(), 500)].into();

@@ -38,8 +38,14 @@ async fn subscribed(world: &World, period: (i64, i64), anchor: Option<i64>, cred
     let mut object = subscription(Shape::Basil, "ann", period);
     object["billing_cycle_anchor"] = json!(anchor);
     world.delivered(&event("evt_1", period.0, UPDATED, &object)).await;
-    let change =
-        AccountChange { uid: Uid::new("ann").unwrap(), plan: None, credits: Some(credits), email_verified: Some(true) };
+    let change = AccountChange {
+        uid: Uid::new("ann").unwrap(),
+        plan: None,
+        credits: Some(credits),
+        email_verified: Some(true),
+        burst: None,
+        only_new: false,
+    };
     world.store.put_account(&change).await.unwrap();
     ann
 }
@@ -211,7 +217,14 @@ async fn ten_thousand_cycles_stay_quick() {
 async fn an_account_with_nothing_answers_zeros() {
     let world = billed_world().await;
     let uid = Uid::new("ann").unwrap();
-    let nothing = AccountChange { uid: uid.clone(), plan: None, credits: None, email_verified: Some(true) };
+    let nothing = AccountChange {
+        uid: uid.clone(),
+        plan: None,
+        credits: None,
+        email_verified: Some(true),
+        burst: None,
+        only_new: false,
+    };
     world.store.put_account(&nothing).await.unwrap();
     let ann = Person::with_key(world.app.public, &world.key_for(&uid).await);
     let report = ann.get(CYCLE).await.json();

@@ -249,7 +249,8 @@ pub(crate) async fn what_an_operator_assigns_after_a_lapse_stays(world: &World) 
     ] {
         let uid = world.account(name, 0, 0).await;
         applied(world, step(&uid, "evt_1", 0, premium.clone())).await;
-        let change = AccountChange { uid: uid.clone(), plan, credits, email_verified: None };
+        let change =
+            AccountChange { uid: uid.clone(), plan, credits, email_verified: None, burst: None, only_new: false };
         world.store.put_account(&change).await.unwrap();
         let account = world.store.account(&uid).await.unwrap().unwrap();
         assert_eq!((account.membership.as_str(), account.credits), expected);

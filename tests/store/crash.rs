@@ -112,7 +112,7 @@ async fn serve_for_ever(store: Arc<SqliteStore>, name: String) {
         let draw = Draw::Account { uid: uid(), channel: Channel::Api, key: None };
         let id = OperationId(format!("{name}-{number}"));
         let request = HoldRequest { id, draw, burst: None, lease: LEASE };
-        let Admission::Held(hold) = store.hold(&request).await.unwrap() else { panic!("no hold for {request:?}") };
+        let Admission::Held(hold, _) = store.hold(&request).await.unwrap() else { panic!("no hold for {request:?}") };
         tell(&format!("begun {}", serde_json::to_string(&hold).unwrap()));
         store.keep(&hold).await.unwrap();
         tell(&format!("kept {}", hold.id.0));

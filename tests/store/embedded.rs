@@ -163,7 +163,7 @@ async fn two_processes_on_one_file_overshoot_nothing_and_lose_nothing() {
         let request = world.request(&uid);
         tokio::spawn(async move {
             match store.hold(&request).await.unwrap() {
-                Admission::Held(hold) => store.keep(&hold).await.unwrap().settlement == Settlement::Kept,
+                Admission::Held(hold, _) => store.keep(&hold).await.unwrap().settlement == Settlement::Kept,
                 Admission::Denied(_) | Admission::Settled(_) => false,
             }
         })

@@ -4,7 +4,7 @@ use rembg_gateway::{
     clock::Clock,
     domain::{
         caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
-        credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, OperationId, Settlement},
+        credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Settlement},
         period::Counters,
         plan::Terms,
         time::{Month, UnixMicros, UnixSeconds},
@@ -92,7 +92,14 @@ impl World {
     /// An account with so many included and prepaid credits.
     pub(crate) async fn account(&self, uid: &str, credits: u64, prepaid: i64) -> Uid {
         let uid = Uid::new(uid).unwrap();
-        let change = AccountChange { uid: uid.clone(), plan: None, credits: Some(credits), email_verified: Some(true) };
+        let change = AccountChange {
+            uid: uid.clone(),
+            plan: None,
+            credits: Some(credits),
+            burst: None,
+            email_verified: Some(true),
+            only_new: false,
+        };
         self.store.put_account(&change).await.unwrap();
         if prepaid != 0 {
             self.store.grant(&uid, prepaid, &self.operation()).await.unwrap();
@@ -108,7 +115,11 @@ impl World {
 
     /// The same by an API key.
     pub(crate) fn key_request(&self, uid: &Uid, key: &str) -> HoldRequest {
-        let draw = Draw::Account { uid: uid.clone(), channel: Channel::Api, key: Some(KeyId(key.into())) };
+        let draw = Draw::Account {
+            uid: uid.clone(),
+            channel: Channel::Api,
+            key: Some(KeyDraw { id: KeyId(key.into()), monthly_cap: None }),
+        };
         HoldRequest { draw, ..self.request(uid) }
     }
 
@@ -125,7 +136,7 @@ impl World {
     /// Holds; the test expects to get it.
     pub(crate) async fn held(&self, request: &HoldRequest) -> Hold {
         let admission = self.ask(request).await;
-        let Admission::Held(hold) = admission else { panic!("expected a hold, got {admission:?}") };
+        let Admission::Held(hold, _) = admission else { panic!("expected a hold, got {admission:?}") };
         hold
     }
 
@@ -188,6 +199,8 @@ pub(crate) fn key(id: &str, uid: &Uid) -> (KeyHash, ApiKey) {
         created: NOON,
         expires: None,
         revoked: None,
+        networks: Vec::new(),
+        monthly_cap: None,
     };
     (KeyHash(format!("hash of {id}")), key)
 }

@@ -21,6 +21,7 @@ fn account(period: Option<BillingPeriod>) -> Account {
         credits: 18_500,
         prepaid: 2_000,
         email_verified: true,
+        burst: None,
         billing_period: period,
     }
 }

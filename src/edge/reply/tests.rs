@@ -1,6 +1,7 @@
 use super::*;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The contract's error table, and below it what is decided and what is ours: status, `error`.
 const TABLE: &str = include_str!("refusals.tsv");

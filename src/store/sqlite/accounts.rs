@@ -4,6 +4,7 @@ use super::present::Present;
 use crate::{
     domain::{
         caller::{Account, Uid},
+        credit::Burst,
         period::{BillingPeriod, Interval, IntervalUnit},
         time::UnixSeconds,
     },
@@ -12,7 +13,8 @@ use crate::{
 use rusqlite::{Connection, Row, params};
 
 const COLUMNS: &str = "uid, membership, credits, prepaid, email_verified, billing_period_start, billing_period_end,
-    billing_interval_unit, billing_interval_count, billing_anchor, billing_ends_at, billing_fallen";
+    billing_interval_unit, billing_interval_count, billing_anchor, billing_ends_at, billing_fallen,
+    burst_per_minute, burst_size";
 
 /// The account as it is stored.
 pub(super) fn find(db: &Connection, uid: &Uid) -> Result<Option<Account>> {
@@ -40,26 +42,33 @@ pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) ->
     let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
     let credits = credits.map(allowance).transpose()?;
     let plan = change.plan.as_ref().map(|(name, _)| name);
-    db.prepare_cached("INSERT INTO accounts (uid) VALUES (?1) ON CONFLICT DO NOTHING")?
+    let made = db
+        .prepare_cached("INSERT INTO accounts (uid) VALUES (?1) ON CONFLICT DO NOTHING")?
         .execute([change.uid.as_str()])?;
+    if made == 0 && change.only_new {
+        return existing(db, &change.uid);
+    }
     let stored = existing(db, &change.uid)?;
     if present.terms.must_fall(&stored, present.now.seconds()) {
         fall(db, &present.account(stored))?;
     }
+    // A plan brings its own short-term limit, so the account's goes.
+    let clear = plan.is_some() || change.burst.is_some();
+    let (per_minute, size) = change.burst.map(|burst| (burst.per_minute, burst.size)).unzip();
     db.prepare_cached(
         "UPDATE accounts SET membership = COALESCE(?2, membership), credits = COALESCE(?3, credits),
-         email_verified = COALESCE(?4, email_verified) WHERE uid = ?1",
+         email_verified = COALESCE(?4, email_verified),
+         burst_per_minute = IIF(?5, ?6, burst_per_minute), burst_size = IIF(?5, ?7, burst_size) WHERE uid = ?1",
     )?
-    .execute(params![change.uid.as_str(), plan, credits, change.email_verified])?;
+    .execute(params![change.uid.as_str(), plan, credits, change.email_verified, clear, per_minute, size])?;
     existing(db, &change.uid)
 }
 
 pub(super) fn set_plan(db: &Connection, uid: &Uid, plan: &str, credits: u64) -> Result<()> {
-    db.prepare_cached("UPDATE accounts SET membership = ?2, credits = ?3 WHERE uid = ?1")?.execute(params![
-        uid.as_str(),
-        plan,
-        allowance(credits)?
-    ])?;
+    db.prepare_cached(
+        "UPDATE accounts SET membership = ?2, credits = ?3, burst_per_minute = NULL, burst_size = NULL WHERE uid = ?1",
+    )?
+    .execute(params![uid.as_str(), plan, allowance(credits)?])?;
     Ok(())
 }
 
@@ -95,12 +104,14 @@ pub(super) fn change_prepaid(db: &Connection, uid: &Uid, by: i64) -> Result<()> 
 }
 
 fn from_row(row: &Row<'_>) -> Result<Account> {
+    let burst: (Option<u32>, Option<u32>) = (row.get(12)?, row.get(13)?);
     Ok(Account {
         uid: uid(row.get(0)?)?,
         membership: row.get(1)?,
         credits: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
         prepaid: row.get(3)?,
         email_verified: row.get(4)?,
+        burst: burst.0.zip(burst.1).map(|(per_minute, size)| Burst { per_minute, size }),
         billing_period: period(row)?,
     })
 }

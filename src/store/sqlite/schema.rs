@@ -30,6 +30,8 @@ CREATE TABLE accounts (
     credits INTEGER NOT NULL DEFAULT 0,
     prepaid INTEGER NOT NULL DEFAULT 0,
     email_verified INTEGER NOT NULL DEFAULT 0,
+    burst_per_minute INTEGER,
+    burst_size INTEGER,
     billing_period_start INTEGER,
     billing_period_end INTEGER,
     billing_interval_unit TEXT,
@@ -39,6 +41,7 @@ CREATE TABLE accounts (
     billing_fallen INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
+-- `networks`: with blanks between them, empty for anywhere.
 CREATE TABLE api_keys (
     hash TEXT PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -47,7 +50,10 @@ CREATE TABLE api_keys (
     hint TEXT NOT NULL,
     created INTEGER NOT NULL,
     expires INTEGER,
-    revoked INTEGER
+    revoked INTEGER,
+    networks TEXT NOT NULL,
+    monthly_cap INTEGER,
+    last_used INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX api_keys_of_account ON api_keys (uid, created, id);
 
@@ -66,7 +72,7 @@ CREATE TABLE buckets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX buckets_by_arrival ON buckets (arrival);
 
--- `charge` is the whole of it (JSON); pool, calendar ('2026:3' or '2026:3:9') and cycle repeat what is counted by.
+-- `charge` is the whole of it (JSON); pool, calendar ('2026:3' or '2026:3:9'), cycle and key repeat what is counted by.
 CREATE TABLE holds (
     payer TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -76,6 +82,7 @@ CREATE TABLE holds (
     pool TEXT,
     calendar TEXT NOT NULL,
     cycle INTEGER,
+    key TEXT,
     PRIMARY KEY (payer, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX holds_by_expiry ON holds (expires);
