@@ -6,6 +6,7 @@ mod backend;
 mod check;
 mod environment;
 mod limits;
+mod listen;
 mod load;
 mod mistakes;
 mod secrets;
@@ -18,6 +19,7 @@ mod typed;
 pub use backend::{BackendConfig, BackendKind};
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
+pub use listen::ListenConfig;
 pub use mistakes::{ConfigErrors, Mistake};
 pub use secrets::SecretError;
 pub use store::StoreConfig;
@@ -26,7 +28,7 @@ pub use stripe::{ReversalPolicy, StripeConfig};
 use crate::domain::{credit::Burst, plan::Plan};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The whole configuration. Unknown keys are errors. Serialised, for people to look at, its secrets are `***`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,22 +71,6 @@ impl Default for Config {
             stripe: StripeConfig::default(),
             log: LogConfig::default(),
         }
-    }
-}
-
-/// `[listen]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, expecting = "a section")]
-pub struct ListenConfig {
-    /// Pictures and membership-usage.
-    pub public: SocketAddr,
-    /// Health, readiness and metrics; keep it off the internet.
-    pub admin: SocketAddr,
-}
-
-impl Default for ListenConfig {
-    fn default() -> Self {
-        Self { public: ([127, 0, 0, 1], 8080).into(), admin: ([127, 0, 0, 1], 8081).into() }
     }
 }
 

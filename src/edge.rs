@@ -6,5 +6,5 @@ mod public;
 mod reply;
 
 pub use admin::{Admin, admin_routes};
-pub use listener::{Listener, ListenerLimits};
+pub use listener::{Door, DoorRules, Listener, Peer, Socket, Sockets, Tls, TlsError};
 pub use public::{Public, public_routes};

@@ -13,7 +13,7 @@ pub use form::Upload;
 use crate::{
     backend::{Answer, Backend},
     clock::Clock,
-    domain::{credit::Pool, plan::Plan, refusal::Refusal},
+    domain::{credit::Pool, plan::Plan, refusal::Refusal, transfer::Pace},
     identity::Keyring,
     random::NoRandomness,
     spool::Budgets,
@@ -53,6 +53,8 @@ pub struct Rules {
     pub default_plan: String,
     /// For the whole upload.
     pub upload_timeout: Duration,
+    /// The slowest upload that is put up with until then.
+    pub upload_pace: Pace,
     /// For the backend's whole answer, queueing included.
     pub answer_timeout: Duration,
     /// Pictures with more pixels are refused.

@@ -1,7 +1,8 @@
 //! `[limits]`
 
+use crate::domain::{network::Network, transfer::Pace};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// `[limits]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,8 +16,24 @@ pub struct LimitsConfig {
     pub max_answer: Bytes,
     /// Seconds for the whole upload.
     pub upload_timeout_s: u64,
+    /// Seconds that an upload or a download gets before its pace counts.
+    pub transfer_grace_s: u64,
+    /// Bytes a second, on average, below which a transfer is cut off.
+    pub transfer_min_rate: Bytes,
     /// Connections at once, on the public listener.
     pub connections: u32,
+    /// Connections at once from one client; trusted proxies have no such limit.
+    pub connections_per_client: u32,
+    /// Networks whose proxies are believed about whom they speak for.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl LimitsConfig {
+    /// The slowest transfer that is put up with.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        Pace { grace: Duration::from_secs(self.transfer_grace_s), bytes_per_second: self.transfer_min_rate.0 }
+    }
 }
 
 impl Default for LimitsConfig {
@@ -26,7 +43,11 @@ impl Default for LimitsConfig {
             spool_budget: Bytes(8 << 30),
             max_answer: Bytes(128 << 20),
             upload_timeout_s: 300,
+            transfer_grace_s: 30,
+            transfer_min_rate: Bytes(16 << 10),
             connections: 8192,
+            connections_per_client: 2048,
+            trusted_proxies: Vec::new(),
         }
     }
 }

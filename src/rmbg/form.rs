@@ -75,9 +75,8 @@ pub(super) async fn read(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) 
         return Err(Refusal::BodyTooLarge.into());
     }
     let deadline = Instant::now() + rmbg.rules.upload_timeout;
-    let (form, image) = timeout_at(deadline, read_all(rmbg, headers, upload))
-        .await
-        .unwrap_or_else(|_| Err(Stop::with_cause(Refusal::TimedOut, "the upload took too long")))?;
+    let (form, image) =
+        timeout_at(deadline, read_all(rmbg, headers, upload)).await.unwrap_or_else(|_| Err(too_slow()))?;
     let pixels = u64::from(form.image.header.width) * u64::from(form.image.header.height);
     match rmbg.rules.pixel_limit {
         Some(most) if pixels > most => Err(Refusal::TooManyPixels { pixels, most }.into()),
@@ -90,14 +89,22 @@ async fn read_all(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) -> Resu
     let mut reader = FormReader::new(content_type);
     let mut room = Room::growing(&rmbg.budgets, MAX_IMAGE).map_err(|error| stop_for(&error))?;
     let mut image = Vec::new();
-    while let Some(bytes) = upload.next().await {
+    let (begun, mut received) = (Instant::now(), 0);
+    loop {
+        let deadline = begun + rmbg.rules.upload_pace.time_for(received);
+        let Some(bytes) = timeout_at(deadline, upload.next()).await.map_err(|_| too_slow())? else { break };
         let bytes = bytes.map_err(|error| Stop::with_cause(Refusal::MalformedForm, &error))?;
+        received += bytes.len() as u64;
         reader.push(bytes, &mut image).map_err(refusal)?;
         for piece in image.drain(..) {
             room.write(piece).await.map_err(|error| stop_for(&error))?;
         }
     }
     Ok((reader.finish().map_err(refusal)?, room.finish()))
+}
+
+fn too_slow() -> Stop {
+    Stop::with_cause(Refusal::TimedOut, "the upload took too long")
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {
