@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
 
+mod absurd;
 mod architecture;
 mod backend;
 mod credits;
@@ -11,6 +12,10 @@ mod form;
 mod forms;
 mod journey;
 mod people;
+mod proxy;
 mod rawsocket;
+mod restart;
+mod slow;
+mod tls;
 mod usage;
 mod world;

@@ -11,6 +11,7 @@ use http_body::Body as _;
 use hyper::{
     Request,
     body::Incoming,
+    header::CONTENT_LENGTH,
     service::{Service as _, service_fn},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -131,9 +132,15 @@ impl Reception {
         request.extensions_mut().insert(Peer(peer));
         let answer = TowerToHyperService::new(self.routes.clone()).call(request);
         let answer = within(rules.request_timeout, async { answer.await.map_err(io::Error::other) }).await?;
-        let limit = answer.body().size_hint().exact().map_or(rules.request_timeout, |size| rules.pace.time_for(size));
+        let limit = length(&answer).map_or(rules.request_timeout, |length| rules.pace.time_for(length));
         Ok(turn.answered(answer, limit))
     }
+}
+
+/// Of the body, in bytes; the header knows what a stream does not.
+fn length(answer: &Response) -> Option<u64> {
+    let announced = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    announced.or_else(|| answer.body().size_hint().exact())
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -40,6 +40,7 @@ pub enum TlsError {
 pub struct Tls {
     acceptor: TlsAcceptor,
     files: Files,
+    loaded: Contents,
     in_force: Arc<InForce>,
 }
 
@@ -48,14 +49,15 @@ impl Tls {
     pub async fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let files = Files { certificate: certificate.into(), key: key.into() };
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let pair = files.read().await?.pair(&files, &provider)?;
+        let loaded = files.read().await?;
+        let pair = loaded.pair(&files, &provider)?;
         let in_force = Arc::new(InForce(ArcSwap::from_pointee(pair)));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&in_force) as _);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), files, in_force })
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), files, loaded, in_force })
     }
 
     /// The handshake.
@@ -67,7 +69,7 @@ impl Tls {
     /// nothing; they are logged once.
     pub async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) {
         let provider = aws_lc_rs::default_provider();
-        let mut seen = self.files.read().await.ok();
+        let mut seen = Some(self.loaded.clone());
         let mut look = interval(LOOK_EVERY);
         while stop.run_until_cancelled(look.tick()).await.is_some() {
             let contents = match self.files.read().await {
@@ -107,7 +109,7 @@ impl Files {
 }
 
 /// What is in the files. Never shown: one of them is secret.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Contents {
     certificate: Vec<u8>,
     key: Vec<u8>,
