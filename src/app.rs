@@ -1,11 +1,13 @@
 //! The composition root: configuration → parts → listeners. Owns clock, signals and the way down.
 
+mod listeners;
+
 use crate::{
     backend::{self, Backend},
     clock::Clock,
     config::{Config, SecretError},
     edge::{
-        Admin, Cors, Door, Listener, ListenerLimits, Public, admin_routes, public_routes,
+        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes,
         shield::{Shield, ShieldLimits},
     },
     identity::{
@@ -21,19 +23,11 @@ use crate::{
     usage::UsageDesk,
 };
 use hyper::header::{HeaderName, InvalidHeaderName};
+use listeners::{Addresses, Listeners, Serving};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
-
-/// For a request's head, and between two requests of one connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Connections at once on the admin listener.
-const ADMIN_CONNECTIONS: usize = 64;
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +40,9 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// Certificate or key.
+    #[error("cannot speak TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The store.
     #[error("cannot open the store: {0}")]
     Store(#[from] store::Fault),
@@ -94,9 +91,11 @@ pub struct App {
     pub public: SocketAddr,
     /// Where the admin listener is.
     pub admin: SocketAddr,
+    /// Where the public listener without TLS is, when there is one beside it.
+    pub plain: Option<SocketAddr>,
     stop_public: CancellationToken,
     stop_admin: CancellationToken,
-    listeners: [JoinHandle<()>; 2],
+    serving: Serving,
     tasks: TaskTracker,
     api_keys: Arc<ApiKeys>,
 }
@@ -139,35 +138,26 @@ impl App {
             metrics,
             tasks: tasks.clone(),
         };
-        let public_socket = bind(config.listen.public, config.limits.connections as usize).await?;
-        let admin_socket = bind(config.listen.admin, ADMIN_CONNECTIONS).await?;
+        let listeners = Listeners::bind(config).await?;
+        let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         tokio::spawn(Arc::clone(&api_keys).keep_writing_uses(stop_public.clone()));
-        let grace = Duration::from_secs(config.limits.upload_timeout_s + config.backend.timeout_s);
-        Ok(Self {
-            public: public_socket.address()?,
-            admin: admin_socket.address()?,
-            listeners: [
-                tokio::spawn(public_socket.serve(public_routes(Arc::new(public)), stop_public.clone(), grace)),
-                tokio::spawn(admin_socket.serve(admin_routes(Arc::new(admin)), stop_admin.clone(), Duration::ZERO)),
-            ],
-            stop_public,
-            stop_admin,
-            tasks,
-            api_keys,
-        })
+        let serving = listeners.serve(
+            (public_routes(Arc::new(public)), stop_public.clone()),
+            (admin_routes(Arc::new(admin)), stop_admin.clone()),
+        );
+        Ok(Self { public: public_at, plain, admin: admin_at, stop_public, stop_admin, serving, tasks, api_keys })
     }
 
     /// Accepts no more, lets requests under way end and settles all of them. Health and metrics answer to the last.
     pub async fn stop(self) {
-        let [public, admin] = self.listeners;
         self.stop_public.cancel();
-        drop(public.await);
+        self.serving.public.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
         self.api_keys.write_uses().await;
         self.stop_admin.cancel();
-        drop(admin.await);
+        self.serving.admin.wait().await;
     }
 }
 
@@ -186,13 +176,9 @@ fn rules(config: &Config) -> Rules {
         anonymous: config.anonymous.clone(),
         create_accounts: config.auth.user_token.create_accounts,
         upload_timeout: Duration::from_secs(config.limits.upload_timeout_s),
+        upload_pace: config.limits.pace(),
         answer_timeout: Duration::from_secs(config.backend.timeout_s),
         pixel_limit: config.backend.pixel_limit(),
         max_answer: config.limits.max_answer.0,
     }
-}
-
-async fn bind(address: SocketAddr, connections: usize) -> Result<Listener, StartError> {
-    let limits = ListenerLimits { connections, head_timeout: HEAD_TIMEOUT };
-    Listener::bind(address, limits).await.map_err(|error| StartError::Listen { address, error })
 }

@@ -8,6 +8,7 @@ mod check;
 mod cors;
 mod environment;
 mod limits;
+mod listen;
 mod load;
 mod mistakes;
 mod secrets;
@@ -23,6 +24,7 @@ pub use backend::{BackendConfig, BackendKind};
 pub use cors::CorsConfig;
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
+pub use listen::ListenConfig;
 pub use mistakes::{ConfigErrors, Mistake};
 pub use secrets::SecretError;
 pub use store::StoreConfig;
@@ -35,7 +37,7 @@ use crate::domain::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The whole configuration. Unknown keys are errors. Serialised, for people to look at, its secrets are `***`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -98,22 +100,6 @@ impl Config {
     pub fn terms(&self) -> Terms {
         let credits = self.plans.get(&self.default_plan).map_or(0, |plan| plan.credits);
         Terms { renewal_grace: self.stripe.renewal_grace(), default_plan: (self.default_plan.clone(), credits) }
-    }
-}
-
-/// `[listen]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, expecting = "a section")]
-pub struct ListenConfig {
-    /// Pictures and membership-usage.
-    pub public: SocketAddr,
-    /// Health, readiness and metrics; keep it off the internet.
-    pub admin: SocketAddr,
-}
-
-impl Default for ListenConfig {
-    fn default() -> Self {
-        Self { public: ([127, 0, 0, 1], 8080).into(), admin: ([127, 0, 0, 1], 8081).into() }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
         credit::Pool,
         plan::{Plan, Terms},
         refusal::Refusal,
+        transfer,
     },
     identity::{ApiKeys, Visitor, pace::Pace, user_token::UserTokens},
     random::NoRandomness,
@@ -66,6 +67,8 @@ pub struct Rules {
     pub create_accounts: bool,
     /// For the whole upload.
     pub upload_timeout: Duration,
+    /// The slowest upload that is put up with until then.
+    pub upload_pace: transfer::Pace,
     /// For the backend's whole answer, queueing included.
     pub answer_timeout: Duration,
     /// Pictures with more pixels are refused.

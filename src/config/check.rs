@@ -3,7 +3,7 @@
 use super::{BackendConfig, BackendKind, Config, LimitsConfig, SecretError, mistakes::Mistake};
 use hyper::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{fmt::Display, ops::RangeInclusive};
+use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive};
 
 /// A day: longer deadlines are mistakes, and far longer ones do not fit the clock.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
@@ -49,11 +49,28 @@ impl Checks<'_> {
     }
 
     fn listen(&mut self, config: &Config) {
-        let (public, admin) = (config.listen.public, config.listen.admin);
-        if self.was_read("listen.public") {
-            let apart = public != admin || public.port() == 0;
-            self.require("listen.admin", apart, format!("is {admin}, as is listen.public; take another port"));
+        let listen = &config.listen;
+        let addresses = [("public", Some(listen.public)), ("admin", Some(listen.admin)), ("plain", listen.plain)];
+        for (at, (name, address)) in addresses.iter().enumerate().skip(1) {
+            for (other, taken) in &addresses[..at] {
+                let apart = address.is_none_or(|address| Some(address) != *taken || address.port() == 0);
+                let fault = || format!("is {}, as is listen.{other}; take another port", shown(*address));
+                if self.was_read(&format!("listen.{other}")) && !apart {
+                    self.require(&format!("listen.{name}"), false, fault());
+                }
+            }
         }
+        match (&listen.tls_cert, &listen.tls_key) {
+            (Some(_), None) => self.require("listen.tls_key", false, "needs a file: there is a tls_cert"),
+            (None, Some(_)) => self.require("listen.tls_cert", false, "needs a file: there is a tls_key"),
+            (None, None) => {
+                let fault = "needs tls_cert and tls_key; without them, listen.public itself is plain";
+                self.require("listen.plain", listen.plain.is_none(), fault);
+            }
+            (Some(_), Some(_)) => {}
+        }
+        self.within("listen.head_timeout_s", listen.head_timeout_s, SECONDS);
+        self.within("listen.idle_timeout_s", listen.idle_timeout_s, SECONDS);
     }
 
     fn store(&mut self, config: &Config) {
@@ -68,7 +85,10 @@ impl Checks<'_> {
 
     fn limits(&mut self, limits: &LimitsConfig) {
         self.within("limits.upload_timeout_s", limits.upload_timeout_s, SECONDS);
+        self.within("limits.transfer_grace_s", limits.transfer_grace_s, SECONDS);
+        self.require("limits.transfer_min_rate", limits.transfer_min_rate.0 >= 1, "must be at least 1 byte (a second)");
         self.within("limits.connections", u64::from(limits.connections), 1..=1_000_000);
+        self.within("limits.connections_per_client", u64::from(limits.connections_per_client), 1..=1_000_000);
         self.require("limits.max_answer", limits.max_answer.0 >= 1, "must be at least 1 byte");
         if self.was_read("limits.max_answer") {
             let enough = limits.spool_budget >= limits.max_answer;
@@ -184,6 +204,10 @@ impl Checks<'_> {
         };
         !self.unread.iter().any(|unread| inside(unread, path) || inside(path, unread))
     }
+}
+
+fn shown(address: Option<SocketAddr>) -> String {
+    address.map_or_else(String::new, |address| address.to_string())
 }
 
 fn http_address(text: &str) -> Result<(), &'static str> {

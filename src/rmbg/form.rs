@@ -84,9 +84,7 @@ pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, pixel_limit: Option<u
         return Err(Refusal::BodyTooLarge.into());
     }
     let deadline = Instant::now() + rmbg.rules.upload_timeout;
-    let (form, image) = timeout_at(deadline, read_all(rmbg, upload))
-        .await
-        .unwrap_or_else(|_| Err(Stop::with_cause(Refusal::TimedOut, "the upload took too long")))?;
+    let (form, image) = timeout_at(deadline, read_all(rmbg, upload)).await.unwrap_or_else(|_| Err(too_slow()))?;
     match pixel_limit {
         Some(most) => refuse_above(most, &form).map(|()| (form, image)),
         None => Ok((form, image)),
@@ -109,14 +107,22 @@ async fn read_all(rmbg: &Rmbg, upload: &mut Upload) -> Result<(Form, Spooled), S
     let mut reader = FormReader::new(upload.content_type.as_deref());
     let mut room = Room::growing(&rmbg.budgets, MAX_IMAGE).map_err(|error| stop_for(&error))?;
     let mut image = Vec::new();
-    while let Some(bytes) = upload.next().await {
+    let (begun, mut received) = (Instant::now(), 0);
+    loop {
+        let deadline = begun + rmbg.rules.upload_pace.time_for(received);
+        let Some(bytes) = timeout_at(deadline, upload.next()).await.map_err(|_| too_slow())? else { break };
         let bytes = bytes.map_err(|error| Stop::with_cause(Refusal::MalformedForm, &error))?;
+        received += bytes.len() as u64;
         reader.push(bytes, &mut image).map_err(refusal)?;
         for piece in image.drain(..) {
             room.write(piece).await.map_err(|error| stop_for(&error))?;
         }
     }
     Ok((reader.finish().map_err(refusal)?, room.finish()))
+}
+
+fn too_slow() -> Stop {
+    Stop::with_cause(Refusal::TimedOut, "the upload took too long")
 }
 
 fn refusal(error: FormError) -> Refusal {

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
 
+mod absurd;
 mod architecture;
 mod backend;
 mod billed;
@@ -14,8 +15,12 @@ mod forms;
 mod journey;
 mod metrics;
 mod people;
+mod proxy;
 mod rawsocket;
+mod restart;
 mod signer;
+mod slow;
 mod stripe;
+mod tls;
 mod usage;
 mod world;
