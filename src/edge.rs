@@ -8,9 +8,10 @@ mod public;
 mod rate_limit;
 mod reply;
 pub mod shield;
+mod webhook;
 
 pub use admin::{Admin, admin_routes};
 pub use cors::Cors;
 pub use door::Door;
-pub use listener::{Listener, ListenerLimits};
+pub use listener::{Gate, GateRules, Listener, Peer, Socket, Sockets, Tls, TlsError};
 pub use public::{Public, public_routes};

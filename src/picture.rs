@@ -28,6 +28,9 @@ pub enum PictureError {
     /// The file's header may be fine, the rest of it is not.
     #[error("unreadable: {0}")]
     Unreadable(#[source] image::ImageError),
+    /// The file ends before its picture does.
+    #[error("unreadable: the file is cut short")]
+    Truncated,
     /// The file holds more pixels than were agreed, or none.
     #[error("{width} x {height} pixels, at most {most} were agreed")]
     WrongSize {
@@ -52,8 +55,8 @@ pub enum PictureError {
     Webp(webp::WebPEncodingError),
 }
 
-/// The size in pixels of what [`finish`] makes of a picture of `size` (width, height), the largest on its way there
-/// included, so that a caller can refuse before anything is computed.
+/// The width and height in pixels of what [`finish`] makes of a picture of `size`, so that a form that asks for too much
+/// can be refused before anything is computed.
 #[must_use]
 pub fn result_size(size: (u32, u32), wish: &Wish) -> (u32, u32) {
     rotate::rotated_size(resize::fitted_size(size, wish), wish)

@@ -14,7 +14,12 @@ use crate::{
     backend::{Answer, Backend},
     clock::Clock,
     config::AnonymousConfig,
-    domain::{credit::Pool, plan::Plan, refusal::Refusal},
+    domain::{
+        credit::Pool,
+        plan::{Plan, Terms},
+        refusal::Refusal,
+        transfer,
+    },
     identity::{ApiKeys, Visitor, pace::Pace, user_token::UserTokens},
     random::NoRandomness,
     spool::Budgets,
@@ -54,14 +59,16 @@ pub struct Rmbg {
 pub struct Rules {
     /// Plans by name.
     pub plans: BTreeMap<String, Plan>,
-    /// The plan of accounts whose own is not configured (any more).
-    pub default_plan: String,
+    /// The plan of accounts whose own is not configured (any more), and how long a subscription goes on without news.
+    pub terms: Terms,
     /// What callers with neither key nor token may do.
     pub anonymous: AnonymousConfig,
     /// Whether the first valid token of somebody unknown makes an account.
     pub create_accounts: bool,
     /// For the whole upload.
     pub upload_timeout: Duration,
+    /// The slowest upload that is put up with until then.
+    pub upload_pace: transfer::Pace,
     /// For the backend's whole answer, queueing included.
     pub answer_timeout: Duration,
     /// Pictures with more pixels are refused.

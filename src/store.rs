@@ -1,26 +1,24 @@
 //! What is remembered: accounts, keys, holds, counters, the ledger. A trait of verbs in the gateway's own words; each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
+mod billing;
 mod keys;
 mod open;
 pub mod sqlite;
 
+pub use billing::{Changes, ParkedEvent, Stepped, StripeState, StripeStep};
 pub use open::open;
 
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
     credit::{Admission, Burst, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
-    period::Counters,
+    period::{BillingPeriod, Counters},
     time::{Month, UnixMicros, UnixSeconds},
 };
 use async_trait::async_trait;
-use serde::Serialize;
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
 pub use crate::domain::usage_report::Usage;
-
-/// How long a billing period whose renewal webhook has not come goes on, predicted.
-pub const RENEWAL_GRACE: Duration = Duration::from_hours(72);
 
 /// A store's answer.
 pub type Result<T> = std::result::Result<T, Fault>;
@@ -45,7 +43,7 @@ pub trait Store: Send + Sync + 'static {
     /// The key with this hash and the account that it opens, revoked and expired keys included.
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>>;
 
-    /// One account.
+    /// One account, as it counts now: on the default plan once its subscription has lapsed.
     async fn account(&self, uid: &Uid) -> Result<Option<Account>>;
 
     /// Decides the limits and sets one credit aside. Repeated under the same id, answers with the hold that stands.
@@ -67,7 +65,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`Fault::Impossible`] without the account, and for taking back what is spent or set aside.
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
 
-    /// Creates an account, or changes what the change names. Balances and periods are never touched.
+    /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
+    /// default plan that is due goes before the change.
     async fn put_account(&self, change: &AccountChange) -> Result<Account>;
 
     /// Every account, in the order of their ids.
@@ -87,6 +86,28 @@ pub trait Store: Send + Sync + 'static {
 
     /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::Impossible`] without it.
     async fn audit(&self, uid: &Uid) -> Result<Audit>;
+
+    /// What Stripe's events have left of an account: where the next [`StripeStep`] starts from.
+    async fn stripe_state(&self, uid: &Uid) -> Result<StripeState>;
+
+    /// Writes everything that follows from one event in one atomic step, once, and only if no other step has come in
+    /// between.
+    async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped>;
+
+    /// The account that the first of Stripe's ids leads to that leads to any.
+    async fn stripe_owner(&self, aliases: &[String]) -> Result<Option<Uid>>;
+
+    /// Keeps an event until somebody knows whose it is; parking it again changes nothing.
+    async fn park(&self, event: &ParkedEvent) -> Result<()>;
+
+    /// Every parked event, oldest first.
+    async fn parked(&self) -> Result<Vec<ParkedEvent>>;
+
+    /// The parked events that any of these ids might lead to the account of, oldest first.
+    async fn parked_under(&self, aliases: &[String]) -> Result<Vec<ParkedEvent>>;
+
+    /// Forgets a parked event, if it is one.
+    async fn unpark(&self, id: &str) -> Result<()>;
 
     /// Holds open now, leases ended excluded.
     async fn holds_open(&self) -> Result<u64>;
@@ -168,7 +189,7 @@ pub struct LedgerEntry {
 }
 
 /// What a ledger entry says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EntryKind {
     /// One picture was served and counted.
@@ -190,5 +211,30 @@ pub enum EntryKind {
     Granted {
         /// May be negative.
         credits: i64,
+    },
+    /// A subscription assigned a plan, or its end the default plan.
+    PlanChanged {
+        /// Its name.
+        plan: String,
+        /// Its included credits.
+        credits: u64,
+    },
+    /// Stripe stated a billing period.
+    PeriodSynced {
+        /// As it was stored.
+        period: BillingPeriod,
+    },
+    /// All usage of one billing cycle turned out to be another's.
+    Moved {
+        /// The start of the cycle that was predicted.
+        from: UnixSeconds,
+        /// The start of the cycle that it was.
+        to: UnixSeconds,
+        /// Included credits of signed-in users.
+        app: u64,
+        /// Included credits of API keys.
+        api: u64,
+        /// Prepaid credits.
+        prepaid: u64,
     },
 }

@@ -14,7 +14,7 @@ from PIL import Image
 
 WIDTH, HEIGHT = 1000, 800
 SAMPLES = 3  # a side, per pixel
-GLAZE = np.array([0.80, 0.17, 0.10])
+GLAZE = np.array([0.78, 0.10, 0.06])
 BAND = np.array([0.93, 0.88, 0.78])
 INSIDE = np.array([0.92, 0.88, 0.80])
 LIGHT = np.array([-0.55, 0.75, 0.62])
@@ -108,13 +108,13 @@ def table_colour(p):
     grain = noise(along * 1.3, z * 22, 1) * 0.5 + noise(along * 3, z * 60, 2) * 0.3
     tone = 0.55 + 0.16 * (grain - 0.4) + 0.07 * (np.mod(plank * 0.618, 1) - 0.5)
     seam = np.exp(-((np.mod(z / 0.9 + 40, 1.0) - 0.5) ** 2 - 0.25) ** 2 * 9e3) * 0.25
-    return np.array([1.0, 0.76, 0.52]) * (tone * (1 - seam))[:, None]
+    return np.array([1.0, 0.68, 0.40]) * (tone * (1 - seam))[:, None]
 
 
 def wall_colour(direction):
     """A wall out of focus: a gradient with a few soft lights."""
     u, v = direction[:, 0] / -direction[:, 2], direction[:, 1] / -direction[:, 2]
-    colour = np.array([0.34, 0.45, 0.50]) * (0.95 + 0.9 * (v + 0.15) + 0.12 * (noise(u * 3, v * 3, 5) - 0.5))[:, None]
+    colour = np.array([0.26, 0.40, 0.47]) * (0.95 + 0.9 * (v + 0.15) + 0.12 * (noise(u * 3, v * 3, 5) - 0.5))[:, None]
     for x, y, size, strength in [(-0.52, 0.16, 0.09, 0.30), (-0.30, 0.26, 0.06, 0.2), (0.5, 0.22, 0.11, 0.24)]:
         glow = 1 / (1 + np.exp((np.hypot(u - x, v - y) - size) * 60))
         colour += glow[:, None] * strength * np.array([1.0, 0.9, 0.7])
@@ -189,7 +189,7 @@ def main():
     grain = np.random.default_rng(7).normal(0, 0.006, (HEIGHT, WIDTH, 1))
     # Linear light to sRGB, with a soft shoulder.
     light = np.clip(colour * vignette[:, :, None], 0, None)
-    srgb = np.clip(1 - np.exp(-light * 1.75), 0, 1) ** (1 / 2.2) + grain
+    srgb = np.clip(1 - np.exp(-light * 1.3), 0, 1) ** (1 / 2.2) + grain
     Image.fromarray((np.clip(srgb, 0, 1) * 255).round().astype(np.uint8)).save(here / "mug.jpg", quality=88)
     mask = Image.fromarray((cover.reshape(HEIGHT, WIDTH) * 255).round().astype(np.uint8))
     mask.save(here / "mug-mask.png", optimize=True)

@@ -25,7 +25,8 @@ fn desk() -> Desk {
     let mut config = Config::default();
     config.store.url = format!("sqlite:{}", folder.path().join("gateway.db").display());
     let clock = Clock::Turned(Arc::new(AtomicI64::new(NOW.micros().0)));
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(config.store.sqlite_path().unwrap(), clock).unwrap());
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(config.store.sqlite_path().unwrap(), clock, config.terms()).unwrap());
     let keyring = Keyring::new(&"a pepper of the tests".into());
     Desk { admin: Admin::new(Arc::clone(&store), &config), keyring, store, _folder: folder }
 }

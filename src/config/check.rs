@@ -3,10 +3,13 @@
 use super::{BackendConfig, BackendKind, Config, LimitsConfig, SecretError, mistakes::Mistake};
 use hyper::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{fmt::Display, ops::RangeInclusive};
+use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive};
 
 /// A day: longer deadlines are mistakes, and far longer ones do not fit the clock.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
+
+/// Credits of the largest pack: every JSON reader keeps such a number exactly.
+const MOST_CREDITS: u64 = 1 << 53;
 
 /// Characters of the shortest pepper that is taken.
 pub(super) const SHORTEST_PEPPER: usize = 16;
@@ -20,6 +23,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     checks.limits(&config.limits);
     checks.backend(&config.backend);
     checks.pepper(config);
+    checks.stripe(config);
     checks.user_token(config);
     checks.callers(config);
 }
@@ -45,11 +49,28 @@ impl Checks<'_> {
     }
 
     fn listen(&mut self, config: &Config) {
-        let (public, admin) = (config.listen.public, config.listen.admin);
-        if self.was_read("listen.public") {
-            let apart = public != admin || public.port() == 0;
-            self.require("listen.admin", apart, format!("is {admin}, as is listen.public; take another port"));
+        let listen = &config.listen;
+        let addresses = [("public", Some(listen.public)), ("admin", Some(listen.admin)), ("plain", listen.plain)];
+        for (at, (name, address)) in addresses.iter().enumerate().skip(1) {
+            for (other, taken) in &addresses[..at] {
+                let apart = address.is_none_or(|address| Some(address) != *taken || address.port() == 0);
+                let fault = || format!("is {}, as is listen.{other}; take another port", shown(*address));
+                if self.was_read(&format!("listen.{other}")) && !apart {
+                    self.require(&format!("listen.{name}"), false, fault());
+                }
+            }
         }
+        match (&listen.tls_cert, &listen.tls_key) {
+            (Some(_), None) => self.require("listen.tls_key", false, "needs a file: there is a tls_cert"),
+            (None, Some(_)) => self.require("listen.tls_cert", false, "needs a file: there is a tls_key"),
+            (None, None) => {
+                let fault = "needs tls_cert and tls_key; without them, listen.public itself is plain";
+                self.require("listen.plain", listen.plain.is_none(), fault);
+            }
+            (Some(_), Some(_)) => {}
+        }
+        self.within("listen.head_timeout_s", listen.head_timeout_s, SECONDS);
+        self.within("listen.idle_timeout_s", listen.idle_timeout_s, SECONDS);
     }
 
     fn store(&mut self, config: &Config) {
@@ -64,7 +85,10 @@ impl Checks<'_> {
 
     fn limits(&mut self, limits: &LimitsConfig) {
         self.within("limits.upload_timeout_s", limits.upload_timeout_s, SECONDS);
+        self.within("limits.transfer_grace_s", limits.transfer_grace_s, SECONDS);
+        self.require("limits.transfer_min_rate", limits.transfer_min_rate.0 >= 1, "must be at least 1 byte (a second)");
         self.within("limits.connections", u64::from(limits.connections), 1..=1_000_000);
+        self.within("limits.connections_per_client", u64::from(limits.connections_per_client), 1..=1_000_000);
         self.require("limits.max_answer", limits.max_answer.0 >= 1, "must be at least 1 byte");
         if self.was_read("limits.max_answer") {
             let enough = limits.spool_budget >= limits.max_answer;
@@ -104,6 +128,29 @@ impl Checks<'_> {
         // One that cannot be had has just been named.
         let long = api_key.given_peppers().map_or(true, |peppers| peppers.iter().all(is_long));
         self.require("auth.api_key.pepper", long, format!("must have at least {SHORTEST_PEPPER} characters"));
+    }
+
+    fn stripe(&mut self, config: &Config) {
+        let stripe = &config.stripe;
+        self.within("stripe.tolerance_s", stripe.tolerance_s, SECONDS);
+        self.within("stripe.renewal_grace_days", stripe.renewal_grace_days.into(), 0..=366);
+        let path = "stripe.webhook_secrets";
+        let both = !stripe.webhook_secrets.is_empty() && stripe.webhook_secrets_file.is_some();
+        self.require(path, !both, "is given twice: keep webhook_secrets or webhook_secrets_file");
+        if let Err(error) = stripe.given_webhook_secrets() {
+            let file = matches!(error, SecretError::Unreadable(..));
+            self.require(&if file { format!("{path}_file") } else { path.to_owned() }, false, error);
+        }
+        let plans_were_read = self.was_read("plans");
+        for (price, plan) in stripe.prices.iter().filter(|_| plans_were_read) {
+            let names: Vec<_> = config.plans.keys().map(String::as_str).collect();
+            let fault = format!("there is no plan \"{plan}\"; there are: {}", names.join(", "));
+            self.require(&format!("stripe.prices.{price}"), config.plans.contains_key(plan), fault);
+        }
+        for (link, credits) in &stripe.packs {
+            let fits = (1..=MOST_CREDITS).contains(credits);
+            self.require(&format!("stripe.packs.{link}"), fits, format!("must be between 1 and {MOST_CREDITS}"));
+        }
     }
 
     fn callers(&mut self, config: &Config) {
@@ -157,6 +204,10 @@ impl Checks<'_> {
         };
         !self.unread.iter().any(|unread| inside(unread, path) || inside(path, unread))
     }
+}
+
+fn shown(address: Option<SocketAddr>) -> String {
+    address.map_or_else(String::new, |address| address.to_string())
 }
 
 fn http_address(text: &str) -> Result<(), &'static str> {

@@ -3,9 +3,10 @@
 use crate::domain::{
     client_address::{ForwardingHeader, TrustedProxies},
     network::Network,
+    transfer::Pace,
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, num::NonZeroU32};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 /// `[limits]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,8 +20,14 @@ pub struct LimitsConfig {
     pub max_answer: Bytes,
     /// Seconds for the whole upload.
     pub upload_timeout_s: u64,
+    /// Seconds that an upload or a download gets before its pace counts.
+    pub transfer_grace_s: u64,
+    /// Bytes a second, on average, below which a transfer is cut off.
+    pub transfer_min_rate: Bytes,
     /// Connections at once, on the public listener.
     pub connections: u32,
+    /// Connections at once from one client; trusted proxies have no such limit.
+    pub connections_per_client: u32,
     /// Wrong keys and tokens a minute from one client, after which its credentials are no longer looked at.
     pub bad_credentials_per_minute: NonZeroU32,
     /// Requests at once from one client.
@@ -32,6 +39,12 @@ pub struct LimitsConfig {
 }
 
 impl LimitsConfig {
+    /// The slowest transfer that is put up with.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        Pace { grace: Duration::from_secs(self.transfer_grace_s), bytes_per_second: self.transfer_min_rate.0 }
+    }
+
     /// Whose word on client addresses is believed.
     #[must_use]
     pub fn proxies(&self) -> TrustedProxies {
@@ -46,7 +59,10 @@ impl Default for LimitsConfig {
             spool_budget: Bytes(8 << 30),
             max_answer: Bytes(128 << 20),
             upload_timeout_s: 300,
+            transfer_grace_s: 30,
+            transfer_min_rate: Bytes(16 << 10),
             connections: 8192,
+            connections_per_client: 2048,
             bad_credentials_per_minute: const { NonZeroU32::new(60).unwrap() },
             in_flight_per_client: const { NonZeroU32::new(512).unwrap() },
             trusted_proxies: Vec::new(),

@@ -28,10 +28,20 @@ pub(super) fn given(value: Option<&SecretString>, file: Option<&Path>) -> Result
     if secret.expose_secret().is_empty() { Err(SecretError::Empty) } else { Ok(Some(secret)) }
 }
 
+/// The secrets, by value or else by file, one a line; empty lines do not count, an empty file or value does.
+pub(super) fn given_list(values: &[SecretString], file: Option<&Path>) -> Result<Vec<SecretString>, SecretError> {
+    let secrets = match file.filter(|_| values.is_empty()) {
+        Some(file) => lines(file)?,
+        None => values.to_vec(),
+    };
+    let blank = secrets.iter().any(|secret| secret.expose_secret().trim().is_empty());
+    if blank { Err(SecretError::Empty) } else { Ok(secrets) }
+}
+
 /// The secrets of a file, one a line.
 pub(super) fn lines(file: &Path) -> Result<Vec<SecretString>, SecretError> {
     let text = read(file)?;
-    let lines = text.expose_secret().lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let lines = text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty());
     let secrets: Vec<SecretString> = lines.map(Into::into).collect();
     if secrets.is_empty() { Err(SecretError::Empty) } else { Ok(secrets) }
 }

@@ -39,6 +39,19 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("[listen]\npublic = \"8080\"", "listen.public: expected an address such as \"127.0.0.1:8080\""),
     ("[listen]\nadmin = \"127.0.0.1:8080\"", "listen.admin: is 127.0.0.1:8080, as is listen.public; take another port"),
+    ("[listen]\ntls_cert = \"cert.pem\"", "listen.tls_key: needs a file: there is a tls_cert"),
+    ("[listen]\ntls_key = \"key.pem\"", "listen.tls_cert: needs a file: there is a tls_key"),
+    (
+        "[listen]\nplain = \"127.0.0.1:80\"",
+        "listen.plain: needs tls_cert and tls_key; without them, listen.public itself is plain",
+    ),
+    ("[listen]\nidle_timeout_s = 0", "listen.idle_timeout_s: must be between 1 and 86400, is 0"),
+    (
+        "[listen]\nproxy_protocol_from = [\"10.0.0.0/99\"]",
+        "listen.proxy_protocol_from: \"10.0.0.0/99\" is no network; write an address, or one with a prefix length, such as \
+         \"10.0.0.0/8\"",
+    ),
+    ("[limits]\ntransfer_min_rate = 0", "limits.transfer_min_rate: must be at least 1 byte (a second)"),
     (
         "[store]\nurl = \"postgres://u:secret@h/d\"",
         "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\"",
@@ -53,6 +66,18 @@ const MISTAKES: &[(&str, &str)] = &[
     ("default_plan = \"Gold\"", "default_plan: there is no plan \"Gold\"; there are: Free, Premium-20000"),
     ("[auth.api_key]\npepper = \"short\"", "auth.api_key.pepper: must have at least 16 characters"),
     ("[auth.api_key]\npepper = \"\"", "auth.api_key.pepper: is empty"),
+    (
+        "[stripe]\nprices = { price_x = \"Gold\" }",
+        "stripe.prices.price_x: there is no plan \"Gold\"; there are: Free, Premium-20000",
+    ),
+    ("[stripe]\npacks = { plink_x = 0 }", "stripe.packs.plink_x: must be between 1 and 9007199254740992"),
+    ("[stripe]\ntolerance_s = 0", "stripe.tolerance_s: must be between 1 and 86400, is 0"),
+    ("[stripe]\nrenewal_grace_days = 400", "stripe.renewal_grace_days: must be between 0 and 366, is 400"),
+    ("[stripe]\nwebhook_secrets = [\"whsec_a\", \" \"]", "stripe.webhook_secrets: is empty"),
+    (
+        "[stripe]\nwebhook_secrets_file = \"/no/such/file\"",
+        "stripe.webhook_secrets_file: cannot read /no/such/file: No such file or directory (os error 2)",
+    ),
     (
         "[auth.user_token]\nissuer = \"https://i\"\nhs256_secret = \"short\"\naudience = \"a\"",
         "auth.user_token.hs256_secret: must have at least 32 bytes",
@@ -145,9 +170,11 @@ fn the_examples_in_its_comments_are_settings_too() {
     let mut examples = 0;
     for (line, file) in uncommented() {
         let errors = load(&file, &[]).err().map(|errors| errors.0).unwrap_or_default();
-        // A secret's file is not on this machine, and how tokens are checked means nothing without who makes them.
-        let expected = |fault: &str| fault.starts_with("cannot read /run/") || fault.ends_with("user tokens stay off");
-        let wrong: Vec<_> = errors.iter().filter(|mistake| !expected(&mistake.fault)).collect();
+        // A secret's file is not on this machine, and some settings mean nothing without another.
+        let known = ["cannot read /run/", "needs "];
+        let excused =
+            |fault: &str| known.iter().any(|start| fault.starts_with(start)) || fault.ends_with("user tokens stay off");
+        let wrong: Vec<_> = errors.iter().filter(|mistake| !excused(&mistake.fault)).collect();
         assert!(wrong.is_empty(), "{line}: {wrong:?}");
         examples += 1;
     }
@@ -292,6 +319,25 @@ fn a_secret_comes_by_value_or_by_file_but_once_and_is_never_shown() {
     assert_eq!(shown(&list)["auth"]["api_key"]["pepper"], serde_json::json!(["***", "***"]));
     let twice = format!("{by_file}\npepper = \"hush-hush-hush-hush\"");
     assert_eq!(mistakes(&twice, &[]), "auth.api_key.pepper: is given twice: keep pepper or pepper_file");
+}
+
+#[test]
+fn webhook_secrets_come_by_value_or_by_file_one_a_line() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"whsec_old\n\n whsec_new \r\n").unwrap();
+    let by_file = format!("[stripe]\nwebhook_secrets_file = {:?}", file.path());
+    let by_value = "[stripe]\nwebhook_secrets = [\"whsec_old\", \"whsec_new\"]";
+    for given in [by_file.as_str(), by_value] {
+        let config = load(given, &[]).unwrap();
+        let secrets = config.stripe.given_webhook_secrets().unwrap();
+        let texts: Vec<_> = secrets.iter().map(secrecy::ExposeSecret::expose_secret).collect();
+        assert_eq!(texts, ["whsec_old", "whsec_new"]);
+        assert!(!format!("{config:?} {}", shown(&config)).contains("whsec_"));
+    }
+    let twice = format!("{by_file}\nwebhook_secrets = [\"whsec_a\"]");
+    let expected = "stripe.webhook_secrets: is given twice: keep webhook_secrets or webhook_secrets_file";
+    assert_eq!(mistakes(&twice, &[]), expected);
+    assert_eq!(load("", &[]).unwrap().stripe.given_webhook_secrets().unwrap().len(), 0, "the webhook is off");
 }
 
 proptest! {

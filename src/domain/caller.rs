@@ -100,7 +100,8 @@ pub struct Account {
     pub membership: String,
     /// Included credits per window; never lowered by use (contract, section 3).
     pub credits: u64,
-    /// Prepaid balance. Below zero only after a keep that came later than its lease.
+    /// Prepaid balance. Below zero only after a keep that came later than its lease, or where credits that were spent
+    /// already have been refunded.
     pub prepaid: i64,
     /// Whether the e-mail address has been verified; otherwise every call is 403.
     pub email_verified: bool,

@@ -65,9 +65,7 @@ impl TrustedProxies {
         client
     }
 
-    /// Whether somebody at this address speaks for others.
-    #[must_use]
-    pub fn trusts(&self, address: IpAddr) -> bool {
+    fn trusts(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(address))
     }
 

@@ -1,6 +1,9 @@
 //! The door: where a request comes from, and whether it may come in at all.
 
-use super::shield::{InFlightGuard, Shield};
+use super::{
+    listener::Peer,
+    shield::{InFlightGuard, Shield},
+};
 use crate::{
     domain::{caller::ClientAddress, client_address::TrustedProxies, refusal::Refusal},
     identity::{Credentials, Visitor},
@@ -19,10 +22,6 @@ use std::{
 /// After this long a client with too many requests at once may have fewer.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// Who is at the other end of the connection; every request carries it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) IpAddr);
-
 /// What is decided of a request before anybody knows who sends it.
 pub struct Door {
     /// What one client may do.
@@ -33,20 +32,7 @@ pub struct Door {
     pub token_header: HeaderName,
 }
 
-/// A client has more connections than anybody needs.
-#[derive(Debug, thiserror::Error)]
-#[error("too many connections of one client")]
-pub(super) struct TooManyConnections;
-
 impl Door {
-    /// Takes a connection, for as long as the guard lives; those of trusted proxies speak for many and do not count.
-    pub(super) fn connect(&self, peer: IpAddr) -> Result<Option<InFlightGuard>, TooManyConnections> {
-        if self.proxies.trusts(peer) {
-            return Ok(None);
-        }
-        self.shield.connect(&ClientAddress::of(peer)).map(Some).ok_or(TooManyConnections)
-    }
-
     /// Lets a request in, for as long as the guard lives.
     pub(super) fn enter(
         &self,
@@ -78,7 +64,7 @@ impl Door {
 
     fn address(&self, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
         // Every connection has a peer; without one, all are one client.
-        let peer = extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        let peer = extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         let lines: Vec<&[u8]> = headers.get_all(self.proxies.header.name()).iter().map(HeaderValue::as_bytes).collect();
         self.proxies.client_ip(peer, lines)
     }

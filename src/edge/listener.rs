@@ -1,122 +1,176 @@
-//! A bound socket and the connections accepted on it.
+//! A listening socket, and who may come in by it.
 
-use super::door::{Door, Peer};
+mod connection;
+mod per_client;
+mod proxy_protocol;
+mod sockets;
+mod tls;
+mod under_way;
+
+pub use sockets::{Socket, Sockets};
+pub use tls::{Tls, TlsError};
+
+use crate::domain::{network::Network, transfer::Pace};
 use axum::Router;
-use hyper::{
-    Request,
-    body::Incoming,
-    service::{Service as _, service_fn},
-};
+use connection::Reception;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto,
 };
+use per_client::PerClient;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::timeout,
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::warn;
 
 /// After an error of accept (out of descriptors, say) the next try waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Bounds on connections.
-#[derive(Clone, Copy, Debug)]
-pub struct ListenerLimits {
-    /// Connections at once; more wait in the kernel's queue.
+/// When it is time to stop, those who are in the kernel's queue already are let in: the system has answered them.
+/// The queue counts as empty when it was for this long, and in no case is it emptied for longer than that.
+const QUEUE_EMPTY: Duration = Duration::from_millis(20);
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// Bounds on HTTP/1 heads. Beyond them the answer is 431. The buffer is also the most that is read at once.
+const HTTP1_HEADERS: usize = 64;
+const HTTP1_BUFFER: usize = 64 * 1024;
+
+/// Bounds on HTTP/2, per connection: requests at once, a request's headers, what a client may send unasked, what
+/// waits to be sent, and streams that it has reset before we looked at them.
+const HTTP2_STREAMS: u32 = 64;
+const HTTP2_HEADERS: u32 = 32 * 1024;
+const HTTP2_WINDOW: u32 = 512 * 1024;
+const HTTP2_SEND_BUFFER: usize = 64 * 1024;
+const HTTP2_RESETS: usize = 20;
+
+/// The connection's other end: the client's own address, or its last proxy's. Every request carries it as an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// What connections may take.
+#[derive(Clone, Debug)]
+pub struct GateRules {
+    /// At once; more wait in the kernel's queue.
     pub connections: usize,
-    /// For a request's head, and for an idle connection's next request.
+    /// At once from one client; more are closed.
+    pub connections_per_client: usize,
+    /// Peers that have no such limit of their own.
+    pub uncounted: Vec<Network>,
+    /// Peers that begin every connection with a PROXY protocol header.
+    pub proxy_protocol_from: Vec<Network>,
+    /// For the handshakes, and for a request's head.
     pub head_timeout: Duration,
+    /// Between two requests.
+    pub idle_timeout: Duration,
+    /// From a request's head to its answer's: longer than any request may take by the rules of its own.
+    pub request_timeout: Duration,
+    /// For reading the answer.
+    pub pace: Pace,
 }
 
-/// A bound socket.
+/// The rules, and the count of those inside. Several listeners may share one.
+pub struct Gate {
+    rules: GateRules,
+    server: auto::Builder<TokioExecutor>,
+    slots: Arc<Semaphore>,
+    clients: PerClient,
+}
+
+impl Gate {
+    /// A gate behind which nobody is yet.
+    #[must_use]
+    pub fn new(rules: GateRules) -> Arc<Self> {
+        let server = server(&rules);
+        let slots = Arc::new(Semaphore::new(rules.connections));
+        Arc::new(Self { server, slots, clients: PerClient::new(rules.connections_per_client), rules })
+    }
+}
+
+/// A socket with a gate.
 pub struct Listener {
-    socket: TcpListener,
-    limits: ListenerLimits,
-    door: Option<Arc<Door>>,
+    socket: Socket,
+    gate: Arc<Gate>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Listener {
-    /// Binds; port 0 takes a free one.
-    pub async fn bind(address: SocketAddr, limits: ListenerLimits) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, limits, door: None })
-    }
-
-    /// The same, with a bound on each client's connections.
+    /// A listener that serves nobody yet; over TLS if there is a certificate.
     #[must_use]
-    pub fn behind(self, door: Arc<Door>) -> Self {
-        Self { door: Some(door), ..self }
+    pub fn new(socket: Socket, gate: Arc<Gate>, tls: Option<Arc<Tls>>) -> Self {
+        Self { socket, gate, tls }
     }
 
-    /// The address bound.
+    /// The address that it listens on.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.accepting.local_addr()
     }
 
     /// Serves until `stop`; then accepts no more and waits up to `grace` for requests under way.
     pub async fn serve(self, routes: Router, stop: CancellationToken, grace: Duration) {
-        let graceful = GracefulShutdown::new();
-        let slots = Arc::new(Semaphore::new(self.limits.connections));
-        let server = Arc::new(server(self.limits));
-        while let Some(((stream, peer), slot)) = accept(&self.socket, &slots, &stop).await {
-            let Ok(guard) = self.door.as_ref().map(|door| door.connect(peer.ip())).transpose() else {
-                debug!(%peer, "a connection of a client that has too many is closed");
-                continue;
-            };
-            // A small answer must not wait for the acknowledgement of the one before.
-            drop(stream.set_nodelay(true));
-            let routes = TowerToHyperService::new(routes.clone());
-            let service = service_fn(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(Peer(peer.ip()));
-                routes.call(request)
+        let reception =
+            Arc::new(Reception { gate: Arc::clone(&self.gate), tls: self.tls.clone(), routes, stop: stop.clone() });
+        let connections = TaskTracker::new();
+        let let_in = |(stream, address, slot)| {
+            let reception = Arc::clone(&reception);
+            connections.spawn(async move {
+                reception.receive(stream, address).await;
+                drop(slot);
             });
-            let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-            let connection = graceful.watch(connection);
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    debug!(error, "connection ended early");
-                }
-                drop((slot, guard));
-            });
+        };
+        while let Some(next) = stop.run_until_cancelled(self.next()).await {
+            let_in(next);
+        }
+        if !self.socket.inherited {
+            let last_call = Instant::now() + LAST_CALL;
+            while let Ok(Ok(next)) = timeout_at(last_call, timeout(QUEUE_EMPTY, self.next())).await {
+                let_in(next);
+            }
         }
         drop(self.socket);
-        if timeout(grace, graceful.shutdown()).await.is_err() {
+        connections.close();
+        if timeout(grace, connections.wait()).await.is_err() && !grace.is_zero() {
             warn!("some requests did not end within {} s and are cut off", grace.as_secs());
         }
     }
-}
 
-fn server(limits: ListenerLimits) -> auto::Builder<TokioExecutor> {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
-    server.http2().timer(TokioTimer::new()).keep_alive_interval(limits.head_timeout);
-    server
-}
-
-/// The next connection, once there is a slot for it; `None` when it is time to stop.
-async fn accept(
-    socket: &TcpListener,
-    slots: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<((TcpStream, SocketAddr), tokio::sync::OwnedSemaphorePermit)> {
-    let next = async {
-        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    /// The next connection, once there is a slot for it.
+    async fn next(&self) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+        // Nobody closes the semaphore, so that there always is a slot in the end.
+        let slot = Arc::clone(&self.gate.slots).acquire_owned().await.ok();
         loop {
-            match socket.accept().await {
-                Ok(connection) => return Some((connection, slot)),
+            match self.socket.accepting.accept().await {
+                Ok((stream, address)) => return (stream, address, slot),
                 Err(error) => {
                     warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-    };
-    tokio::select! {
-        connection = next => connection,
-        () = stop.cancelled() => None,
     }
+}
+
+fn server(rules: &GateRules) -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(rules.head_timeout)
+        .max_headers(HTTP1_HEADERS)
+        .max_buf_size(HTTP1_BUFFER);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(rules.head_timeout)
+        .keep_alive_timeout(rules.head_timeout)
+        .max_concurrent_streams(HTTP2_STREAMS)
+        .max_header_list_size(HTTP2_HEADERS)
+        .initial_stream_window_size(HTTP2_WINDOW)
+        .initial_connection_window_size(HTTP2_WINDOW)
+        .max_send_buf_size(HTTP2_SEND_BUFFER)
+        .max_pending_accept_reset_streams(HTTP2_RESETS);
+    server
 }

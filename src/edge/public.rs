@@ -5,11 +5,13 @@ use super::{
     door::Door,
     rate_limit,
     reply::{self, REQUEST_ID},
+    webhook::stripe_webhook,
 };
 use crate::{
     domain::refusal::Refusal,
     random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
+    stripe::webhook::Webhook,
     telemetry::{Metrics, Outcome, Record, Route},
     usage::{NoReport, UsageDesk},
 };
@@ -31,13 +33,15 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// What the public routes need.
 pub struct Public {
     /// What comes before everything else.
-    pub door: Arc<Door>,
+    pub door: Door,
     /// Callers in browsers.
     pub cors: Arc<Cors>,
     /// `POST /rmbg`
     pub rmbg: Rmbg,
     /// `GET /api/membership-usage`
     pub usage: UsageDesk,
+    /// `POST /api/webhooks/stripe`
+    pub stripe: Webhook,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.
@@ -50,6 +54,7 @@ pub fn public_routes(public: Arc<Public>) -> Router {
     Router::new()
         .route("/rmbg", post(rmbg))
         .route("/api/membership-usage", get(membership_usage))
+        .route("/api/webhooks/stripe", post(stripe_webhook))
         .route("/healthz", get(async || "ok\n"))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
@@ -123,6 +128,8 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
     let entered = public.door.enter(request.headers(), request.extensions(), &mut record);
     let report = match &entered {
         Ok((visitor, _)) => public.usage.report(visitor, query, &mut record).await,
+        // A user token opens nothing here, well-formed or not.
+        Err(Refusal::InvalidToken) => Err(Refusal::InvalidKey.into()),
         Err(refusal) => Err(refusal.clone().into()),
     };
     let answer = match report {
@@ -141,27 +148,35 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
         public.door.remember(visitor, &record.outcome);
     }
     public.metrics.finish(&record);
+    drain(&public, request);
     answer
 }
 
 async fn unknown_path(State(public): State<Arc<Public>>, request: Request) -> Response {
-    refuse(&public, &request, Refusal::NotFound)
+    refuse(&public, request, Refusal::NotFound)
 }
 
 async fn unknown_method(State(public): State<Arc<Public>>, request: Request) -> Response {
-    refuse(&public, &request, Refusal::MethodNotAllowed)
+    refuse(&public, request, Refusal::MethodNotAllowed)
 }
 
-fn refuse(public: &Public, request: &Request, refusal: Refusal) -> Response {
+fn refuse(public: &Public, request: Request, refusal: Refusal) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::Other);
     let answer = reply::refused(&refusal, &record.request_id);
     record.outcome = Outcome::Refused(refusal);
     public.metrics.finish(&record);
+    drain(public, request);
     answer
 }
 
+/// Lets a body that nobody reads run out beside its answer, so that whoever sends it sees the answer.
+fn drain(public: &Public, request: Request) {
+    let (head, body) = request.into_parts();
+    public.tasks.spawn(Upload::new(&head.headers, body).drain());
+}
+
 /// The caller's own id if it is sane, else a fresh one.
-fn request_id(headers: &HeaderMap) -> String {
+pub(super) fn request_id(headers: &HeaderMap) -> String {
     let sane = |text: &&str| {
         (1..=LONGEST_REQUEST_ID).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))

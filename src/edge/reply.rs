@@ -1,4 +1,8 @@
-//! Every answer is written here: the only place that knows status codes and JSON error bodies (contract, section 1).
+//! Every answer to a caller is written here: the only place that knows the contract's status codes and JSON error
+//! bodies (section 1).
+
+#[cfg(test)]
+mod tests;
 
 use super::rate_limit::whole_seconds;
 use crate::{
@@ -103,7 +107,11 @@ fn with_request_id(mut response: Response, request_id: &str) -> Response {
 /// The contract's status of each refusal.
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Invalid(_) | Refusal::MalformedForm | Refusal::KeyAndToken => StatusCode::BAD_REQUEST,
+        Refusal::Invalid(_)
+        | Refusal::MalformedForm
+        | Refusal::KeyAndToken
+        | Refusal::BadSignature
+        | Refusal::NotAnEvent => StatusCode::BAD_REQUEST,
         Refusal::BodyTooLarge | Refusal::TooManyPixels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::InvalidKey | Refusal::InvalidToken => StatusCode::UNAUTHORIZED,
         Refusal::EmailNotVerified => StatusCode::FORBIDDEN,

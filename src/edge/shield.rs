@@ -8,7 +8,7 @@
 //! - Bad credentials, 65,536 counters a row. An address stops counting once it is refused, so at 60 a minute every
 //!   attacking address fills one counter a row. Ten thousand of them fill 14 % of a row, and one innocent in 2,500 meets
 //!   four full ones; for one in two it takes 120,000 addresses, which is seven million bad credentials a minute.
-//! - Requests in flight, and connections, 8,192 counters a row each. An address fills a counter with 512 requests, so a thousand addresses
+//! - Requests in flight, 8,192 counters a row. An address fills a counter with 512 requests, so a thousand addresses
 //!   need half a million open requests to hurt one innocent in 5,700.
 
 use crate::domain::caller::ClientAddress;
@@ -47,10 +47,9 @@ pub struct Shield {
     /// later: without overflow checks it then forgets both windows, with them it panics.
     bad_credentials: Mutex<Rate>,
     in_flight: Inflight,
-    connections: Inflight,
 }
 
-/// One request in flight, or one connection; counts until it is dropped.
+/// One request in flight; counts until it is dropped.
 #[derive(Debug)]
 pub struct InFlightGuard {
     _counted: Guard,
@@ -65,14 +64,7 @@ impl Shield {
 
     fn with_window(limits: ShieldLimits, window: Duration) -> Self {
         let bad_credentials = Mutex::new(Rate::new_with_estimator_config(window, ROWS, COUNTERS));
-        Self {
-            limits,
-            window,
-            seed: RandomState::new(),
-            bad_credentials,
-            in_flight: Inflight::new(),
-            connections: Inflight::new(),
-        }
+        Self { limits, window, seed: RandomState::new(), bad_credentials, in_flight: Inflight::new() }
     }
 
     /// Counts one credential that opened nothing.
@@ -100,19 +92,9 @@ impl Shield {
     /// Counts a request in until the guard is dropped; `None` when the client has as many as it may.
     #[must_use]
     pub fn enter(&self, client: &ClientAddress) -> Option<InFlightGuard> {
-        self.count_in(&self.in_flight, client, self.limits.in_flight_per_client.get())
-    }
-
-    /// Counts a connection in until the guard is dropped; `None` when the client has twice as many as requests that it
-    /// may have at once: so much that a client who merely goes too far is told so on a connection.
-    #[must_use]
-    pub fn connect(&self, client: &ClientAddress) -> Option<InFlightGuard> {
-        self.count_in(&self.connections, client, self.limits.in_flight_per_client.get().saturating_mul(2))
-    }
-
-    fn count_in(&self, all: &Inflight, client: &ClientAddress, most: u32) -> Option<InFlightGuard> {
-        let (counted, now) = all.incr(self.key(client), 1);
-        (now <= isize::try_from(most).unwrap_or(isize::MAX)).then_some(InFlightGuard { _counted: counted })
+        let limit = isize::try_from(self.limits.in_flight_per_client.get()).unwrap_or(isize::MAX);
+        let (counted, now) = self.in_flight.incr(self.key(client), 1);
+        (now <= limit).then_some(InFlightGuard { _counted: counted })
     }
 
     /// Hashed once here instead of once for every row there.

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::{
     fs, io,
     io::Write as _,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -136,7 +137,7 @@ fn beside_store(path: &Path) -> Result<Vec<SecretString>, KeyringError> {
 /// Makes the file, readable by its owner only, whole or not at all. Losing the race to another process is a success.
 fn make(path: &Path, pepper: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     writeln!(file, "{pepper}")?;
     file.as_file().sync_all()?;

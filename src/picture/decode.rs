@@ -1,7 +1,9 @@
 //! From a file's bytes to upright pixels.
 
+mod jpeg;
+
 use super::PictureError;
-use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, RgbaImage, metadata::Orientation};
+use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits, RgbaImage, metadata::Orientation};
 use std::io::Cursor;
 
 /// Sixteen bits in each of four channels: the widest pixel there is.
@@ -20,6 +22,9 @@ pub fn decode(file: &[u8], most_pixels: u64) -> Result<RgbaImage, PictureError> 
 
     let unreadable = PictureError::Unreadable;
     let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(|e| unreadable(e.into()))?;
+    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg::is_complete(file) {
+        return Err(PictureError::Truncated);
+    }
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
     let (width, height) = decoder.dimensions();

@@ -1,1 +1,59 @@
-use super::*;
+//! What the form asks for is what the file holds: read back after encoding.
+
+mod files;
+mod geometry;
+mod looks;
+
+use super::{cut, decode, finish, result_size};
+use crate::domain::form::{OutputFormat, Wish};
+use image::{DynamicImage, Rgba, RgbaImage};
+
+const FORMATS: [OutputFormat; 4] = [OutputFormat::Webp, OutputFormat::Png, OutputFormat::Jpeg, OutputFormat::Bmp];
+
+const RED: Rgba<u8> = Rgba([200, 0, 0, 255]);
+const BLUE: Rgba<u8> = Rgba([0, 0, 200, 255]);
+const CLEAR: Rgba<u8> = Rgba([0; 4]);
+
+/// A form that asks for nothing but a PNG.
+const AS_IT_IS: Wish = Wish {
+    format: OutputFormat::Png,
+    w: None,
+    h: None,
+    exact_resize: false,
+    mask: false,
+    bg_color: None,
+    angle: 0.0,
+    expand: true,
+};
+
+/// The finished file, decoded in its own colour type.
+fn read_back(cutout: RgbaImage, wish: &Wish) -> DynamicImage {
+    let file = finish(cutout, wish).expect("a file");
+    image::load_from_memory(&file).expect("a file that can be read")
+}
+
+/// The finished picture with its opacity.
+fn finished(cutout: RgbaImage, wish: Wish) -> RgbaImage {
+    read_back(cutout, &wish).into_rgba8()
+}
+
+/// A picture in which no two pixels are alike.
+fn distinct(width: u32, height: u32) -> RgbaImage {
+    RgbaImage::from_fn(width, height, |x, y| {
+        let [x, y] = [x, y].map(|place| u8::try_from(place).expect("a small picture"));
+        Rgba([x, y, 255 - x, 255])
+    })
+}
+
+/// An opaque square in the middle of a transparent one, whose hidden colour is another.
+fn island(side: u32, shown: Rgba<u8>, hidden: [u8; 3]) -> RgbaImage {
+    let inner = side / 4..side * 3 / 4;
+    let [r, g, b] = hidden;
+    RgbaImage::from_fn(
+        side,
+        side,
+        |x, y| {
+            if inner.contains(&x) && inner.contains(&y) { shown } else { Rgba([r, g, b, 0]) }
+        },
+    )
+}

@@ -6,10 +6,8 @@ use crate::{
         caller::Account,
         credit::{Admission, Denial, Hold, HoldRequest, Left},
         limit::{Limit, Remaining},
-        period::Window,
         refusal::Refusal,
     },
-    store::RENEWAL_GRACE,
     telemetry::{Record, TurnedAway},
 };
 use std::time::Duration;
@@ -93,7 +91,7 @@ impl Told<'_> {
     fn held(&self, hold: &Hold, left: Left) -> Vec<Limit> {
         let burst = self.caller.burst(self.rules).zip(left.arrival);
         let window_ends = match self.caller.account() {
-            Some(account) => window_at(account, hold).until,
+            Some(account) => self.rules.terms.window(account, hold.taken.seconds()).until,
             None => hold.taken.seconds().date().end(),
         };
         let resets_in = hold.taken.until(window_ends.micros());
@@ -128,8 +126,4 @@ impl Told<'_> {
 /// What an account that has used nothing could spend: what it includes, and what it has bought.
 fn allowance(account: &Account) -> u64 {
     account.credits.saturating_add(u64::try_from(account.prepaid).unwrap_or(0))
-}
-
-fn window_at(account: &Account, hold: &Hold) -> Window {
-    Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, hold.taken.seconds())
 }

@@ -79,7 +79,7 @@ impl Caller {
 }
 
 fn plan<'a>(account: &Account, rules: &'a Rules) -> Option<&'a Plan> {
-    rules.plans.get(&account.membership).or_else(|| rules.plans.get(&rules.default_plan))
+    rules.plans.get(&account.membership).or_else(|| rules.plans.get(&rules.terms.default_plan.0))
 }
 
 /// Finds out who is calling. No account whose e-mail address is not verified gets further.
@@ -113,8 +113,7 @@ async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
     let account = match rmbg.store.account(&unchanged.uid).await? {
         Some(account) => account,
         None if rmbg.rules.create_accounts => {
-            let plan = rmbg.rules.plans.get(&rmbg.rules.default_plan);
-            let plan = plan.map(|plan| (rmbg.rules.default_plan.clone(), plan.credits));
+            let plan = Some(rmbg.rules.terms.default_plan.clone());
             let made = AccountChange { plan, email_verified, only_new: true, ..unchanged.clone() };
             rmbg.store.put_account(&made).await?
         }

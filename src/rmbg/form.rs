@@ -6,6 +6,7 @@ use crate::{
         form::{Form, FormError, FormReader, MAX_BODY, MAX_IMAGE},
         refusal::Refusal,
     },
+    picture,
     spool::{Room, SpoolError, Spooled},
 };
 use axum::body::Body;
@@ -83,28 +84,45 @@ pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, pixel_limit: Option<u
         return Err(Refusal::BodyTooLarge.into());
     }
     let deadline = Instant::now() + rmbg.rules.upload_timeout;
-    let (form, image) = timeout_at(deadline, read_all(rmbg, upload))
-        .await
-        .unwrap_or_else(|_| Err(Stop::with_cause(Refusal::TimedOut, "the upload took too long")))?;
-    let pixels = u64::from(form.image.header.width) * u64::from(form.image.header.height);
+    let (form, image) = timeout_at(deadline, read_all(rmbg, upload)).await.unwrap_or_else(|_| Err(too_slow()))?;
     match pixel_limit {
-        Some(most) if pixels > most => Err(Refusal::TooManyPixels { pixels, most }.into()),
-        _ => Ok((form, image)),
+        Some(most) => refuse_above(most, &form).map(|()| (form, image)),
+        None => Ok((form, image)),
     }
+}
+
+/// A small file may unpack to gigabytes, and so may the answer that is asked for.
+fn refuse_above(most: u64, form: &Form) -> Result<(), Stop> {
+    let sent = (form.image.header.width, form.image.header.height);
+    for (width, height) in [sent, picture::result_size(sent, &form.wish)] {
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > most {
+            return Err(Refusal::TooManyPixels { pixels, most }.into());
+        }
+    }
+    Ok(())
 }
 
 async fn read_all(rmbg: &Rmbg, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {
     let mut reader = FormReader::new(upload.content_type.as_deref());
     let mut room = Room::growing(&rmbg.budgets, MAX_IMAGE).map_err(|error| stop_for(&error))?;
     let mut image = Vec::new();
-    while let Some(bytes) = upload.next().await {
+    let (begun, mut received) = (Instant::now(), 0);
+    loop {
+        let deadline = begun + rmbg.rules.upload_pace.time_for(received);
+        let Some(bytes) = timeout_at(deadline, upload.next()).await.map_err(|_| too_slow())? else { break };
         let bytes = bytes.map_err(|error| Stop::with_cause(Refusal::MalformedForm, &error))?;
+        received += bytes.len() as u64;
         reader.push(bytes, &mut image).map_err(refusal)?;
         for piece in image.drain(..) {
             room.write(piece).await.map_err(|error| stop_for(&error))?;
         }
     }
     Ok((reader.finish().map_err(refusal)?, room.finish()))
+}
+
+fn too_slow() -> Stop {
+    Stop::with_cause(Refusal::TimedOut, "the upload took too long")
 }
 
 fn refusal(error: FormError) -> Refusal {

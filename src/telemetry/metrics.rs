@@ -15,6 +15,7 @@ pub struct Metrics {
     durations: HistogramVec,
     steps: HistogramVec,
     credits: IntCounterVec,
+    stripe_events: IntCounterVec,
     turned_away: IntCounterVec,
     uploaded: Histogram,
     holds_open: IntGauge,
@@ -45,6 +46,11 @@ impl Metrics {
                 "Credits counted, by where they came from and who spent them.",
                 &["source", "channel"],
             )?,
+            stripe_events: our.counters(
+                "rgw_stripe_events_total",
+                "Stripe's events, by what became of them; one that was parked counts again when it is replayed.",
+                &["outcome"],
+            )?,
             turned_away: our.counters(
                 "rgw_turned_away_total",
                 "Requests answered 429 before the store was asked, by what turned them away.",
@@ -71,6 +77,9 @@ impl Metrics {
         }
         if let Some(pool) = record.spent {
             self.credits.with_label_values(&[pool.as_str(), channel]).inc();
+        }
+        for outcome in &record.events {
+            self.stripe_events.with_label_values(&[outcome]).inc();
         }
         if let Some(by) = record.turned_away {
             self.turned_away.with_label_values(&[by.as_str()]).inc();

@@ -34,6 +34,8 @@ pub struct Record {
     pub bytes_in: u64,
     /// Length of the answer.
     pub bytes_out: u64,
+    /// What became of each of Stripe's events that a webhook brought or freed: names from a closed set.
+    pub events: Vec<&'static str>,
     /// How it ended.
     pub outcome: Outcome,
     /// More for the log than the caller is told: what a backend or the store said.
@@ -56,6 +58,7 @@ impl Record {
             spent: None,
             bytes_in: 0,
             bytes_out: 0,
+            events: Vec::new(),
             outcome: Outcome::Abandoned,
             cause: None,
         }
@@ -77,6 +80,8 @@ pub enum Route {
     Rmbg,
     /// `GET /api/membership-usage`
     MembershipUsage,
+    /// `POST /api/webhooks/stripe`
+    StripeWebhook,
     /// Anything else.
     Other,
 }
@@ -88,6 +93,7 @@ impl Route {
         match self {
             Self::Rmbg => "rmbg",
             Self::MembershipUsage => "membership_usage",
+            Self::StripeWebhook => "stripe_webhook",
             Self::Other => "other",
         }
     }

@@ -81,7 +81,7 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
 }
 
 async fn cut(wish: Wish) -> Answer {
-    shared().cut(&job(sample().clone(), wish).await).await.expect("an answer")
+    shared().cut(&job(sample(), wish).await).await.expect("an answer")
 }
 
 async fn picture_of(answer: &Answer) -> image::DynamicImage {

@@ -4,7 +4,6 @@ use crate::{
     backend::Manner,
     form::Form,
     people::Person,
-    rawsocket::Raw,
     world::{NOON, World},
 };
 use rembg_gateway::{
@@ -12,7 +11,7 @@ use rembg_gateway::{
     domain::{caller::Uid, credit::Burst, plan::Plan},
     store::AccountChange,
 };
-use std::{num::NonZeroU32, time::Duration};
+use std::num::NonZeroU32;
 
 const TOO_FAST: &str = "You're making requests too quickly, Please Upgrade or slow down.";
 const BURST: Burst = Burst { per_minute: 6, size: 2 };
@@ -218,22 +217,4 @@ async fn retry_after_is_the_end_of_the_window_or_of_the_lease_that_stands_in_the
     world.backend.let_one_go();
     assert_eq!(slow.await.unwrap(), 200);
     assert_eq!(told().await, (MONTH_END - NOON - 7).unsigned_abs(), "now the credit is spent");
-}
-
-#[tokio::test]
-async fn a_flood_of_connections_from_one_client_is_closed() {
-    let world = World::with(|config| config.limits.in_flight_per_client = NonZeroU32::new(2).unwrap()).await;
-    let mut open = Vec::new();
-    for _ in 0..4 {
-        let mut raw = Raw::connect(world.app.public).await;
-        raw.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
-        assert!(raw.head().await.starts_with("HTTP/1.1 200"));
-        open.push(raw);
-    }
-    assert!(Raw::connect(world.app.public).await.is_closed().await, "a fifth");
-    open.pop();
-    let again = tokio::time::timeout(Duration::from_secs(20), async {
-        while world.stranger().tries("/healthz").await.is_none() {}
-    });
-    again.await.expect("there is room again");
 }

@@ -3,12 +3,15 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
 
+mod absurd;
 mod anonymous;
 mod architecture;
 mod backend;
+mod billed;
 mod callers;
 mod cors;
 mod credits;
+mod cycles;
 mod failures;
 mod form;
 mod forms;
@@ -17,7 +20,14 @@ mod issuer;
 mod journey;
 mod keys;
 mod limits;
+mod metrics;
 mod people;
+mod proxy;
 mod rawsocket;
+mod restart;
+mod signer;
+mod slow;
+mod stripe;
+mod tls;
 mod usage;
 mod world;

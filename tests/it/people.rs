@@ -75,12 +75,6 @@ impl Person {
         self.ask(Method::GET, path, &[], Vec::new()).await
     }
 
-    /// The status of a `GET`, unless the connection is closed.
-    pub async fn tries(&self, path: &str) -> Option<u16> {
-        let request = Request::get(format!("http://{}{path}", self.base)).body(Full::default()).unwrap();
-        self.client.request(request).await.ok().map(|answer| answer.status().as_u16())
-    }
-
     /// `app_usage + api_usage` of the present month, as membership-usage reports it.
     pub async fn used(&self) -> u64 {
         let report = self.get("/api/membership-usage").await.json();

@@ -23,11 +23,10 @@ impl Raw {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    /// Whether the other side says nothing and closes.
-    pub async fn is_closed(&mut self) -> bool {
-        let mut byte = [0; 1];
-        let read = tokio::time::timeout(Duration::from_secs(20), self.0.read(&mut byte));
-        matches!(read.await, Ok(Ok(0) | Err(_)))
+    /// Sends as much as the other side puts up with.
+    pub async fn try_send(&mut self, bytes: &[u8]) {
+        // Whoever refuses early may close before everything is sent.
+        let _ = self.0.write_all(bytes).await;
     }
 
     /// The head of the next answer.
@@ -43,5 +42,38 @@ impl Raw {
         let head = String::from_utf8_lossy(&head).into_owned();
         end.unwrap_or_else(|error| panic!("{error} after {head:?}"));
         head
+    }
+
+    /// Everything until the other side closes, however it does that.
+    pub async fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        let read = async { while self.0.read_buf(&mut rest).await.is_ok_and(|more| more > 0) {} };
+        tokio::time::timeout(Duration::from_secs(20), read).await.expect("the connection was closed in time");
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+
+    /// The next answer with its body, whose length must be announced.
+    pub async fn answer(&mut self) -> (String, String) {
+        let head = self.head().await;
+        let length =
+            head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or_else(|| panic!("no length in {head}"))];
+        self.0.read_exact(&mut body).await.unwrap();
+        (head, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Says that nothing more will be sent, and goes on listening.
+    pub async fn half_close(&mut self) {
+        self.0.shutdown().await.unwrap();
+    }
+
+    /// Sends byte by byte, so far apart, until all is sent or the other side has had enough.
+    pub async fn trickle(&mut self, bytes: &[u8], pause: Duration) {
+        for byte in bytes {
+            if self.0.write_all(&[*byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
     }
 }

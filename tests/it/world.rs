@@ -63,7 +63,7 @@ impl World {
         change(&mut config);
         let turned = Clock::Turned(Arc::clone(&clock));
         let app = App::start(&config, turned.clone()).await.unwrap();
-        let store = rembg_gateway::store::open(&config.store, turned).await.unwrap();
+        let store = rembg_gateway::store::open(&config, turned).await.unwrap();
         Self { app, store, backend, config, clock, _folder: folder }
     }
 

@@ -6,6 +6,7 @@ use rembg_gateway::{
         caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
         credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Settlement},
         period::Counters,
+        plan::Terms,
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{AccountChange, Store, Usage, sqlite::SqliteStore},
@@ -29,6 +30,14 @@ pub(crate) const MARCH: Month = Month { year: 2026, month: 3 };
 /// How long a hold lasts unless the test says otherwise.
 pub(crate) const LEASE: Duration = Duration::from_mins(1);
 
+/// How long a period goes on without its renewal.
+pub(crate) const GRACE: Duration = Duration::from_hours(72);
+
+/// A subscription that lapses leaves two included credits on plan `Free`.
+pub(crate) fn terms() -> Terms {
+    Terms { renewal_grace: GRACE, default_plan: ("Free".into(), 2) }
+}
+
 /// One store and one clock.
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
@@ -42,7 +51,8 @@ impl World {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(NOON.micros().0));
-        let store = SqliteStore::open(&folder.path().join("gateway.db"), Clock::Turned(Arc::clone(&clock))).unwrap();
+        let file = folder.path().join("gateway.db");
+        let store = SqliteStore::open(&file, Clock::Turned(Arc::clone(&clock)), terms()).unwrap();
         Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder }
     }
 

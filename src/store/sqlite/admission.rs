@@ -3,18 +3,18 @@
 use super::{
     accounts, counters,
     holds::{self, Open},
+    present::Present,
     settlement,
 };
 use crate::{
     domain::{
         caller::{Account, Channel, ClientAddress},
         credit::{Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, KeyDraw, Left, Pool, Standing},
-        period::Window,
         quota::Verdict,
         time::UnixMicros,
     },
     store::{
-        RENEWAL_GRACE, Result,
+        Result,
         keys::{self, AccountNames},
     },
 };
@@ -26,7 +26,8 @@ type Decision = std::result::Result<(Charge, Left), Denial>;
 /// The same, as far as the quota goes: how many credits or pictures are left.
 type Quota = std::result::Result<(Charge, u64), Denial>;
 
-pub(super) fn hold(db: &Connection, request: &HoldRequest, now: UnixMicros) -> Result<Admission> {
+pub(super) fn hold(db: &Connection, request: &HoldRequest, present: &Present) -> Result<Admission> {
+    let now = present.now;
     let payer = keys::payer(&request.draw.payer());
     if let Some(settlement) = settlement::of(db, &payer, &request.id)? {
         return Ok(Admission::Settled(settlement));
@@ -34,7 +35,7 @@ pub(super) fn hold(db: &Connection, request: &HoldRequest, now: UnixMicros) -> R
     if let Some(hold) = holds::find(db, &payer, &request.id, now)? {
         return Ok(Admission::Held(hold, Left::default()));
     }
-    match decide(db, &payer, request, now)? {
+    match decide(db, &payer, request, present)? {
         Ok((charge, left)) => {
             let hold = Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) };
             holds::insert(db, &payer, &hold)?;
@@ -44,11 +45,13 @@ pub(super) fn hold(db: &Connection, request: &HoldRequest, now: UnixMicros) -> R
     }
 }
 
-fn decide(db: &Connection, payer: &str, request: &HoldRequest, now: UnixMicros) -> Result<Decision> {
+fn decide(db: &Connection, payer: &str, request: &HoldRequest, present: &Present) -> Result<Decision> {
+    let now = present.now;
     match &request.draw {
         Draw::Account { uid, channel, key } => {
             let Some(account) = accounts::find(db, uid)? else { return Ok(Err(Denial::NoAccount)) };
-            let quota = || account_quota(db, &account, (*channel, key.as_ref()), now);
+            let account = present.account(account);
+            let quota = || account_quota(db, &account, (*channel, key.as_ref()), present);
             after_burst(db, payer, request.burst, now, quota)
         }
         Draw::Client { client, per_day } => {
@@ -95,15 +98,16 @@ fn account_quota(
     db: &Connection,
     account: &Account,
     (channel, key): (Channel, Option<&KeyDraw>),
-    now: UnixMicros,
+    present: &Present,
 ) -> Result<Quota> {
+    let now = present.now;
     let names = AccountNames::of(&account.uid);
     let free_of_key = match key.map(|key| key_quota(db, &names, key, now)).transpose()? {
         Some(Err(denial)) => return Ok(Err(denial)),
         Some(Ok(free)) => free,
         None => u64::MAX,
     };
-    let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now.seconds());
+    let window = present.window(account);
     let used = counters::usage(db, &names, window.counters())?;
     let (included, prepaid) = holds::of_account(db, names.own(), window.counters(), now)?;
     let standing = Standing {

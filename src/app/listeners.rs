@@ -1,0 +1,104 @@
+//! The listeners that the configuration asks for.
+
+use super::StartError;
+use crate::{
+    config::Config,
+    edge::{Gate, GateRules, Listener, Sockets, Tls},
+};
+use axum::Router;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Connections at once on the admin listener.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// Reading forms and asking backends have deadlines of their own; this long after the last of them a request is stuck.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// Bound, not serving yet.
+pub(super) struct Listeners {
+    public: Listener,
+    plain: Option<Listener>,
+    admin: Listener,
+    tls: Option<Arc<Tls>>,
+    longest: Duration,
+}
+
+/// Where they are.
+pub(super) struct Addresses {
+    pub(super) public: SocketAddr,
+    pub(super) plain: Option<SocketAddr>,
+    pub(super) admin: SocketAddr,
+}
+
+impl Listeners {
+    pub(super) async fn bind(config: &Config) -> Result<Self, StartError> {
+        let listen = &config.listen;
+        let tls = match listen.tls_files() {
+            Some((certificate, key)) => Some(Arc::new(Tls::load(certificate, key).await?)),
+            None => None,
+        };
+        let mut sockets = Sockets::from_environment(listen.reuse_port)?;
+        let mut socket = |address| sockets.take(address).map_err(|error| StartError::Listen { address, error });
+        let rules = rules(config);
+        let longest = rules.request_timeout;
+        let gate = Gate::new(rules.clone());
+        let admin_door = Gate::new(GateRules {
+            connections: ADMIN_CONNECTIONS,
+            connections_per_client: ADMIN_CONNECTIONS,
+            uncounted: Vec::new(),
+            proxy_protocol_from: Vec::new(),
+            ..rules
+        });
+        let public = Listener::new(socket(listen.public)?, Arc::clone(&gate), tls.clone());
+        let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| Listener::new(socket, gate, None));
+        let admin = Listener::new(socket(listen.admin)?, admin_door, None);
+        sockets.warn_of_the_rest();
+        Ok(Self { public, plain, admin, tls, longest })
+    }
+
+    pub(super) fn addresses(&self) -> Result<Addresses, StartError> {
+        Ok(Addresses {
+            public: self.public.address()?,
+            plain: self.plain.as_ref().map(Listener::address).transpose()?,
+            admin: self.admin.address()?,
+        })
+    }
+
+    /// Serves both kinds of routes, each until its own `stop`. The trackers are done when the listeners are.
+    pub(super) fn serve(self, public: (Router, CancellationToken), admin: (Router, CancellationToken)) -> Serving {
+        let serving = Serving { public: TaskTracker::new(), admin: TaskTracker::new() };
+        let (routes, stop) = public;
+        if let Some(tls) = self.tls {
+            serving.public.spawn(tls.keep_fresh(stop.clone()));
+        }
+        if let Some(plain) = self.plain {
+            serving.public.spawn(plain.serve(routes.clone(), stop.clone(), self.longest));
+        }
+        serving.public.spawn(self.public.serve(routes, stop, self.longest));
+        serving.admin.spawn(self.admin.serve(admin.0, admin.1, Duration::ZERO));
+        serving.public.close();
+        serving.admin.close();
+        serving
+    }
+}
+
+/// The listeners at work.
+pub(super) struct Serving {
+    pub(super) public: TaskTracker,
+    pub(super) admin: TaskTracker,
+}
+
+fn rules(config: &Config) -> GateRules {
+    let (limits, listen) = (&config.limits, &config.listen);
+    GateRules {
+        connections: limits.connections as usize,
+        connections_per_client: limits.connections_per_client as usize,
+        uncounted: limits.trusted_proxies.clone(),
+        proxy_protocol_from: listen.proxy_protocol_from.clone(),
+        head_timeout: Duration::from_secs(listen.head_timeout_s),
+        idle_timeout: Duration::from_secs(listen.idle_timeout_s),
+        request_timeout: Duration::from_secs(limits.upload_timeout_s + config.backend.timeout_s) + MARGIN,
+        pace: limits.pace(),
+    }
+}

@@ -1,0 +1,56 @@
+//! `[listen]`
+
+use crate::domain::network::Network;
+use serde::{Deserialize, Serialize};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// `[listen]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
+pub struct ListenConfig {
+    /// Pictures and membership-usage; over TLS with `tls_cert` and `tls_key`.
+    pub public: SocketAddr,
+    /// Health, readiness and metrics; keep it off the internet.
+    pub admin: SocketAddr,
+    /// Certificate chain, PEM, the server's own first.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// The same as `public` without TLS, beside it.
+    pub plain: Option<SocketAddr>,
+    /// Whether another gateway may listen on the same addresses at the same time.
+    pub reuse_port: bool,
+    /// Peers that speak the PROXY protocol on `public` and `plain`.
+    pub proxy_protocol_from: Vec<Network>,
+    /// Seconds for the handshakes, and for a request's head.
+    pub head_timeout_s: u64,
+    /// Seconds that a connection may be without a request after its first.
+    pub idle_timeout_s: u64,
+}
+
+impl ListenConfig {
+    /// The certificate's and the key's file, when TLS is wanted.
+    #[must_use]
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        Some((self.tls_cert.as_deref()?, self.tls_key.as_deref()?))
+    }
+}
+
+impl Default for ListenConfig {
+    fn default() -> Self {
+        Self {
+            public: ([127, 0, 0, 1], 8080).into(),
+            admin: ([127, 0, 0, 1], 8081).into(),
+            tls_cert: None,
+            tls_key: None,
+            plain: None,
+            reuse_port: false,
+            proxy_protocol_from: Vec::new(),
+            head_timeout_s: 15,
+            idle_timeout_s: 30,
+        }
+    }
+}

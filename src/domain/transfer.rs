@@ -1,0 +1,33 @@
+//! How slow a transfer may be.
+
+use std::time::Duration;
+
+/// The slowest transfer that is put up with: a start, and from then on so many bytes a second on average.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Time that any transfer gets, whatever its size.
+    pub grace: Duration,
+    /// Beyond that; at least 1.
+    pub bytes_per_second: u64,
+}
+
+impl Pace {
+    /// The longest that so many bytes may take.
+    #[must_use]
+    pub fn time_for(self, bytes: u64) -> Duration {
+        self.grace + Duration::from_secs(bytes / self.bytes_per_second.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_gets_its_grace_and_then_time_by_size() {
+        let pace = Pace { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 };
+        for (bytes, seconds) in [(0, 30), (16 << 10, 31), (50 << 20, 30 + 3200)] {
+            assert_eq!(pace.time_for(bytes), Duration::from_secs(seconds), "{bytes} bytes");
+        }
+    }
+}

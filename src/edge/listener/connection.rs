@@ -1,0 +1,148 @@
+//! One connection, from the handshakes to its end.
+
+use super::{
+    Gate, Peer, Tls,
+    per_client::Counted,
+    proxy_protocol,
+    under_way::{Turn, UnderWay},
+};
+use axum::{Router, response::Response};
+use http_body::Body as _;
+use hyper::{
+    Request,
+    body::Incoming,
+    header::CONTENT_LENGTH,
+    service::{Service as _, service_fn},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use rustix::net::sockopt::set_tcp_user_timeout;
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+/// The kernel gives up on a peer that has taken nothing for so many milliseconds.
+const STALLED_MS: u32 = 120_000;
+
+/// Who connected just before we were told to stop gets this long to ask.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
+
+/// A connection that is being closed has this long to take what is on its way, and to end the request that it may have
+/// begun to send.
+const LINGER: Duration = Duration::from_mins(1);
+
+/// What every connection of a listener is received with.
+pub(super) struct Reception {
+    pub(super) gate: Arc<Gate>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) routes: Router,
+    pub(super) stop: CancellationToken,
+}
+
+impl Reception {
+    /// Serves the connection to its end.
+    pub(super) async fn receive(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
+        if let Err(error) = self.handshakes(stream, address).await {
+            debug!(%error, peer = %address, "connection ended early");
+        }
+    }
+
+    async fn handshakes(self: Arc<Self>, mut stream: TcpStream, address: SocketAddr) -> io::Result<()> {
+        // A small answer must not wait for the acknowledgement of the one before.
+        stream.set_nodelay(true)?;
+        set_tcp_user_timeout(&stream, STALLED_MS)?;
+        let rules = &self.gate.rules;
+        let peer = within(rules.head_timeout, self.peer_behind(&mut stream, address)).await?;
+        let Ok(_counted) = self.count(peer) else {
+            debug!(%peer, "has as many connections as it may");
+            return Ok(());
+        };
+        match &self.tls {
+            None => Box::pin(Arc::clone(&self).converse(stream, peer)).await,
+            Some(tls) => {
+                let secured = within(rules.head_timeout, tls.accept(stream)).await?;
+                Box::pin(Arc::clone(&self).converse(secured, peer)).await
+            }
+        }
+    }
+
+    /// The peer, or whom it speaks for.
+    async fn peer_behind(&self, stream: &mut TcpStream, address: SocketAddr) -> io::Result<SocketAddr> {
+        if self.gate.rules.proxy_protocol_from.iter().any(|network| network.contains(address.ip())) {
+            return Ok(proxy_protocol::read(stream).await?.unwrap_or(address));
+        }
+        Ok(address)
+    }
+
+    /// `Err` for one too many.
+    fn count(&self, peer: SocketAddr) -> Result<Option<Counted>, ()> {
+        if self.gate.rules.uncounted.iter().any(|network| network.contains(peer.ip())) {
+            return Ok(None);
+        }
+        self.gate.clients.enter(peer.ip()).map(Some).ok_or(())
+    }
+
+    async fn converse(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+    ) -> io::Result<()> {
+        let rules = &self.gate.rules;
+        let under_way = UnderWay::new();
+        let service = {
+            let (reception, under_way) = (Arc::clone(&self), under_way.clone());
+            service_fn(move |request| Arc::clone(&reception).answer(request, peer, under_way.begin()))
+        };
+        let mut connection = pin!(self.gate.server.serve_connection(TokioIo::new(stream), service));
+        let stopping = async {
+            self.stop.cancelled().await;
+            let _ = timeout(FIRST_REQUEST, under_way.first()).await;
+        };
+        tokio::select! {
+            end = connection.as_mut() => return end.map_err(io::Error::other),
+            () = under_way.overdue() => return Err(ErrorKind::TimedOut.into()),
+            () = under_way.quiet(rules.head_timeout, rules.idle_timeout) => {}
+            () = stopping => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            end = connection => end.map_err(io::Error::other),
+            () = under_way.overdue() => Err(ErrorKind::TimedOut.into()),
+            () = under_way.quiet(LINGER, LINGER) => Err(ErrorKind::TimedOut.into()),
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        turn: Turn,
+    ) -> io::Result<Response> {
+        let rules = &self.gate.rules;
+        request.extensions_mut().insert(Peer(peer));
+        let answer = TowerToHyperService::new(self.routes.clone()).call(request);
+        let answer = within(rules.request_timeout, async { answer.await.map_err(io::Error::other) }).await?;
+        let limit = length(&answer).map_or(rules.request_timeout, |length| rules.pace.time_for(length));
+        Ok(turn.answered(answer, limit))
+    }
+}
+
+/// Of the body, in bytes; the header knows what a stream does not.
+fn length(answer: &Response) -> Option<u64> {
+    let announced = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    announced.or_else(|| answer.body().size_hint().exact())
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, work).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+}

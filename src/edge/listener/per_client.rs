@@ -1,0 +1,90 @@
+//! How many connections each client has.
+
+use crate::domain::network::{truncated, unmapped};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// An IPv6 client holds at least a /64 and can call from any address in it.
+const IPV6_CLIENT_BITS: u8 = 64;
+
+type Counts = HashMap<IpAddr, usize>;
+
+/// Exact counts: there are never more entries than connections.
+#[derive(Clone, Debug)]
+pub(super) struct PerClient {
+    most: usize,
+    counts: Arc<Mutex<Counts>>,
+}
+
+/// One connection; counts until it is dropped.
+#[derive(Debug)]
+pub(super) struct Counted {
+    client: IpAddr,
+    counts: Arc<Mutex<Counts>>,
+}
+
+impl PerClient {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, counts: Arc::default() }
+    }
+
+    /// Counts a connection in; `None` when its client has as many as it may.
+    pub(super) fn enter(&self, address: IpAddr) -> Option<Counted> {
+        let client = client(address);
+        let mut counts = locked(&self.counts);
+        let count = counts.entry(client).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(Counted { client, counts: Arc::clone(&self.counts) })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = locked(&self.counts);
+        if let Some(count) = counts.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.client);
+            }
+        }
+    }
+}
+
+fn client(address: IpAddr) -> IpAddr {
+    match unmapped(address) {
+        v4 @ IpAddr::V4(_) => v4,
+        v6 @ IpAddr::V6(_) => truncated(v6, IPV6_CLIENT_BITS),
+    }
+}
+
+fn locked(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_has_so_many_connections_and_gets_them_back_and_nothing_stays_behind() {
+        let clients = PerClient::new(2);
+        let enter = |address: &str| clients.enter(address.parse().unwrap());
+        let first = enter("192.0.2.1").expect("the first");
+        let _second = enter("::ffff:192.0.2.1").expect("the second, the same client in IPv6 clothes");
+        assert!(enter("192.0.2.1").is_none());
+        assert!(enter("192.0.2.2").is_some(), "somebody else");
+        drop(first);
+        assert!(enter("192.0.2.1").is_some());
+        let one = enter("2001:db8::1");
+        let two = enter("2001:db8::ffff:1");
+        assert!(one.is_some() && two.is_some() && enter("2001:db8::2").is_none(), "a /64 is one client");
+        drop((one, two));
+        assert_eq!(locked(&clients.counts).len(), 1, "who has left is forgotten");
+    }
+}

@@ -1,0 +1,13 @@
+// Sends whatever is meant for api.rembg.com to the gateway under test; the TLS handshake still asks for the real name.
+'use strict';
+
+const https = require('node:https');
+
+const connect = https.Agent.prototype.createConnection;
+
+https.Agent.prototype.createConnection = function (options, ...rest) {
+  if (options.host === 'api.rembg.com') {
+    options = { ...options, host: '127.0.0.1', port: Number(process.env.GATEWAY_PORT), servername: options.host };
+  }
+  return connect.call(this, options, ...rest);
+};

@@ -1,0 +1,124 @@
+//! A gateway is replaced by its successor and nobody who connects notices.
+
+use crate::{rawsocket::Raw, world::World};
+use rembg_gateway::{app::App, clock::Clock};
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::SocketAddr,
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::{JoinSet, block_in_place};
+
+/// Holds a listening socket as systemd does, and starts the gateway anew with every line.
+const HOLDER: &str = r#"
+import os, signal, socket, subprocess, sys
+held = socket.create_server(("127.0.0.1", 0), backlog=512)
+address = "%s:%d" % held.getsockname()
+print(address, flush=True)
+def start():
+    env = dict(os.environ, LISTEN_FDS="1", LISTEN_FDS_FIRST_FD=str(held.fileno()), REMBG_GATEWAY__LISTEN__PUBLIC=address)
+    return subprocess.Popen([sys.argv[1], "serve"], env=env, pass_fds=[held.fileno()])
+running = start()
+for line in sys.stdin:
+    running.send_signal(signal.SIGTERM)
+    running.wait()
+    running = start()
+    print("again", flush=True)
+running.send_signal(signal.SIGTERM)
+sys.exit(running.wait())
+"#;
+
+/// Clients that connect anew for every request, until they are told to stop; each failure is one too many.
+struct Crowd {
+    clients: JoinSet<()>,
+    enough: Arc<AtomicBool>,
+    served: Arc<AtomicU64>,
+}
+
+impl Crowd {
+    fn asking(address: SocketAddr) -> Self {
+        let (enough, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let mut clients = JoinSet::new();
+        for _ in 0..8 {
+            let (enough, served) = (Arc::clone(&enough), Arc::clone(&served));
+            clients.spawn(async move {
+                while !enough.load(Ordering::Relaxed) {
+                    let mut raw = Raw::connect(address).await;
+                    raw.send("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+                    let said = raw.rest().await;
+                    assert!(said.starts_with("HTTP/1.1 200 "), "{said:?}");
+                    served.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        Self { clients, enough, served }
+    }
+
+    async fn is_served(&self, more: u64) {
+        let until = self.served.load(Ordering::Relaxed) + more;
+        let wait = async {
+            while self.served.load(Ordering::Relaxed) < until {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.expect("they are served");
+    }
+
+    async fn go_home(mut self) {
+        self.enough.store(true, Ordering::Relaxed);
+        while let Some(end) = self.clients.join_next().await {
+            end.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_successor_on_the_same_port_takes_over_and_nobody_is_refused() {
+    let mut world = World::with(|config| config.listen.reuse_port = true).await;
+    world.config.listen.public = world.app.public;
+    let crowd = Crowd::asking(world.app.public);
+    crowd.is_served(50).await;
+    for _ in 0..3 {
+        let successor = App::start(&world.config, Clock::Own).await.unwrap();
+        crowd.is_served(50).await;
+        std::mem::replace(&mut world.app, successor).stop().await;
+        crowd.is_served(50).await;
+    }
+    crowd.go_home().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_is_handed_over_outlives_the_gateway_and_nobody_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = "http://127.0.0.1:9/rmbg";
+    // Without orders it ends, and the gateway with it, also when the test fails.
+    let mut holder = Command::new("python3")
+        .args(["-c", HOLDER, env!("CARGO_BIN_EXE_rembg-gateway")])
+        .env("REMBG_GATEWAY__STORE__URL", format!("sqlite:{}", folder.path().join("gateway.db").display()))
+        .env("REMBG_GATEWAY__LISTEN__ADMIN", "127.0.0.1:0")
+        .env("REMBG_GATEWAY__BACKEND__KIND", "rmbg")
+        .env("REMBG_GATEWAY__BACKEND__URLS", backend)
+        .env("REMBG_GATEWAY__LOG__LEVEL", "error")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    let mut orders = holder.stdin.take().unwrap();
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    let address: SocketAddr = block_in_place(|| lines.next()).unwrap().unwrap().parse().unwrap();
+    let crowd = Crowd::asking(address);
+    crowd.is_served(50).await;
+    for _ in 0..2 {
+        orders.write_all(b"restart\n").unwrap();
+        block_in_place(|| while lines.next().unwrap().unwrap() != "again" {});
+        crowd.is_served(50).await;
+    }
+    crowd.go_home().await;
+    drop(orders);
+    assert!(block_in_place(|| holder.wait()).unwrap().success(), "and it ends well");
+}

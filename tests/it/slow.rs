@@ -1,0 +1,190 @@
+//! Slow clients, and too many of them: each costs a socket and a little memory, for a while.
+
+use crate::{
+    backend::Manner,
+    form::{Form, png},
+    rawsocket::Raw,
+    world::World,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rembg_gateway::config::{Bytes, Config};
+use std::time::Duration;
+use tokio::{net::TcpStream, time::Instant};
+
+/// A tenth of this lies between two bytes of whoever trickles.
+const SHORT: Duration = Duration::from_secs(1);
+
+fn impatient(config: &mut Config) {
+    config.listen.head_timeout_s = SHORT.as_secs();
+    config.listen.idle_timeout_s = SHORT.as_secs();
+    config.limits.transfer_grace_s = SHORT.as_secs();
+    config.limits.transfer_min_rate = Bytes(64 << 20);
+}
+
+#[tokio::test]
+async fn who_says_nothing_or_trickles_a_head_is_hung_up_on() {
+    let world = World::with(impatient).await;
+    for start in ["", "G", "PRI * HTTP/2.0\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "POST /rmbg HTTP/1.1\r\nx-slow: "]
+    {
+        let mut raw = Raw::connect(world.app.public).await;
+        raw.send(start).await;
+        let begun = Instant::now();
+        let trickle = async {
+            if start.ends_with("slow: ") {
+                raw.trickle(&[b'a'; 600], SHORT / 10).await;
+            }
+            raw.rest().await
+        };
+        let said =
+            tokio::time::timeout(SHORT * 20, trickle).await.unwrap_or_else(|_| panic!("{start:?} was left alone"));
+        assert!(!said.contains(" 200 "), "{said}");
+        assert!(begun.elapsed() >= SHORT / 2, "{start:?} got no time at all");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let world = World::with(impatient).await;
+    let mut raw = Raw::connect(world.app.public).await;
+    for _ in 0..2 {
+        raw.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert_eq!(raw.answer().await.1, "ok\n", "and serves until then");
+    }
+    assert_eq!(raw.rest().await, "");
+}
+
+#[tokio::test]
+async fn an_idle_http2_connection_is_closed_though_it_answers_pings() {
+    let world = World::with(impatient).await;
+    let stream = TcpStream::connect(world.app.public).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = hyper::Request::get("http://x/healthz").body(String::new()).unwrap();
+    assert_eq!(client.send_request(request).await.unwrap().status(), 200);
+    let end = tokio::time::timeout(SHORT * 20, connection).await.expect("it was closed");
+    drop((end, client));
+}
+
+#[tokio::test]
+async fn a_trickled_upload_is_cut_off_and_costs_nothing() {
+    let world = World::with(impatient).await;
+    let ann = world.customer("ann", 10).await;
+    let body = Form::with_picture().body();
+    for framing in [format!("content-length: {}", body.len()), "transfer-encoding: chunked".into()] {
+        let mut raw = Raw::connect(world.app.public).await;
+        let key = &ann.headers[0].1;
+        let kind = Form::content_type();
+        raw.send(&format!(
+            "POST /rmbg HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-type: {kind}\r\n{framing}\r\n\r\n"
+        ))
+        .await;
+        raw.trickle(b"1\r\n-\r\n1\r\n-\r\n1\r\n-\r\n", SHORT / 10).await;
+        let answer = raw.head().await;
+        assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+    }
+    world.nothing_held().await;
+    assert_eq!(ann.used().await, 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_keeps_up_the_rate_may_take_longer_than_the_grace() {
+    let world = World::with(|config| {
+        impatient(config);
+        config.limits.transfer_min_rate = Bytes(1);
+    })
+    .await;
+    let ann = world.customer("ann", 10).await;
+    let mut raw = Raw::connect(world.app.public).await;
+    let body = Form::with_picture().body();
+    let (key, kind, length) = (&ann.headers[0].1, Form::content_type(), body.len());
+    raw.send(&format!(
+        "POST /rmbg HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+    ))
+    .await;
+    let begun = Instant::now();
+    raw.trickle(&body[..20], SHORT / 10).await;
+    assert!(begun.elapsed() > SHORT);
+    raw.send_bytes(&body[20..]).await;
+    let answer = raw.head().await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn who_does_not_read_the_answer_does_not_keep_it_in_memory() {
+    let world = World::with(impatient).await;
+    let ann = world.customer("ann", 10).await;
+    let picture = vec![7; 48 << 20];
+    world.backend.will(Manner::Answer { status: 200, content_type: "image/png", body: picture });
+    let mut raw = Raw::connect(world.app.public).await;
+    let body = Form::empty().image("a.png", &png(2, 2)).body();
+    let (key, kind, length) = (&ann.headers[0].1, Form::content_type(), body.len());
+    raw.send(&format!(
+        "POST /rmbg HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+    ))
+    .await;
+    raw.send_bytes(&body).await;
+    assert!(raw.head().await.starts_with("HTTP/1.1 200 "));
+    let used = || async {
+        world.metric(r#"rgw_body_budget_used_bytes{kind="memory"}"#).await
+            + world.metric(r#"rgw_body_budget_used_bytes{kind="disk"}"#).await
+    };
+    let given_back = async {
+        while used().await > 0.5 {
+            tokio::time::sleep(SHORT / 20).await;
+        }
+    };
+    tokio::time::timeout(SHORT * 20, given_back).await.expect("the answer was let go of");
+    assert_eq!(ann.used().await, 1, "it was served all the same");
+}
+
+#[tokio::test]
+async fn one_client_has_so_many_connections_and_no_more() {
+    let world = World::with(|config| config.limits.connections_per_client = 2).await;
+    let mut first = Raw::connect(world.app.public).await;
+    let mut second = Raw::connect(world.app.public).await;
+    for raw in [&mut first, &mut second] {
+        raw.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert_eq!(raw.answer().await.1, "ok\n");
+    }
+    assert_eq!(Raw::connect(world.app.public).await.rest().await, "", "the third is closed at once");
+    drop(first);
+    let served_again = async {
+        loop {
+            let mut raw = Raw::connect(world.app.public).await;
+            raw.try_send(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+            if raw.rest().await.contains(" 200 ") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(SHORT * 10, served_again).await.expect("the place is free again");
+}
+
+#[tokio::test]
+async fn trusted_proxies_have_as_many_connections_as_they_like() {
+    let world = World::with(|config| {
+        config.limits.connections_per_client = 1;
+        config.limits.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let mut connections = Vec::new();
+    for _ in 0..3 {
+        let mut raw = Raw::connect(world.app.public).await;
+        raw.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert_eq!(raw.answer().await.1, "ok\n");
+        connections.push(raw);
+    }
+}
+
+#[tokio::test]
+async fn beyond_all_connections_one_waits_and_is_served_in_the_end() {
+    let world = World::with(|config| config.limits.connections = 1).await;
+    let mut first = Raw::connect(world.app.public).await;
+    first.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    first.answer().await;
+    let mut second = Raw::connect(world.app.public).await;
+    second.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    drop(first);
+    assert_eq!(second.answer().await.1, "ok\n");
+}
