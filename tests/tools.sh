@@ -2,11 +2,12 @@
 # Installs the programs that the tests drive, where they are missing: as root by apt-get, else it names the command.
 set -euo pipefail
 
-declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3)
+declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3 [curl]=curl)
 missing=()
 for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")
 done
+command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -17,3 +18,5 @@ if [ ${#missing[@]} -gt 0 ]; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+
+"$(dirname "$0")/clients/install.sh"
