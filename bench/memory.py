@@ -171,8 +171,8 @@ async def measure(gateway):
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     return all([
         # Idle ones first: what uploads leave behind in the allocator would hide their cost.
-        await idle(gateway, gateway.plain, None, "without TLS"),
         await idle(gateway, gateway.tls, trusting, "with TLS"),
+        await idle(gateway, gateway.plain, None, "without TLS"),
         await slow_uploads(gateway),
     ])
 

@@ -27,7 +27,7 @@ const ORDER: [&str; 17] = [
 ];
 
 /// Where a library may be named.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
     ("rten", &["src/backend/builtin"]),
@@ -36,6 +36,8 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("clap", &["src/cli", "src/main.rs"]),
     ("pingora_limits", &["src/edge/shield"]),
     ("toml", &["src/config"]),
+    ("tokio_rustls", &["src/edge/listener/tls"]),
+    ("listenfd", &["src/edge/listener/sockets"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {
