@@ -74,7 +74,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     start_log(&config.log);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let app = App::start(&config, Clock::Own).await?;
-    info!(public = %app.public, admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "serving");
+    info!(public = %app.public, plain = app.plain.map(tracing::field::display), admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "serving");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

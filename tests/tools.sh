@@ -3,11 +3,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3)
+declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3 [curl]=curl)
 missing=()
 for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")
 done
+command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 
@@ -25,3 +26,5 @@ if ! .cache/stripe-venv/bin/python3 -c 'import stripe' 2>/dev/null; then
     python3 -m venv .cache/stripe-venv
     .cache/stripe-venv/bin/pip install --quiet --disable-pip-version-check stripe==16.1.0
 fi
+
+tests/clients/install.sh

@@ -24,5 +24,6 @@ async function call({ apiKey, path, buffer, base64, options }) {
 (async () => {
   const results = [];
   for (const one of JSON.parse(fs.readFileSync(0, 'utf8'))) results.push(await call(one));
-  process.stdout.write(JSON.stringify(results));
+  // The SDK's own socket would keep the process alive until the gateway closes it.
+  process.stdout.write(JSON.stringify(results), () => process.exit(0));
 })();

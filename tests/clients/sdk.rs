@@ -169,8 +169,14 @@ async fn each_error_is_seen_as_documented() {
             assert_eq!(body["details"][1]["field"], "angle");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_backend_is_seen_as_documented() {
+    let gateway = Secured::start().await;
+    let key = gateway.key("ann", 10).await;
     gateway.world.backend.will(Manner::Close);
-    let (status, body) = thrown(&calls(&gateway, &[with_key(&key)])[0]);
+    let (status, body) = thrown(&calls(&gateway, &[json!({"apiKey": key, "buffer": base64(&png(4, 3))})])[0]);
     assert_eq!(
         (status, &body["error"]),
         (502, &json!("The background-removal service failed. You have not been charged."))

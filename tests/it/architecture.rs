@@ -38,6 +38,8 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("jsonwebtoken", &["src/identity/user_token"]),
     ("governor", &["src/identity/pace"]),
     ("toml", &["src/config"]),
+    ("tokio_rustls", &["src/edge/listener/tls"]),
+    ("listenfd", &["src/edge/listener/sockets"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

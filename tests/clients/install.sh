@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs the client libraries that tests/clients drives, in .cache. Quiet when they are there already.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+node_packages=(@remove-background-ai/rembg.js@1.3.1 axios@1.21.1 form-data@4.0.6)
+python_packages=(requests==2.32.5)
+
+if [ "$(cat .cache/clients/installed 2>/dev/null)" != "${node_packages[*]}" ]; then
+    mkdir -p .cache/clients
+    npm install --prefix .cache/clients --no-package-lock --no-audit --no-fund --loglevel=error "${node_packages[@]}" >&2
+    echo "${node_packages[*]}" > .cache/clients/installed
+fi
+if [ "$(cat .cache/venv/clients-installed 2>/dev/null)" != "${python_packages[*]}" ]; then
+    [ -x .cache/venv/bin/python3 ] || python3 -m venv .cache/venv
+    .cache/venv/bin/python3 -m pip install --quiet --disable-pip-version-check "${python_packages[@]}" >&2
+    echo "${python_packages[*]}" > .cache/venv/clients-installed
+fi
