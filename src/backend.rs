@@ -1,14 +1,26 @@
 //! What removes the background: a trait, and one file per kind of backend.
+//!
+//! Services at addresses ([`rmbg`], [`rembg_server`]) are asked by a [`pool`]; it and [`builtin`] have a fair [`queue`].
 
 pub mod builtin;
-pub mod rmbg;
+mod health;
+mod http;
+mod keys;
+mod pool;
+mod queue;
+mod rembg_server;
+mod rmbg;
+mod service;
 mod set_up;
+mod workbench;
 
+pub use http::TlsError;
 pub use set_up::{SetupError, set_up};
 
 use crate::{
-    domain::form::Form,
+    domain::{caller::Payer, form::Form},
     spool::{Budgets, Room, Spooled},
+    telemetry::BackendGauges,
 };
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
@@ -24,6 +36,10 @@ pub struct Job {
     pub form: Arc<Form>,
     /// The image file's bytes.
     pub image: Arc<Spooled>,
+    /// Whose turn it takes in the line: payers are served by turns.
+    pub payer: Payer,
+    /// How many turns that payer gets where one of priority 1 gets one; 0 counts as 1.
+    pub priority: u8,
     /// When the whole answer must be here.
     pub deadline: Instant,
     /// For the backend's log and ours.
@@ -80,4 +96,7 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether the backend can be expected to answer.
     async fn ready(&self) -> bool;
+
+    /// What there is to see of it now.
+    fn gauges(&self) -> BackendGauges;
 }

@@ -13,7 +13,7 @@ pub use form::Upload;
 use crate::{
     backend::{Answer, Backend},
     clock::Clock,
-    domain::{credit::Pool, plan::Plan, refusal::Refusal},
+    domain::{caller::Payer, credit::Pool, plan::Plan, refusal::Refusal},
     identity::Keyring,
     random::NoRandomness,
     spool::Budgets,
@@ -133,17 +133,23 @@ impl Rmbg {
         record.channel = Some(caller.channel);
         let pledge = record.time(Step::Admit, admit::admit(self, &caller)).await?;
         let answer = tokio::select! {
-            answer = self.answer(headers, upload, record) => answer,
+            answer = self.answer(headers, upload, pledge.payer(), record) => answer,
             () = gone.cancelled() => Err(Stop::Gone),
         };
         record.time(Step::Settle, settle(pledge, answer)).await
     }
 
     /// The part in between, which may be abandoned at any moment: form in, picture out.
-    async fn answer(&self, headers: &HeaderMap, upload: &mut Upload, record: &mut Record) -> Result<Answer, Stop> {
+    async fn answer(
+        &self,
+        headers: &HeaderMap,
+        upload: &mut Upload,
+        payer: &Payer,
+        record: &mut Record,
+    ) -> Result<Answer, Stop> {
         let (form, image) = record.time(Step::Form, form::read(self, headers, upload)).await?;
         record.bytes_in = image.len();
-        let job = send::job(self, form, image, record.request_id.clone());
+        let job = send::job(self, payer, form, image, record.request_id.clone());
         record.time(Step::Send, send::send(self, &job)).await
     }
 }

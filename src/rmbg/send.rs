@@ -3,18 +3,23 @@
 use super::{Rmbg, Stop};
 use crate::{
     backend::{Answer, Failure, Job},
-    domain::{complaint::Complaint, form::Form, refusal::Refusal},
+    domain::{caller::Payer, complaint::Complaint, form::Form, refusal::Refusal},
     spool::Spooled,
 };
 use std::sync::Arc;
 use tokio::time::Instant;
 
+/// The priority of every payer: equal turns.
+const EQUAL_TURNS: u8 = 1;
+
 /// What the backend is asked to do.
-pub(super) fn job(rmbg: &Rmbg, form: Form, image: Spooled, request_id: String) -> Job {
+pub(super) fn job(rmbg: &Rmbg, payer: &Payer, form: Form, image: Spooled, request_id: String) -> Job {
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
     Job {
         form: Arc::new(form),
         image: Arc::new(image),
+        payer: payer.clone(),
+        priority: EQUAL_TURNS,
         deadline,
         request_id,
         budgets: rmbg.budgets.clone(),

@@ -39,6 +39,11 @@ impl Pledge {
         &self.id
     }
 
+    /// Whose allowance the hold is drawn on.
+    pub(super) fn payer(&self) -> &Payer {
+        &self.payer
+    }
+
     /// The store has taken the hold.
     pub(super) fn holds(&mut self, hold: Hold) {
         self.hold = Some(hold);

@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
     sync::{Semaphore, watch},
 };
+use tokio_rustls::TlsAcceptor;
 
 /// What the backend does with each request.
 #[derive(Clone, Debug)]
@@ -18,6 +19,12 @@ pub enum Manner {
     Answer { status: u16, content_type: &'static str, body: Vec<u8> },
     /// Answers, but only once [`StubBackend::let_one_go`] has been called for it.
     Wait,
+    /// Answers after a while.
+    Slow(Duration),
+    /// Answers byte by byte.
+    Trickle,
+    /// Says of this one key that it is spent, for a minute, and serves any other.
+    SpentKey(&'static str, u16),
     /// Reads the request and never answers.
     Hang,
     /// Closes the connection without a word.
@@ -57,11 +64,21 @@ pub struct StubBackend {
     seen: Arc<Mutex<Vec<Seen>>>,
     count: watch::Sender<usize>,
     connections: Arc<Mutex<usize>>,
+    checks: Arc<Mutex<usize>>,
     turns: Arc<Semaphore>,
 }
 
 impl StubBackend {
     pub async fn start() -> Self {
+        Self::behind(None).await
+    }
+
+    /// One that is reached by TLS.
+    pub async fn with_tls(tls: TlsAcceptor) -> Self {
+        Self::behind(Some(tls)).await
+    }
+
+    async fn behind(tls: Option<TlsAcceptor>) -> Self {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let stub = Self {
             address: socket.local_addr().unwrap(),
@@ -69,13 +86,22 @@ impl StubBackend {
             seen: Arc::default(),
             count: watch::channel(0).0,
             connections: Arc::default(),
+            checks: Arc::default(),
             turns: Arc::new(Semaphore::new(0)),
         };
         let accepting = stub.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
-                *accepting.connections.lock().unwrap() += 1;
-                tokio::spawn(accepting.clone().converse(stream));
+                let (stub, tls) = (accepting.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => stub.converse(stream).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => stub.converse(stream).await,
+                            Err(_) => {}
+                        },
+                    }
+                });
             }
         });
         stub
@@ -93,6 +119,12 @@ impl StubBackend {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Health checks so far.
+    pub fn checks(&self) -> usize {
+        *self.checks.lock().unwrap()
+    }
+
+    /// Connections on which pictures were sent.
     pub fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
     }
@@ -108,26 +140,62 @@ impl StubBackend {
         self.turns.add_permits(1);
     }
 
-    async fn converse(self, mut stream: TcpStream) {
+    async fn converse(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut buffer = Vec::new();
+        let mut counted = false;
         while let Some(seen) = read_request(&mut stream, &mut buffer).await {
+            let manner = self.manner.lock().unwrap().clone();
+            if seen.head.starts_with("GET ") {
+                self.be_checked(&mut stream, manner).await;
+                return;
+            }
+            *self.connections.lock().unwrap() += usize::from(!counted);
+            counted = true;
+            let head = seen.head.clone();
             self.seen.lock().unwrap().push(seen);
             self.count.send_modify(|count| *count += 1);
-            let manner = self.manner.lock().unwrap().clone();
-            if !self.act(&mut stream, manner).await {
+            if !self.act(&mut stream, manner, &head).await {
                 return;
             }
         }
     }
 
+    /// A health check sees whether anybody is there, and nothing of how pictures are treated.
+    async fn be_checked(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner) {
+        *self.checks.lock().unwrap() += 1;
+        match manner {
+            Manner::Hang | Manner::Close => drop(self.act(stream, manner, "").await),
+            _ => drop(answer(stream, 404, "text/plain", b"nothing here").await),
+        }
+    }
+
     /// Whether the connection goes on.
-    async fn act(&self, stream: &mut TcpStream, manner: Manner) -> bool {
+    async fn act(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner, head: &str) -> bool {
         match manner {
             Manner::Answer { status, content_type, body } => answer(stream, status, content_type, &body).await,
             Manner::Wait => {
                 self.turns.acquire().await.unwrap().forget();
                 answer(stream, 200, "image/webp", PICTURE).await
             }
+            Manner::Slow(time) => {
+                tokio::time::sleep(time).await;
+                answer(stream, 200, "image/webp", PICTURE).await
+            }
+            Manner::Trickle => {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", PICTURE.len());
+                for byte in head.as_bytes().iter().chain(PICTURE) {
+                    if stream.write_all(&[*byte]).await.is_err() || stream.flush().await.is_err() {
+                        return false;
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                true
+            }
+            Manner::SpentKey(key, status) if head.contains(key) => {
+                let refusal = format!("HTTP/1.1 {status} No\r\nretry-after: 60\r\ncontent-length: 2\r\n\r\n{{}}");
+                stream.write_all(refusal.as_bytes()).await.is_ok()
+            }
+            Manner::SpentKey(..) => answer(stream, 200, "image/webp", PICTURE).await,
             Manner::Hang => {
                 // Until the other side gives up.
                 let _ = stream.read(&mut [0; 1]).await;
@@ -147,15 +215,17 @@ impl StubBackend {
     }
 }
 
-async fn answer(stream: &mut TcpStream, status: u16, content_type: &str, body: &[u8]) -> bool {
+async fn answer(stream: &mut (impl AsyncWrite + Unpin), status: u16, content_type: &str, body: &[u8]) -> bool {
     let head = format!(
         "HTTP/1.1 {status} Whatever\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nset-cookie: no=1\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).await.is_ok() && stream.write_all(body).await.is_ok()
+    stream.write_all(head.as_bytes()).await.is_ok()
+        && stream.write_all(body).await.is_ok()
+        && stream.flush().await.is_ok()
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Seen> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             break at + 4;
