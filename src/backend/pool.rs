@@ -22,6 +22,9 @@ use tracing::{info, warn};
 /// Statuses by which something in front of a service says that there is no service.
 const NO_SERVICE: [u16; 3] = [502, 503, 504];
 
+/// A service, and its address for logs and metrics.
+pub(super) type NamedService = (String, Box<dyn Service>);
+
 /// Services that do the same.
 pub(super) struct Pool {
     members: Arc<Members>,
@@ -47,7 +50,6 @@ struct Members {
 }
 
 struct Member {
-    /// Its address, for logs and metrics.
     name: String,
     service: Box<dyn Service>,
     health: Mutex<Health>,
@@ -59,7 +61,7 @@ impl Pool {
     /// A pool of named services. Their health is checked from now on, until the pool is dropped.
     ///
     /// Needs a running tokio runtime.
-    pub(super) fn start(services: Vec<(String, Box<dyn Service>)>, settings: PoolSettings) -> Self {
+    pub(super) fn start(services: Vec<NamedService>, settings: PoolSettings) -> Self {
         let slots = vec![settings.concurrency; services.len()];
         let most_waiting = slots.iter().sum::<usize>().saturating_mul(settings.waiting_per_slot);
         let member = |(name, service)| Member {

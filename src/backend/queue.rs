@@ -48,14 +48,14 @@ impl Queue {
     /// passes, and at once when there is no service, no place, or no hope.
     pub(super) async fn enter(&self, job: &Job, tried: &[usize]) -> Result<Slot, Failure> {
         let (sender, receiver) = oneshot::channel();
-        let left = job.deadline.saturating_duration_since(Instant::now());
-        let ask = Ask { payer: &job.payer, priority: job.priority, left, tried };
+        let (now, deadline) = (Instant::now(), job.deadline);
+        let ask = Ask { payer: &job.payer, priority: job.priority, now, deadline, tried };
         let place = self.0.desk().enter(ask, sender).map_err(|retry_after| Failure::Busy { retry_after })?;
         let _in_line = InLine { shared: &self.0, place };
         self.0.serve();
         match timeout_at(job.deadline, receiver).await {
             Ok(Ok(slot)) => Ok(slot),
-            Ok(Err(_)) | Err(_) => Err(Failure::Busy { retry_after: self.0.desk().backlog() }),
+            Ok(Err(_)) | Err(_) => Err(Failure::Busy { retry_after: self.0.desk().backlog(Instant::now()) }),
         }
     }
 
@@ -85,8 +85,9 @@ impl Shared {
     /// Hands out what slots there are.
     fn serve(self: &Arc<Self>) {
         loop {
-            let Some((sender, service)) = self.desk().serve() else { return };
-            let slot = Slot { shared: Arc::clone(self), service, since: Instant::now(), took: None };
+            let since = Instant::now();
+            let Some((sender, service)) = self.desk().serve(since) else { return };
+            let slot = Slot { shared: Arc::clone(self), service, since, took: None };
             // Whoever has stopped waiting does not take it; then it is dropped, and so given back.
             drop(sender.send(slot));
         }
@@ -107,7 +108,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.shared.desk().done(self.service, self.took);
+        self.shared.desk().done(self.service, self.since, self.took);
         self.shared.serve();
     }
 }

@@ -5,7 +5,7 @@ use super::{
     builtin::{Builtin, ModelError},
     http::{HttpSettings, Metered, Remote, TlsError},
     keys::Keys,
-    pool::{Pool, PoolSettings},
+    pool::{NamedService, Pool, PoolSettings},
     rembg_server::RembgServer,
     rmbg::RmbgService,
     service::Service,
@@ -56,14 +56,14 @@ pub fn set_up(config: &BackendConfig) -> Result<Arc<dyn Backend>, SetupError> {
     Ok(Arc::new(Pool::start(services, settings)))
 }
 
-fn rmbg_services(config: &BackendConfig) -> Result<Vec<(String, Box<dyn Service>)>, SetupError> {
+fn rmbg_services(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
     let keys = config.given_api_keys()?.iter().map(header_value).collect::<Result<Vec<_>, _>>()?;
     let metered = if keys.is_empty() { Metered::No } else { Metered::Yes };
     let keys = Arc::new(Keys::new(keys));
     each(config, metered, |remote| RmbgService::new(remote, Arc::clone(&keys)))
 }
 
-fn rembg_servers(config: &BackendConfig) -> Result<Vec<(String, Box<dyn Service>)>, SetupError> {
+fn rembg_servers(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
     let workbench = Workbench::new();
     each(config, Metered::No, |remote| RembgServer::new(remote, config.rembg_model.clone(), workbench.clone()))
 }
@@ -73,7 +73,7 @@ fn each<S: Service>(
     config: &BackendConfig,
     metered: Metered,
     make: impl Fn(Remote) -> S,
-) -> Result<Vec<(String, Box<dyn Service>)>, SetupError> {
+) -> Result<Vec<NamedService>, SetupError> {
     let settings = HttpSettings {
         connect_timeout: Duration::from_secs(config.connect_timeout_s),
         ca_file: config.ca_file.clone(),

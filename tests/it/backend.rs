@@ -64,7 +64,7 @@ pub struct StubBackend {
     seen: Arc<Mutex<Vec<Seen>>>,
     count: watch::Sender<usize>,
     connections: Arc<Mutex<usize>>,
-    checks: Arc<Mutex<usize>>,
+    checks: Arc<Mutex<Vec<String>>>,
     turns: Arc<Semaphore>,
 }
 
@@ -96,10 +96,11 @@ impl StubBackend {
                 tokio::spawn(async move {
                     match tls {
                         None => stub.converse(stream).await,
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => stub.converse(stream).await,
-                            Err(_) => {}
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                stub.converse(stream).await;
+                            }
+                        }
                     }
                 });
             }
@@ -119,9 +120,9 @@ impl StubBackend {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Health checks so far.
-    pub fn checks(&self) -> usize {
-        *self.checks.lock().unwrap()
+    /// The heads of the health checks so far.
+    pub fn checks(&self) -> Vec<String> {
+        self.checks.lock().unwrap().clone()
     }
 
     /// Connections on which pictures were sent.
@@ -146,6 +147,7 @@ impl StubBackend {
         while let Some(seen) = read_request(&mut stream, &mut buffer).await {
             let manner = self.manner.lock().unwrap().clone();
             if seen.head.starts_with("GET ") {
+                self.checks.lock().unwrap().push(seen.head);
                 self.be_checked(&mut stream, manner).await;
                 return;
             }
@@ -162,10 +164,10 @@ impl StubBackend {
 
     /// A health check sees whether anybody is there, and nothing of how pictures are treated.
     async fn be_checked(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner) {
-        *self.checks.lock().unwrap() += 1;
-        match manner {
-            Manner::Hang | Manner::Close => drop(self.act(stream, manner, "").await),
-            _ => drop(answer(stream, 404, "text/plain", b"nothing here").await),
+        if matches!(manner, Manner::Hang | Manner::Close) {
+            self.act(stream, manner, "").await;
+        } else {
+            answer(stream, 404, "text/plain", b"nothing here").await;
         }
     }
 

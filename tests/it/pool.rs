@@ -141,6 +141,30 @@ async fn a_service_that_hangs_is_found_by_its_health_check_and_comes_back_when_i
 }
 
 #[tokio::test]
+async fn a_health_check_shows_no_key_and_asks_for_no_picture() {
+    let world = World::with(|config| {
+        metered(config);
+        config.backend.health_path = "/healthz?deep=1".into();
+    })
+    .await;
+    assert_eq!(world.operator().get("/readyz").await.status, 200);
+    let checks = world.backend.checks();
+    assert!(checks[0].starts_with("GET /healthz?deep=1 HTTP/1.1\r\n"), "{checks:?}");
+    assert!(!checks[0].contains("our-key"), "{checks:?}");
+    assert!(world.backend.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_as_good_as_a_fast_one() {
+    let world = World::start().await;
+    let ann = world.customer("ann", 100).await;
+    world.backend.will(Manner::Trickle);
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, &reply.body[..]), (200, PICTURE));
+    assert_eq!(ann.used().await, 1);
+}
+
+#[tokio::test]
 async fn a_service_that_fails_pictures_is_put_out_although_it_answers_checks() {
     let (world, second) = two(|_| {}).await;
     let ann = world.customer("ann", 100).await;

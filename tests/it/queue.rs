@@ -11,9 +11,9 @@ async fn one_at_a_time() -> World {
     world
 }
 
-async fn in_line(world: &World, requests: usize) {
+async fn in_line(world: &World, requests: u32) {
     for _ in 0..1_000 {
-        if (world.metric("rgw_backend_waiting ").await - requests as f64).abs() < 0.5 {
+        if (world.metric("rgw_backend_waiting ").await - f64::from(requests)).abs() < 0.5 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -83,18 +83,19 @@ async fn a_full_line_is_503_at_once_and_nothing_is_held_for_it() {
 async fn who_cannot_be_served_in_time_is_told_at_once_and_not_after_it() {
     let world = World::with(|config| {
         config.backend.concurrency = 1;
-        config.backend.timeout_s = 2;
+        config.backend.timeout_s = 3;
     })
     .await;
     let ann = world.customer("ann", 100).await;
-    world.backend.will(Manner::Slow(Duration::from_millis(1_200)));
+    world.backend.will(Manner::Slow(Duration::from_millis(1_800)));
     assert_eq!(ann.cut(&Form::with_picture()).await.status, 200, "from now on it is known how long a picture takes");
     let served = ask(&world, &ann, "served");
     world.backend.has_seen(2).await;
     let before = tokio::time::Instant::now();
     let refused = ann.cut(&Form::with_picture()).await;
     assert_eq!(refused.status, 503);
-    assert_eq!(refused.header("retry-after"), Some("1"), "it would have been less than a second late");
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=2).contains(&seconds), "it would have been about a second late, not {seconds}");
     assert!(before.elapsed() < Duration::from_secs(1), "at once");
     assert_eq!(served.await.unwrap().status, 200);
     assert_eq!(ann.used().await, 2);

@@ -3,6 +3,7 @@
 use super::order::{Order, Place};
 use crate::domain::caller::Payer;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The least that a refused caller is told to wait.
 const AT_LEAST: Duration = Duration::from_secs(1);
@@ -12,8 +13,8 @@ const AT_LEAST: Duration = Duration::from_secs(1);
 pub(super) struct Ask<'a> {
     pub(super) payer: &'a Payer,
     pub(super) priority: u8,
-    /// Until its deadline.
-    pub(super) left: Duration,
+    pub(super) now: Instant,
+    pub(super) deadline: Instant,
     /// Services that have failed it already.
     pub(super) tried: &'a [usize],
 }
@@ -35,7 +36,8 @@ pub(super) struct Desk<T> {
 #[derive(Debug)]
 struct Counter {
     allowed: usize,
-    in_flight: usize,
+    /// When each request in flight was given its slot, in that order.
+    since: Vec<Instant>,
     last_turn: u64,
 }
 
@@ -48,7 +50,7 @@ struct Waiting<T> {
 impl<T> Desk<T> {
     /// So many slots at each service, and so many places in the line before all of them.
     pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration) -> Self {
-        let counter = |allowed: &usize| Counter { allowed: *allowed, in_flight: 0, last_turn: 0 };
+        let counter = |allowed: &usize| Counter { allowed: *allowed, since: Vec::new(), last_turn: 0 };
         Self {
             services: slots.iter().map(counter).collect(),
             order: Order::new(),
@@ -64,21 +66,18 @@ impl<T> Desk<T> {
     /// Refused at once is who finds no service up, a full line, or so many before it that, by what services take, its
     /// answer would come after its deadline.
     pub(super) fn enter(&mut self, ask: Ask<'_>, item: T) -> Result<Place, Duration> {
-        let usable = || self.services.iter().enumerate().filter(|(at, one)| one.allowed > 0 && !ask.tried.contains(at));
-        let slots: usize = usable().map(|(_, one)| one.allowed).sum();
-        if slots == 0 {
-            return Err(self.recheck.max(AT_LEAST));
-        }
-        let free: usize = usable().map(|(_, one)| one.allowed.saturating_sub(one.in_flight)).sum();
+        let usable = |at: usize| !ask.tried.contains(&at);
         let ahead = self.order.ahead_of(ask.payer, ask.priority);
-        if ahead >= free {
+        let Some(wait) = self.wait(ask.now, ahead, usable) else { return Err(self.recheck.max(AT_LEAST)) };
+        if ahead >= self.free(usable) {
             if self.order.len() >= self.most_waiting {
-                return Err(self.backlog());
+                return Err(self.backlog(ask.now));
             }
             if let Some(typical) = self.typical {
-                let served = rounds(typical, ahead - free + 1, slots) + typical;
-                if served > ask.left {
-                    return Err((served - ask.left).max(AT_LEAST));
+                let left = ask.deadline.saturating_duration_since(ask.now);
+                let late = (wait + typical).saturating_sub(left);
+                if !late.is_zero() {
+                    return Err(late.max(AT_LEAST));
                 }
             }
         }
@@ -86,12 +85,12 @@ impl<T> Desk<T> {
     }
 
     /// The next one to be served, and by which service: the one with the least in flight, or else the longest rest.
-    pub(super) fn serve(&mut self) -> Option<(T, usize)> {
+    pub(super) fn serve(&mut self, now: Instant) -> Option<(T, usize)> {
         let services = &self.services;
         let best = |tried: &[usize]| {
             let free = services.iter().enumerate();
-            free.filter(|(at, one)| one.in_flight < one.allowed && !tried.contains(at))
-                .min_by_key(|(_, one)| (one.in_flight, one.last_turn))
+            free.filter(|(at, one)| one.free() > 0 && !tried.contains(at))
+                .min_by_key(|(_, one)| (one.since.len(), one.last_turn))
                 .map(|(at, _)| at)
         };
         // Without this, a long line would be searched in vain whenever somebody joins it.
@@ -100,7 +99,7 @@ impl<T> Desk<T> {
         let at = best(&next.tried)?;
         self.turns += 1;
         let counter = self.services.get_mut(at)?;
-        counter.in_flight += 1;
+        counter.since.push(now);
         counter.last_turn = self.turns;
         Some((next.item, at))
     }
@@ -110,10 +109,13 @@ impl<T> Desk<T> {
         self.order.leave(place);
     }
 
-    /// A slot is free again. `took` is how long it was needed, unless that says nothing of how long work takes.
-    pub(super) fn done(&mut self, service: usize, took: Option<Duration>) {
-        if let Some(counter) = self.services.get_mut(service) {
-            counter.in_flight = counter.in_flight.saturating_sub(1);
+    /// The slot that was given at `since` is free again. `took` is how long it was needed, unless that says nothing of how
+    /// long work takes.
+    pub(super) fn done(&mut self, service: usize, since: Instant, took: Option<Duration>) {
+        if let Some(counter) = self.services.get_mut(service)
+            && let Some(place) = counter.since.iter().position(|one| *one == since)
+        {
+            counter.since.remove(place);
         }
         if let Some(took) = took {
             self.typical = Some(self.typical.map_or(took, |typical| typical * 3 / 4 + took / 4));
@@ -127,14 +129,9 @@ impl<T> Desk<T> {
         }
     }
 
-    /// How long those who are at work and in line now will take.
-    pub(super) fn backlog(&self) -> Duration {
-        let slots: usize = self.services.iter().map(|one| one.allowed).sum();
-        let in_flight: usize = self.services.iter().map(|one| one.in_flight).sum();
-        if slots == 0 {
-            return self.recheck.max(AT_LEAST);
-        }
-        rounds(self.typical.unwrap_or(AT_LEAST), self.order.len() + in_flight, slots).max(AT_LEAST)
+    /// How long it takes until those who are in line now are at work.
+    pub(super) fn backlog(&self, now: Instant) -> Duration {
+        self.wait(now, self.order.len(), |_| true).unwrap_or(self.recheck).max(AT_LEAST)
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -142,15 +139,38 @@ impl<T> Desk<T> {
     }
 
     pub(super) fn in_flight(&self, service: usize) -> usize {
-        self.services.get(service).map_or(0, |one| one.in_flight)
+        self.services.get(service).map_or(0, |one| one.since.len())
+    }
+
+    fn free(&self, usable: impl Fn(usize) -> bool) -> usize {
+        self.services.iter().enumerate().filter(|(at, _)| usable(*at)).map(|(_, one)| one.free()).sum()
+    }
+
+    /// How long until a slot is free for one with so many before it, if work takes what it typically does; `None` when
+    /// no usable service is up.
+    fn wait(&self, now: Instant, ahead: usize, usable: impl Fn(usize) -> bool) -> Option<Duration> {
+        let typical = self.typical.unwrap_or(AT_LEAST);
+        let services = self.services.iter().enumerate().filter(|(at, _)| usable(*at));
+        let mut slots: Vec<Duration> = services.flat_map(|(_, one)| one.frees_in(now, typical)).collect();
+        slots.sort_unstable();
+        let rounds = u32::try_from(ahead.checked_div(slots.len())?).unwrap_or(u32::MAX);
+        let slot = slots.get(ahead % slots.len())?;
+        Some(slot.saturating_add(typical.saturating_mul(rounds)))
     }
 }
 
-/// How long so many requests take that so many slots share.
-fn rounds(typical: Duration, requests: usize, slots: usize) -> Duration {
-    let requests = u32::try_from(requests).unwrap_or(u32::MAX);
-    let slots = u32::try_from(slots).unwrap_or(u32::MAX).max(1);
-    typical.saturating_mul(requests) / slots
+impl Counter {
+    fn free(&self) -> usize {
+        self.allowed.saturating_sub(self.since.len())
+    }
+
+    /// After how long each of the allowed slots is free.
+    fn frees_in(&self, now: Instant, typical: Duration) -> impl Iterator<Item = Duration> {
+        let at_work = self.since.iter().map(move |since| (*since + typical).saturating_duration_since(now));
+        // Those that are more than allowed end first, and leave no free slot behind.
+        let too_many = self.since.len().saturating_sub(self.allowed);
+        std::iter::repeat_n(Duration::ZERO, self.free()).chain(at_work.skip(too_many))
+    }
 }
 
 #[cfg(test)]
