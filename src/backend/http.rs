@@ -124,9 +124,8 @@ impl Remote {
     }
 
     fn elsewhere(&self, error: &(dyn Error + 'static), sent_whole: bool) -> Elsewhere {
-        let has_answered = causes(error)
-            .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
-            .any(|error| error.is_parse() || error.is_parse_status());
+        let has_answered =
+            causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse);
         if has_answered || (sent_whole && self.metered == Metered::Yes) {
             Elsewhere::Final
         } else {

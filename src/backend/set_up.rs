@@ -19,6 +19,9 @@ use std::{sync::Arc, time::Duration};
 /// Why the configured backend cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
+    /// There is nothing in `backend.urls`.
+    #[error("backend.urls names no address")]
+    NoAddress,
     /// One of `backend.urls` is no http or https address.
     #[error("backend.urls: \"{0}\" is no http or https address")]
     Address(String),
@@ -79,6 +82,9 @@ fn each<S: Service>(
         ca_file: config.ca_file.clone(),
         health_path: config.health_path.clone(),
     };
+    if config.urls.is_empty() {
+        return Err(SetupError::NoAddress);
+    }
     let one = |url: &String| {
         let address: Uri = url.parse().map_err(|_| SetupError::Address(url.clone()))?;
         let name = url.split('?').next().unwrap_or(url).to_owned();

@@ -29,6 +29,8 @@ pub enum Manner {
     Hang,
     /// Closes the connection without a word.
     Close,
+    /// The same, as soon as the request's head is there.
+    CloseEarly,
     /// Sends the head and half of the body, then resets the connection.
     HalfAnAnswer,
     /// Sends something that is no HTTP.
@@ -144,7 +146,12 @@ impl StubBackend {
     async fn converse(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut buffer = Vec::new();
         let mut counted = false;
-        while let Some(seen) = read_request(&mut stream, &mut buffer).await {
+        loop {
+            if matches!(*self.manner.lock().unwrap(), Manner::CloseEarly) {
+                let _ = stream.read_buf(&mut buffer).await;
+                return;
+            }
+            let Some(seen) = read_request(&mut stream, &mut buffer).await else { return };
             let manner = self.manner.lock().unwrap().clone();
             if seen.head.starts_with("GET ") {
                 self.checks.lock().unwrap().push(seen.head);
@@ -203,7 +210,7 @@ impl StubBackend {
                 let _ = stream.read(&mut [0; 1]).await;
                 false
             }
-            Manner::Close => false,
+            Manner::Close | Manner::CloseEarly => false,
             Manner::HalfAnAnswer => {
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: image/webp\r\ncontent-length: 1000\r\n\r\nhalf of it";
                 let _ = stream.write_all(head.as_bytes()).await;

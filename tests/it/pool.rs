@@ -2,7 +2,7 @@
 
 use crate::{
     backend::{Manner, PICTURE, StubBackend},
-    form::Form,
+    form::{Form, png},
     world::World,
 };
 use rembg_gateway::config::Config;
@@ -104,6 +104,17 @@ async fn what_a_metered_service_has_been_sent_whole_is_not_sent_to_another() {
     world.backend.will(Manner::Close);
     assert_eq!(ann.cut(&Form::with_picture()).await.error(), FAILED);
     assert_eq!((world.backend.seen().len(), second.seen().len()), (1, 0), "it may have been charged for already");
+}
+
+#[tokio::test]
+async fn what_a_metered_service_has_not_been_sent_whole_goes_to_another() {
+    let (world, second) = two(metered).await;
+    let ann = world.customer("ann", 100).await;
+    world.backend.will(Manner::CloseEarly);
+    let mut file = png(4, 4);
+    file.resize(16 << 20, 0);
+    assert_eq!(ann.cut(&Form::empty().image("a.png", &file)).await.status, 200);
+    assert_eq!((world.backend.seen().len(), second.seen().len(), ann.used().await), (0, 1, 1));
 }
 
 #[tokio::test]
