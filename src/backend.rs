@@ -2,6 +2,7 @@
 //!
 //! Services at addresses ([`rmbg`], [`rembg_server`]) are asked by a [`pool`]; it and [`builtin`] have a fair [`queue`].
 
+mod account;
 pub mod builtin;
 mod health;
 mod http;
@@ -14,7 +15,8 @@ mod service;
 mod set_up;
 mod workbench;
 
-pub use http::TlsError;
+pub use account::{AccountError, AccountReport, SharedAccount};
+pub use http::{Failed, TlsError};
 pub use set_up::{SetupError, set_up};
 
 use crate::{

@@ -15,7 +15,7 @@ mod stripe;
 mod tests;
 mod typed;
 
-pub use backend::{BackendConfig, BackendKind};
+pub use backend::{BackendConfig, BackendKind, ReconcileConfig};
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
 pub use mistakes::{ConfigErrors, Mistake};

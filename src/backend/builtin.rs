@@ -78,7 +78,7 @@ impl Backend for Builtin {
     fn gauges(&self) -> BackendGauges {
         let in_flight = self.queue.in_flight(0) as u64;
         let service = ServiceGauges { name: "builtin".into(), in_flight, up: true };
-        BackendGauges { waiting: self.queue.waiting() as u64, services: vec![service] }
+        BackendGauges { waiting: self.queue.waiting() as u64, services: vec![service], account: None }
     }
 }
 

@@ -1,16 +1,22 @@
 //! How services are reached: connections, TLS, the body that is sent, the answer that is read whole.
 
 mod form_body;
+mod getter;
 mod tls;
 
 pub(super) use form_body::{FormBody, Part};
+pub use getter::Failed;
+pub(super) use getter::Getter;
 pub use tls::TlsError;
 
 use super::{
     Failure, Job,
     service::{Elsewhere, Trouble},
 };
-use crate::spool::{Room, SpoolError, Spooled};
+use crate::{
+    config::BackendConfig,
+    spool::{Room, SpoolError, Spooled},
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
 use hyper::{
@@ -41,6 +47,26 @@ pub(super) struct HttpSettings {
     pub(super) ca_file: Option<PathBuf>,
     /// What a health check asks for.
     pub(super) health_path: String,
+}
+
+impl HttpSettings {
+    /// What the configuration says.
+    pub(super) fn of(config: &BackendConfig) -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(config.connect_timeout_s),
+            ca_file: config.ca_file.clone(),
+            health_path: config.health_path.clone(),
+        }
+    }
+
+    fn connector(&self) -> Result<Connector, TlsError> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(self.connect_timeout));
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let tls = tls::config(self.ca_file.as_deref())?;
+        Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
+    }
 }
 
 /// One service's address, and connections to it.
@@ -74,13 +100,7 @@ pub(super) struct Reply {
 impl Remote {
     /// Nothing is connected to yet. Fails if certificates cannot be read.
     pub(super) fn new(url: Uri, metered: Metered, settings: &HttpSettings) -> Result<Self, TlsError> {
-        let mut tcp = HttpConnector::new();
-        tcp.set_connect_timeout(Some(settings.connect_timeout));
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let tls = tls::config(settings.ca_file.as_deref())?;
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+        let connector = settings.connector()?;
         let mut parts = url.clone().into_parts();
         parts.path_and_query = settings.health_path.parse().ok();
         let health_url = Uri::from_parts(parts).unwrap_or_else(|_| url.clone());

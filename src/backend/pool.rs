@@ -1,7 +1,7 @@
 //! Several services as one backend: the least busy is asked, the failing ones are left alone until they have recovered.
 
 use super::{
-    Answer, Backend, Failure, Job,
+    Answer, Backend, Failure, Job, SharedAccount,
     health::{Alone, Health},
     queue::Queue,
     service::{Elsewhere, Service, Trouble},
@@ -9,7 +9,10 @@ use super::{
 use crate::telemetry::{BackendGauges, ServiceGauges};
 use async_trait::async_trait;
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -28,7 +31,7 @@ pub(super) type NamedService = (String, Box<dyn Service>);
 /// Services that do the same.
 pub(super) struct Pool {
     members: Arc<Members>,
-    _checks: Vec<AbortOnDropHandle<()>>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 /// How a pool treats its services.
@@ -47,6 +50,9 @@ pub(super) struct PoolSettings {
 struct Members {
     services: Vec<Member>,
     queue: Queue,
+    /// Pictures that were answered with 2xx.
+    served: AtomicU64,
+    account: Option<SharedAccount>,
 }
 
 struct Member {
@@ -58,10 +64,11 @@ struct Member {
 }
 
 impl Pool {
-    /// A pool of named services. Their health is checked from now on, until the pool is dropped.
+    /// A pool of named services. Their health is checked from now on, and our account at them watched if there is one,
+    /// until the pool is dropped.
     ///
     /// Needs a running tokio runtime.
-    pub(super) fn start(services: Vec<NamedService>, settings: PoolSettings) -> Self {
+    pub(super) fn start(services: Vec<NamedService>, account: Option<SharedAccount>, settings: PoolSettings) -> Self {
         let slots = vec![settings.concurrency; services.len()];
         let most_waiting = slots.iter().sum::<usize>().saturating_mul(settings.waiting_per_slot);
         let member = |(name, service)| Member {
@@ -73,10 +80,13 @@ impl Pool {
         let members = Arc::new(Members {
             services: services.into_iter().map(member).collect(),
             queue: Queue::new(&slots, most_waiting, settings.check_interval),
+            served: AtomicU64::new(0),
+            account,
         });
         let check = |at| AbortOnDropHandle::new(tokio::spawn(check_for_ever(Arc::clone(&members), at, settings)));
-        let checks = (0..slots.len()).map(check).collect();
-        Self { members, _checks: checks }
+        let mut tasks: Vec<_> = (0..slots.len()).map(check).collect();
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(watch_account(Arc::clone(&members)))));
+        Self { members, _tasks: tasks }
     }
 }
 
@@ -125,19 +135,26 @@ impl Backend for Pool {
     }
 
     fn gauges(&self) -> BackendGauges {
-        let Members { services, queue } = &*self.members;
+        let Members { services, queue, account, .. } = &*self.members;
         let gauges = |(at, member): (usize, &Member)| ServiceGauges {
             name: member.name.clone(),
             in_flight: queue.in_flight(at) as u64,
             up: member.health().allowed() > 0,
         };
-        BackendGauges { waiting: queue.waiting() as u64, services: services.iter().enumerate().map(gauges).collect() }
+        BackendGauges {
+            waiting: queue.waiting() as u64,
+            services: services.iter().enumerate().map(gauges).collect(),
+            account: account.as_ref().and_then(SharedAccount::gauges),
+        }
     }
 }
 
 impl Members {
     /// What a request's outcome says of the service's health.
     fn learn(&self, at: usize, outcome: &Result<Answer, Trouble>) {
+        if matches!(outcome, Ok(answer) if (200..300).contains(&answer.status)) {
+            self.served.fetch_add(1, Ordering::Relaxed);
+        }
         let failed = match outcome {
             Ok(answer) => NO_SERVICE.contains(&answer.status),
             Err(Trouble { failure, .. }) => match failure {
@@ -182,6 +199,12 @@ impl Member {
     fn health(&self) -> MutexGuard<'_, Health> {
         // No step of its leaves it half done.
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn watch_account(members: Arc<Members>) {
+    if let Some(account) = &members.account {
+        account.watch(|| members.served.load(Ordering::Relaxed)).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Makes the configured backend.
 
 use super::{
-    Backend,
+    Backend, SharedAccount,
     builtin::{Builtin, ModelError},
     http::{HttpSettings, Metered, Remote, TlsError},
     keys::Keys,
@@ -56,7 +56,7 @@ pub fn set_up(config: &BackendConfig) -> Result<Arc<dyn Backend>, SetupError> {
         check_interval: Duration::from_secs(config.check_interval_s),
         check_patience: Duration::from_secs(config.connect_timeout_s),
     };
-    Ok(Arc::new(Pool::start(services, settings)))
+    Ok(Arc::new(Pool::start(services, SharedAccount::new(config)?, settings)))
 }
 
 fn rmbg_services(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
@@ -77,11 +77,7 @@ fn each<S: Service>(
     metered: Metered,
     make: impl Fn(Remote) -> S,
 ) -> Result<Vec<NamedService>, SetupError> {
-    let settings = HttpSettings {
-        connect_timeout: Duration::from_secs(config.connect_timeout_s),
-        ca_file: config.ca_file.clone(),
-        health_path: config.health_path.clone(),
-    };
+    let settings = HttpSettings::of(config);
     if config.urls.is_empty() {
         return Err(SetupError::NoAddress);
     }
@@ -95,7 +91,7 @@ fn each<S: Service>(
 }
 
 /// Marked sensitive, so that nothing prints it.
-fn header_value(key: &SecretString) -> Result<HeaderValue, SetupError> {
+pub(super) fn header_value(key: &SecretString) -> Result<HeaderValue, SetupError> {
     let mut value = HeaderValue::try_from(key.expose_secret()).map_err(|_| SetupError::Key)?;
     value.set_sensitive(true);
     Ok(value)

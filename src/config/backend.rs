@@ -41,6 +41,24 @@ pub struct BackendConfig {
     pub model: PathBuf,
     /// The model that a `rembg` server is asked to use.
     pub rembg_model: String,
+    /// `[backend.reconcile]`
+    pub reconcile: ReconcileConfig,
+}
+
+/// `[backend.reconcile]`: our own account at a metered service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
+pub struct ReconcileConfig {
+    /// The address of the service's membership-usage; it is asked with our first key. None for never.
+    pub url: Option<String>,
+    /// Seconds between two reports.
+    pub interval_s: u64,
+}
+
+impl Default for ReconcileConfig {
+    fn default() -> Self {
+        Self { url: None, interval_s: 300 }
+    }
 }
 
 impl Default for BackendConfig {
@@ -61,6 +79,7 @@ impl Default for BackendConfig {
             max_pixels: None,
             model: ".cache/u2netp.onnx".into(),
             rembg_model: "u2netp".into(),
+            reconcile: ReconcileConfig::default(),
         }
     }
 }

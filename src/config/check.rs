@@ -92,6 +92,10 @@ impl Checks<'_> {
                 self.require(&format!("backend.urls[{index}]"), false, fault);
             }
         }
+        self.within("backend.reconcile.interval_s", backend.reconcile.interval_s, SECONDS);
+        if let Some(Err(fault)) = backend.reconcile.url.as_deref().map(http_address) {
+            self.require("backend.reconcile.url", false, fault);
+        }
         let both = backend.api_key.is_some() && backend.api_key_file.is_some();
         let key = self.secret("backend.api_key", both, backend.given_api_key());
         let sendable = |key: &SecretString| key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic());

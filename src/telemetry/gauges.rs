@@ -7,6 +7,17 @@ pub struct BackendGauges {
     pub waiting: u64,
     /// Each service behind the gateway.
     pub services: Vec<ServiceGauges>,
+    /// Our account at it, once it has reported.
+    pub account: Option<AccountGauges>,
+}
+
+/// Our own account at a metered service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountGauges {
+    /// Credits that can still be spent.
+    pub remaining: u64,
+    /// What the service has counted, since this process first looked, beyond the pictures that it answered us.
+    pub drift: i64,
 }
 
 /// One service of the backend.

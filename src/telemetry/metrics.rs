@@ -26,6 +26,8 @@ pub struct Metrics {
     backend_waiting: IntGauge,
     backend_in_flight: IntGaugeVec,
     backend_up: IntGaugeVec,
+    shared_remaining: IntGaugeVec,
+    shared_drift: IntGaugeVec,
 }
 
 impl Metrics {
@@ -58,6 +60,16 @@ impl Metrics {
             backend_waiting: our.gauge("rgw_backend_waiting", "Requests in line for the backend.")?,
             backend_in_flight: our.gauges("rgw_backend_in_flight", "Pictures at work, by service.", "backend")?,
             backend_up: our.gauges("rgw_backend_up", "1 if the service is given pictures.", "backend")?,
+            shared_remaining: our.gauges(
+                "rgw_backend_account_remaining_credits",
+                "Credits left on our account at the backend, as it reports them.",
+                "account",
+            )?,
+            shared_drift: our.gauges(
+                "rgw_backend_account_drift_credits",
+                "Credits that the backend counted beyond the pictures that it answered, since the gateway started.",
+                "account",
+            )?,
             registry: our.0,
         })
     }
@@ -88,6 +100,10 @@ impl Metrics {
         for service in &gauges.services {
             self.backend_in_flight.with_label_values(&[&service.name]).set(clamp(service.in_flight));
             self.backend_up.with_label_values(&[&service.name]).set(i64::from(service.up));
+        }
+        if let Some(account) = gauges.account {
+            self.shared_remaining.with_label_values(&["shared"]).set(clamp(account.remaining));
+            self.shared_drift.with_label_values(&["shared"]).set(account.drift);
         }
     }
 

@@ -67,6 +67,7 @@ pub struct StubBackend {
     count: watch::Sender<usize>,
     connections: Arc<Mutex<usize>>,
     checks: Arc<Mutex<Vec<String>>>,
+    tells: Arc<Mutex<Option<Manner>>>,
     turns: Arc<Semaphore>,
 }
 
@@ -89,6 +90,7 @@ impl StubBackend {
             count: watch::channel(0).0,
             connections: Arc::default(),
             checks: Arc::default(),
+            tells: Arc::default(),
             turns: Arc::new(Semaphore::new(0)),
         };
         let accepting = stub.clone();
@@ -116,6 +118,11 @@ impl StubBackend {
 
     pub fn will(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
+    }
+
+    /// What it answers to anything but pictures.
+    pub fn will_tell(&self, manner: Manner) {
+        *self.tells.lock().unwrap() = Some(manner);
     }
 
     pub fn seen(&self) -> Vec<Seen> {
@@ -155,7 +162,11 @@ impl StubBackend {
             let manner = self.manner.lock().unwrap().clone();
             if seen.head.starts_with("GET ") {
                 self.checks.lock().unwrap().push(seen.head);
-                self.be_checked(&mut stream, manner).await;
+                let tells = self.tells.lock().unwrap().clone();
+                match tells {
+                    Some(manner) => drop(self.act(&mut stream, manner, "").await),
+                    None => self.be_checked(&mut stream, manner).await,
+                }
                 return;
             }
             *self.connections.lock().unwrap() += usize::from(!counted);

@@ -275,3 +275,46 @@ fn private_authority() -> (TlsAcceptor, String) {
         .unwrap();
     (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
 }
+
+#[tokio::test]
+async fn what_is_left_on_our_account_at_the_service_and_what_it_counts_beyond_us_is_shown() {
+    let usage = |used: u64, left: u64| {
+        let report = serde_json::json!({
+            "membership": "Premium-20000", "credits": 18_500, "prepaidCredits": 7, "app_usage": 0, "api_usage": used,
+            "billingCycle": {"remainingIncludedCredits": left, "more": "than we need"},
+        });
+        Manner::Answer { status: 200, content_type: "application/json", body: report.to_string().into_bytes() }
+    };
+    let service = StubBackend::start().await;
+    service.will_tell(usage(100, 400));
+    let world = World::with(|config| {
+        metered(config);
+        config.backend.reconcile.url = Some(format!("http://{}/api/membership-usage?x=1", service.address));
+        config.backend.reconcile.interval_s = 1;
+    })
+    .await;
+    until_metric(&world, "rgw_backend_account_remaining_credits{account=\"shared\"}", 407.0).await;
+    let asked = &service.checks()[0];
+    assert!(asked.starts_with("GET /api/membership-usage?x=1&expand=billing_cycle HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("x-api-key: our-key\r\n"), "{asked}");
+    let ann = world.customer("ann", 100).await;
+    for _ in 0..3 {
+        assert_eq!(ann.cut(&Form::with_picture()).await.status, 200);
+    }
+    service.will_tell(usage(105, 395));
+    until_metric(&world, "rgw_backend_account_drift_credits{account=\"shared\"}", 2.0).await;
+    until_metric(&world, "rgw_backend_account_remaining_credits{account=\"shared\"}", 402.0).await;
+}
+
+async fn until_metric(world: &World, line: &str, value: f64) {
+    for _ in 0..500 {
+        let text = world.operator().get("/metrics").await;
+        let text = String::from_utf8(text.body.to_vec()).unwrap();
+        let found = text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse::<f64>().ok());
+        if found.is_some_and(|found| (found - value).abs() < 0.5) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{line} never became {value}");
+}

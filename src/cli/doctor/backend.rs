@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::{
-    backend::builtin::Builtin,
+    backend::{SharedAccount, builtin::Builtin},
     config::{BackendConfig, BackendKind},
 };
 use hyper::Uri;
@@ -18,6 +18,7 @@ pub(super) async fn look(config: &BackendConfig) -> Vec<Finding> {
             for url in &config.urls {
                 findings.push(address(url, patience).await);
             }
+            findings.extend(account(config).await);
             findings
         }
     }
@@ -30,6 +31,19 @@ async fn model(path: PathBuf) -> Finding {
         Ok(()) => Finding::ok("backend", format!("builtin: {shown} is the right model and can be loaded.")),
         Err(error) => Finding::fail("backend", format!("builtin: {error}")),
     }
+}
+
+/// What is left on our own account there.
+async fn account(config: &BackendConfig) -> Option<Finding> {
+    let report = match SharedAccount::new(config) {
+        Ok(account) => account?.report().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    Some(match report.map(|report| report.remaining()) {
+        Ok(0) => Finding::warn("backend", "Our own account at the backend has no credits left."),
+        Ok(left) => Finding::ok("backend", format!("Our own account at the backend has {left} credits left.")),
+        Err(error) => Finding::warn("backend", format!("Our own account at the backend is not known: {error}.")),
+    })
 }
 
 /// Whether a connection stands. Nothing is sent: a picture would cost money.
