@@ -1,6 +1,6 @@
 //! What removes the background: a trait, and one file per kind of backend.
 //!
-//! Services at addresses ([`rmbg`], [`rembg_server`]) are asked by a [`pool`]; it and [`builtin`] have a fair [`queue`].
+//! Services at addresses (`rmbg`, `rembg_server`) are asked by a `pool`; it and [`builtin`] have a fair `queue`.
 
 mod account;
 pub mod builtin;
