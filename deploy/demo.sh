@@ -5,20 +5,19 @@ cd "$(dirname "$0")/.."
 gateway=$1
 key_file=data/demo.key
 
-if [ ! -s "$key_file" ]; then
-    mkdir -p data
-    "$gateway" user add demo --plan Free >/dev/null
-    umask 077
-    "$gateway" key create demo --name demo --json | sed -n 's/.*"key": *"\([^"]*\)".*/\1/p' > "$key_file.new"
-    mv "$key_file.new" "$key_file"
+# The key is shown once, so it is kept here; without the account that it opens it is worth nothing.
+if [ ! -s "$key_file" ] || ! "$gateway" key list demo --json 2>/dev/null | grep -q '"id"'; then
+    "$gateway" user add demo >/dev/null
+    made=$("$gateway" key create demo --name demo --json)
+    (umask 077; sed -n 's/.*"key": *"\([^"]*\)".*/\1/p' <<<"$made" >"$key_file")
 fi
 key=$(cat "$key_file")
 
 cat <<EOT
 
-  rembg-gateway on http://127.0.0.1:8080, for operators on http://127.0.0.1:8081
+  rembg-gateway will serve on http://127.0.0.1:8080, for operators on http://127.0.0.1:8081
 
-  demo account   demo (plan Free)
+  demo account   demo
   its key        $key
 
   Cut out the sample picture, in another terminal:

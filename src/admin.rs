@@ -10,13 +10,14 @@ use crate::{
     config::Config,
     domain::{
         caller::{Account, ApiKey, KeyId, Uid},
-        credit::{OperationId, Standing},
-        period::{Counters, Window},
-        plan::Plan,
+        credit::{Burst, OperationId, Standing},
+        network::Network,
+        period::Counters,
+        plan::{Plan, Terms},
         time::{Month, UnixSeconds},
     },
-    identity::{Keyring, api_key},
-    store::{AccountChange, Audit, Granted, KeyUse, RENEWAL_GRACE, Store},
+    identity::{Keyring, api_key, find_key},
+    store::{AccountChange, Audit, Granted, KeyUse, Store},
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -28,7 +29,7 @@ type Result<T> = std::result::Result<T, AdminError>;
 pub struct Admin {
     store: Arc<dyn Store>,
     plans: BTreeMap<String, Plan>,
-    default_plan: String,
+    terms: Terms,
 }
 
 /// What an account is to be; `None` leaves a thing as it is.
@@ -40,6 +41,8 @@ pub struct AccountOrder {
     pub plan: Option<String>,
     /// An included allowance other than the plan's.
     pub credits: Option<u64>,
+    /// A short-term limit other than the plan's.
+    pub burst: Option<Burst>,
     /// Prepaid credits to begin with: granted once, however often the order is repeated.
     pub prepaid: Option<u32>,
     /// Whether the e-mail address counts as verified; on a new account it does, because the operator made it.
@@ -67,6 +70,10 @@ pub struct KeyOrder {
     pub name: String,
     /// From when on it is refused.
     pub expires: Option<UnixSeconds>,
+    /// Where it may be used from; empty for anywhere.
+    pub networks: Vec<Network>,
+    /// Credits that it may spend in a UTC month.
+    pub monthly_cap: Option<u64>,
 }
 
 /// What an account has used and has left.
@@ -89,18 +96,20 @@ impl Admin {
     /// The operator of this store, with the plans of this configuration.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, config: &Config) -> Self {
-        Self { store, plans: config.plans.clone(), default_plan: config.default_plan.clone() }
+        Self { store, plans: config.plans.clone(), terms: config.terms() }
     }
 
     /// Makes an account, or changes what the order names of one that is there.
     pub async fn put_account(&self, order: &AccountOrder) -> Result<AccountMade> {
         let created = self.store.account(&order.uid).await?.is_none();
-        let plan = order.plan.as_deref().or(created.then_some(self.default_plan.as_str()));
+        let plan = order.plan.as_deref().or(created.then_some(self.terms.default_plan.0.as_str()));
         let change = AccountChange {
             uid: order.uid.clone(),
             plan: plan.map(|name| self.plan(name)).transpose()?,
             credits: order.credits,
+            burst: order.burst,
             email_verified: order.email_verified.or(created.then_some(true)),
+            only_new: false,
         };
         let account = self.store.put_account(&change).await?;
         let Some(prepaid) = order.prepaid.filter(|prepaid| *prepaid > 0) else {
@@ -134,6 +143,10 @@ impl Admin {
         if !api_key::has_valid_shape(key) {
             return Err(AdminError::NotAKey);
         }
+        // The store looks only under the newest pepper's hash.
+        if let Some((known, _)) = find_key(&*self.store, keyring, key).await? {
+            return Err(AdminError::KnownKey(known.id));
+        }
         self.put_key(keyring, order, key, now).await
     }
 
@@ -160,7 +173,7 @@ impl Admin {
         let mut usages = Vec::new();
         for account in self.accounts(uid).await? {
             let used = self.store.usage(&account.uid, Counters::Month(month)).await?;
-            let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now);
+            let window = self.terms.window(&account, now);
             let in_window = match window.counters() {
                 Counters::Month(_) => used,
                 cycle @ Counters::Cycle(_) => self.store.usage(&account.uid, cycle).await?,
@@ -206,6 +219,8 @@ impl Admin {
             created: now,
             expires: order.expires,
             revoked: None,
+            networks: order.networks,
+            monthly_cap: order.monthly_cap,
         };
         self.store.put_key(&keyring.hash(key), &made).await?;
         Ok(made)

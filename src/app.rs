@@ -3,15 +3,24 @@
 use crate::{
     backend::{self, Backend},
     clock::Clock,
-    config::Config,
-    edge::{Admin, Listener, ListenerLimits, Public, admin_routes, public_routes},
-    identity::Keyring,
+    config::{Config, SecretError},
+    edge::{
+        Admin, Cors, Door, Listener, ListenerLimits, Public, admin_routes, public_routes,
+        shield::{Shield, ShieldLimits},
+    },
+    identity::{
+        ApiKeys, Keyring,
+        pace::Pace,
+        user_token::{self, UserTokens},
+    },
     rmbg::{Rmbg, Rules},
     spool::{Budget, Budgets},
     store::{self, Store},
+    stripe::webhook::Webhook,
     telemetry::{Metrics, start_log},
     usage::UsageDesk,
 };
+use hyper::header::{HeaderName, InvalidHeaderName};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -46,6 +55,15 @@ pub enum StartError {
     /// The pepper.
     #[error(transparent)]
     Keyring(#[from] crate::identity::KeyringError),
+    /// The webhook's secrets.
+    #[error("stripe.webhook_secrets_file: {0}")]
+    Stripe(#[from] SecretError),
+    /// User tokens.
+    #[error("cannot set up user tokens: {0}")]
+    UserTokens(#[from] user_token::StartError),
+    /// Where user tokens are sent.
+    #[error("auth.user_token.header is no header's name: {0}")]
+    TokenHeader(#[from] InvalidHeaderName),
     /// Anything else of the system's.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -80,13 +98,14 @@ pub struct App {
     stop_admin: CancellationToken,
     listeners: [JoinHandle<()>; 2],
     tasks: TaskTracker,
+    api_keys: Arc<ApiKeys>,
 }
 
 impl App {
     /// Opens the store, sets up the backend and listens.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let keyring = Keyring::open(config)?;
-        let store: Arc<dyn Store> = store::open(&config.store, clock.clone()).await?;
+        let store: Arc<dyn Store> = store::open(config, clock.clone()).await?;
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets {
@@ -100,15 +119,30 @@ impl App {
             metrics: Arc::clone(&metrics),
             budgets: budgets.clone(),
         };
+        let api_keys = Arc::new(ApiKeys::new(Arc::clone(&store), keyring));
+        let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
         let public = Public {
-            usage: UsageDesk { store: Arc::clone(&store), keyring: keyring.clone(), clock: clock.clone() },
-            rmbg: Rmbg { store, backend, keyring, clock, budgets, rules: rules(config) },
+            cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
+            door: door(config, token_header),
+            usage: UsageDesk::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
+            stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
+            rmbg: Rmbg {
+                store,
+                backend,
+                api_keys: Arc::clone(&api_keys),
+                user_tokens: UserTokens::start(&config.auth.user_token).await?,
+                pace: Pace::new(clock.clone()),
+                clock,
+                budgets,
+                rules: rules(config),
+            },
             metrics,
             tasks: tasks.clone(),
         };
         let public_socket = bind(config.listen.public, config.limits.connections as usize).await?;
         let admin_socket = bind(config.listen.admin, ADMIN_CONNECTIONS).await?;
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        tokio::spawn(Arc::clone(&api_keys).keep_writing_uses(stop_public.clone()));
         let grace = Duration::from_secs(config.limits.upload_timeout_s + config.backend.timeout_s);
         Ok(Self {
             public: public_socket.address()?,
@@ -120,6 +154,7 @@ impl App {
             stop_public,
             stop_admin,
             tasks,
+            api_keys,
         })
     }
 
@@ -130,15 +165,26 @@ impl App {
         drop(public.await);
         self.tasks.close();
         self.tasks.wait().await;
+        self.api_keys.write_uses().await;
         self.stop_admin.cancel();
         drop(admin.await);
     }
 }
 
+fn door(config: &Config, token_header: HeaderName) -> Door {
+    let limits = ShieldLimits {
+        bad_credentials_per_minute: config.limits.bad_credentials_per_minute,
+        in_flight_per_client: config.limits.in_flight_per_client,
+    };
+    Door { shield: Shield::new(limits), proxies: config.limits.proxies(), token_header }
+}
+
 fn rules(config: &Config) -> Rules {
     Rules {
         plans: config.plans.clone(),
-        default_plan: config.default_plan.clone(),
+        terms: config.terms(),
+        anonymous: config.anonymous.clone(),
+        create_accounts: config.auth.user_token.create_accounts,
         upload_timeout: Duration::from_secs(config.limits.upload_timeout_s),
         answer_timeout: Duration::from_secs(config.backend.timeout_s),
         pixel_limit: config.backend.pixel_limit(),

@@ -40,7 +40,7 @@ pub struct Job {
     pub image: Arc<Spooled>,
     /// Whose turn it takes in the line: payers are served by turns.
     pub payer: Payer,
-    /// How many turns that payer gets where one of priority 1 gets one; 0 counts as 1.
+    /// How many turns more than one that payer gets where one of priority 0 gets one.
     pub priority: u8,
     /// When the whole answer must be here.
     pub deadline: Instant,

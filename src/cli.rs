@@ -1,6 +1,6 @@
 //! The command line: what the operator types, and what it answers.
 //!
-//! Each command is a file. It gives a [`Report`], which is printed in words or, with `--json`, as one value.
+//! Each command is a file. It gives a `Report`, which is printed in words or, with `--json`, as one value.
 
 mod audit;
 mod check;
@@ -13,6 +13,7 @@ mod key;
 mod print;
 mod report;
 mod serve;
+mod stripe;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,9 @@ enum Command {
     /// Prepaid credits
     #[command(subcommand)]
     Credits(credits::CreditsCommand),
+    /// Billing by Stripe
+    #[command(subcommand)]
+    Stripe(stripe::StripeCommand),
     /// What accounts have used this month (UTC) and have left
     Usage(usage::UsageCommand),
     /// Compare the counters with the ledger; exits 1 if any differs
@@ -114,6 +118,7 @@ async fn perform(command: Command, config: Config) -> Result<Report, Failure> {
         Command::User(command) => command.run(&desk).await,
         Command::Key(command) => command.run(&desk, &mut io::stdin()).await,
         Command::Credits(command) => command.run(&desk).await,
+        Command::Stripe(command) => command.run(&desk).await,
         Command::Usage(command) => command.run(&desk).await,
         Command::Audit(command) => command.run(&desk).await,
         Command::Doctor => doctor::run(&desk).await,

@@ -2,8 +2,10 @@
 //!
 //! Layers: defaults, then the file, then the environment; see [`Config::load`].
 
+mod anonymous;
 mod backend;
 mod check;
+mod cors;
 mod environment;
 mod limits;
 mod load;
@@ -14,17 +16,24 @@ mod stripe;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod user_token;
 
+pub use anonymous::AnonymousConfig;
 pub use backend::{BackendConfig, BackendKind, ReconcileConfig};
+pub use cors::CorsConfig;
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
 pub use mistakes::{ConfigErrors, Mistake};
 pub use secrets::SecretError;
 pub use store::StoreConfig;
 pub use stripe::{ReversalPolicy, StripeConfig};
+pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfig};
 
-use crate::domain::{credit::Burst, plan::Plan};
-use secrecy::SecretString;
+use crate::domain::{
+    credit::Burst,
+    plan::{Plan, Terms},
+};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
@@ -46,6 +55,10 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Plans by name.
     pub plans: BTreeMap<String, Plan>,
+    /// Callers with neither key nor token.
+    pub anonymous: AnonymousConfig,
+    /// Web pages that may call from a browser.
+    pub cors: CorsConfig,
     /// Billing by Stripe.
     pub stripe: StripeConfig,
     /// The log.
@@ -54,7 +67,12 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let plan = |credits, per_minute, size| Plan { credits, burst: Burst { per_minute, size } };
+        let plan = |credits, per_minute, size| Plan {
+            credits,
+            burst: Burst { per_minute, size },
+            priority: 0,
+            max_pixels: None,
+        };
         Self {
             default_plan: "Free".into(),
             listen: ListenConfig::default(),
@@ -66,9 +84,20 @@ impl Default for Config {
                 ("Free".into(), plan(50, 60, 20)),
                 ("Premium-20000".into(), plan(20_000, 600, 100)),
             ]),
+            anonymous: AnonymousConfig::default(),
+            cors: CorsConfig::default(),
             stripe: StripeConfig::default(),
             log: LogConfig::default(),
         }
+    }
+}
+
+impl Config {
+    /// On what terms a subscription keeps its plan.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        let credits = self.plans.get(&self.default_plan).map_or(0, |plan| plan.credits);
+        Terms { renewal_grace: self.stripe.renewal_grace(), default_plan: (self.default_plan.clone(), credits) }
     }
 }
 
@@ -94,23 +123,30 @@ impl Default for ListenConfig {
 pub struct AuthConfig {
     /// `[auth.api_key]`
     pub api_key: ApiKeyConfig,
+    /// `[auth.user_token]`
+    pub user_token: UserTokenConfig,
 }
 
 /// `[auth.api_key]`
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct ApiKeyConfig {
-    /// Secret under which keys are hashed. Without one, the embedded store makes its own beside its file.
-    #[serde(with = "secrets")]
-    pub pepper: Option<SecretString>,
-    /// A file that holds the pepper.
+    /// Secrets under which keys are hashed, newest first: new keys use the first, known ones are found under each.
+    /// Without any, the embedded store makes its own beside its file.
+    #[serde(with = "secrets::one_or_many")]
+    pub pepper: Vec<SecretString>,
+    /// A file that holds the peppers, one a line, newest first.
     pub pepper_file: Option<PathBuf>,
 }
 
 impl ApiKeyConfig {
-    /// The pepper that the operator gave, by value or by file.
-    pub fn given_pepper(&self) -> Result<Option<SecretString>, SecretError> {
-        secrets::given(self.pepper.as_ref(), self.pepper_file.as_deref())
+    /// The peppers that the operator gave, by value or by file, newest first; none if there are none.
+    pub fn given_peppers(&self) -> Result<Vec<SecretString>, SecretError> {
+        match (self.pepper.as_slice(), &self.pepper_file) {
+            ([], Some(file)) => secrets::lines(file),
+            (given, _) if given.iter().any(|pepper| pepper.expose_secret().is_empty()) => Err(SecretError::Empty),
+            (given, _) => Ok(given.to_vec()),
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! The rules, pure: no I/O, no clock, nothing async.
 
 pub mod caller;
+pub mod client_address;
 pub mod complaint;
 pub mod credit;
 pub mod form;
 pub mod image_header;
+pub mod limit;
 pub mod multipart;
+pub mod network;
 pub mod period;
 pub mod plan;
 pub mod quota;

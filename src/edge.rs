@@ -1,10 +1,17 @@
 //! The wire: listeners, routes, and the one place that writes answers.
 
 mod admin;
+mod cors;
+mod door;
 mod listener;
 mod public;
+mod rate_limit;
 mod reply;
+pub mod shield;
+mod webhook;
 
 pub use admin::{Admin, admin_routes};
+pub use cors::Cors;
+pub use door::Door;
 pub use listener::{Listener, ListenerLimits};
 pub use public::{Public, public_routes};

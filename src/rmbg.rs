@@ -13,14 +13,19 @@ pub use form::Upload;
 use crate::{
     backend::{Answer, Backend},
     clock::Clock,
-    domain::{caller::Payer, credit::Pool, plan::Plan, refusal::Refusal},
-    identity::Keyring,
+    config::AnonymousConfig,
+    domain::{
+        credit::Pool,
+        plan::{Plan, Terms},
+        refusal::Refusal,
+    },
+    identity::{ApiKeys, Visitor, pace::Pace, user_token::UserTokens},
     random::NoRandomness,
     spool::Budgets,
     store::{Fault, Store},
     telemetry::{Record, Step},
 };
-use hyper::HeaderMap;
+use caller::Caller;
 use settle::Pledge;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -34,9 +39,13 @@ pub struct Rmbg {
     pub store: Arc<dyn Store>,
     /// What removes the background.
     pub backend: Arc<dyn Backend>,
-    /// How API keys are recognised.
-    pub keyring: Keyring,
-    /// The time of day, for keys that expire.
+    /// How API keys open accounts.
+    pub api_keys: Arc<ApiKeys>,
+    /// How user tokens do.
+    pub user_tokens: UserTokens,
+    /// Turns a flood of one account away before it costs the store anything.
+    pub pace: Pace,
+    /// The time of day, for keys and tokens that expire.
     pub clock: Clock,
     /// Room for bodies.
     pub budgets: Budgets,
@@ -49,8 +58,12 @@ pub struct Rmbg {
 pub struct Rules {
     /// Plans by name.
     pub plans: BTreeMap<String, Plan>,
-    /// The plan of accounts whose own is not configured (any more).
-    pub default_plan: String,
+    /// The plan of accounts whose own is not configured (any more), and how long a subscription goes on without news.
+    pub terms: Terms,
+    /// What callers with neither key nor token may do.
+    pub anonymous: AnonymousConfig,
+    /// Whether the first valid token of somebody unknown makes an account.
+    pub create_accounts: bool,
     /// For the whole upload.
     pub upload_timeout: Duration,
     /// For the backend's whole answer, queueing included.
@@ -123,33 +136,31 @@ impl Rmbg {
     /// The future must be run to its end: dropping it leaves settling to a background task.
     pub async fn serve(
         &self,
-        headers: &HeaderMap,
+        visitor: &Visitor,
         upload: &mut Upload,
         gone: &CancellationToken,
         record: &mut Record,
     ) -> Result<Served, Stop> {
-        let caller = record.time(Step::Caller, caller::identify(self, headers)).await?;
-        record.uid = Some(caller.account.uid.clone());
-        record.channel = Some(caller.channel);
-        let pledge = record.time(Step::Admit, admit::admit(self, &caller)).await?;
+        let caller = record.time(Step::Caller, caller::identify(self, visitor)).await?;
+        record.uid = caller.account().map(|account| account.uid.clone());
+        record.channel = caller.channel();
+        admit::pace(self, &caller, record)?;
+        let (limits, pledge) = record.time(Step::Admit, admit::admit(self, &caller)).await;
+        record.limits = limits;
+        let pledge = pledge?;
         let answer = tokio::select! {
-            answer = self.answer(headers, upload, pledge.payer(), record) => answer,
+            answer = self.answer(&caller, upload, record) => answer,
             () = gone.cancelled() => Err(Stop::Gone),
         };
         record.time(Step::Settle, settle(pledge, answer)).await
     }
 
     /// The part in between, which may be abandoned at any moment: form in, picture out.
-    async fn answer(
-        &self,
-        headers: &HeaderMap,
-        upload: &mut Upload,
-        payer: &Payer,
-        record: &mut Record,
-    ) -> Result<Answer, Stop> {
-        let (form, image) = record.time(Step::Form, form::read(self, headers, upload)).await?;
+    async fn answer(&self, caller: &Caller, upload: &mut Upload, record: &mut Record) -> Result<Answer, Stop> {
+        let pixel_limit = caller.pixel_limit(&self.rules);
+        let (form, image) = record.time(Step::Form, form::read(self, upload, pixel_limit)).await?;
         record.bytes_in = image.len();
-        let job = send::job(self, payer, form, image, record.request_id.clone());
+        let job = send::job(self, caller, form, image, record.request_id.clone());
         record.time(Step::Send, send::send(self, &job)).await
     }
 }

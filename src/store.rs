@@ -1,26 +1,24 @@
 //! What is remembered: accounts, keys, holds, counters, the ledger. A trait of verbs in the gateway's own words; each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
+mod billing;
 mod keys;
 mod open;
 pub mod sqlite;
 
+pub use billing::{Changes, ParkedEvent, Stepped, StripeState, StripeStep};
 pub use open::open;
 
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
-    credit::{Admission, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
-    period::Counters,
+    credit::{Admission, Burst, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
+    period::{BillingPeriod, Counters},
     time::{Month, UnixMicros, UnixSeconds},
 };
 use async_trait::async_trait;
-use serde::Serialize;
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
 pub use crate::domain::usage_report::Usage;
-
-/// How long a billing period whose renewal webhook has not come goes on, predicted.
-pub const RENEWAL_GRACE: Duration = Duration::from_hours(72);
 
 /// A store's answer.
 pub type Result<T> = std::result::Result<T, Fault>;
@@ -45,7 +43,7 @@ pub trait Store: Send + Sync + 'static {
     /// The key with this hash and the account that it opens, revoked and expired keys included.
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>>;
 
-    /// One account.
+    /// One account, as it counts now: on the default plan once its subscription has lapsed.
     async fn account(&self, uid: &Uid) -> Result<Option<Account>>;
 
     /// Decides the limits and sets one credit aside. Repeated under the same id, answers with the hold that stands.
@@ -67,7 +65,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`Fault::Impossible`] without the account, and for taking back what is spent or set aside.
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
 
-    /// Creates an account, or changes what the change names. Balances and periods are never touched.
+    /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
+    /// default plan that is due goes before the change.
     async fn put_account(&self, change: &AccountChange) -> Result<Account>;
 
     /// Every account, in the order of their ids.
@@ -75,6 +74,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores a key under its hash. [`Fault::Impossible`] without its account, or when the key is another's already.
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
+
+    /// Notes when keys were last used, many at once; an earlier moment than is known changes nothing.
+    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()>;
 
     /// An account's keys, oldest first, revoked ones included, with what each has used this UTC month.
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>>;
@@ -84,6 +86,28 @@ pub trait Store: Send + Sync + 'static {
 
     /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::Impossible`] without it.
     async fn audit(&self, uid: &Uid) -> Result<Audit>;
+
+    /// What Stripe's events have left of an account: where the next [`StripeStep`] starts from.
+    async fn stripe_state(&self, uid: &Uid) -> Result<StripeState>;
+
+    /// Writes everything that follows from one event in one atomic step, once, and only if no other step has come in
+    /// between.
+    async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped>;
+
+    /// The account that the first of Stripe's ids leads to that leads to any.
+    async fn stripe_owner(&self, aliases: &[String]) -> Result<Option<Uid>>;
+
+    /// Keeps an event until somebody knows whose it is; parking it again changes nothing.
+    async fn park(&self, event: &ParkedEvent) -> Result<()>;
+
+    /// Every parked event, oldest first.
+    async fn parked(&self) -> Result<Vec<ParkedEvent>>;
+
+    /// The parked events that any of these ids might lead to the account of, oldest first.
+    async fn parked_under(&self, aliases: &[String]) -> Result<Vec<ParkedEvent>>;
+
+    /// Forgets a parked event, if it is one.
+    async fn unpark(&self, id: &str) -> Result<()>;
 
     /// Holds open now, leases ended excluded.
     async fn holds_open(&self) -> Result<u64>;
@@ -102,7 +126,7 @@ pub struct Granted {
 }
 
 /// What to change of an account; `None` leaves a thing as it is, or at its default on a new account: no plan, no
-/// credits, not verified.
+/// credits, no limit of its own, not verified.
 #[derive(Clone, Debug)]
 pub struct AccountChange {
     /// The account.
@@ -111,8 +135,12 @@ pub struct AccountChange {
     pub plan: Option<(String, u64)>,
     /// An explicit allowance, which stays until the next plan change.
     pub credits: Option<u64>,
+    /// A short-term limit of its own, which stays until the next plan change.
+    pub burst: Option<Burst>,
     /// Whether the e-mail address is verified.
     pub email_verified: Option<bool>,
+    /// Only to make the account: one that is there stays as it is.
+    pub only_new: bool,
 }
 
 /// A key and its use.
@@ -123,6 +151,8 @@ pub struct KeyUse {
     pub key: ApiKey,
     /// Credits of either pool that were spent with it this UTC month.
     pub used_this_month: u64,
+    /// When it was last used, give or take a minute.
+    pub last_used: Option<UnixSeconds>,
 }
 
 /// The result of an audit.
@@ -159,7 +189,7 @@ pub struct LedgerEntry {
 }
 
 /// What a ledger entry says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EntryKind {
     /// One picture was served and counted.
@@ -181,5 +211,30 @@ pub enum EntryKind {
     Granted {
         /// May be negative.
         credits: i64,
+    },
+    /// A subscription assigned a plan, or its end the default plan.
+    PlanChanged {
+        /// Its name.
+        plan: String,
+        /// Its included credits.
+        credits: u64,
+    },
+    /// Stripe stated a billing period.
+    PeriodSynced {
+        /// As it was stored.
+        period: BillingPeriod,
+    },
+    /// All usage of one billing cycle turned out to be another's.
+    Moved {
+        /// The start of the cycle that was predicted.
+        from: UnixSeconds,
+        /// The start of the cycle that it was.
+        to: UnixSeconds,
+        /// Included credits of signed-in users.
+        app: u64,
+        /// Included credits of API keys.
+        api: u64,
+        /// Prepaid credits.
+        prepaid: u64,
     },
 }

@@ -9,4 +9,4 @@ pub use gauges::{AccountGauges, BackendGauges, ServiceGauges};
 pub use log::start_log;
 pub use metrics::Metrics;
 pub use prometheus::Error as MetricsError;
-pub use record::{Outcome, Record, Route, Step};
+pub use record::{Outcome, Record, Route, Step, TurnedAway};

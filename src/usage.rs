@@ -1,29 +1,31 @@
 //! `GET /api/membership-usage`: what an account has spent and what is left (contract, section 4).
 
+mod pace;
+
 use crate::{
     clock::Clock,
     domain::{
         caller::{Account, Channel},
         period::{Counters, Window},
+        plan::Terms,
         refusal::Refusal,
         usage_report::{Asked, BillingCycle, BillingCycles, MembershipUsage, ReportQuery, UsageQuery},
     },
-    identity::{Credentials, Keyring},
-    store::{Fault, RENEWAL_GRACE, Store},
+    identity::{ApiKeys, Credentials, Visitor},
+    store::{Fault, Store},
     telemetry::Record,
 };
-use hyper::HeaderMap;
+use pace::Paces;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
 /// Where an account's owner asks for its numbers.
 pub struct UsageDesk {
-    /// Accounts and counters.
-    pub store: Arc<dyn Store>,
-    /// How API keys are recognised.
-    pub keyring: Keyring,
-    /// What `now` is when no month is asked for.
-    pub clock: Clock,
+    store: Arc<dyn Store>,
+    api_keys: Arc<ApiKeys>,
+    clock: Clock,
+    terms: Terms,
+    paces: Paces,
 }
 
 /// What is answered.
@@ -58,13 +60,19 @@ impl From<Fault> for NoReport {
 }
 
 impl UsageDesk {
+    /// A desk before this store. `terms` tell which window is in force.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, api_keys: Arc<ApiKeys>, clock: Clock, terms: Terms) -> Self {
+        Self { store, api_keys, clock, terms, paces: Paces::default() }
+    }
+
     /// The answer to a raw query string. Only an API key opens it.
-    pub async fn report(&self, headers: &HeaderMap, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
-        let account = self.account(headers).await?;
+    pub async fn report(&self, visitor: &Visitor, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
+        let account = self.account(visitor).await?;
         record.uid = Some(account.uid.clone());
         record.channel = Some(Channel::Api);
         let now = self.clock.now().seconds();
-        let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now);
+        let window = self.terms.window(&account, now);
         let asked = match UsageQuery::parse(query).map_err(Refusal::Invalid)? {
             UsageQuery::ListBillingCycles => {
                 let cycles = self.store.cycles(&account.uid).await?;
@@ -97,12 +105,17 @@ impl UsageDesk {
         Ok(BillingCycle::of_cycle(account, start, usage, window, &starts))
     }
 
-    async fn account(&self, headers: &HeaderMap) -> Result<Account, NoReport> {
-        let Credentials::Key(key) = Credentials::from_headers(headers)? else {
+    async fn account(&self, visitor: &Visitor) -> Result<Account, NoReport> {
+        let Credentials::Key(key) = &visitor.credentials else {
             return Err(Refusal::InvalidKey.into());
         };
-        let now = self.clock.now().seconds();
-        let (_, account) = self.keyring.account_of(&*self.store, &key, now).await?.ok_or(Refusal::InvalidKey)?;
-        if account.email_verified { Ok(account) } else { Err(Refusal::EmailNotVerified.into()) }
+        let now = self.clock.now();
+        let found = self.api_keys.open(key, visitor.address, now.seconds()).await?;
+        let (key, account) = found.ok_or(Refusal::InvalidKey)?;
+        if !account.email_verified {
+            return Err(Refusal::EmailNotVerified.into());
+        }
+        self.paces.take(&key.id, now).map_err(|retry_after| Refusal::TooFast { retry_after })?;
+        Ok(account)
     }
 }

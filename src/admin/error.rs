@@ -28,6 +28,9 @@ pub enum AdminError {
         "this is no key: it must be 16 to 256 printable ASCII characters without spaces, and one that begins with rgw_live_ must be without a typo"
     )]
     NotAKey,
+    /// What was to be imported is there.
+    #[error("this key exists already, as {}", .0.0)]
+    KnownKey(KeyId),
     /// A key that would never work.
     #[error("the key would have expired already")]
     Expired,

@@ -5,9 +5,9 @@ use crate::{
     clock::Clock,
     domain::{
         caller::Channel,
-        credit::{Admission, Draw, HoldRequest, Settlement},
+        credit::{Admission, Draw, HoldRequest, KeyDraw, Settlement},
     },
-    store::{self, sqlite::SqliteStore},
+    store::sqlite::SqliteStore,
 };
 use std::{sync::atomic::AtomicI64, time::Duration};
 
@@ -25,7 +25,8 @@ fn desk() -> Desk {
     let mut config = Config::default();
     config.store.url = format!("sqlite:{}", folder.path().join("gateway.db").display());
     let clock = Clock::Turned(Arc::new(AtomicI64::new(NOW.micros().0)));
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(config.store.sqlite_path().unwrap(), clock).unwrap());
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(config.store.sqlite_path().unwrap(), clock, config.terms()).unwrap());
     let keyring = Keyring::new(&"a pepper of the tests".into());
     Desk { admin: Admin::new(Arc::clone(&store), &config), keyring, store, _folder: folder }
 }
@@ -35,11 +36,11 @@ fn uid(text: &str) -> Uid {
 }
 
 fn order(text: &str) -> AccountOrder {
-    AccountOrder { uid: uid(text), plan: None, credits: None, prepaid: None, email_verified: None }
+    AccountOrder { uid: uid(text), plan: None, credits: None, burst: None, prepaid: None, email_verified: None }
 }
 
 fn key_order(text: &str) -> KeyOrder {
-    KeyOrder { uid: uid(text), name: "laptop".into(), expires: None }
+    KeyOrder { uid: uid(text), name: "laptop".into(), expires: None, networks: Vec::new(), monthly_cap: None }
 }
 
 #[tokio::test]
@@ -117,7 +118,10 @@ async fn a_key_of_another_maker_is_taken_once_and_a_typo_of_ours_is_not() {
     assert!(store.caller_of_key(&keyring.hash(&uuid)).await.unwrap().is_some());
 
     let again = admin.import_key(keyring, key_order("43"), &uuid, NOW).await.unwrap_err();
-    assert!(matches!(again, AdminError::Store(store::Fault::Impossible(_))), "{again}");
+    assert!(matches!(again, AdminError::KnownKey(_)), "{again}");
+    let rotated = Keyring::new(&"a newer pepper".into()).with_older(&["a pepper of the tests".into()]);
+    let again = admin.import_key(&rotated, key_order("43"), &uuid, NOW).await.unwrap_err();
+    assert!(matches!(again, AdminError::KnownKey(_)), "under the older pepper: {again}");
     let typo = SecretString::from("rgw_live_0123456789ABCDEFGHIJKLMNOPQRST000000");
     let refused = admin.import_key(keyring, key_order("42"), &typo, NOW).await.unwrap_err();
     assert!(matches!(refused, AdminError::NotAKey), "{refused}");
@@ -172,8 +176,12 @@ async fn usage_and_audit_tell_what_was_spent_and_what_is_left() {
 }
 
 async fn spend(store: &dyn Store, key: &ApiKey, id: &str) {
-    let draw = Draw::Account { uid: key.uid.clone(), channel: Channel::Api, key: Some(key.id.clone()) };
+    let draw = Draw::Account {
+        uid: key.uid.clone(),
+        channel: Channel::Api,
+        key: Some(KeyDraw { id: key.id.clone(), monthly_cap: None }),
+    };
     let request = HoldRequest { id: OperationId(id.into()), draw, burst: None, lease: Duration::from_mins(1) };
-    let Admission::Held(hold) = store.hold(&request).await.unwrap() else { panic!("no credit for {id}") };
+    let Admission::Held(hold, _) = store.hold(&request).await.unwrap() else { panic!("no credit for {id}") };
     assert_eq!(store.keep(&hold).await.unwrap().settlement, Settlement::Kept);
 }

@@ -25,7 +25,7 @@ impl Desk {
     pub(super) async fn store(&self) -> Result<Arc<dyn Store>, Failure> {
         // The pepper first: a store without one would have lost it.
         self.keyring()?;
-        Ok(store::open(&self.config.store, self.clock.clone()).await?)
+        Ok(store::open(&self.config, self.clock.clone()).await?)
     }
 
     pub(super) async fn admin(&self) -> Result<Admin, Failure> {

@@ -48,7 +48,9 @@ impl Failure {
                 AdminError::NoAccount(_) => Some("Make it with: rembg-gateway user add UID --plan NAME"),
                 AdminError::NoKey(_) => Some("The ids are listed by: rembg-gateway key list UID"),
                 AdminError::Store(fault) => store_hint(fault),
-                AdminError::NotAKey | AdminError::Expired | AdminError::NoRandomness(_) => None,
+                AdminError::NotAKey | AdminError::KnownKey(_) | AdminError::Expired | AdminError::NoRandomness(_) => {
+                    None
+                }
             },
             Self::Store(fault) => store_hint(fault),
             Self::Keyring(_) => Some("Is it the right file and the right user? rembg-gateway doctor tells more."),

@@ -2,6 +2,7 @@
 
 use crate::domain::{
     caller::{BadUid, Uid},
+    credit::Burst,
     time::UnixSeconds,
 };
 use jiff::{Timestamp, civil, tz::TimeZone};
@@ -9,6 +10,15 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 /// An account's identifier.
 pub(super) fn uid(text: &str) -> Result<Uid, BadUid> {
     Uid::new(text)
+}
+
+/// A short-term limit, as `PER_MINUTE/SIZE`.
+pub(super) fn burst(text: &str) -> Result<Burst, &'static str> {
+    let number = |text: &str| text.parse().ok().filter(|number| *number >= 1);
+    let burst = text
+        .split_once('/')
+        .and_then(|(per_minute, size)| Some(Burst { per_minute: number(per_minute)?, size: number(size)? }));
+    burst.ok_or("write requests a minute and at once, such as 60/20")
 }
 
 /// A moment: a date, which is its first second in UTC, or a date with time and zone.

@@ -5,6 +5,7 @@ use crate::{
     admin::KeyOrder,
     domain::{
         caller::{ApiKey, KeyId, Uid},
+        network::Network,
         time::UnixSeconds,
     },
     store::KeyUse,
@@ -47,11 +48,17 @@ pub(super) struct Order {
     /// First day (UTC) on which it is refused, such as 2027-01-31, or first moment: 2027-01-31T12:00:00Z
     #[arg(long, value_name = "DATE", value_parser = input::moment)]
     expires: Option<UnixSeconds>,
+    /// Network that it may be used from, such as 10.0.0.0/8 or one address; can be repeated; anywhere without
+    #[arg(long = "network", value_name = "CIDR")]
+    networks: Vec<Network>,
+    /// Credits that it may spend in a month (UTC); as many as the account has without
+    #[arg(long, value_name = "N")]
+    monthly_cap: Option<u64>,
 }
 
 impl From<Order> for KeyOrder {
-    fn from(Order { uid, name, expires }: Order) -> Self {
-        Self { uid, name, expires }
+    fn from(Order { uid, name, expires, networks, monthly_cap }: Order) -> Self {
+        Self { uid, name, expires, networks, monthly_cap }
     }
 }
 
@@ -91,12 +98,19 @@ pub(super) fn list(keys: &[KeyUse], now: UnixSeconds) -> String {
     if keys.is_empty() {
         return "The account has no keys. Make one with: rembg-gateway key create UID".into();
     }
-    let row = |KeyUse { key, used_this_month }: &KeyUse| {
-        let created = table::date(key.created);
-        [key.id.0.clone(), key.hint.clone(), key.name.clone(), created, state(key, now), used_this_month.to_string()]
+    let row = |KeyUse { key, used_this_month, last_used }: &KeyUse| {
+        [
+            key.id.0.clone(),
+            key.hint.clone(),
+            key.name.clone(),
+            table::date(key.created),
+            state(key, now),
+            last_used.map_or_else(|| "never".into(), table::date),
+            key.monthly_cap.map_or_else(|| used_this_month.to_string(), |cap| format!("{used_this_month} of {cap}")),
+        ]
     };
     let rows: Vec<_> = keys.iter().map(row).collect();
-    table::table(["ID", "KEY", "NAME", "CREATED", "STATE", "USED THIS MONTH"], &rows)
+    table::table(["ID", "KEY", "NAME", "CREATED", "STATE", "LAST USED", "USED THIS MONTH"], &rows)
 }
 
 fn state(key: &ApiKey, now: UnixSeconds) -> String {

@@ -35,6 +35,7 @@ impl Operator {
             Command::User(command) => command.run(&self.desk).await,
             Command::Key(command) => command.run(&self.desk, &mut input.as_bytes()).await,
             Command::Credits(command) => command.run(&self.desk).await,
+            Command::Stripe(command) => command.run(&self.desk).await,
             Command::Usage(command) => command.run(&self.desk).await,
             Command::Audit(command) => command.run(&self.desk).await,
             Command::Check => check::run(&self.desk),
@@ -75,7 +76,7 @@ async fn an_account_is_made_then_changed_and_the_words_say_which() {
     assert_eq!(
         value(made),
         json!({"uid": "42", "membership": "Premium-20000", "credits": 18500, "prepaid": 2000, "email_verified": true,
-               "billing_period": null, "created": true, "prepaid_granted": true})
+               "burst": null, "billing_period": null, "created": true, "prepaid_granted": true})
     );
     let again = operator.types("user add 42 --prepaid 2000 --email-verified false").await;
     assert_eq!(
@@ -178,7 +179,7 @@ async fn what_is_not_there_is_named_with_what_to_do() {
 #[tokio::test]
 async fn check_shows_what_is_in_effect_as_toml_without_secrets() {
     let mut operator = Operator::new();
-    operator.desk.config.auth.api_key.pepper = Some("hush-hush-hush-hush".into());
+    operator.desk.config.auth.api_key.pepper = vec!["hush-hush-hush-hush".into()];
     let shown = operator.types("check").await.words;
     assert!(shown.contains("pepper = \"***\"") && !shown.contains("hush"), "{shown}");
     let settings: toml::Table = shown.parse().unwrap();
@@ -208,4 +209,30 @@ fn verdict_of(report: &Report, subject: &str) -> String {
     let findings = report.value.as_ref().unwrap()["findings"].as_array().unwrap().clone();
     let found = findings.iter().find(|finding| finding["subject"] == subject);
     found.unwrap_or_else(|| panic!("{subject}"))["verdict"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
+    let operator = Operator::new();
+    let none = operator.types("stripe parked").await;
+    assert_eq!(
+        (none.words.as_str(), none.value),
+        ("No event is parked: the account of each is known.", Some(json!([])))
+    );
+    let event = crate::store::ParkedEvent {
+        id: "evt_1".into(),
+        created: NOW,
+        about: "refund".into(),
+        aliases: vec!["cus_1".into(), "pi_1".into()],
+        event: "what nobody shall see".into(),
+    };
+    operator.desk.store().await.unwrap().park(&event).await.unwrap();
+    let listed = operator.types("stripe parked").await;
+    assert!(listed.words.contains("evt_1  2026-03-23  refund  cus_1 pi_1"), "{}", listed.words);
+    let expected = json!([{"id": "evt_1", "created": NOW.0, "about": "refund", "aliases": ["cus_1", "pi_1"]}]);
+    assert_eq!(listed.value, Some(expected));
+    let findings = value(operator.types("doctor").await);
+    let findings = findings["findings"].as_array().unwrap();
+    let warned = findings.iter().find(|finding| finding["subject"] == "stripe").unwrap();
+    assert_eq!(warned["verdict"], "warn");
 }

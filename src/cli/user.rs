@@ -3,9 +3,10 @@
 use super::{Desk, Failure, Report, input};
 use crate::{
     admin::{AccountMade, AccountOrder},
-    domain::caller::Uid,
+    domain::{caller::Uid, credit::Burst},
 };
 use clap::{Args, Subcommand};
+use std::fmt::Write as _;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
@@ -24,6 +25,9 @@ pub(super) struct Add {
     /// Included credits other than the plan's, until a plan is next named
     #[arg(long, value_name = "N")]
     credits: Option<u64>,
+    /// Short-term limit other than the plan's, until a plan is next named: requests a minute, and at once after a rest
+    #[arg(long, value_name = "PER_MINUTE/SIZE", value_parser = input::burst)]
+    burst: Option<Burst>,
     /// Prepaid credits to begin with; repeating this does not add them again
     #[arg(long, value_name = "N")]
     prepaid: Option<u32>,
@@ -34,8 +38,8 @@ pub(super) struct Add {
 
 impl UserCommand {
     pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
-        let Self::Add(Add { uid, plan, credits, prepaid, email_verified }) = self;
-        let order = AccountOrder { uid, plan, credits, prepaid, email_verified };
+        let Self::Add(Add { uid, plan, credits, burst, prepaid, email_verified }) = self;
+        let order = AccountOrder { uid, plan, credits, burst, prepaid, email_verified };
         let made = desk.admin().await?.put_account(&order).await?;
         Report::new(words(&made, prepaid.unwrap_or(0)), &made)
     }
@@ -52,6 +56,10 @@ fn words(made: &AccountMade, prepaid: u32) -> String {
         account.prepaid,
         if account.email_verified { "verified" } else { "not verified" },
     );
+    if let Some(burst) = account.burst {
+        // Writing to a string cannot fail.
+        let _ = write!(words, "\nIts own short-term limit: {} a minute, {} at once.", burst.per_minute, burst.size);
+    }
     if prepaid > 0 && !prepaid_granted {
         words.push_str("\nIts first prepaid credits were granted before; nothing was added. For more: credits grant.");
     }

@@ -8,6 +8,9 @@ use std::{fmt::Display, fs, ops::RangeInclusive};
 /// A day: longer deadlines are mistakes, and far longer ones do not fit the clock.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
+/// Credits of the largest pack: every JSON reader keeps such a number exactly.
+const MOST_CREDITS: u64 = 1 << 53;
+
 /// Characters of the shortest pepper that is taken.
 pub(super) const SHORTEST_PEPPER: usize = 16;
 
@@ -20,6 +23,9 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     checks.limits(&config.limits);
     checks.backend(&config.backend);
     checks.pepper(config);
+    checks.stripe(config);
+    checks.user_token(config);
+    checks.callers(config);
 }
 
 struct Checks<'a> {
@@ -112,10 +118,52 @@ impl Checks<'_> {
 
     fn pepper(&mut self, config: &Config) {
         let api_key = &config.auth.api_key;
-        let both = api_key.pepper.is_some() && api_key.pepper_file.is_some();
-        let pepper = self.secret("auth.api_key.pepper", both, api_key.given_pepper());
-        let long = pepper.is_none_or(|pepper| pepper.expose_secret().chars().count() >= SHORTEST_PEPPER);
+        let both = !api_key.pepper.is_empty() && api_key.pepper_file.is_some();
+        let newest = api_key.given_peppers().map(|peppers| peppers.first().cloned());
+        self.secret("auth.api_key.pepper", both, newest);
+        let is_long = |pepper: &SecretString| pepper.expose_secret().chars().count() >= SHORTEST_PEPPER;
+        // One that cannot be had has just been named.
+        let long = api_key.given_peppers().map_or(true, |peppers| peppers.iter().all(is_long));
         self.require("auth.api_key.pepper", long, format!("must have at least {SHORTEST_PEPPER} characters"));
+    }
+
+    fn stripe(&mut self, config: &Config) {
+        let stripe = &config.stripe;
+        self.within("stripe.tolerance_s", stripe.tolerance_s, SECONDS);
+        self.within("stripe.renewal_grace_days", stripe.renewal_grace_days.into(), 0..=366);
+        let path = "stripe.webhook_secrets";
+        let both = !stripe.webhook_secrets.is_empty() && stripe.webhook_secrets_file.is_some();
+        self.require(path, !both, "is given twice: keep webhook_secrets or webhook_secrets_file");
+        if let Err(error) = stripe.given_webhook_secrets() {
+            let file = matches!(error, SecretError::Unreadable(..));
+            self.require(&if file { format!("{path}_file") } else { path.to_owned() }, false, error);
+        }
+        let plans_were_read = self.was_read("plans");
+        for (price, plan) in stripe.prices.iter().filter(|_| plans_were_read) {
+            let names: Vec<_> = config.plans.keys().map(String::as_str).collect();
+            let fault = format!("there is no plan \"{plan}\"; there are: {}", names.join(", "));
+            self.require(&format!("stripe.prices.{price}"), config.plans.contains_key(plan), fault);
+        }
+        for (link, credits) in &stripe.packs {
+            let fits = (1..=MOST_CREDITS).contains(credits);
+            self.require(&format!("stripe.packs.{link}"), fits, format!("must be between 1 and {MOST_CREDITS}"));
+        }
+    }
+
+    fn callers(&mut self, config: &Config) {
+        let burst = config.anonymous.burst;
+        for (key, value) in [("per_minute", burst.per_minute), ("size", burst.size)] {
+            self.require(&format!("anonymous.burst.{key}"), value >= 1, "must be at least 1");
+        }
+        for (index, fault) in config.cors.complaints() {
+            self.require(&format!("cors.origins[{index}]"), false, fault);
+        }
+    }
+
+    fn user_token(&mut self, config: &Config) {
+        for (path, fault) in config.auth.user_token.complaints() {
+            self.require(&path, false, fault);
+        }
     }
 
     fn secret(

@@ -1,7 +1,11 @@
 //! `[limits]`
 
+use crate::domain::{
+    client_address::{ForwardingHeader, TrustedProxies},
+    network::Network,
+};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 /// `[limits]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -17,6 +21,22 @@ pub struct LimitsConfig {
     pub upload_timeout_s: u64,
     /// Connections at once, on the public listener.
     pub connections: u32,
+    /// Wrong keys and tokens a minute from one client, after which its credentials are no longer looked at.
+    pub bad_credentials_per_minute: NonZeroU32,
+    /// Requests at once from one client.
+    pub in_flight_per_client: NonZeroU32,
+    /// Networks whose proxies are believed about whom they speak for.
+    pub trusted_proxies: Vec<Network>,
+    /// The one header that they say it in: `x-forwarded-for` or `forwarded`.
+    pub client_ip_header: ForwardingHeader,
+}
+
+impl LimitsConfig {
+    /// Whose word on client addresses is believed.
+    #[must_use]
+    pub fn proxies(&self) -> TrustedProxies {
+        TrustedProxies { networks: self.trusted_proxies.clone(), header: self.client_ip_header }
+    }
 }
 
 impl Default for LimitsConfig {
@@ -27,6 +47,10 @@ impl Default for LimitsConfig {
             max_answer: Bytes(128 << 20),
             upload_timeout_s: 300,
             connections: 8192,
+            bad_credentials_per_minute: const { NonZeroU32::new(60).unwrap() },
+            in_flight_per_client: const { NonZeroU32::new(512).unwrap() },
+            trusted_proxies: Vec::new(),
+            client_ip_header: ForwardingHeader::XForwardedFor,
         }
     }
 }

@@ -28,6 +28,24 @@ pub(super) fn given(value: Option<&SecretString>, file: Option<&Path>) -> Result
     if secret.expose_secret().is_empty() { Err(SecretError::Empty) } else { Ok(Some(secret)) }
 }
 
+/// The secrets, by value or else by file, one a line; empty lines do not count, an empty file or value does.
+pub(super) fn given_list(values: &[SecretString], file: Option<&Path>) -> Result<Vec<SecretString>, SecretError> {
+    let secrets = match file.filter(|_| values.is_empty()) {
+        Some(file) => lines(file)?,
+        None => values.to_vec(),
+    };
+    let blank = secrets.iter().any(|secret| secret.expose_secret().trim().is_empty());
+    if blank { Err(SecretError::Empty) } else { Ok(secrets) }
+}
+
+/// The secrets of a file, one a line.
+pub(super) fn lines(file: &Path) -> Result<Vec<SecretString>, SecretError> {
+    let text = read(file)?;
+    let lines = text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty());
+    let secrets: Vec<SecretString> = lines.map(Into::into).collect();
+    if secrets.is_empty() { Err(SecretError::Empty) } else { Ok(secrets) }
+}
+
 fn read(file: &Path) -> Result<SecretString, SecretError> {
     let text = fs::read_to_string(file).map_err(|error| SecretError::Unreadable(file.into(), error))?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
@@ -50,4 +68,33 @@ pub(super) fn serialize_list<S: Serializer>(secrets: &[SecretString], target: S)
 /// Reads a secret; a value of another type is refused without being quoted, which serde's own message would do.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Option<SecretString>, D::Error> {
     String::deserialize(source).map(|text| Some(text.into())).map_err(|_| D::Error::custom("expected text in quotes"))
+}
+
+/// One secret or a list of them; shown as there are, and nothing of them.
+pub(super) mod one_or_many {
+    use super::{Deserialize, Deserializer, SecretString, Serializer, serialize_list};
+    use serde::de::Error as _;
+
+    pub(in crate::config) fn serialize<S: Serializer>(secrets: &[SecretString], target: S) -> Result<S::Ok, S::Error> {
+        match secrets {
+            [] => target.serialize_none(),
+            [_] => target.serialize_str("***"),
+            several => serialize_list(several, target),
+        }
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<SecretString>, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            One(String),
+            Many(Vec<String>),
+        }
+        match Written::deserialize(source) {
+            Ok(Written::One(one)) => Ok(vec![one.into()]),
+            Ok(Written::Many(many)) => Ok(many.into_iter().map(Into::into).collect()),
+            // serde's own words would quote the value.
+            Err(_) => Err(D::Error::custom("expected text in quotes, or a list of such")),
+        }
+    }
 }

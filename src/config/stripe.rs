@@ -1,6 +1,6 @@
 //! `[stripe]`
 
-use super::secrets;
+use super::secrets::{self, SecretError};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -44,6 +44,11 @@ impl Default for StripeConfig {
 }
 
 impl StripeConfig {
+    /// The signing secrets that the operator gave, by value or by file; none turns the webhook off.
+    pub fn given_webhook_secrets(&self) -> Result<Vec<SecretString>, SecretError> {
+        secrets::given_list(&self.webhook_secrets, self.webhook_secrets_file.as_deref())
+    }
+
     /// How long a plan goes on after its period has ended without a renewal.
     #[must_use]
     pub fn renewal_grace(&self) -> Duration {

@@ -6,10 +6,12 @@ use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
 /// serde's names for what it expected, and ours.
-const PLAIN_WORDS: [(&str, &str); 7] = [
+const PLAIN_WORDS: [(&str, &str); 9] = [
     ("expected usize", "expected a whole number"),
     ("expected u64", "expected a whole number"),
     ("expected u32", "expected a whole number up to 4294967295"),
+    ("expected u8", "expected a whole number up to 255"),
+    ("expected a nonzero u32", "expected a whole number from 1 to 4294967295"),
     ("expected a sequence", "expected a list"),
     ("expected path string", "expected a path in quotes"),
     ("expected socket address", "expected an address such as \"127.0.0.1:8080\""),

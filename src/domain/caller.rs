@@ -1,8 +1,8 @@
 //! Who is calling, and on whose account a picture is counted (contract, section 2).
 
-use super::{period::BillingPeriod, time::UnixSeconds};
+use super::{credit::Burst, network::Network, period::BillingPeriod, time::UnixSeconds};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 /// An account's identifier: 1–128 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,10 +100,13 @@ pub struct Account {
     pub membership: String,
     /// Included credits per window; never lowered by use (contract, section 3).
     pub credits: u64,
-    /// Prepaid balance. Below zero only after a keep that came later than its lease.
+    /// Prepaid balance. Below zero only after a keep that came later than its lease, or where credits that were spent
+    /// already have been refunded.
     pub prepaid: i64,
     /// Whether the e-mail address has been verified; otherwise every call is 403.
     pub email_verified: bool,
+    /// A short-term limit other than the plan's.
+    pub burst: Option<Burst>,
     /// Stripe's latest known period, once a webhook has written it.
     pub billing_period: Option<BillingPeriod>,
 }
@@ -125,6 +128,10 @@ pub struct ApiKey {
     pub expires: Option<UnixSeconds>,
     /// When it was revoked.
     pub revoked: Option<UnixSeconds>,
+    /// Where it may be used from; empty for anywhere.
+    pub networks: Vec<Network>,
+    /// Credits of either pool that it may spend in a UTC month; `None` for as many as the account has.
+    pub monthly_cap: Option<u64>,
 }
 
 impl ApiKey {
@@ -132,6 +139,12 @@ impl ApiKey {
     #[must_use]
     pub fn is_live(&self, now: UnixSeconds) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|end| now < end)
+    }
+
+    /// Whether the key may be used from this address.
+    #[must_use]
+    pub fn is_allowed_from(&self, address: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(address))
     }
 }
 

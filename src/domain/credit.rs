@@ -130,7 +130,7 @@ pub enum Draw {
         /// Which counter it will be.
         channel: Channel,
         /// The API key in use.
-        key: Option<KeyId>,
+        key: Option<KeyDraw>,
     },
     /// An anonymous client.
     Client {
@@ -139,6 +139,15 @@ pub enum Draw {
         /// Pictures a UTC day.
         per_day: u64,
     },
+}
+
+/// An API key that is used to draw on an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyDraw {
+    /// The key.
+    pub id: KeyId,
+    /// Credits of either pool that it may spend in a UTC month; `None` for as many as the account has.
+    pub monthly_cap: Option<u64>,
 }
 
 impl Draw {
@@ -155,12 +164,22 @@ impl Draw {
 /// The store's answer to a [`HoldRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// One credit is set aside.
-    Held(Hold),
+    /// One credit is set aside, and this is left.
+    Held(Hold, Left),
     /// No: nothing is held and no quota has moved.
     Denied(Denial),
     /// The operation has already ended; a late hold does nothing.
     Settled(Settlement),
+}
+
+/// What admission leaves behind, for telling the caller. A repeated hold does not know it any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The short-term bucket's theoretical arrival time; `None` where no limit was asked for.
+    pub arrival: Option<UnixMicros>,
+    /// Credits of the account (or of the key, if its cap leaves fewer), or pictures of the client's day; this one and
+    /// every open hold counted as spent.
+    pub quota: Option<u64>,
 }
 
 /// Why admission said no, and after how long asking again makes sense.
@@ -171,9 +190,9 @@ pub enum Denial {
         /// Until the bucket has room again.
         retry_after: Duration,
     },
-    /// No credit is left in the window, or no picture in an anonymous client's day.
+    /// No credit is left in the window, none in the key's month, or no picture in an anonymous client's day.
     Exhausted {
-        /// Until the window ends or, where only open holds stand in the way, the earliest of their leases.
+        /// Until the window (for a key's cap, the UTC month) ends or, where only open holds stand in the way, the earliest of their leases.
         retry_after: Duration,
     },
     /// There is no such account (any more).
@@ -204,6 +223,13 @@ impl Standing {
         }
         let held = i64::try_from(self.held_prepaid).unwrap_or(i64::MAX);
         (self.prepaid > held).then_some(Pool::Prepaid)
+    }
+
+    /// Credits that the next hold can be taken from.
+    #[must_use]
+    pub fn free(&self) -> u64 {
+        let prepaid = u64::try_from(self.prepaid).unwrap_or(0).saturating_sub(self.held_prepaid);
+        self.credits.saturating_sub(self.used.saturating_add(self.held_included)).saturating_add(prepaid)
     }
 
     /// Whether this pool has credits that only open holds keep from being spent: then it is worth waiting for a lease

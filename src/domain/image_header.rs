@@ -1,6 +1,6 @@
 //! What kind of picture a file is and how large, read from its first bytes as they arrive.
 //!
-//! Nothing but the header is looked at, and nothing is buffered beyond [`PREFIX`] bytes: a JPEG states its size behind
+//! Nothing but the header is looked at, and nothing is buffered beyond `PREFIX` bytes: a JPEG states its size behind
 //! segments that may be megabytes long, and those are skipped as they pass.
 
 mod bmp;

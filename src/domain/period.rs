@@ -78,6 +78,22 @@ pub enum IntervalUnit {
     Year,
 }
 
+impl IntervalUnit {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::Year];
+
+    /// `day`, `week`, `month` or `year`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+}
+
 /// The counters of one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counters {

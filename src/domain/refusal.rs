@@ -42,6 +42,10 @@ pub enum Refusal {
         /// When asking again makes sense.
         retry_after: Duration,
     },
+    /// A webhook that is not signed by Stripe, or not lately.
+    BadSignature,
+    /// A webhook, rightly signed, that is no event.
+    NotAnEvent,
     /// No such path.
     NotFound,
     /// The path exists, the method does not.
@@ -79,6 +83,8 @@ impl Refusal {
             Self::TooFast { .. } => "You're making requests too quickly, Please Upgrade or slow down.",
             Self::DailyLimit { .. } => "You've reached your daily limit. Please sign up for more access.",
             Self::MonthlyLimit { .. } => "You've reached your monthly limit. Consider purchasing more credits.",
+            Self::BadSignature => "invalid signature",
+            Self::NotAnEvent => "The body is not a snapshot event of Stripe.",
             Self::NotFound => "not found",
             Self::MethodNotAllowed => "method not allowed",
             Self::BackendFailed => "The background-removal service failed. You have not been charged.",
@@ -103,6 +109,8 @@ impl Refusal {
             Self::TooFast { .. } => "too_fast",
             Self::DailyLimit { .. } => "daily_limit",
             Self::MonthlyLimit { .. } => "monthly_limit",
+            Self::BadSignature => "bad_signature",
+            Self::NotAnEvent => "not_an_event",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BackendFailed => "backend_failed",
@@ -133,6 +141,8 @@ impl Refusal {
             | Self::InvalidKey
             | Self::InvalidToken
             | Self::EmailNotVerified
+            | Self::BadSignature
+            | Self::NotAnEvent
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::BackendFailed

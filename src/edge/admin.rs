@@ -1,6 +1,7 @@
 //! The admin listener's routes: alive, ready, metrics.
 
-use crate::{backend::Backend, spool::Budgets, store::Store, telemetry::Metrics};
+use super::reply;
+use crate::{backend::Backend, domain::refusal::Refusal, spool::Budgets, store::Store, telemetry::Metrics};
 use axum::{
     Router,
     extract::State,
@@ -29,6 +30,8 @@ pub fn admin_routes(admin: Arc<Admin>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .fallback(async || reply::refused(&Refusal::NotFound, ""))
+        .method_not_allowed_fallback(async || reply::refused(&Refusal::MethodNotAllowed, ""))
         .with_state(admin)
 }
 

@@ -1,6 +1,12 @@
 //! A bound socket and the connections accepted on it.
 
+use super::door::Peer;
 use axum::Router;
+use hyper::{
+    Request,
+    body::Incoming,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -49,10 +55,14 @@ impl Listener {
         let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(self.limits.connections));
         let server = Arc::new(server(self.limits));
-        while let Some((stream, slot)) = accept(&self.socket, &slots, &stop).await {
+        while let Some(((stream, peer), slot)) = accept(&self.socket, &slots, &stop).await {
             // A small answer must not wait for the acknowledgement of the one before.
             drop(stream.set_nodelay(true));
-            let service = TowerToHyperService::new(routes.clone());
+            let routes = TowerToHyperService::new(routes.clone());
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Peer(peer.ip()));
+                routes.call(request)
+            });
             let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
             let connection = graceful.watch(connection);
             tokio::spawn(async move {
@@ -81,12 +91,12 @@ async fn accept(
     socket: &TcpListener,
     slots: &Arc<Semaphore>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<((TcpStream, SocketAddr), tokio::sync::OwnedSemaphorePermit)> {
     let next = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         loop {
             match socket.accept().await {
-                Ok((stream, _)) => return Some((stream, slot)),
+                Ok(connection) => return Some((connection, slot)),
                 Err(error) => {
                     warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

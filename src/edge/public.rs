@@ -1,16 +1,24 @@
 //! The public listener's routes.
 
-use super::reply::{self, REQUEST_ID};
+use super::{
+    cors::{Cors, cors},
+    door::Door,
+    rate_limit,
+    reply::{self, REQUEST_ID},
+    webhook::stripe_webhook,
+};
 use crate::{
     domain::refusal::Refusal,
     random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
+    stripe::webhook::Webhook,
     telemetry::{Metrics, Outcome, Record, Route},
     usage::{NoReport, UsageDesk},
 };
 use axum::{
     Router,
     extract::{Request, State},
+    middleware::from_fn_with_state,
     response::Response,
     routing::{get, post},
 };
@@ -24,10 +32,16 @@ const LONGEST_REQUEST_ID: usize = 128;
 
 /// What the public routes need.
 pub struct Public {
+    /// What comes before everything else.
+    pub door: Door,
+    /// Callers in browsers.
+    pub cors: Arc<Cors>,
     /// `POST /rmbg`
     pub rmbg: Rmbg,
     /// `GET /api/membership-usage`
     pub usage: UsageDesk,
+    /// `POST /api/webhooks/stripe`
+    pub stripe: Webhook,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.
@@ -36,12 +50,15 @@ pub struct Public {
 
 /// The routes of the contract.
 pub fn public_routes(public: Arc<Public>) -> Router {
+    let cors = from_fn_with_state(Arc::clone(&public.cors), cors);
     Router::new()
         .route("/rmbg", post(rmbg))
         .route("/api/membership-usage", get(membership_usage))
+        .route("/api/webhooks/stripe", post(stripe_webhook))
         .route("/healthz", get(async || "ok\n"))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
+        .layer(cors)
         .with_state(public)
 }
 
@@ -65,8 +82,15 @@ async fn journey(
 ) {
     let (head, body) = request.into_parts();
     let mut upload = Upload::new(&head.headers, body);
-    let served = public.rmbg.serve(&head.headers, &mut upload, &gone, &mut record).await;
+    let entered = public.door.enter(&head.headers, &head.extensions, &mut record);
+    let served = match &entered {
+        Ok((visitor, _)) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
+        Err(refusal) => Err(refusal.clone().into()),
+    };
     let answer = answer_to(served, &mut record);
+    if let Ok((visitor, _)) = &entered {
+        public.door.remember(visitor, &record.outcome);
+    }
     if gone.is_cancelled() && record.spent.is_none() {
         record.outcome = Outcome::Abandoned;
     }
@@ -79,27 +103,36 @@ async fn journey(
 }
 
 fn answer_to(served: Result<Served, Stop>, record: &mut Record) -> Option<Response> {
-    match served {
+    let mut answer = match served {
         Ok(served) => {
             record.spent = served.spent;
             record.bytes_out = served.answer.body.len();
             record.outcome = if served.answer.status == 400 { Outcome::BackendRefused } else { Outcome::Served };
-            Some(reply::picture(served, &record.request_id))
+            reply::picture(served, &record.request_id)
         }
         Err(Stop::Refused { refusal, cause }) => {
             let answer = reply::refused(&refusal, &record.request_id);
             record.cause = cause;
             record.outcome = Outcome::Refused(refusal);
-            Some(answer)
+            answer
         }
-        Err(Stop::Gone) => None,
-    }
+        Err(Stop::Gone) => return None,
+    };
+    rate_limit::write(answer.headers_mut(), &record.limits);
+    Some(answer)
 }
 
 async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::MembershipUsage);
     let query = request.uri().query().unwrap_or_default();
-    let answer = match public.usage.report(request.headers(), query, &mut record).await {
+    let entered = public.door.enter(request.headers(), request.extensions(), &mut record);
+    let report = match &entered {
+        Ok((visitor, _)) => public.usage.report(visitor, query, &mut record).await,
+        // A user token opens nothing here, well-formed or not.
+        Err(Refusal::InvalidToken) => Err(Refusal::InvalidKey.into()),
+        Err(refusal) => Err(refusal.clone().into()),
+    };
+    let answer = match report {
         Ok(report) => {
             record.outcome = Outcome::Served;
             reply::private_json(&report, &record.request_id)
@@ -111,28 +144,39 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
             answer
         }
     };
+    if let Ok((visitor, _)) = &entered {
+        public.door.remember(visitor, &record.outcome);
+    }
     public.metrics.finish(&record);
+    drain(&public, request);
     answer
 }
 
 async fn unknown_path(State(public): State<Arc<Public>>, request: Request) -> Response {
-    refuse(&public, &request, Refusal::NotFound)
+    refuse(&public, request, Refusal::NotFound)
 }
 
 async fn unknown_method(State(public): State<Arc<Public>>, request: Request) -> Response {
-    refuse(&public, &request, Refusal::MethodNotAllowed)
+    refuse(&public, request, Refusal::MethodNotAllowed)
 }
 
-fn refuse(public: &Public, request: &Request, refusal: Refusal) -> Response {
+fn refuse(public: &Public, request: Request, refusal: Refusal) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::Other);
     let answer = reply::refused(&refusal, &record.request_id);
     record.outcome = Outcome::Refused(refusal);
     public.metrics.finish(&record);
+    drain(public, request);
     answer
 }
 
+/// Lets a body that nobody reads run out beside its answer, so that whoever sends it sees the answer.
+fn drain(public: &Public, request: Request) {
+    let (head, body) = request.into_parts();
+    public.tasks.spawn(Upload::new(&head.headers, body).drain());
+}
+
 /// The caller's own id if it is sane, else a fresh one.
-fn request_id(headers: &HeaderMap) -> String {
+pub(super) fn request_id(headers: &HeaderMap) -> String {
     let sane = |text: &&str| {
         (1..=LONGEST_REQUEST_ID).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))

@@ -1,5 +1,10 @@
-//! Every answer is written here: the only place that knows status codes and JSON error bodies (contract, section 1).
+//! Every answer to a caller is written here: the only place that knows the contract's status codes and JSON error
+//! bodies (section 1).
 
+#[cfg(test)]
+mod tests;
+
+use super::rate_limit::whole_seconds;
 use crate::{
     domain::{complaint::Complaint, refusal::Refusal},
     rmbg::Served,
@@ -13,10 +18,16 @@ use hyper::{
     header::{self, HeaderName, HeaderValue},
 };
 use serde::Serialize;
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 /// Tells a request from every other, in the answer and in the log.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Credits that the answer cost.
+pub(super) const CREDITS_CHARGED: HeaderName = HeaderName::from_static("x-credits-charged");
+
+/// Credits that the account can still spend.
+pub(super) const CREDITS_REMAINING: HeaderName = HeaderName::from_static("x-credits-remaining");
 
 /// The error body. Members beyond the contract's come last.
 #[derive(Serialize)]
@@ -61,6 +72,10 @@ pub(super) fn picture(served: Served, request_id: &str) -> Response {
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());
+    headers.insert(CREDITS_CHARGED, u64::from(served.spent.is_some()).into());
+    if let Some(credits) = served.remaining {
+        headers.insert(CREDITS_REMAINING, credits.into());
+    }
     if let Some(value) = answer.content_type.and_then(|kind| HeaderValue::try_from(kind).ok()) {
         headers.insert(header::CONTENT_TYPE, value);
     }
@@ -92,7 +107,11 @@ fn with_request_id(mut response: Response, request_id: &str) -> Response {
 /// The contract's status of each refusal.
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Invalid(_) | Refusal::MalformedForm | Refusal::KeyAndToken => StatusCode::BAD_REQUEST,
+        Refusal::Invalid(_)
+        | Refusal::MalformedForm
+        | Refusal::KeyAndToken
+        | Refusal::BadSignature
+        | Refusal::NotAnEvent => StatusCode::BAD_REQUEST,
         Refusal::BodyTooLarge | Refusal::TooManyPixels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::InvalidKey | Refusal::InvalidToken => StatusCode::UNAUTHORIZED,
         Refusal::EmailNotVerified => StatusCode::FORBIDDEN,
@@ -116,11 +135,6 @@ fn details_of(refusal: &Refusal) -> Vec<Detail> {
         return complaints.iter().map(detail).collect();
     }
     Vec::new()
-}
-
-/// Rounded up: asking again after this many seconds is never too early.
-fn whole_seconds(span: Duration) -> u64 {
-    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 fn body_of(spooled: Spooled) -> Body {

@@ -3,7 +3,7 @@
 use crate::domain::refusal::Refusal;
 use hyper::{
     HeaderMap,
-    header::{AUTHORIZATION, HeaderValue},
+    header::{AUTHORIZATION, HeaderName, HeaderValue},
 };
 use secrecy::SecretString;
 
@@ -21,15 +21,18 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// Reads the headers, before anything is verified.
+    /// Reads the headers, before anything is verified. Tokens come in `token_header`.
     ///
     /// An `x-api-key` and a bearer token together are [`Refusal::KeyAndToken`], whatever either holds. A header that
     /// is there but cannot hold a proof, because it is empty, not visible ASCII, or sent twice, is refused as a wrong
     /// one would be: a caller who meant to prove something is never served as an anonymous one. An `Authorization` of
-    /// another scheme, such as the `Basic` of a proxy in front, is not meant for us and does not count.
-    pub fn from_headers(headers: &HeaderMap) -> Result<Self, Refusal> {
+    /// another scheme, such as the `Basic` of a proxy in front, is not meant for us and does not count. Where tokens have
+    /// a header of their own, everything in it is meant as a token, and `Authorization` is somebody else's.
+    pub fn from_headers(headers: &HeaderMap, token_header: &HeaderName) -> Result<Self, Refusal> {
         let keys: Vec<_> = headers.get_all(API_KEY).iter().collect();
-        let tokens: Vec<_> = headers.get_all(AUTHORIZATION).iter().filter_map(bearer).collect();
+        let is_own = *token_header != AUTHORIZATION;
+        let token = |value| bearer(value).or(is_own.then_some(value.as_bytes()));
+        let tokens: Vec<_> = headers.get_all(token_header).iter().filter_map(token).collect();
         match (keys.as_slice(), tokens.as_slice()) {
             ([], []) => Ok(Self::None),
             ([key], []) => text(key.as_bytes()).map(Self::Key).ok_or(Refusal::InvalidKey),
@@ -61,11 +64,15 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     fn read(headers: &[(&'static str, &str)]) -> String {
+        read_from("authorization", headers)
+    }
+
+    fn read_from(token_header: &'static str, headers: &[(&'static str, &str)]) -> String {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        match Credentials::from_headers(&map) {
+        match Credentials::from_headers(&map, &HeaderName::from_static(token_header)) {
             Ok(Credentials::Key(key)) => format!("key {}", key.expose_secret()),
             Ok(Credentials::Token(token)) => format!("token {}", token.expose_secret()),
             Ok(Credentials::None) => "none".into(),
@@ -101,5 +108,22 @@ mod tests {
             assert_eq!(read(headers), expected, "{headers:?}");
         }
         assert_eq!(read(&[("authorization", "Bearerx"), ("authorization", "")]), "none");
+    }
+
+    #[test]
+    fn tokens_may_have_a_header_of_their_own() {
+        let key = ("x-api-key", "k-1");
+        let cases: [(&[(&'static str, &str)], &str); 7] = [
+            (&[("x-user-token", "a.b.c")], "token a.b.c"),
+            (&[("x-user-token", "Bearer a.b.c")], "token a.b.c"),
+            (&[("x-user-token", "")], "invalid_token"),
+            (&[("x-user-token", "a.b.c"), ("x-user-token", "a.b.c")], "invalid_token"),
+            (&[key, ("x-user-token", "")], "key_and_token"),
+            (&[("authorization", "Bearer a.b.c")], "none"),
+            (&[key, ("authorization", "Bearer a.b.c")], "key k-1"),
+        ];
+        for (headers, expected) in cases {
+            assert_eq!(read_from("x-user-token", headers), expected, "{headers:?}");
+        }
     }
 }

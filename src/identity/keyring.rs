@@ -10,16 +10,18 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::{
     fs, io,
     io::Write as _,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 /// Base62 digits of a pepper of our own making: 256 bits and a little.
 const PEPPER_DIGITS: usize = 43;
 
-/// Hashes API keys under the gateway's pepper, so that a stolen store opens nothing.
+/// Hashes API keys under the gateway's peppers, so that a stolen store opens nothing.
 #[derive(Clone)]
 pub struct Keyring {
-    pepper: hmac::Key,
+    newest: hmac::Key,
+    older: Vec<hmac::Key>,
 }
 
 /// Where the pepper comes from.
@@ -61,7 +63,7 @@ impl PepperSource {
     #[must_use]
     pub fn of(config: &Config) -> Option<Self> {
         let api_key = &config.auth.api_key;
-        if api_key.pepper.is_some() || api_key.pepper_file.is_some() {
+        if !api_key.pepper.is_empty() || api_key.pepper_file.is_some() {
             return Some(Self::Configured);
         }
         config.store.sqlite_path().map(|database| Self::BesideStore(database.with_file_name("pepper")))
@@ -72,8 +74,8 @@ impl Keyring {
     /// The keyring of this configuration. Beside the embedded store a pepper is made before the store is; processes that start
     /// together agree on one. Blocks on the disk.
     pub fn open(config: &Config) -> Result<Self, KeyringError> {
-        let pepper = match PepperSource::of(config).ok_or(KeyringError::Missing)? {
-            PepperSource::Configured => config.auth.api_key.given_pepper()?.ok_or(KeyringError::Missing)?,
+        let peppers = match PepperSource::of(config).ok_or(KeyringError::Missing)? {
+            PepperSource::Configured => config.auth.api_key.given_peppers()?,
             PepperSource::BesideStore(path) => {
                 let store_is_there = config.store.sqlite_path().is_some_and(Path::exists);
                 if store_is_there && !path.exists() {
@@ -82,38 +84,60 @@ impl Keyring {
                 beside_store(&path)?
             }
         };
-        Ok(Self::new(&pepper))
+        let (newest, older) = peppers.split_first().ok_or(KeyringError::Missing)?;
+        Ok(Self::new(newest).with_older(older))
     }
 
     /// A keyring with this pepper.
     #[must_use]
     pub fn new(pepper: &SecretString) -> Self {
-        Self { pepper: hmac::Key::new(hmac::HMAC_SHA256, pepper.expose_secret().as_bytes()) }
+        Self { newest: hmac_key(pepper), older: Vec::new() }
     }
 
-    /// HMAC-SHA256 of the key under the pepper, in hexadecimal.
+    /// The same, which also knows keys that were hashed under these peppers.
+    #[must_use]
+    pub fn with_older(self, peppers: &[SecretString]) -> Self {
+        Self { older: peppers.iter().map(hmac_key).collect(), ..self }
+    }
+
+    /// HMAC-SHA256 of the key under the newest pepper, in hexadecimal: what a new key is stored under.
     #[must_use]
     pub fn hash(&self, key: &SecretString) -> KeyHash {
-        KeyHash(hexadecimal(hmac::sign(&self.pepper, key.expose_secret().as_bytes()).as_ref()))
+        hash(&self.newest, key)
+    }
+
+    /// What the key may be stored under, newest pepper first.
+    pub fn hashes(&self, key: &SecretString) -> impl Iterator<Item = KeyHash> {
+        [&self.newest].into_iter().chain(&self.older).map(|pepper| hash(pepper, key))
     }
 }
 
-fn beside_store(path: &Path) -> Result<SecretString, KeyringError> {
+fn hmac_key(pepper: &SecretString) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, pepper.expose_secret().as_bytes())
+}
+
+fn hash(pepper: &hmac::Key, key: &SecretString) -> KeyHash {
+    KeyHash(hexadecimal(hmac::sign(pepper, key.expose_secret().as_bytes()).as_ref()))
+}
+
+fn beside_store(path: &Path) -> Result<Vec<SecretString>, KeyringError> {
     let failed = |source| KeyringError::File { path: path.into(), source };
     if !path.try_exists().map_err(failed)? {
         make(path, &base62_text(PEPPER_DIGITS)?).map_err(failed)?;
     }
     let text = fs::read_to_string(path).map_err(failed)?;
-    match text.trim_end() {
-        "" => Err(failed(io::Error::new(io::ErrorKind::InvalidData, "it is empty"))),
-        pepper => Ok(pepper.into()),
+    let peppers: Vec<SecretString> =
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(Into::into).collect();
+    if peppers.is_empty() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "it is empty")));
     }
+    Ok(peppers)
 }
 
 /// Makes the file, readable by its owner only, whole or not at all. Losing the race to another process is a success.
 fn make(path: &Path, pepper: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     writeln!(file, "{pepper}")?;
     file.as_file().sync_all()?;
@@ -162,10 +186,30 @@ mod tests {
     fn a_configured_pepper_is_used_and_none_is_made() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
-        config.auth.api_key.pepper = Some("Jefe".into());
+        config.auth.api_key.pepper = vec!["Jefe".into()];
         let hash = Keyring::open(&config).unwrap().hash(&"what do ya want for nothing?".into());
         assert!(hash.0.starts_with("5bdcc146"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_key_is_looked_for_under_every_pepper_and_made_under_the_newest() {
+        let key = "some key".into();
+        let (old, new) = (Keyring::new(&"old".into()), Keyring::new(&"new".into()));
+        let both = new.clone().with_older(&["old".into()]);
+        assert_eq!(both.hash(&key), new.hash(&key));
+        assert_eq!(both.hashes(&key).collect::<Vec<_>>(), [new.hash(&key), old.hash(&key)]);
+    }
+
+    #[test]
+    fn the_file_beside_the_store_may_hold_older_peppers_too() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("deep")).unwrap();
+        fs::write(folder.path().join("deep/pepper"), "new\nold\n").unwrap();
+        let keyring = Keyring::open(&config(folder.path())).unwrap();
+        let expected = Keyring::new(&"new".into()).with_older(&["old".into()]);
+        let key = "some key".into();
+        assert!(keyring.hashes(&key).eq(expected.hashes(&key)));
     }
 
     #[test]

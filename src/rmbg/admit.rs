@@ -1,43 +1,122 @@
 //! Step 2: one atomic step in the store decides the limits and holds one credit, before the body is read.
 
-use super::{Rmbg, Stop, caller::Caller, settle::Pledge};
-use crate::domain::{
-    credit::{Admission, Denial, Draw, HoldRequest},
-    refusal::Refusal,
+use super::{Rmbg, Rules, Stop, caller::Caller, settle::Pledge};
+use crate::{
+    domain::{
+        caller::Account,
+        credit::{Admission, Denial, Hold, HoldRequest, Left},
+        limit::{Limit, Remaining},
+        refusal::Refusal,
+    },
+    telemetry::{Record, TurnedAway},
 };
 use std::time::Duration;
 
-/// Holds one credit for the caller, or says which limit stands in the way.
-pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller) -> Result<Pledge, Stop> {
-    let rules = &rmbg.rules;
-    let plan = rules.plans.get(&caller.account.membership).or_else(|| rules.plans.get(&rules.default_plan));
-    let draw = Draw::Account { uid: caller.account.uid.clone(), channel: caller.channel, key: caller.key.clone() };
-    let mut pledge = Pledge::new(&rmbg.store, draw.payer(), rules.lease())?;
-    let request =
-        HoldRequest { id: pledge.id().clone(), draw, burst: plan.map(|plan| plan.burst), lease: rules.lease() };
-    match rmbg.store.hold(&request).await? {
-        Admission::Held(hold) => {
+/// Before the store: turns a flood of one account away without asking.
+pub(super) fn pace(rmbg: &Rmbg, caller: &Caller, record: &mut Record) -> Result<(), Stop> {
+    let Some((account, burst)) = caller.account().zip(caller.burst(&rmbg.rules)) else { return Ok(()) };
+    rmbg.pace.allow(&account.uid, burst).map_err(|retry_after| {
+        let denial = Denial::TooFast { retry_after };
+        record.turned_away = Some(TurnedAway::Pace);
+        record.limits = Told { caller, rules: &rmbg.rules }.denied(denial);
+        refusal(caller, denial).into()
+    })
+}
+
+/// Holds one credit for the caller, or says which limit stands in the way; beside it, what to tell of the limits.
+pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller) -> (Vec<Limit>, Result<Pledge, Stop>) {
+    let told = Told { caller, rules: &rmbg.rules };
+    match ask(rmbg, caller).await {
+        Ok((mut pledge, Admission::Held(hold, left))) => {
+            let limits = told.held(&hold, left);
             pledge.holds(hold);
-            Ok(pledge)
+            (limits, Ok(pledge))
         }
-        Admission::Denied(denial) => {
+        Ok((mut pledge, Admission::Denied(denial))) => {
             pledge.was_denied();
-            Err(refusal(denial).into())
+            (told.denied(denial), Err(refusal(caller, denial).into()))
         }
-        Admission::Settled(_) => {
-            Err(Stop::with_cause(Refusal::Busy { retry_after: super::RETRY_SOON }, "a fresh operation id was known"))
+        Ok((_, Admission::Settled(_))) => {
+            let busy = Refusal::Busy { retry_after: super::RETRY_SOON };
+            (Vec::new(), Err(Stop::with_cause(busy, "a fresh operation id was known")))
         }
+        Err(stop) => (Vec::new(), Err(stop)),
     }
 }
 
-fn refusal(denial: Denial) -> Refusal {
-    match denial {
-        Denial::TooFast { retry_after } => Refusal::TooFast { retry_after: at_least_a_second(retry_after) },
-        Denial::Exhausted { retry_after } => Refusal::MonthlyLimit { retry_after: at_least_a_second(retry_after) },
-        Denial::NoAccount => Refusal::InvalidKey,
+async fn ask(rmbg: &Rmbg, caller: &Caller) -> Result<(Pledge, Admission), Stop> {
+    let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
+    let pledge = Pledge::new(&rmbg.store, draw.payer(), lease)?;
+    let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
+    let admission = rmbg.store.hold(&request).await;
+    let used_the_burst = matches!(admission, Ok(Admission::Held(..) | Admission::Denied(Denial::Exhausted { .. })));
+    if let (false, Some((account, burst))) = (used_the_burst, caller.account().zip(burst)) {
+        rmbg.pace.give_back(&account.uid, burst);
+    }
+    Ok((pledge, admission?))
+}
+
+fn refusal(caller: &Caller, denial: Denial) -> Refusal {
+    match (denial, caller) {
+        (Denial::TooFast { retry_after }, _) => Refusal::TooFast { retry_after: at_least_a_second(retry_after) },
+        (Denial::Exhausted { retry_after }, Caller::Anonymous(_)) => {
+            Refusal::DailyLimit { retry_after: at_least_a_second(retry_after) }
+        }
+        (Denial::Exhausted { retry_after }, Caller::Key(..) | Caller::Token(_)) => {
+            Refusal::MonthlyLimit { retry_after: at_least_a_second(retry_after) }
+        }
+        (Denial::NoAccount, Caller::Token(_)) => Refusal::InvalidToken,
+        (Denial::NoAccount, Caller::Key(..) | Caller::Anonymous(_)) => Refusal::InvalidKey,
     }
 }
 
 fn at_least_a_second(span: Duration) -> Duration {
     span.max(Duration::from_secs(1))
+}
+
+/// What a caller is told of its limits.
+struct Told<'a> {
+    caller: &'a Caller,
+    rules: &'a Rules,
+}
+
+impl Told<'_> {
+    fn held(&self, hold: &Hold, left: Left) -> Vec<Limit> {
+        let burst = self.caller.burst(self.rules).zip(left.arrival);
+        let window_ends = match self.caller.account() {
+            Some(account) => self.rules.terms.window(account, hold.taken.seconds()).until,
+            None => hold.taken.seconds().date().end(),
+        };
+        let resets_in = hold.taken.until(window_ends.micros());
+        self.limits(
+            burst.map(|(burst, arrival)| burst.remaining(arrival, hold.taken)),
+            left.quota.map(|requests| Remaining { requests, resets_in }),
+        )
+    }
+
+    fn denied(&self, denial: Denial) -> Vec<Limit> {
+        match denial {
+            Denial::TooFast { retry_after } => self.limits(Some(Remaining::none_for(retry_after)), None),
+            Denial::Exhausted { retry_after } => self.limits(None, Some(Remaining::none_for(retry_after))),
+            Denial::NoAccount => Vec::new(),
+        }
+    }
+
+    fn limits(&self, burst: Option<Remaining>, quota: Option<Remaining>) -> Vec<Limit> {
+        let short_term = self.caller.burst(self.rules).map(|limit| Limit::burst(limit, burst));
+        let long_term = match self.caller {
+            Caller::Key(account, key) => {
+                let of_key = key.monthly_cap.unwrap_or(u64::MAX);
+                Limit::month(allowance(account).min(of_key), quota)
+            }
+            Caller::Token(account) => Limit::month(allowance(account), quota),
+            Caller::Anonymous(_) => Limit::day(self.rules.anonymous.per_day, quota),
+        };
+        short_term.into_iter().chain([long_term]).collect()
+    }
+}
+
+/// What an account that has used nothing could spend: what it includes, and what it has bought.
+fn allowance(account: &Account) -> u64 {
+    account.credits.saturating_add(u64::try_from(account.prepaid).unwrap_or(0))
 }

@@ -1,34 +1,138 @@
-//! Step 1: exactly one credential, whose account may call (contract, section 2).
+//! Step 1: exactly one credential or none, and an account that may call (contract, section 2).
 
-use super::{Rmbg, Stop};
+use super::{Rmbg, Rules, Stop};
 use crate::{
     domain::{
-        caller::{Account, Channel, KeyId},
+        caller::{Account, ApiKey, Channel, ClientAddress},
+        credit::{Burst, Draw, KeyDraw},
+        plan::Plan,
         refusal::Refusal,
     },
-    identity::Credentials,
+    identity::{
+        Credentials, Visitor,
+        user_token::{VerifiedUser, VerifyError},
+    },
+    store::AccountChange,
 };
-use hyper::HeaderMap;
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// Someone who may call.
 #[derive(Debug)]
-pub(super) struct Caller {
-    pub(super) account: Account,
-    pub(super) channel: Channel,
-    pub(super) key: Option<KeyId>,
+pub(super) enum Caller {
+    /// Whoever holds an API key.
+    Key(Account, ApiKey),
+    /// A signed-in user.
+    Token(Account),
+    /// Anybody, by address.
+    Anonymous(ClientAddress),
 }
 
-/// Finds out who is calling: both credentials at once are refused before either is looked at.
-pub(super) async fn identify(rmbg: &Rmbg, headers: &HeaderMap) -> Result<Caller, Stop> {
-    let key = match Credentials::from_headers(headers)? {
-        Credentials::Key(key) => key,
-        Credentials::Token(_) => return Err(Refusal::InvalidToken.into()),
+impl Caller {
+    pub(super) fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Key(account, _) | Self::Token(account) => Some(account),
+            Self::Anonymous(_) => None,
+        }
+    }
+
+    pub(super) fn channel(&self) -> Option<Channel> {
+        match self {
+            Self::Key(..) => Some(Channel::Api),
+            Self::Token(_) => Some(Channel::App),
+            Self::Anonymous(_) => None,
+        }
+    }
+
+    /// Whose allowance the picture is drawn on.
+    pub(super) fn draw(&self, rules: &Rules) -> Draw {
+        let drawn = |account: &Account, channel, key| Draw::Account { uid: account.uid.clone(), channel, key };
+        match self {
+            Self::Key(account, key) => {
+                let key = KeyDraw { id: key.id.clone(), monthly_cap: key.monthly_cap };
+                drawn(account, Channel::Api, Some(key))
+            }
+            Self::Token(account) => drawn(account, Channel::App, None),
+            Self::Anonymous(client) => Draw::Client { client: client.clone(), per_day: rules.anonymous.per_day },
+        }
+    }
+
+    /// The short-term limit: an account's own, its plan's, or the one for anonymous callers.
+    pub(super) fn burst(&self, rules: &Rules) -> Option<Burst> {
+        match self {
+            Self::Key(account, _) | Self::Token(account) => {
+                account.burst.or_else(|| plan(account, rules).map(|plan| plan.burst))
+            }
+            Self::Anonymous(_) => Some(rules.anonymous.burst),
+        }
+    }
+
+    /// The backend's order of service.
+    pub(super) fn priority(&self, rules: &Rules) -> u8 {
+        self.account().and_then(|account| plan(account, rules)).map_or(0, |plan| plan.priority)
+    }
+
+    /// The most pixels that a picture may have: the backend's limit or the plan's, whichever is lower.
+    pub(super) fn pixel_limit(&self, rules: &Rules) -> Option<u64> {
+        let of_plan = self.account().and_then(|account| plan(account, rules)).and_then(|plan| plan.max_pixels);
+        [rules.pixel_limit, of_plan].into_iter().flatten().min()
+    }
+}
+
+fn plan<'a>(account: &Account, rules: &'a Rules) -> Option<&'a Plan> {
+    rules.plans.get(&account.membership).or_else(|| rules.plans.get(&rules.terms.default_plan.0))
+}
+
+/// Finds out who is calling. No account whose e-mail address is not verified gets further.
+pub(super) async fn identify(rmbg: &Rmbg, visitor: &Visitor) -> Result<Caller, Stop> {
+    let caller = match &visitor.credentials {
+        Credentials::Key(key) => {
+            let now = rmbg.clock.now().seconds();
+            let found = rmbg.api_keys.open(key, visitor.address, now).await?;
+            let (key, account) = found.ok_or(Refusal::InvalidKey)?;
+            Caller::Key(account, key)
+        }
+        Credentials::Token(token) => Caller::Token(signed_in(rmbg, token).await?),
+        Credentials::None if rmbg.rules.anonymous.per_day > 0 => Caller::Anonymous(visitor.client()),
         Credentials::None => return Err(Refusal::InvalidKey.into()),
     };
-    let (key, account) =
-        rmbg.keyring.account_of(&*rmbg.store, &key, rmbg.clock.now().seconds()).await?.ok_or(Refusal::InvalidKey)?;
-    if !account.email_verified {
+    if caller.account().is_some_and(|account| !account.email_verified) {
         return Err(Refusal::EmailNotVerified.into());
     }
-    Ok(Caller { account, channel: Channel::Api, key: Some(key.id) })
+    Ok(caller)
+}
+
+/// The account that a token speaks for, made if this is the first time.
+///
+/// What the token says of the e-mail address counts for this call. That it *is* verified is written to the account too, or
+/// the API keys of an account that a token made would be refused for ever; the opposite is left for an operator to say.
+async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
+    let verified = rmbg.user_tokens.verify(token.expose_secret(), rmbg.clock.now().seconds()).await;
+    let VerifiedUser { uid, email_verified } = verified.map_err(stop_for)?;
+    let unchanged =
+        AccountChange { uid, plan: None, credits: None, burst: None, email_verified: None, only_new: false };
+    let account = match rmbg.store.account(&unchanged.uid).await? {
+        Some(account) => account,
+        None if rmbg.rules.create_accounts => {
+            let plan = Some(rmbg.rules.terms.default_plan.clone());
+            let made = AccountChange { plan, email_verified, only_new: true, ..unchanged.clone() };
+            rmbg.store.put_account(&made).await?
+        }
+        None => return Err(Stop::with_cause(Refusal::InvalidToken, "no account, and none is made")),
+    };
+    match email_verified {
+        Some(true) if !account.email_verified => {
+            let verified = AccountChange { email_verified: Some(true), ..unchanged };
+            Ok(rmbg.store.put_account(&verified).await?)
+        }
+        Some(says) => Ok(Account { email_verified: says, ..account }),
+        None => Ok(account),
+    }
+}
+
+fn stop_for(error: VerifyError) -> Stop {
+    let refusal = match error {
+        VerifyError::Refused(_) => Refusal::InvalidToken,
+        VerifyError::KeysUnavailable => Refusal::Busy { retry_after: super::RETRY_SOON },
+    };
+    Stop::with_cause(refusal, &error)
 }

@@ -6,6 +6,7 @@ use crate::{
         form::{Form, FormError, FormReader, MAX_BODY, MAX_IMAGE},
         refusal::Refusal,
     },
+    picture,
     spool::{Room, SpoolError, Spooled},
 };
 use axum::body::Body;
@@ -24,6 +25,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// A request's body on its way in.
 pub struct Upload {
     body: Body,
+    content_type: Option<String>,
+    announced: Option<u64>,
     /// Asking for the body is what sends `100 Continue`: whoever waits for that has nothing to drain before.
     waits_for_continue: bool,
 }
@@ -32,7 +35,13 @@ impl Upload {
     /// The body of a request with these headers.
     #[must_use]
     pub fn new(headers: &HeaderMap, body: Body) -> Self {
-        Self { body, waits_for_continue: headers.contains_key(header::EXPECT) }
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        Self {
+            body,
+            content_type: text(header::CONTENT_TYPE).map(str::to_owned),
+            announced: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+            waits_for_continue: headers.contains_key(header::EXPECT),
+        }
     }
 
     /// The next bytes; `None` at the end.
@@ -70,24 +79,34 @@ impl Upload {
 }
 
 /// Reads the form, every complaint at once, and the image's bytes.
-pub(super) async fn read(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {
-    if announced_length(headers).is_some_and(|length| length > MAX_BODY) {
+pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, pixel_limit: Option<u64>) -> Result<(Form, Spooled), Stop> {
+    if upload.announced.is_some_and(|length| length > MAX_BODY) {
         return Err(Refusal::BodyTooLarge.into());
     }
     let deadline = Instant::now() + rmbg.rules.upload_timeout;
-    let (form, image) = timeout_at(deadline, read_all(rmbg, headers, upload))
+    let (form, image) = timeout_at(deadline, read_all(rmbg, upload))
         .await
         .unwrap_or_else(|_| Err(Stop::with_cause(Refusal::TimedOut, "the upload took too long")))?;
-    let pixels = u64::from(form.image.header.width) * u64::from(form.image.header.height);
-    match rmbg.rules.pixel_limit {
-        Some(most) if pixels > most => Err(Refusal::TooManyPixels { pixels, most }.into()),
-        _ => Ok((form, image)),
+    match pixel_limit {
+        Some(most) => refuse_above(most, &form).map(|()| (form, image)),
+        None => Ok((form, image)),
     }
 }
 
-async fn read_all(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let mut reader = FormReader::new(content_type);
+/// A small file may unpack to gigabytes, and so may the answer that is asked for.
+fn refuse_above(most: u64, form: &Form) -> Result<(), Stop> {
+    let sent = (form.image.header.width, form.image.header.height);
+    for (width, height) in [sent, picture::result_size(sent, &form.wish)] {
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > most {
+            return Err(Refusal::TooManyPixels { pixels, most }.into());
+        }
+    }
+    Ok(())
+}
+
+async fn read_all(rmbg: &Rmbg, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {
+    let mut reader = FormReader::new(upload.content_type.as_deref());
     let mut room = Room::growing(&rmbg.budgets, MAX_IMAGE).map_err(|error| stop_for(&error))?;
     let mut image = Vec::new();
     while let Some(bytes) = upload.next().await {
@@ -98,10 +117,6 @@ async fn read_all(rmbg: &Rmbg, headers: &HeaderMap, upload: &mut Upload) -> Resu
         }
     }
     Ok((reader.finish().map_err(refusal)?, room.finish()))
-}
-
-fn announced_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn refusal(error: FormError) -> Refusal {

@@ -1,27 +1,24 @@
 //! Step 4: the validated form goes to the backend, and its whole answer is read back.
 
-use super::{Rmbg, Stop};
+use super::{Rmbg, Stop, caller::Caller};
 use crate::{
     backend::{Answer, Failure, Job},
-    domain::{caller::Payer, complaint::Complaint, form::Form, refusal::Refusal},
+    domain::{complaint::Complaint, form::Form, refusal::Refusal},
     spool::Spooled,
 };
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// The priority of every payer: equal turns.
-const EQUAL_TURNS: u8 = 1;
-
 /// What the backend is asked to do.
-pub(super) fn job(rmbg: &Rmbg, payer: &Payer, form: Form, image: Spooled, request_id: String) -> Job {
+pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, request_id: String) -> Job {
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
     Job {
         form: Arc::new(form),
         image: Arc::new(image),
-        payer: payer.clone(),
-        priority: EQUAL_TURNS,
         deadline,
         request_id,
+        payer: caller.draw(&rmbg.rules).payer(),
+        priority: caller.priority(&rmbg.rules),
         budgets: rmbg.budgets.clone(),
         max_answer: rmbg.rules.max_answer,
     }

@@ -39,11 +39,6 @@ impl Pledge {
         &self.id
     }
 
-    /// Whose allowance the hold is drawn on.
-    pub(super) fn payer(&self) -> &Payer {
-        &self.payer
-    }
-
     /// The store has taken the hold.
     pub(super) fn holds(&mut self, hold: Hold) {
         self.hold = Some(hold);

@@ -36,7 +36,7 @@ impl AccountNames {
     }
 
     /// `user:42:prepaid_usage:2026:3` or `user:42:prepaid_usage:cycle:1774268612`: prepaid credits, either channel.
-    fn prepaid_usage(&self, window: Counters) -> String {
+    pub(super) fn prepaid_usage(&self, window: Counters) -> String {
         format!("{}:prepaid_usage:{}", self.own, span(window))
     }
 

@@ -8,30 +8,40 @@ mod accounts;
 mod admission;
 mod api_keys;
 mod counters;
+mod cycles;
 mod fault;
 mod grants;
 mod holds;
 mod housekeeping;
 mod ledger;
+mod parked;
+mod present;
 mod reader;
 mod schema;
 mod settlement;
+mod stripe;
 mod writer;
 
-use super::{AccountChange, Audit, Granted, KeyUse, Result, Store, Usage, keys::AccountNames};
+use super::{
+    AccountChange, Audit, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeState, StripeStep, Usage,
+    keys::AccountNames,
+};
 use crate::{
     clock::Clock,
     domain::{
         caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
         credit::{Admission, Hold, HoldRequest, Kept, OperationId, Settlement},
         period::Counters,
+        plan::Terms,
         time::UnixSeconds,
     },
 };
 use async_trait::async_trait;
+use present::Present;
 use reader::Readers;
+use rusqlite::Connection;
 use schema::File;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 use writer::Writer;
 
 /// Seconds in a day.
@@ -42,39 +52,55 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     clock: Clock,
+    terms: Arc<Terms>,
 }
 
 impl SqliteStore {
     /// Opens the file, or makes it (and its folder) if there is none. Blocks on the disk.
     ///
     /// [`Fault::Unexpected`](super::Fault::Unexpected) for a file of a newer version, or of another program.
-    pub fn open(path: &Path, clock: Clock) -> Result<Self> {
+    pub fn open(path: &Path, clock: Clock, terms: Terms) -> Result<Self> {
         let file = File::prepare(path)?;
         let writer = Writer::start(file.clone(), clock.clone())?;
-        Ok(Self { writer, readers: Readers::new(file), clock })
+        Ok(Self { writer, readers: Readers::new(file), clock, terms: Arc::new(terms) })
+    }
+
+    /// The moment of a read.
+    fn present(&self) -> Present {
+        Present { now: self.clock.now(), terms: Arc::clone(&self.terms) }
+    }
+
+    /// Does `work` as one atomic step on the store's terms.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &Present) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let terms = Arc::clone(&self.terms);
+        self.writer.run(move |db, now| work(db, &Present { now, terms })).await
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        let hash = hash.clone();
-        self.readers.run(move |db| api_keys::caller(db, &hash)).await
+        let (hash, present) = (hash.clone(), self.present());
+        let found = self.readers.run(move |db| api_keys::caller(db, &hash)).await?;
+        Ok(found.map(|(key, account)| (key, present.account(account))))
     }
 
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        let uid = uid.clone();
-        self.readers.run(move |db| accounts::find(db, &uid)).await
+        let (uid, present) = (uid.clone(), self.present());
+        Ok(self.readers.run(move |db| accounts::find(db, &uid)).await?.map(|account| present.account(account)))
     }
 
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
         let request = request.clone();
-        self.writer.run(move |db, now| admission::hold(db, &request, now)).await
+        self.write(move |db, present| admission::hold(db, &request, present)).await
     }
 
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let hold = hold.clone();
-        self.writer.run(move |db, now| settlement::keep(db, &hold, now)).await
+        self.write(move |db, present| settlement::keep(db, &hold, present)).await
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
@@ -99,16 +125,23 @@ impl Store for SqliteStore {
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
         let change = change.clone();
-        self.writer.run(move |db, _| accounts::put(db, &change)).await
+        self.write(move |db, present| accounts::put(db, &change, present)).await
     }
 
     async fn accounts(&self) -> Result<Vec<Account>> {
-        self.readers.run(accounts::all).await
+        let present = self.present();
+        let all = self.readers.run(accounts::all).await?;
+        Ok(all.into_iter().map(|account| present.account(account)).collect())
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
         let (hash, key) = (hash.clone(), key.clone());
         self.writer.run(move |db, _| api_keys::put(db, &hash, &key)).await
+    }
+
+    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
+        let used = used.to_vec();
+        self.writer.run(move |db, _| api_keys::touch(db, &used)).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
@@ -124,6 +157,40 @@ impl Store for SqliteStore {
     async fn audit(&self, uid: &Uid) -> Result<Audit> {
         let uid = uid.clone();
         self.readers.run(move |db| ledger::audit(db, &uid)).await
+    }
+
+    async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {
+        let uid = uid.clone();
+        self.readers.run(move |db| stripe::state(db, &uid)).await
+    }
+
+    async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped> {
+        let step = step.clone();
+        self.writer.run(move |db, now| stripe::apply(db, &step, now)).await
+    }
+
+    async fn stripe_owner(&self, aliases: &[String]) -> Result<Option<Uid>> {
+        let aliases = aliases.to_vec();
+        self.readers.run(move |db| stripe::owner(db, &aliases)).await
+    }
+
+    async fn park(&self, event: &ParkedEvent) -> Result<()> {
+        let event = event.clone();
+        self.writer.run(move |db, _| parked::park(db, &event)).await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedEvent>> {
+        self.readers.run(parked::all).await
+    }
+
+    async fn parked_under(&self, aliases: &[String]) -> Result<Vec<ParkedEvent>> {
+        let aliases = aliases.to_vec();
+        self.readers.run(move |db| parked::under(db, &aliases)).await
+    }
+
+    async fn unpark(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.writer.run(move |db, _| parked::unpark(db, &id)).await
     }
 
     async fn holds_open(&self) -> Result<u64> {

@@ -26,7 +26,7 @@ pub enum EventFault {
 }
 
 /// One event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// `evt_…`: names this event for ever, however often it is delivered.
     pub id: String,
@@ -39,7 +39,7 @@ pub struct Event {
 }
 
 /// By what the account of an event may be found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The account itself, where the object names it: `metadata.uid`, the invoice parent's metadata,
     /// `client_reference_id`, in this order.
@@ -50,7 +50,7 @@ pub struct Owner {
 }
 
 /// What an event says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
     /// `customer.subscription.*`: the subscription as it was then.
     Subscription(Subscription),
@@ -76,7 +76,7 @@ pub struct Span {
 }
 
 /// A subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     /// `sub_…`
     pub id: String,
@@ -113,7 +113,7 @@ pub enum Status {
 }
 
 /// One item of a subscription.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// The price's id and, if it has one, its lookup key.
     pub prices: Vec<String>,
@@ -124,7 +124,7 @@ pub struct Item {
 }
 
 /// A paid invoice of a subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invoice {
     /// `sub_…`; `None` on an invoice for something else.
     pub subscription: Option<String>,
@@ -135,7 +135,7 @@ pub struct Invoice {
 }
 
 /// A Checkout session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkout {
     /// `cs_…`
     pub id: String,
@@ -150,7 +150,7 @@ pub struct Checkout {
 }
 
 /// A charge of which something has been refunded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     /// `pi_…`
     pub payment: Option<String>,
@@ -161,7 +161,7 @@ pub struct Refund {
 }
 
 /// A disputed charge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispute {
     /// `dp_…` or `du_…`
     pub id: String,
@@ -171,6 +171,21 @@ pub struct Dispute {
     pub taken: bool,
     /// Whether it is over.
     pub closed: bool,
+}
+
+impl EventKind {
+    /// What it is about, for people.
+    #[must_use]
+    pub fn about(&self) -> &'static str {
+        match self {
+            Self::Subscription(_) => "subscription",
+            Self::InvoicePaid(_) => "paid invoice",
+            Self::Checkout(_) => "checkout",
+            Self::Refund(_) => "refund",
+            Self::Dispute(_) => "dispute",
+            Self::Other(_) => "other",
+        }
+    }
 }
 
 impl Event {

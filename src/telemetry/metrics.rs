@@ -18,6 +18,8 @@ pub struct Metrics {
     durations: HistogramVec,
     steps: HistogramVec,
     credits: IntCounterVec,
+    stripe_events: IntCounterVec,
+    turned_away: IntCounterVec,
     uploaded: Histogram,
     holds_open: IntGauge,
     store_up: IntGauge,
@@ -51,6 +53,16 @@ impl Metrics {
                 "rgw_credits_spent_total",
                 "Credits counted, by where they came from and who spent them.",
                 &["source", "channel"],
+            )?,
+            stripe_events: our.counters(
+                "rgw_stripe_events_total",
+                "Stripe's events, by what became of them; one that was parked counts again when it is replayed.",
+                &["outcome"],
+            )?,
+            turned_away: our.counters(
+                "rgw_turned_away_total",
+                "Requests answered 429 before the store was asked, by what turned them away.",
+                &["by"],
             )?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
@@ -86,6 +98,12 @@ impl Metrics {
         }
         if let Some(pool) = record.spent {
             self.credits.with_label_values(&[pool.as_str(), channel]).inc();
+        }
+        for outcome in &record.events {
+            self.stripe_events.with_label_values(&[outcome]).inc();
+        }
+        if let Some(by) = record.turned_away {
+            self.turned_away.with_label_values(&[by.as_str()]).inc();
         }
         if record.bytes_in > 0 {
             #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]

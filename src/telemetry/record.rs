@@ -3,6 +3,7 @@
 use crate::domain::{
     caller::{Channel, Uid},
     credit::Pool,
+    limit::Limit,
     refusal::Refusal,
 };
 use std::time::Duration;
@@ -23,12 +24,18 @@ pub struct Record {
     pub uid: Option<Uid>,
     /// Which usage counter it is about.
     pub channel: Option<Channel>,
+    /// What the caller is told of its limits.
+    pub limits: Vec<Limit>,
+    /// What turned the request away before the store was asked.
+    pub turned_away: Option<TurnedAway>,
     /// Where the credit came from, once it was spent.
     pub spent: Option<Pool>,
     /// Length of the uploaded image.
     pub bytes_in: u64,
     /// Length of the answer.
     pub bytes_out: u64,
+    /// What became of each of Stripe's events that a webhook brought or freed: names from a closed set.
+    pub events: Vec<&'static str>,
     /// How it ended.
     pub outcome: Outcome,
     /// More for the log than the caller is told: what a backend or the store said.
@@ -46,9 +53,12 @@ impl Record {
             steps: Vec::new(),
             uid: None,
             channel: None,
+            limits: Vec::new(),
+            turned_away: None,
             spent: None,
             bytes_in: 0,
             bytes_out: 0,
+            events: Vec::new(),
             outcome: Outcome::Abandoned,
             cause: None,
         }
@@ -70,6 +80,8 @@ pub enum Route {
     Rmbg,
     /// `GET /api/membership-usage`
     MembershipUsage,
+    /// `POST /api/webhooks/stripe`
+    StripeWebhook,
     /// Anything else.
     Other,
 }
@@ -81,7 +93,31 @@ impl Route {
         match self {
             Self::Rmbg => "rmbg",
             Self::MembershipUsage => "membership_usage",
+            Self::StripeWebhook => "stripe_webhook",
             Self::Other => "other",
+        }
+    }
+}
+
+/// What turns requests away before they cost the store anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// Too many bad credentials from one client.
+    BadCredentials,
+    /// Too many requests of one client at once.
+    InFlight,
+    /// Too many requests of one account in a short time.
+    Pace,
+}
+
+impl TurnedAway {
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadCredentials => "bad_credentials",
+            Self::InFlight => "in_flight",
+            Self::Pace => "pace",
         }
     }
 }

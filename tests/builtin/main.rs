@@ -7,7 +7,7 @@ use image::{ImageReader, RgbaImage};
 use rembg_gateway::{
     backend::{Answer, Backend as _, Failure, Job, builtin::Builtin},
     domain::{
-        caller::{Payer, Uid},
+        caller::{ClientAddress, Payer},
         form::{Form, ImagePart, OutputFormat, Wish},
         image_header::{ImageHeader, ImageKind},
     },
@@ -71,10 +71,10 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
     Job {
         form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, wish }),
         image: Arc::new(spooled(file).await),
-        payer: Payer::Account(Uid::new("ann").expect("an id")),
-        priority: 1,
         deadline: Instant::now() + Duration::from_mins(2),
         request_id: "test".into(),
+        payer: Payer::Client(ClientAddress("203.0.113.7".into())),
+        priority: 0,
         budgets: budgets(),
         max_answer: 64 << 20,
     }

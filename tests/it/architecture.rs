@@ -27,7 +27,7 @@ const ORDER: [&str; 17] = [
 ];
 
 /// Where a library may be named.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
     ("rten", &["src/backend/builtin"]),
@@ -35,6 +35,8 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("webp", &["src/picture"]),
     ("clap", &["src/cli", "src/main.rs"]),
     ("pingora_limits", &["src/edge/shield"]),
+    ("jsonwebtoken", &["src/identity/user_token"]),
+    ("governor", &["src/identity/pace"]),
     ("toml", &["src/config"]),
 ];
 

@@ -113,5 +113,7 @@ async fn too_many_pixels_are_refused_where_a_limit_is_set() {
     let reply = refused(&world, &ann, &Form::empty().image("a.png", &png_header(2_000, 1_000))).await;
     assert_eq!(reply.status, 413);
     assert!(reply.error().contains("2000000 pixels"), "{}", reply.error());
+    let blown_up = Form::with_picture().text("w", "5000");
+    assert_eq!(refused(&world, &ann, &blown_up).await.status, 413, "the answer has a size too");
     assert_eq!(ann.cut(&Form::empty().image("a.png", &png_header(1_000, 1_000))).await.status, 200);
 }

@@ -78,7 +78,8 @@ async fn an_unverified_account_is_told_to_check_its_inbox() {
     let world = World::start().await;
     let ann = world.customer("ann", 10).await;
     let uid = Uid::new("ann").unwrap();
-    let unverified = AccountChange { uid, plan: None, credits: None, email_verified: Some(false) };
+    let unverified =
+        AccountChange { uid, plan: None, credits: None, burst: None, email_verified: Some(false), only_new: false };
     world.store.put_account(&unverified).await.unwrap();
     let reply = ann.cut(&Form::with_picture()).await;
     assert_eq!(reply.status, 403);

@@ -5,15 +5,20 @@
 
 mod architecture;
 mod backend;
+mod billed;
 mod credits;
+mod cycles;
 mod failures;
 mod form;
 mod forms;
 mod journey;
+mod metrics;
 mod people;
 mod pool;
 mod queue;
 mod rawsocket;
 mod rembg_server;
+mod signer;
+mod stripe;
 mod usage;
 mod world;

@@ -56,11 +56,11 @@ impl World {
         config.backend.timeout_s = 20;
         config.limits.memory_budget = Bytes(64 << 20);
         let burst = Burst { per_minute: 60_000, size: 10_000 };
-        config.plans.insert("Test".into(), Plan { credits: 100, burst });
+        config.plans.insert("Test".into(), Plan { credits: 100, burst, priority: 0, max_pixels: None });
         change(&mut config);
         let turned = Clock::Turned(Arc::clone(&clock));
         let app = App::start(&config, turned.clone()).await.unwrap();
-        let store = rembg_gateway::store::open(&config.store, turned).await.unwrap();
+        let store = rembg_gateway::store::open(&config, turned).await.unwrap();
         Self { app, store, backend, config, clock, _folder: folder }
     }
 
@@ -71,7 +71,9 @@ impl World {
             uid: uid.clone(),
             plan: Some(("Test".into(), 100)),
             credits: Some(credits),
+            burst: None,
             email_verified: Some(true),
+            only_new: false,
         };
         self.store.put_account(&change).await.unwrap();
         Person::with_key(self.app.public, &self.key_for(&uid).await)
@@ -88,6 +90,8 @@ impl World {
             created: self.now(),
             expires: None,
             revoked: None,
+            networks: Vec::new(),
+            monthly_cap: None,
         };
         self.store.put_key(&keyring.hash(&key), &made).await.unwrap();
         key.expose_secret().to_owned()

@@ -12,7 +12,7 @@ use rembg_gateway::{
 use std::time::Duration;
 
 fn unchanged(uid: &Uid) -> AccountChange {
-    AccountChange { uid: uid.clone(), plan: None, credits: None, email_verified: None }
+    AccountChange { uid: uid.clone(), plan: None, credits: None, burst: None, email_verified: None, only_new: false }
 }
 
 pub(crate) async fn a_new_account_has_nothing_but_what_was_named(world: &World) {
@@ -24,6 +24,7 @@ pub(crate) async fn a_new_account_has_nothing_but_what_was_named(world: &World) 
         credits: 0,
         prepaid: 0,
         email_verified: false,
+        burst: None,
         billing_period: None,
     };
     assert_eq!(world.store.put_account(&unchanged(&uid)).await.unwrap(), nothing);

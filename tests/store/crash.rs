@@ -1,6 +1,6 @@
 //! kill -9 in the middle: what was acknowledged is counted, and repeating what was in doubt counts it once.
 
-use crate::world::{LEASE, World};
+use crate::world::{LEASE, World, terms};
 use rembg_gateway::{
     clock::Clock,
     domain::{
@@ -46,7 +46,7 @@ async fn what_was_acknowledged_survives_kill_9_and_repeats_count_once() {
     let mut told = Told::default();
     for round in 0..5 {
         kill_in_the_middle(&file, round, &mut told);
-        let store = SqliteStore::open(&file, Clock::Own).unwrap();
+        let store = SqliteStore::open(&file, Clock::Own, terms()).unwrap();
         let counted = audited(&store).await;
         assert!(counted >= told.acknowledged.len(), "{counted} counted, {} acknowledged", told.acknowledged.len());
         assert!(counted <= told.begun.len(), "{counted} counted, {} begun", told.begun.len());
@@ -100,7 +100,7 @@ fn helper(file: &Path, round: usize) -> Child {
 #[ignore = "started, and killed, by the test above"]
 async fn helper_that_is_killed() {
     let (file, round) = (std::env::var_os(FILE).unwrap(), std::env::var(ROUND).unwrap());
-    let store = Arc::new(SqliteStore::open(Path::new(&file), Clock::Own).unwrap());
+    let store = Arc::new(SqliteStore::open(Path::new(&file), Clock::Own, terms()).unwrap());
     let hands = (0..AT_ONCE).map(|hand| tokio::spawn(serve_for_ever(Arc::clone(&store), format!("{round}-{hand}"))));
     for hand in hands.collect::<Vec<_>>() {
         hand.await.unwrap();
@@ -112,7 +112,7 @@ async fn serve_for_ever(store: Arc<SqliteStore>, name: String) {
         let draw = Draw::Account { uid: uid(), channel: Channel::Api, key: None };
         let id = OperationId(format!("{name}-{number}"));
         let request = HoldRequest { id, draw, burst: None, lease: LEASE };
-        let Admission::Held(hold) = store.hold(&request).await.unwrap() else { panic!("no hold for {request:?}") };
+        let Admission::Held(hold, _) = store.hold(&request).await.unwrap() else { panic!("no hold for {request:?}") };
         tell(&format!("begun {}", serde_json::to_string(&hold).unwrap()));
         store.keep(&hold).await.unwrap();
         tell(&format!("kept {}", hold.id.0));

@@ -1,6 +1,6 @@
 //! What the embedded engine promises of its file.
 
-use crate::world::{LEASE, MARCH, NOON, World, until_month_ends};
+use crate::world::{GRACE, LEASE, MARCH, NOON, World, terms, until_month_ends};
 use futures_util::future::join_all;
 use rembg_gateway::{
     clock::Clock,
@@ -10,7 +10,7 @@ use rembg_gateway::{
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
     },
-    store::{Difference, Fault, RENEWAL_GRACE, Store, Usage, sqlite::SqliteStore},
+    store::{Difference, Fault, Store, Usage, sqlite::SqliteStore},
 };
 use rusqlite::Connection;
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
@@ -75,7 +75,7 @@ async fn a_synced_account_spends_by_its_billing_cycle_and_counts_the_month_too()
     world.turn_to(end.micros());
     world.served(&world.request(&uid)).await;
     assert_eq!(counter(&world, &format!("user:42:app_usage:cycle:{}", end.0)), Some(1));
-    world.turn_to(end.micros().plus(RENEWAL_GRACE));
+    world.turn_to(end.micros().plus(GRACE));
     assert_eq!(world.exhausted(&world.request(&uid)).await, until_month_ends(world.now()));
     assert_eq!(world.audited(&uid).await, 4);
 }
@@ -144,7 +144,7 @@ async fn everything_is_there_again_after_reopening() {
     let (file, clock) = (world.file(), world.clock());
     let folder = world.close();
 
-    let store = SqliteStore::open(&file, clock).unwrap();
+    let store = SqliteStore::open(&file, clock, terms()).unwrap();
     assert_eq!(store.keep(&kept).await.unwrap().settlement, Settlement::Kept);
     assert_eq!(store.holds_open().await.unwrap(), 1);
     assert_eq!(store.keep(&open).await.unwrap().remaining, Some(3 + 5));
@@ -157,13 +157,13 @@ async fn everything_is_there_again_after_reopening() {
 async fn two_processes_on_one_file_overshoot_nothing_and_lose_nothing() {
     let world = World::sqlite();
     let uid = world.account("42", 40, 10).await;
-    let second: Arc<dyn Store> = Arc::new(SqliteStore::open(&world.file(), world.clock()).unwrap());
+    let second: Arc<dyn Store> = Arc::new(SqliteStore::open(&world.file(), world.clock(), terms()).unwrap());
     let tasks = (0..200).map(|turn| {
         let store = Arc::clone(if turn % 2 == 0 { &world.store } else { &second });
         let request = world.request(&uid);
         tokio::spawn(async move {
             match store.hold(&request).await.unwrap() {
-                Admission::Held(hold) => store.keep(&hold).await.unwrap().settlement == Settlement::Kept,
+                Admission::Held(hold, _) => store.keep(&hold).await.unwrap().settlement == Settlement::Kept,
                 Admission::Denied(_) | Admission::Settled(_) => false,
             }
         })
@@ -181,7 +181,7 @@ async fn a_new_file_that_many_open_at_once_is_made_once() {
     let openers: Vec<_> = (0..8)
         .map(|_| {
             let file = file.clone();
-            std::thread::spawn(move || SqliteStore::open(&file, Clock::Own))
+            std::thread::spawn(move || SqliteStore::open(&file, Clock::Own, terms()))
         })
         .collect();
     for opener in openers {
@@ -204,13 +204,13 @@ async fn a_newer_file_and_another_programs_file_are_left_alone() {
     for sql in ["PRAGMA user_version = 2", "PRAGMA user_version = 0"] {
         let world = World::sqlite();
         by_hand(&world, sql);
-        let refused = SqliteStore::open(&world.file(), Clock::Own).err();
+        let refused = SqliteStore::open(&world.file(), Clock::Own, terms()).err();
         assert!(matches!(refused, Some(Fault::Unexpected(_))), "{sql}: {refused:?}");
     }
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("notes.txt");
     fs::write(&text, "not a database, whatever its name".repeat(100)).unwrap();
-    let refused = SqliteStore::open(&text, Clock::Own).err();
+    let refused = SqliteStore::open(&text, Clock::Own, terms()).err();
     assert!(matches!(refused, Some(Fault::Unexpected(_))), "{refused:?}");
 }
 

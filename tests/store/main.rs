@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod accounts;
+mod billing;
 mod crash;
 mod embedded;
 mod leases;
@@ -42,6 +43,20 @@ every_engine_keeps! {
         accounts_are_listed_in_the_order_of_their_ids
         strange_account_ids_share_nothing
         the_store_answers_a_ping
+    }
+    billing {
+        a_step_is_written_once
+        a_step_from_an_older_state_writes_nothing
+        steps_at_once_come_one_after_another
+        a_step_makes_the_account_that_it_names
+        a_period_comes_back_as_it_was_stated
+        an_id_leads_to_whoever_learnt_it_first
+        parked_events_are_found_by_any_of_their_ids_until_they_are_forgotten
+        moved_usage_is_found_in_its_new_cycle_only
+        a_hold_on_a_cycle_that_was_moved_follows_it
+        a_subscription_that_lapses_leaves_the_default_plan_at_once
+        what_an_operator_assigns_after_a_lapse_stays
+        a_refund_takes_back_what_is_spent_already
     }
     races {
         the_last_credit_is_spent_once

@@ -3,7 +3,9 @@
 use rembg_gateway::{
     domain::{
         caller::{Account, Channel, KeyId, Payer, Uid},
-        credit::{Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
+        credit::{
+            Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, Kept, Left, OperationId, Pool, Settlement,
+        },
         time::{Day, Month, UnixMicros},
     },
     store::{Granted, Usage},
@@ -34,19 +36,20 @@ impl Model {
             return Admission::Settled(*settlement);
         }
         if let Some(hold) = self.holds.get(&operation).filter(|hold| hold.expires > now) {
-            return Admission::Held(hold.clone());
+            return Admission::Held(hold.clone(), Left::default());
         }
         if matches!(&operation.0, Payer::Account(uid) if !self.accounts.contains_key(uid)) {
             return Admission::Denied(Denial::NoAccount);
         }
-        if let Some(retry_after) = request.burst.and_then(|burst| self.too_fast(&operation.0, burst, now)) {
-            return Admission::Denied(Denial::TooFast { retry_after });
-        }
+        let arrival = match request.burst.map(|burst| self.take_from_bucket(&operation.0, burst, now)).transpose() {
+            Err(retry_after) => return Admission::Denied(Denial::TooFast { retry_after }),
+            Ok(arrival) => arrival,
+        };
         match self.charge(&request.draw, now) {
-            Ok(charge) => {
+            Ok((charge, quota)) => {
                 let hold = Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) };
                 self.holds.insert(operation, hold.clone());
-                Admission::Held(hold)
+                Admission::Held(hold, Left { arrival, quota: Some(quota) })
             }
             Err(until) => Admission::Denied(Denial::Exhausted { retry_after: now.until(until) }),
         }
@@ -136,19 +139,20 @@ impl Model {
         }
     }
 
-    /// What the next picture is charged as, or until when there is none.
-    fn charge(&self, draw: &Draw, now: UnixMicros) -> Result<Charge, UnixMicros> {
+    /// What the next picture is charged as and how many are left after it, or until when there is none.
+    fn charge(&self, draw: &Draw, now: UnixMicros) -> Result<(Charge, u64), UnixMicros> {
         let payer = draw.payer();
         let earliest = |leases: Vec<UnixMicros>, end: UnixMicros| leases.into_iter().chain([end]).min().unwrap();
-        let fits = |used: u64, held: usize, most: u64| used + u64::try_from(held).unwrap() < most;
+        let free = |used: u64, held: usize, most: u64| most.saturating_sub(used + u64::try_from(held).unwrap());
         match draw {
             Draw::Client { client, per_day } => {
                 let day = now.seconds().date();
                 let used = self.pictures.get(&(payer.clone(), day)).copied().unwrap_or(0);
                 let held =
                     self.open(&payer, now, |charge| matches!(charge, Charge::Client { day: of, .. } if *of == day));
-                if fits(used, held.len(), *per_day) {
-                    return Ok(Charge::Client { client: client.clone(), day });
+                let free = free(used, held.len(), *per_day);
+                if free > 0 {
+                    return Ok((Charge::Client { client: client.clone(), day }, free - 1));
                 }
                 Err(earliest(if used < *per_day { held } else { vec![] }, day.end().micros()))
             }
@@ -156,19 +160,33 @@ impl Model {
                 let (account, month) = (&self.accounts[uid], now.seconds().month());
                 let (used, bought) = (self.usage_of(uid, month), u64::try_from(account.prepaid).unwrap_or(0));
                 let this_month = |charge: &Charge| matches!(charge, Charge::Account { month: of, .. } if *of == month);
+                let mut free_of_key = u64::MAX;
+                if let Some((key, cap)) = key.as_ref().and_then(|key| Some((&key.id, key.monthly_cap?))) {
+                    let of_key = |charge: &Charge| matches!(charge, Charge::Account { key: Some(of), .. } if of == key);
+                    let held = self.open(&payer, now, |charge| of_key(charge) && this_month(charge));
+                    let used = self.used_by_key(key, month);
+                    free_of_key = free(used, held.len(), cap);
+                    if free_of_key == 0 {
+                        return Err(earliest(if used < cap { held } else { vec![] }, month.end().micros()));
+                    }
+                }
                 let included =
                     self.open(&payer, now, |charge| pool_of(charge) == Some(Pool::Included) && this_month(charge));
                 let prepaid = self.open(&payer, now, |charge| pool_of(charge) == Some(Pool::Prepaid));
-                let pool = if fits(used, included.len(), account.credits) {
+                let (free_included, free_prepaid) =
+                    (free(used, included.len(), account.credits), free(0, prepaid.len(), bought));
+                let pool = if free_included > 0 {
                     Pool::Included
-                } else if fits(0, prepaid.len(), bought) {
+                } else if free_prepaid > 0 {
                     Pool::Prepaid
                 } else {
                     let included = if used < account.credits { included } else { vec![] };
                     let prepaid = if bought > 0 { prepaid } else { vec![] };
                     return Err(earliest([included, prepaid].concat(), month.end().micros()));
                 };
-                Ok(Charge::Account { uid: uid.clone(), channel: *channel, pool, month, cycle: None, key: key.clone() })
+                let key = key.as_ref().map(|key| key.id.clone());
+                let charge = Charge::Account { uid: uid.clone(), channel: *channel, pool, month, cycle: None, key };
+                Ok((charge, (free_included + free_prepaid).min(free_of_key) - 1))
             }
         }
     }
@@ -180,15 +198,16 @@ impl Model {
         open.map(|hold| hold.expires).collect()
     }
 
-    fn too_fast(&mut self, payer: &Payer, burst: Burst, now: UnixMicros) -> Option<Duration> {
+    /// When the bucket will be full again, or after how long it will have one.
+    fn take_from_bucket(&mut self, payer: &Payer, burst: Burst, now: UnixMicros) -> Result<UnixMicros, Duration> {
         let (cost, brim) = (burst.interval_micros(), burst.interval_micros() * i64::from(burst.size));
         let (level, seen) = self.buckets.entry(payer.clone()).or_insert((brim, now));
         (*level, *seen) = (brim.min(*level + now.0 - seen.0), now);
         if *level < cost {
-            return Some(Duration::from_micros((cost - *level).unsigned_abs()));
+            return Err(Duration::from_micros((cost - *level).unsigned_abs()));
         }
         *level -= cost;
-        None
+        Ok(UnixMicros(now.0 + brim - *level))
     }
 }
 

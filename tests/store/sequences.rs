@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rembg_gateway::{
     domain::{
         caller::{ApiKey, Channel, ClientAddress, KeyId, Payer, Uid},
-        credit::{Admission, Burst, Draw, Hold, HoldRequest, OperationId},
+        credit::{Admission, Burst, Draw, Hold, HoldRequest, KeyDraw, OperationId},
         time::UnixMicros,
     },
     store::{AccountChange, Fault},
@@ -55,7 +55,11 @@ fn key_of(number: u8) -> ApiKey {
 fn draw(who: u8) -> Draw {
     match who {
         0 | 1 => Draw::Account { uid: uid(who), channel: Channel::App, key: None },
-        2 | 3 => Draw::Account { uid: uid(who - 2), channel: Channel::Api, key: Some(key_of(who - 2).id) },
+        2 | 3 => {
+            // One of the two keys has a cap, lower than what its account can have.
+            let key = KeyDraw { id: key_of(who - 2).id, monthly_cap: (who == 2).then_some(2) };
+            Draw::Account { uid: uid(who - 2), channel: Channel::Api, key: Some(key) }
+        }
         4 => Draw::Account { uid: uid(2), channel: Channel::App, key: None },
         _ => Draw::Client { client: ClientAddress("203.0.113.7".into()), per_day: 3 },
     }
@@ -91,7 +95,7 @@ impl Pair {
                 let request = HoldRequest { id, draw: draw(who), burst: hurried.then_some(BURST), lease };
                 let admission = self.world.ask(&request).await;
                 assert_eq!(admission, self.model.hold(&request, now), "{request:?}");
-                if let Admission::Held(hold) = admission {
+                if let Admission::Held(hold, _) = admission {
                     self.given.insert((hold.charge.payer(), request.id), hold);
                 }
             }
@@ -121,7 +125,14 @@ impl Pair {
     }
 
     async fn change(&mut self, number: u8, credits: u64) {
-        let change = AccountChange { uid: uid(number), plan: None, credits: Some(credits), email_verified: Some(true) };
+        let change = AccountChange {
+            uid: uid(number),
+            plan: None,
+            credits: Some(credits),
+            burst: None,
+            email_verified: Some(true),
+            only_new: false,
+        };
         let account = self.world.store.put_account(&change).await.unwrap();
         let known = self.model.accounts.entry(uid(number)).or_insert_with(|| account.clone());
         known.credits = credits;

@@ -4,8 +4,9 @@ use rembg_gateway::{
     clock::Clock,
     domain::{
         caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
-        credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, OperationId, Settlement},
+        credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Settlement},
         period::Counters,
+        plan::Terms,
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{AccountChange, Store, Usage, sqlite::SqliteStore},
@@ -29,6 +30,14 @@ pub(crate) const MARCH: Month = Month { year: 2026, month: 3 };
 /// How long a hold lasts unless the test says otherwise.
 pub(crate) const LEASE: Duration = Duration::from_mins(1);
 
+/// How long a period goes on without its renewal.
+pub(crate) const GRACE: Duration = Duration::from_hours(72);
+
+/// A subscription that lapses leaves two included credits on plan `Free`.
+pub(crate) fn terms() -> Terms {
+    Terms { renewal_grace: GRACE, default_plan: ("Free".into(), 2) }
+}
+
 /// One store and one clock.
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
@@ -42,7 +51,8 @@ impl World {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(NOON.micros().0));
-        let store = SqliteStore::open(&folder.path().join("gateway.db"), Clock::Turned(Arc::clone(&clock))).unwrap();
+        let file = folder.path().join("gateway.db");
+        let store = SqliteStore::open(&file, Clock::Turned(Arc::clone(&clock)), terms()).unwrap();
         Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder }
     }
 
@@ -82,7 +92,14 @@ impl World {
     /// An account with so many included and prepaid credits.
     pub(crate) async fn account(&self, uid: &str, credits: u64, prepaid: i64) -> Uid {
         let uid = Uid::new(uid).unwrap();
-        let change = AccountChange { uid: uid.clone(), plan: None, credits: Some(credits), email_verified: Some(true) };
+        let change = AccountChange {
+            uid: uid.clone(),
+            plan: None,
+            credits: Some(credits),
+            burst: None,
+            email_verified: Some(true),
+            only_new: false,
+        };
         self.store.put_account(&change).await.unwrap();
         if prepaid != 0 {
             self.store.grant(&uid, prepaid, &self.operation()).await.unwrap();
@@ -98,7 +115,11 @@ impl World {
 
     /// The same by an API key.
     pub(crate) fn key_request(&self, uid: &Uid, key: &str) -> HoldRequest {
-        let draw = Draw::Account { uid: uid.clone(), channel: Channel::Api, key: Some(KeyId(key.into())) };
+        let draw = Draw::Account {
+            uid: uid.clone(),
+            channel: Channel::Api,
+            key: Some(KeyDraw { id: KeyId(key.into()), monthly_cap: None }),
+        };
         HoldRequest { draw, ..self.request(uid) }
     }
 
@@ -115,7 +136,7 @@ impl World {
     /// Holds; the test expects to get it.
     pub(crate) async fn held(&self, request: &HoldRequest) -> Hold {
         let admission = self.ask(request).await;
-        let Admission::Held(hold) = admission else { panic!("expected a hold, got {admission:?}") };
+        let Admission::Held(hold, _) = admission else { panic!("expected a hold, got {admission:?}") };
         hold
     }
 
@@ -178,6 +199,8 @@ pub(crate) fn key(id: &str, uid: &Uid) -> (KeyHash, ApiKey) {
         created: NOON,
         expires: None,
         revoked: None,
+        networks: Vec::new(),
+        monthly_cap: None,
     };
     (KeyHash(format!("hash of {id}")), key)
 }

@@ -7,7 +7,7 @@
 use crate::domain::caller::Payer;
 use std::collections::{BTreeMap, HashMap};
 
-/// How far a request of priority 1 advances its payer's clock. Large, so that a hundredth of it is still exact enough.
+/// How far a request of priority 0 advances its payer's clock. Large, so that a 256th of it is still exact enough.
 const ONE_TURN: u64 = 1 << 20;
 
 /// Where a request stands; the lesser goes first.
@@ -49,7 +49,7 @@ impl<T> Order<T> {
         self.waiting.range(..=last).count()
     }
 
-    /// Lines up; priority 0 counts as 1.
+    /// Lines up.
     pub(super) fn join(&mut self, payer: &Payer, priority: u8, item: T) -> Place {
         let time = self.time_for(payer, priority);
         let place = Place { time, arrival: self.arrivals };
@@ -82,7 +82,7 @@ impl<T> Order<T> {
 
     fn time_for(&self, payer: &Payer, priority: u8) -> u64 {
         let from = self.payers.get(payer).map_or(self.now, |clock| clock.time.max(self.now));
-        from + ONE_TURN / u64::from(priority.max(1))
+        from + ONE_TURN / (u64::from(priority) + 1)
     }
 }
 
@@ -110,8 +110,7 @@ mod tests {
         for (requests, turns) in [
             (&[(1, 1), (1, 1), (1, 1), (2, 1)][..], &[1, 2, 1, 1][..]),
             (&[(1, 1), (1, 1), (2, 1), (2, 1), (3, 1)], &[1, 2, 3, 1, 2]),
-            (&[(1, 1), (1, 1), (2, 2), (2, 2), (2, 2), (2, 2)], &[2, 1, 2, 2, 1, 2]),
-            (&[(1, 0), (2, 1)], &[1, 2]),
+            (&[(1, 0), (1, 0), (2, 1), (2, 1), (2, 1), (2, 1)], &[2, 1, 2, 2, 1, 2]),
         ] {
             assert_eq!(served(requests), turns, "{requests:?}");
         }

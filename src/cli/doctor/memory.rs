@@ -7,9 +7,20 @@ use crate::{
 };
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-pub(super) async fn look(desk: &Desk) -> [Finding; 2] {
+pub(super) async fn look(desk: &Desk) -> Vec<Finding> {
     let (finding, store) = store(desk).await;
-    [finding, pepper(desk, store.as_deref()).await]
+    let mut findings = vec![finding, pepper(desk, store.as_deref()).await];
+    if let Some(store) = store {
+        findings.extend(parked(&*store).await);
+    }
+    findings
+}
+
+/// Stripe's events that wait for their account, if there are any. A store that does not answer is another finding.
+async fn parked(store: &dyn Store) -> Option<Finding> {
+    let waiting = store.parked().await.ok()?.len();
+    let says = format!("Events whose account is not known: {waiting}. They are listed by: rembg-gateway stripe parked");
+    (waiting > 0).then(|| Finding::warn("stripe", says))
 }
 
 /// The store, unless it does not answer or was never made: opening would make it.
@@ -18,7 +29,7 @@ async fn store(desk: &Desk) -> (Finding, Option<std::sync::Arc<dyn Store>>) {
     if desk.config.store.sqlite_path().is_some_and(|path| !path.exists()) {
         return (Finding::warn("store", format!("{url} is not there yet; serve or user add makes it.")), None);
     }
-    let opened = match store::open(&desk.config.store, desk.clock.clone()).await {
+    let opened = match store::open(&desk.config, desk.clock.clone()).await {
         Ok(store) => store.ping().await.map(|()| store),
         Err(fault) => Err(fault),
     };

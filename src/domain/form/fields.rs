@@ -49,7 +49,7 @@ impl<'a> Reading<'a> {
     /// The field's value as sent, if it is set.
     fn sent(&self, name: &str) -> Option<Cow<'a, str>> {
         let field = self.fields.iter().find(|field| field.name == name)?;
-        Some(String::from_utf8_lossy(&field.value)).filter(|value| !value.trim_ascii().is_empty())
+        Some(String::from_utf8_lossy(&field.value)).filter(|value| !value.is_empty())
     }
 }
 

@@ -102,12 +102,6 @@ impl ReportQuery {
             Asked::Month { .. } => window.counters(),
         })
     }
-
-    /// Whether the starts of the account's other cycles are needed, to infer where the asked one ends.
-    #[must_use]
-    pub fn needs_starts(&self) -> bool {
-        self.billing_cycle && matches!(self.asked, Asked::Cycle(_))
-    }
 }
 
 /// A raw query string. Few parameters are ever asked for, so each look-up reads it from the start.

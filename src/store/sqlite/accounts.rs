@@ -1,17 +1,22 @@
 //! Accounts.
 
+use super::present::Present;
 use crate::{
     domain::{
         caller::{Account, Uid},
-        period::BillingPeriod,
+        credit::Burst,
+        period::{BillingPeriod, Interval, IntervalUnit},
         time::UnixSeconds,
     },
     store::{AccountChange, Fault, Result},
 };
 use rusqlite::{Connection, Row, params};
 
-const COLUMNS: &str = "uid, membership, credits, prepaid, email_verified, billing_period_start, billing_period_end";
+const COLUMNS: &str = "uid, membership, credits, prepaid, email_verified, billing_period_start, billing_period_end,
+    billing_interval_unit, billing_interval_count, billing_anchor, billing_ends_at, billing_fallen,
+    burst_per_minute, burst_size";
 
+/// The account as it is stored.
 pub(super) fn find(db: &Connection, uid: &Uid) -> Result<Option<Account>> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM accounts WHERE uid = ?1"))?;
     let mut rows = statement.query([uid.as_str()])?;
@@ -33,19 +38,63 @@ pub(super) fn all(db: &Connection) -> Result<Vec<Account>> {
     Ok(accounts)
 }
 
-pub(super) fn put(db: &Connection, change: &AccountChange) -> Result<Account> {
+pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) -> Result<Account> {
     let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
-    let credits = credits.map(i64::try_from).transpose();
-    let credits = credits.map_err(|_| Fault::Impossible("no account can have that many credits".into()))?;
+    let credits = credits.map(allowance).transpose()?;
     let plan = change.plan.as_ref().map(|(name, _)| name);
-    db.prepare_cached("INSERT INTO accounts (uid) VALUES (?1) ON CONFLICT DO NOTHING")?
+    let made = db
+        .prepare_cached("INSERT INTO accounts (uid) VALUES (?1) ON CONFLICT DO NOTHING")?
         .execute([change.uid.as_str()])?;
+    if made == 0 && change.only_new {
+        return existing(db, &change.uid);
+    }
+    let stored = existing(db, &change.uid)?;
+    if present.terms.must_fall(&stored, present.now.seconds()) {
+        fall(db, &present.account(stored))?;
+    }
+    // A plan brings its own short-term limit, so the account's goes.
+    let clear = plan.is_some() || change.burst.is_some();
+    let (per_minute, size) = change.burst.map(|burst| (burst.per_minute, burst.size)).unzip();
     db.prepare_cached(
         "UPDATE accounts SET membership = COALESCE(?2, membership), credits = COALESCE(?3, credits),
-         email_verified = COALESCE(?4, email_verified) WHERE uid = ?1",
+         email_verified = COALESCE(?4, email_verified),
+         burst_per_minute = IIF(?5, ?6, burst_per_minute), burst_size = IIF(?5, ?7, burst_size) WHERE uid = ?1",
     )?
-    .execute(params![change.uid.as_str(), plan, credits, change.email_verified])?;
+    .execute(params![change.uid.as_str(), plan, credits, change.email_verified, clear, per_minute, size])?;
     existing(db, &change.uid)
+}
+
+pub(super) fn set_plan(db: &Connection, uid: &Uid, plan: &str, credits: u64) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE accounts SET membership = ?2, credits = ?3, burst_per_minute = NULL, burst_size = NULL WHERE uid = ?1",
+    )?
+    .execute(params![uid.as_str(), plan, allowance(credits)?])?;
+    Ok(())
+}
+
+pub(super) fn set_period(db: &Connection, uid: &Uid, period: &BillingPeriod) -> Result<()> {
+    let BillingPeriod { start, end, interval, anchor, ends_at, fallen } = period;
+    db.prepare_cached(
+        "UPDATE accounts SET billing_period_start = ?2, billing_period_end = ?3, billing_interval_unit = ?4,
+         billing_interval_count = ?5, billing_anchor = ?6, billing_ends_at = ?7, billing_fallen = ?8 WHERE uid = ?1",
+    )?
+    .execute(params![
+        uid.as_str(),
+        start.0,
+        end.0,
+        interval.map(|interval| interval.unit.as_str()),
+        interval.map(|interval| interval.count),
+        anchor.map(|moment| moment.0),
+        ends_at.map(|moment| moment.0),
+        fallen
+    ])?;
+    Ok(())
+}
+
+/// Writes what an account has fallen to.
+fn fall(db: &Connection, fallen: &Account) -> Result<()> {
+    set_plan(db, &fallen.uid, &fallen.membership, fallen.credits)?;
+    fallen.billing_period.map_or(Ok(()), |period| set_period(db, &fallen.uid, &period))
 }
 
 pub(super) fn change_prepaid(db: &Connection, uid: &Uid, by: i64) -> Result<()> {
@@ -55,18 +104,41 @@ pub(super) fn change_prepaid(db: &Connection, uid: &Uid, by: i64) -> Result<()> 
 }
 
 fn from_row(row: &Row<'_>) -> Result<Account> {
-    let period: (Option<i64>, Option<i64>) = (row.get(5)?, row.get(6)?);
+    let burst: (Option<u32>, Option<u32>) = (row.get(12)?, row.get(13)?);
     Ok(Account {
         uid: uid(row.get(0)?)?,
         membership: row.get(1)?,
         credits: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
         prepaid: row.get(3)?,
         email_verified: row.get(4)?,
-        billing_period: period
-            .0
-            .zip(period.1)
-            .map(|(start, end)| BillingPeriod::new(UnixSeconds(start), UnixSeconds(end))),
+        burst: burst.0.zip(burst.1).map(|(per_minute, size)| Burst { per_minute, size }),
+        billing_period: period(row)?,
     })
+}
+
+/// The billing period, once both its bounds are there.
+fn period(row: &Row<'_>) -> Result<Option<BillingPeriod>> {
+    let moment = |column| Ok::<_, Fault>(row.get::<_, Option<i64>>(column)?.map(UnixSeconds));
+    let Some((start, end)) = moment(5)?.zip(moment(6)?) else { return Ok(None) };
+    let interval: Option<(String, u32)> = row.get::<_, Option<_>>(7)?.zip(row.get(8)?);
+    let interval = interval.map(|(unit, count)| Ok::<_, Fault>(Interval { unit: interval_unit(&unit)?, count }));
+    Ok(Some(BillingPeriod {
+        start,
+        end,
+        interval: interval.transpose()?,
+        anchor: moment(9)?,
+        ends_at: moment(10)?,
+        fallen: row.get(11)?,
+    }))
+}
+
+fn interval_unit(stored: &str) -> Result<IntervalUnit> {
+    let found = IntervalUnit::ALL.into_iter().find(|unit| unit.as_str() == stored);
+    found.ok_or_else(|| Fault::Unexpected(format!("an account renews every {stored:?}")))
+}
+
+fn allowance(credits: u64) -> Result<i64> {
+    i64::try_from(credits).map_err(|_| Fault::Impossible("no account can have that many credits".into()))
 }
 
 /// An account id as stored.

@@ -3,91 +3,111 @@
 use super::{
     accounts, counters,
     holds::{self, Open},
+    present::Present,
     settlement,
 };
 use crate::{
     domain::{
-        caller::{Account, Channel, ClientAddress, KeyId},
-        credit::{Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, Pool, Standing},
-        period::Window,
+        caller::{Account, Channel, ClientAddress},
+        credit::{Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, KeyDraw, Left, Pool, Standing},
         quota::Verdict,
-        time::{UnixMicros, UnixSeconds},
+        time::UnixMicros,
     },
     store::{
-        RENEWAL_GRACE, Result,
+        Result,
         keys::{self, AccountNames},
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// What will be charged, or why nothing will be.
-type Decision = std::result::Result<Charge, Denial>;
+/// What will be charged and what is left then, or why nothing will be.
+type Decision = std::result::Result<(Charge, Left), Denial>;
 
-pub(super) fn hold(db: &Connection, request: &HoldRequest, now: UnixMicros) -> Result<Admission> {
+/// The same, as far as the quota goes: how many credits or pictures are left.
+type Quota = std::result::Result<(Charge, u64), Denial>;
+
+pub(super) fn hold(db: &Connection, request: &HoldRequest, present: &Present) -> Result<Admission> {
+    let now = present.now;
     let payer = keys::payer(&request.draw.payer());
     if let Some(settlement) = settlement::of(db, &payer, &request.id)? {
         return Ok(Admission::Settled(settlement));
     }
     if let Some(hold) = holds::find(db, &payer, &request.id, now)? {
-        return Ok(Admission::Held(hold));
+        return Ok(Admission::Held(hold, Left::default()));
     }
-    match decide(db, &payer, request, now)? {
-        Ok(charge) => {
+    match decide(db, &payer, request, present)? {
+        Ok((charge, left)) => {
             let hold = Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) };
             holds::insert(db, &payer, &hold)?;
-            Ok(Admission::Held(hold))
+            Ok(Admission::Held(hold, left))
         }
         Err(denial) => Ok(Admission::Denied(denial)),
     }
 }
 
-fn decide(db: &Connection, payer: &str, request: &HoldRequest, now: UnixMicros) -> Result<Decision> {
+fn decide(db: &Connection, payer: &str, request: &HoldRequest, present: &Present) -> Result<Decision> {
+    let now = present.now;
     match &request.draw {
         Draw::Account { uid, channel, key } => {
             let Some(account) = accounts::find(db, uid)? else { return Ok(Err(Denial::NoAccount)) };
-            if let Some(denial) = too_fast(db, payer, request.burst, now)? {
-                return Ok(Err(denial));
-            }
-            account_charge(db, &account, *channel, key.as_ref(), now)
+            let account = present.account(account);
+            let quota = || account_quota(db, &account, (*channel, key.as_ref()), present);
+            after_burst(db, payer, request.burst, now, quota)
         }
         Draw::Client { client, per_day } => {
-            if let Some(denial) = too_fast(db, payer, request.burst, now)? {
-                return Ok(Err(denial));
-            }
-            client_charge(db, payer, client, *per_day, now)
+            after_burst(db, payer, request.burst, now, || client_quota(db, payer, client, *per_day, now))
         }
     }
 }
 
-/// Asks the short-term limit. What it lets through is taken from it for good, even if the quota then says no.
-fn too_fast(db: &Connection, payer: &str, burst: Option<Burst>, now: UnixMicros) -> Result<Option<Denial>> {
-    let Some(burst) = burst else { return Ok(None) };
+/// Asks the short-term limit, then the quota. What the former lets through is taken from it for good, even if the latter
+/// then says no.
+fn after_burst(
+    db: &Connection,
+    payer: &str,
+    burst: Option<Burst>,
+    now: UnixMicros,
+    quota: impl FnOnce() -> Result<Quota>,
+) -> Result<Decision> {
+    let arrival = match burst.map(|burst| take_from_bucket(db, payer, burst, now)).transpose()? {
+        Some(Verdict::Wait(retry_after)) => return Ok(Err(Denial::TooFast { retry_after })),
+        Some(Verdict::Admit(arrival)) => Some(arrival),
+        None => None,
+    };
+    Ok(quota()?.map(|(charge, quota)| (charge, Left { arrival, quota: Some(quota) })))
+}
+
+fn take_from_bucket(db: &Connection, payer: &str, burst: Burst, now: UnixMicros) -> Result<Verdict> {
     let stored: Option<i64> = db
         .prepare_cached("SELECT arrival FROM buckets WHERE payer = ?1")?
         .query_row([payer], |row| row.get(0))
         .optional()?;
-    match burst.judge(stored.map(UnixMicros), now) {
-        Verdict::Wait(retry_after) => Ok(Some(Denial::TooFast { retry_after })),
-        Verdict::Admit(arrival) => {
-            db.prepare_cached(
-                "INSERT INTO buckets (payer, arrival) VALUES (?1, ?2)
-                 ON CONFLICT (payer) DO UPDATE SET arrival = excluded.arrival",
-            )?
-            .execute(params![payer, arrival.0])?;
-            Ok(None)
-        }
+    let verdict = burst.judge(stored.map(UnixMicros), now);
+    if let Verdict::Admit(arrival) = verdict {
+        db.prepare_cached(
+            "INSERT INTO buckets (payer, arrival) VALUES (?1, ?2)
+             ON CONFLICT (payer) DO UPDATE SET arrival = excluded.arrival",
+        )?
+        .execute(params![payer, arrival.0])?;
     }
+    Ok(verdict)
 }
 
-fn account_charge(
+/// The key's cap first, then the account's two pools.
+fn account_quota(
     db: &Connection,
     account: &Account,
-    channel: Channel,
-    key: Option<&KeyId>,
-    now: UnixMicros,
-) -> Result<Decision> {
+    (channel, key): (Channel, Option<&KeyDraw>),
+    present: &Present,
+) -> Result<Quota> {
+    let now = present.now;
     let names = AccountNames::of(&account.uid);
-    let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now.seconds());
+    let free_of_key = match key.map(|key| key_quota(db, &names, key, now)).transpose()? {
+        Some(Err(denial)) => return Ok(Err(denial)),
+        Some(Ok(free)) => free,
+        None => u64::MAX,
+    };
+    let window = present.window(account);
     let used = counters::usage(db, &names, window.counters())?;
     let (included, prepaid) = holds::of_account(db, names.own(), window.counters(), now)?;
     let standing = Standing {
@@ -100,35 +120,49 @@ fn account_charge(
     let Some(pool) = standing.next_pool() else {
         let leases = [(Pool::Included, included), (Pool::Prepaid, prepaid)];
         let worth_waiting_for = leases.into_iter().filter(|(pool, _)| standing.frees_with_a_lease(*pool));
-        return Ok(Err(exhausted(worth_waiting_for.filter_map(|(_, open)| open.earliest).min(), window.until, now)));
+        let lease = worth_waiting_for.filter_map(|(_, open)| open.earliest).min();
+        return Ok(Err(exhausted(lease, window.until.micros(), now)));
     };
-    Ok(Ok(Charge::Account {
+    let charge = Charge::Account {
         uid: account.uid.clone(),
         channel,
         pool,
         month: now.seconds().month(),
         cycle: window.cycle(),
-        key: key.cloned(),
-    }))
+        key: key.map(|key| key.id.clone()),
+    };
+    Ok(Ok((charge, free_of_key.min(standing.free().saturating_sub(1)))))
 }
 
-fn client_charge(
+/// What a key's cap leaves of the UTC month after one more picture, whichever pool that comes from.
+fn key_quota(
     db: &Connection,
-    payer: &str,
-    client: &ClientAddress,
-    per_day: u64,
+    names: &AccountNames,
+    key: &KeyDraw,
     now: UnixMicros,
-) -> Result<Decision> {
+) -> Result<std::result::Result<u64, Denial>> {
+    let Some(cap) = key.monthly_cap else { return Ok(Ok(u64::MAX)) };
+    let month = now.seconds().month();
+    let used = counters::value(db, &names.key_usage(&key.id, month))?;
+    let Open { count: held, earliest } = holds::of_key(db, names.own(), &key.id, month, now)?;
+    let lease = earliest.filter(|_| used < cap);
+    Ok(after_one_more(cap, used, held).ok_or_else(|| exhausted(lease, month.end().micros(), now)))
+}
+
+fn client_quota(db: &Connection, payer: &str, client: &ClientAddress, per_day: u64, now: UnixMicros) -> Result<Quota> {
     let day = now.seconds().date();
     let used = counters::value(db, &keys::client_usage(client, day))?;
     let Open { count: held, earliest } = holds::of_client(db, payer, day, now)?;
-    if used.saturating_add(held) < per_day {
-        return Ok(Ok(Charge::Client { client: client.clone(), day }));
+    match after_one_more(per_day, used, held) {
+        Some(left) => Ok(Ok((Charge::Client { client: client.clone(), day }, left))),
+        None => Ok(Err(exhausted(earliest.filter(|_| used < per_day), day.end().micros(), now))),
     }
-    Ok(Err(exhausted(earliest.filter(|_| used < per_day), day.end(), now)))
 }
 
-fn exhausted(lease: Option<UnixMicros>, window_end: UnixSeconds, now: UnixMicros) -> Denial {
-    let end = window_end.micros();
+fn after_one_more(most: u64, used: u64, held: u64) -> Option<u64> {
+    most.checked_sub(used)?.checked_sub(held)?.checked_sub(1)
+}
+
+fn exhausted(lease: Option<UnixMicros>, end: UnixMicros, now: UnixMicros) -> Denial {
     Denial::Exhausted { retry_after: now.until(lease.map_or(end, |lease| lease.min(end))) }
 }

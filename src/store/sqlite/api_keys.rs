@@ -4,13 +4,14 @@ use super::{accounts, counters};
 use crate::{
     domain::{
         caller::{Account, ApiKey, KeyHash, KeyId, Uid},
+        network::Network,
         time::UnixSeconds,
     },
     store::{Fault, KeyUse, Result, keys::AccountNames},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-const COLUMNS: &str = "id, uid, name, hint, created, expires, revoked";
+const COLUMNS: &str = "id, uid, name, hint, created, expires, revoked, networks, monthly_cap";
 
 pub(super) fn caller(db: &Connection, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys WHERE hash = ?1"))?;
@@ -35,23 +36,29 @@ pub(super) fn put(db: &Connection, hash: &KeyHash, key: &ApiKey) -> Result<()> {
 }
 
 fn insert(db: &Connection, hash: &KeyHash, key: &ApiKey) -> Result<()> {
-    let ApiKey { id, uid, name, hint, created, expires, revoked } = key;
+    let ApiKey { id, uid, name, hint, created, expires, revoked, networks, monthly_cap } = key;
     let (expires, revoked) = (expires.map(|end| end.0), revoked.map(|at| at.0));
-    db.prepare_cached(&format!("INSERT INTO api_keys (hash, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"))?
-        .execute(params![hash.0, id.0, uid.as_str(), name, hint, created.0, expires, revoked])?;
+    let networks = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let cap = monthly_cap.map(i64::try_from).transpose();
+    let cap = cap.map_err(|_| Fault::Impossible("no key can have that high a cap".into()))?;
+    db.prepare_cached(&format!(
+        "INSERT INTO api_keys (hash, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    ))?
+    .execute(params![hash.0, id.0, uid.as_str(), name, hint, created.0, expires, revoked, networks, cap])?;
     Ok(())
 }
 
 pub(super) fn of_account(db: &Connection, uid: &Uid, now: UnixSeconds) -> Result<Vec<KeyUse>> {
     let names = AccountNames::of(uid);
     let mut statement =
-        db.prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys WHERE uid = ?1 ORDER BY created, id"))?;
+        db.prepare_cached(&format!("SELECT {COLUMNS}, last_used FROM api_keys WHERE uid = ?1 ORDER BY created, id"))?;
     let mut rows = statement.query([uid.as_str()])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
         let key = from_row(row)?;
         let used_this_month = counters::value(db, &names.key_usage(&key.id, now.month()))?;
-        keys.push(KeyUse { key, used_this_month });
+        let last_used = row.get::<_, Option<i64>>(9)?.map(UnixSeconds);
+        keys.push(KeyUse { key, used_this_month, last_used });
     }
     Ok(keys)
 }
@@ -63,6 +70,15 @@ pub(super) fn revoke(db: &Connection, id: &KeyId, now: UnixSeconds) -> Result<bo
     Ok(found > 0)
 }
 
+pub(super) fn touch(db: &Connection, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
+    let mut statement = db
+        .prepare_cached("UPDATE api_keys SET last_used = ?2 WHERE id = ?1 AND (last_used IS NULL OR last_used < ?2)")?;
+    for (id, at) in used {
+        statement.execute(params![id.0, at.0])?;
+    }
+    Ok(())
+}
+
 fn from_row(row: &Row<'_>) -> Result<ApiKey> {
     Ok(ApiKey {
         id: KeyId(row.get(0)?),
@@ -72,5 +88,12 @@ fn from_row(row: &Row<'_>) -> Result<ApiKey> {
         created: UnixSeconds(row.get(4)?),
         expires: row.get::<_, Option<i64>>(5)?.map(UnixSeconds),
         revoked: row.get::<_, Option<i64>>(6)?.map(UnixSeconds),
+        networks: networks(&row.get::<_, String>(7)?)?,
+        monthly_cap: row.get::<_, Option<i64>>(8)?.map(|cap| u64::try_from(cap).unwrap_or(0)),
     })
+}
+
+fn networks(stored: &str) -> Result<Vec<Network>> {
+    let networks = stored.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>();
+    networks.map_err(|error| Fault::Unexpected(format!("an API key's networks: {error}")))
 }

@@ -26,6 +26,20 @@ pub(super) fn raise(db: &Connection, name: &str, expires: Option<UnixSeconds>) -
     Ok(())
 }
 
+/// Adds what one counter stands at to another, and removes the first; says how much that was.
+pub(super) fn shift(db: &Connection, from: &str, to: &str) -> Result<u64> {
+    let moved = value(db, from)?;
+    if moved > 0 {
+        db.prepare_cached(
+            "INSERT INTO counters (name, value) SELECT ?2, value FROM counters WHERE name = ?1
+             ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        )?
+        .execute([from, to])?;
+    }
+    db.prepare_cached("DELETE FROM counters WHERE name = ?1")?.execute([from])?;
+    Ok(moved)
+}
+
 /// Included credits that an account has used in a window.
 pub(super) fn usage(db: &Connection, names: &AccountNames, window: Counters) -> Result<Usage> {
     let used = |channel| value(db, &names.usage(channel, window));

@@ -2,9 +2,10 @@
 
 use crate::{
     domain::{
+        caller::KeyId,
         credit::{Charge, Hold, OperationId, Pool},
         period::Counters,
-        time::{Day, UnixMicros},
+        time::{Day, Month, UnixMicros},
     },
     store::{Fault, Result},
 };
@@ -30,14 +31,16 @@ pub(super) fn find(db: &Connection, payer: &str, id: &OperationId, now: UnixMicr
 
 /// Writes a hold over whatever ended one the id had.
 pub(super) fn insert(db: &Connection, payer: &str, hold: &Hold) -> Result<()> {
-    let (pool, calendar, cycle) = match &hold.charge {
-        Charge::Account { pool, month, cycle, .. } => (Some(pool.as_str()), month.to_string(), *cycle),
-        Charge::Client { day, .. } => (None, day.to_string(), None),
+    let (pool, calendar, cycle, key) = match &hold.charge {
+        Charge::Account { pool, month, cycle, key, .. } => {
+            (Some(pool.as_str()), month.to_string(), *cycle, key.as_ref())
+        }
+        Charge::Client { day, .. } => (None, day.to_string(), None, None),
     };
     let charge = serde_json::to_string(&hold.charge).map_err(|error| unexpected(&error))?;
     db.prepare_cached(
-        "INSERT OR REPLACE INTO holds (payer, id, taken, expires, charge, pool, calendar, cycle)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO holds (payer, id, taken, expires, charge, pool, calendar, cycle, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         payer,
@@ -47,7 +50,8 @@ pub(super) fn insert(db: &Connection, payer: &str, hold: &Hold) -> Result<()> {
         charge,
         pool,
         calendar,
-        cycle.map(|start| start.0)
+        cycle.map(|start| start.0),
+        key.map(|key| &key.0)
     ])?;
     Ok(())
 }
@@ -75,6 +79,12 @@ pub(super) fn of_account(db: &Connection, payer: &str, window: Counters, now: Un
 /// Holds on an account's prepaid credits.
 pub(super) fn prepaid_of(db: &Connection, payer: &str, now: UnixMicros) -> Result<Open> {
     open(db, "payer = ?1 AND expires > ?2 AND pool = ?3", params![payer, now.0, Pool::Prepaid.as_str()])
+}
+
+/// Holds taken with one API key in one month, of either pool.
+pub(super) fn of_key(db: &Connection, payer: &str, key: &KeyId, month: Month, now: UnixMicros) -> Result<Open> {
+    let sql = "payer = ?1 AND expires > ?2 AND key = ?3 AND calendar = ?4";
+    open(db, sql, params![payer, now.0, key.0, month.to_string()])
 }
 
 /// Holds on one day of an anonymous client.

@@ -7,6 +7,10 @@ use rusqlite::{Connection, params};
 /// How long settled operations are remembered: repeats and late holds within this time change nothing.
 const SETTLED_FOR: i64 = 7 * DAY;
 
+/// How long claimed events are remembered. What follows from an event is remembered beside its claim, so that even a later
+/// repeat changes nothing.
+const CLAIMED_FOR: i64 = 30 * DAY;
+
 /// Rows of one kind that go with one commit: twice what a full one can add, so that a backlog shrinks.
 const AT_ONCE: isize = 2 * BATCH.cast_signed();
 
@@ -16,6 +20,10 @@ pub(super) fn trim(db: &Connection, now: UnixMicros) -> Result<()> {
         (
             "DELETE FROM settled WHERE (payer, id) IN (SELECT payer, id FROM settled WHERE at < ?1 LIMIT ?2)",
             now.0.saturating_sub(SETTLED_FOR * 1_000_000),
+        ),
+        (
+            "DELETE FROM stripe_events WHERE (uid, id) IN (SELECT uid, id FROM stripe_events WHERE at < ?1 LIMIT ?2)",
+            now.0.saturating_sub(CLAIMED_FOR * 1_000_000),
         ),
         ("DELETE FROM buckets WHERE payer IN (SELECT payer FROM buckets WHERE arrival <= ?1 LIMIT ?2)", now.0),
         (

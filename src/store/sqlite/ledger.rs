@@ -5,6 +5,7 @@ use crate::{
     domain::{
         caller::{Channel, KeyId, Uid},
         credit::Pool,
+        period::Counters,
         time::{Month, UnixSeconds},
     },
     store::{
@@ -14,6 +15,9 @@ use crate::{
 };
 use rusqlite::{Connection, Row, params};
 use std::collections::BTreeMap;
+
+/// The kind of an entry that moved usage between cycles.
+const MOVED: &str = "moved";
 
 /// What the balance is called among the counters of an audit.
 const PREPAID: &str = "prepaid";
@@ -43,8 +47,19 @@ pub(super) fn append(db: &Connection, uid: &Uid, entry: &LedgerEntry) -> Result<
                 "INSERT INTO ledger (uid, operation, at, kind, credits) VALUES (?1, ?2, ?3, 'granted', ?4)",
             )?
             .execute(params![uid.as_str(), operation, at, credits])?,
+        EntryKind::PlanChanged { .. } => detailed(db, uid, entry, "plan_changed")?,
+        EntryKind::PeriodSynced { .. } => detailed(db, uid, entry, "period_synced")?,
+        EntryKind::Moved { .. } => detailed(db, uid, entry, MOVED)?,
     };
     Ok(())
+}
+
+fn detailed(db: &Connection, uid: &Uid, entry: &LedgerEntry, kind: &str) -> Result<usize> {
+    let detail = serde_json::to_string(&entry.kind).map_err(|error| unexpected(&error))?;
+    let written = db
+        .prepare_cached("INSERT INTO ledger (uid, operation, at, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![uid.as_str(), entry.operation.0, entry.at.0, kind, detail])?;
+    Ok(written)
 }
 
 pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
@@ -53,9 +68,10 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     let mut sums = Sums::default();
     sums.stored(PREPAID.into(), account.prepaid);
     read_counters(db, &names, &mut sums)?;
-    let served = fold_served(db, uid, &names, &mut sums)?;
-    let granted = fold_granted(db, uid, &mut sums)?;
-    Ok(Audit { uid: uid.clone(), entries: served + granted, differences: sums.differences() })
+    fold_served(db, uid, &names, &mut sums)?;
+    fold_granted(db, uid, &mut sums)?;
+    fold_moved(db, uid, &names, &mut sums)?;
+    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences: sums.differences() })
 }
 
 /// Two columns to compare, by counter.
@@ -88,13 +104,12 @@ fn read_counters(db: &Connection, names: &AccountNames, sums: &mut Sums) -> Resu
     Ok(())
 }
 
-fn fold_served(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<u64> {
+fn fold_served(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
     let mut statement = db.prepare_cached(
         "SELECT channel, pool, year, month, cycle, key, COUNT(*) FROM ledger
          WHERE uid = ?1 AND kind = 'served' GROUP BY channel, pool, year, month, cycle, key",
     )?;
     let mut rows = statement.query([uid.as_str()])?;
-    let mut entries = 0;
     while let Some(row) = rows.next()? {
         let key = row.get::<_, Option<String>>(5)?.map(KeyId);
         let served = served(row, key.as_ref())?;
@@ -105,17 +120,43 @@ fn fold_served(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums
         if served.pool == Pool::Prepaid {
             sums.ledger(PREPAID.into(), -pictures);
         }
-        entries += pictures.unsigned_abs();
     }
-    Ok(entries)
+    Ok(())
 }
 
-fn fold_granted(db: &Connection, uid: &Uid, sums: &mut Sums) -> Result<u64> {
-    let (grants, credits): (i64, i64) = db
-        .prepare_cached("SELECT COUNT(*), COALESCE(SUM(credits), 0) FROM ledger WHERE uid = ?1 AND kind = 'granted'")?
-        .query_row([uid.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+fn fold_granted(db: &Connection, uid: &Uid, sums: &mut Sums) -> Result<()> {
+    let credits: i64 = db
+        .prepare_cached("SELECT COALESCE(SUM(credits), 0) FROM ledger WHERE uid = ?1 AND kind = 'granted'")?
+        .query_row([uid.as_str()], |row| row.get(0))?;
     sums.ledger(PREPAID.into(), credits);
-    Ok(grants.unsigned_abs())
+    Ok(())
+}
+
+fn fold_moved(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
+    let mut statement = db.prepare_cached("SELECT detail FROM ledger WHERE uid = ?1 AND kind = ?2")?;
+    let mut rows = statement.query([uid.as_str(), MOVED])?;
+    while let Some(row) = rows.next()? {
+        let kind = serde_json::from_str(&row.get::<_, String>(0)?).map_err(|error| unexpected(&error))?;
+        let EntryKind::Moved { from, to, app, api, prepaid } = kind else { continue };
+        for (start, sign) in [(from, -1), (to, 1)] {
+            let cycle = Counters::Cycle(start);
+            let used = [
+                (names.usage(Channel::App, cycle), app),
+                (names.usage(Channel::Api, cycle), api),
+                (names.prepaid_usage(cycle), prepaid),
+            ];
+            for (counter, count) in used {
+                sums.ledger(counter, sign * count.cast_signed());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn entries(db: &Connection, uid: &Uid) -> Result<u64> {
+    let entries: i64 =
+        db.prepare_cached("SELECT COUNT(*) FROM ledger WHERE uid = ?1")?.query_row([uid.as_str()], |row| row.get(0))?;
+    Ok(entries.unsigned_abs())
 }
 
 fn served<'key>(row: &Row<'_>, key: Option<&'key KeyId>) -> Result<Served<'key>> {
@@ -132,4 +173,8 @@ fn served<'key>(row: &Row<'_>, key: Option<&'key KeyId>) -> Result<Served<'key>>
 fn one_of<T: Copy>(all: [T; 2], name: impl Fn(T) -> &'static str, text: &str) -> Result<T> {
     let found = all.into_iter().find(|one| name(*one) == text);
     found.ok_or_else(|| Fault::Unexpected(format!("the ledger says {text:?}")))
+}
+
+fn unexpected(error: &serde_json::Error) -> Fault {
+    Fault::Unexpected(format!("a ledger entry cannot be read: {error}"))
 }

@@ -4,7 +4,7 @@ use crate::{
     domain::time::UnixMicros,
     store::{Fault, Result},
 };
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io,
@@ -30,10 +30,18 @@ CREATE TABLE accounts (
     credits INTEGER NOT NULL DEFAULT 0,
     prepaid INTEGER NOT NULL DEFAULT 0,
     email_verified INTEGER NOT NULL DEFAULT 0,
+    burst_per_minute INTEGER,
+    burst_size INTEGER,
     billing_period_start INTEGER,
-    billing_period_end INTEGER
+    billing_period_end INTEGER,
+    billing_interval_unit TEXT,
+    billing_interval_count INTEGER,
+    billing_anchor INTEGER,
+    billing_ends_at INTEGER,
+    billing_fallen INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
+-- `networks`: with blanks between them, empty for anywhere.
 CREATE TABLE api_keys (
     hash TEXT PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -42,7 +50,10 @@ CREATE TABLE api_keys (
     hint TEXT NOT NULL,
     created INTEGER NOT NULL,
     expires INTEGER,
-    revoked INTEGER
+    revoked INTEGER,
+    networks TEXT NOT NULL,
+    monthly_cap INTEGER,
+    last_used INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX api_keys_of_account ON api_keys (uid, created, id);
 
@@ -61,7 +72,7 @@ CREATE TABLE buckets (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX buckets_by_arrival ON buckets (arrival);
 
--- `charge` is the whole of it (JSON); pool, calendar ('2026:3' or '2026:3:9') and cycle repeat what is counted by.
+-- `charge` is the whole of it (JSON); pool, calendar ('2026:3' or '2026:3:9'), cycle and key repeat what is counted by.
 CREATE TABLE holds (
     payer TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -71,6 +82,7 @@ CREATE TABLE holds (
     pool TEXT,
     calendar TEXT NOT NULL,
     cycle INTEGER,
+    key TEXT,
     PRIMARY KEY (payer, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX holds_by_expiry ON holds (expires);
@@ -93,6 +105,7 @@ CREATE TABLE grants (
     PRIMARY KEY (uid, id)
 ) STRICT, WITHOUT ROWID;
 
+-- `detail` (JSON) is the whole of an entry that has no columns of its own.
 CREATE TABLE ledger (
     seq INTEGER PRIMARY KEY,
     uid TEXT NOT NULL,
@@ -106,9 +119,53 @@ CREATE TABLE ledger (
     cycle INTEGER,
     key TEXT,
     late INTEGER,
-    credits INTEGER
+    credits INTEGER,
+    detail TEXT
 ) STRICT;
 CREATE INDEX ledger_of_account ON ledger (uid);
+
+-- What Stripe's events have left of each account.
+CREATE TABLE stripe_accounts (
+    uid TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    remembered TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE stripe_events (
+    uid TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (uid, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stripe_events_by_age ON stripe_events (at);
+
+CREATE TABLE stripe_aliases (
+    alias TEXT PRIMARY KEY,
+    uid TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE parked (
+    id TEXT PRIMARY KEY,
+    created INTEGER NOT NULL,
+    about TEXT NOT NULL,
+    aliases TEXT NOT NULL,
+    event TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE parked_under (
+    alias TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (alias, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parked_under_by_event ON parked_under (id);
+
+-- Predicted billing cycles whose usage went to another: keeps that still come follow.
+CREATE TABLE moved_cycles (
+    uid TEXT NOT NULL,
+    source INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    PRIMARY KEY (uid, source)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE pulse (
     id INTEGER PRIMARY KEY CHECK (id = 0),
@@ -176,8 +233,18 @@ fn wait_for_lock(tries: i32) -> bool {
     tries < BUSY_TRIES
 }
 
+/// Where several open a new file at once, `SQLite` gives up here without asking the busy handler.
 fn wal(db: &Connection) -> Result<()> {
-    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let switch = || db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+    let mut tries = 0;
+    let mode = loop {
+        match switch() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && wait_for_lock(tries) => {
+                tries += 1;
+            }
+            switched => break switched?,
+        }
+    };
     if mode == "wal" { Ok(()) } else { Err(Fault::Unexpected(format!("the database cannot use WAL, only {mode}"))) }
 }
 

@@ -1,15 +1,14 @@
 //! `keep` and `release`: the first to arrive decides, and whatever comes later is told so.
 
-use super::{DAY, accounts, counters, holds, ledger};
+use super::{DAY, accounts, counters, cycles, holds, ledger, present::Present};
 use crate::{
     domain::{
         caller::Payer,
         credit::{Charge, Hold, Kept, OperationId, Pool, Settlement, Standing},
-        period::Window,
         time::{UnixMicros, UnixSeconds},
     },
     store::{
-        EntryKind, LedgerEntry, RENEWAL_GRACE, Result,
+        EntryKind, LedgerEntry, Result,
         keys::{self, AccountNames, Served},
     },
 };
@@ -24,7 +23,8 @@ pub(super) fn of(db: &Connection, payer: &str, id: &OperationId) -> Result<Optio
     Ok(kept.map(|kept| if kept { Settlement::Kept } else { Settlement::Released }))
 }
 
-pub(super) fn keep(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<Kept> {
+pub(super) fn keep(db: &Connection, hold: &Hold, present: &Present) -> Result<Kept> {
+    let now = present.now;
     let payer = hold.charge.payer();
     let name = keys::payer(&payer);
     let settlement = if let Some(earlier) = of(db, &name, &hold.id)? {
@@ -33,7 +33,7 @@ pub(super) fn keep(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<Kept
         count(db, hold, now)?;
         settle(db, &name, &hold.id, Settlement::Kept, now)?
     };
-    Ok(Kept { settlement, remaining: remaining(db, &payer, now)? })
+    Ok(Kept { settlement, remaining: remaining(db, &payer, present)? })
 }
 
 pub(super) fn release(db: &Connection, id: &OperationId, payer: &Payer, now: UnixMicros) -> Result<Settlement> {
@@ -71,7 +71,8 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
         }
         Charge::Account { uid, channel, pool, month, cycle, key } => {
             accounts::existing(db, uid)?;
-            (uid, Served { channel: *channel, pool: *pool, month: *month, cycle: *cycle, key: key.as_ref() })
+            let cycle = cycle.map(|start| cycles::now_of(db, uid, start)).transpose()?;
+            (uid, Served { channel: *channel, pool: *pool, month: *month, cycle, key: key.as_ref() })
         }
     };
     for counter in served.counters(&AccountNames::of(uid)) {
@@ -92,10 +93,11 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
 }
 
 /// Credits that a payer can still spend in the present window. Only the caller knows an anonymous client's allowance.
-fn remaining(db: &Connection, payer: &Payer, now: UnixMicros) -> Result<Option<u64>> {
+fn remaining(db: &Connection, payer: &Payer, present: &Present) -> Result<Option<u64>> {
     let Payer::Account(uid) = payer else { return Ok(None) };
     let Some(account) = accounts::find(db, uid)? else { return Ok(None) };
-    let window = Window::at(account.billing_period.as_ref(), RENEWAL_GRACE, now.seconds());
+    let account = present.account(account);
+    let window = present.window(&account);
     let used = counters::usage(db, &AccountNames::of(uid), window.counters())?;
     let standing = Standing {
         credits: account.credits,

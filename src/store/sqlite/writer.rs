@@ -23,7 +23,7 @@ pub(super) const BATCH: usize = 256;
 /// The most that may wait; after that, callers wait to be queued.
 const QUEUE: usize = 4_096;
 
-/// How long a caller waits for an answer. The work may be done all the same: repeat it under the same id.
+/// How long a caller waits for an answer. Work that has begun by then is done all the same: repeat it under the same id.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does its work on the connection, or is told why there is none, and says how to answer.
@@ -86,7 +86,9 @@ fn job<T: Send + 'static>(
     reply: oneshot::Sender<Result<T>>,
 ) -> Job {
     Box::new(move |db, now| {
-        let result = db.and_then(|db| work(db, now));
+        // Whoever asked has given up and may have been told that nothing happened: then nothing does.
+        let wanted = if reply.is_closed() { Err(Fault::Unavailable("nobody waits for this step".into())) } else { db };
+        let result = wanted.and_then(|db| work(db, now));
         let stays = result.is_ok();
         // A caller that has gone away has no use for the answer.
         Outcome { stays, answer: Box::new(move |committed| drop(reply.send(committed.and(result)))) }

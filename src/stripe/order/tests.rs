@@ -29,6 +29,7 @@ impl Books {
             credits: 50,
             prepaid: 0,
             email_verified: true,
+            burst: None,
             billing_period: None,
         };
         Self { account, remembered: Remembered::default(), moved: Vec::new() }

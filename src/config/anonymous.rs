@@ -1,0 +1,20 @@
+//! `[anonymous]`
+
+use crate::domain::credit::Burst;
+use serde::{Deserialize, Serialize};
+
+/// `[anonymous]`: callers with neither key nor token, counted by their addresses.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
+pub struct AnonymousConfig {
+    /// Pictures of one client in a UTC day; 0 lets nobody in without a key or a token.
+    pub per_day: u64,
+    /// The short-term limit of one client.
+    pub burst: Burst,
+}
+
+impl Default for AnonymousConfig {
+    fn default() -> Self {
+        Self { per_day: 0, burst: Burst { per_minute: 10, size: 5 } }
+    }
+}

@@ -1,0 +1,144 @@
+//! Which client a request comes from: the peer, or what proxies that we trust say of it.
+
+use super::{
+    caller::ClientAddress,
+    network::{Network, truncated, unmapped},
+};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// An IPv6 customer holds at least a /64 and can call from any address in it.
+const IPV6_CLIENT_BITS: u8 = 64;
+
+/// The one header in which proxies tell whom they speak for. The other is never read: a proxy that writes only one of
+/// them passes the other on as the client sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardingHeader {
+    /// `X-Forwarded-For: CLIENT, PROXY`
+    #[default]
+    XForwardedFor,
+    /// `Forwarded: for=CLIENT, for=PROXY` (RFC 7239)
+    Forwarded,
+}
+
+impl ForwardingHeader {
+    /// The header's name in lower case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
+/// The proxies whose word on client addresses is believed.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies {
+    /// Where they call from; empty believes nobody.
+    pub networks: Vec<Network>,
+    /// The header that they write.
+    pub header: ForwardingHeader,
+}
+
+impl TrustedProxies {
+    /// The client's own address, given the peer's and every line of [`TrustedProxies::header`], in their order.
+    ///
+    /// Read from the right, where our own proxies wrote, over proxies that are trusted, up to the first address that
+    /// is not; what is left of that was written by strangers. A word there that is no address makes it the peer.
+    #[must_use]
+    pub fn client_ip<'a, L>(&self, peer: IpAddr, lines: L) -> IpAddr
+    where
+        L: IntoIterator<Item = &'a [u8]>,
+        L::IntoIter: DoubleEndedIterator,
+    {
+        let peer = unmapped(peer);
+        let mut client = peer;
+        for entry in lines.into_iter().rev().flat_map(|line| rsplit_unquoted(line, b',')) {
+            if !self.trusts(client) {
+                return client;
+            }
+            let Some(address) = self.address(entry) else { return peer };
+            client = unmapped(address);
+        }
+        client
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(address))
+    }
+
+    fn address(&self, entry: &[u8]) -> Option<IpAddr> {
+        match self.header {
+            ForwardingHeader::XForwardedFor => node_address(std::str::from_utf8(entry).ok()?.trim_matches([' ', '\t'])),
+            ForwardingHeader::Forwarded => forwarded_for(entry),
+        }
+    }
+}
+
+impl ClientAddress {
+    /// What an address counts as: IPv4 alone, IPv6 by its /64.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match unmapped(address) {
+            IpAddr::V4(v4) => Self(v4.to_string()),
+            v6 @ IpAddr::V6(_) => Self(format!("{}/{IPV6_CLIENT_BITS}", truncated(v6, IPV6_CLIENT_BITS))),
+        }
+    }
+}
+
+/// The address in one element of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https`. `None` when there is not
+/// exactly one, or when it is `unknown` or an `_obfuscated` name.
+fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
+    let mut found = None;
+    for pair in rsplit_unquoted(element, b';') {
+        let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
+        if name.trim_matches([' ', '\t']).eq_ignore_ascii_case("for") && found.replace(value).is_some() {
+            return None;
+        }
+    }
+    let value = found?.trim_matches([' ', '\t']);
+    // No address holds a character that a quoted string would have to escape, so none is unescaped.
+    let node = value.strip_prefix('"').map_or(Some(value), |rest| rest.strip_suffix('"'))?;
+    node_address(node)
+}
+
+/// An address as proxies write it: bare, in brackets, with or without a port.
+fn node_address(node: &str) -> Option<IpAddr> {
+    if let Ok(address) = node.parse::<IpAddr>() {
+        return Some(address);
+    }
+    if let Ok(with_port) = node.parse::<SocketAddr>() {
+        return Some(with_port.ip());
+    }
+    let inner = node.strip_prefix('[')?.strip_suffix(']')?;
+    inner.parse().ok().map(IpAddr::V6)
+}
+
+/// Splits at a separator outside quotes, from the right: a quote that a stranger left open on the left must not
+/// swallow what our own proxy appended.
+fn rsplit_unquoted(line: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut quoted = false;
+        let cut = text.iter().enumerate().rev().find_map(|(at, byte)| {
+            match byte {
+                b'"' if !(quoted && escaped(text, at)) => quoted = !quoted,
+                byte if *byte == separator && !quoted => return Some(at),
+                _ => {}
+            }
+            None
+        });
+        rest = cut.map(|at| &text[..at]);
+        Some(cut.map_or(text, |at| &text[at + 1..]))
+    })
+}
+
+fn escaped(text: &[u8], at: usize) -> bool {
+    text[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+#[cfg(test)]
+mod tests;

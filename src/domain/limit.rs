@@ -1,0 +1,102 @@
+//! Limits as callers are told of them: what each allows, and how much of that is left.
+
+use super::{credit::Burst, time::UnixMicros};
+use std::time::Duration;
+
+/// A day: the window of the anonymous limit.
+const DAY: Duration = Duration::from_hours(24);
+
+/// One limit, in the words of draft-ietf-httpapi-ratelimit-headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// `burst`, `month` or `day`.
+    pub policy: &'static str,
+    /// Requests that a whole window allows.
+    pub quota: u64,
+    /// The window's length, where that is always the same.
+    pub window: Option<Duration>,
+    /// What is left of it, if that is known.
+    pub left: Option<Remaining>,
+}
+
+/// What is left of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remaining {
+    /// Requests.
+    pub requests: u64,
+    /// After how long there are more: the whole quota, or if there are none left, at least one.
+    pub resets_in: Duration,
+}
+
+impl Remaining {
+    /// None, for so long.
+    #[must_use]
+    pub fn none_for(resets_in: Duration) -> Self {
+        Self { requests: 0, resets_in }
+    }
+}
+
+impl Limit {
+    /// The short-term limit.
+    #[must_use]
+    pub fn burst(burst: Burst, left: Option<Remaining>) -> Self {
+        let window = Duration::from_micros((burst.interval_micros() * i64::from(burst.size.max(1))).unsigned_abs());
+        Self { policy: "burst", quota: burst.size.into(), window: Some(window), left }
+    }
+
+    /// The credits of an account's window, and what it has bought beside.
+    #[must_use]
+    pub fn month(quota: u64, left: Option<Remaining>) -> Self {
+        Self { policy: "month", quota, window: None, left }
+    }
+
+    /// The pictures of an anonymous client's day.
+    #[must_use]
+    pub fn day(quota: u64, left: Option<Remaining>) -> Self {
+        Self { policy: "day", quota, window: Some(DAY), left }
+    }
+}
+
+impl Burst {
+    /// What the bucket holds at `now`, given its theoretical arrival time.
+    #[must_use]
+    pub fn remaining(self, arrival: UnixMicros, now: UnixMicros) -> Remaining {
+        let whole = self.interval_micros() * i64::from(self.size.max(1));
+        let room = whole - arrival.0.saturating_sub(now.0).clamp(0, whole);
+        Remaining { requests: (room / self.interval_micros()).unsigned_abs(), resets_in: now.until(arrival) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::quota::Verdict;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn as_many_requests_as_are_left_are_let_through_and_no_more(
+            per_minute in 1u32..2_000,
+            size in 1u32..20,
+            ahead in 0i64..100_000_000,
+        ) {
+            let (burst, now) = (Burst { per_minute, size }, UnixMicros(1_772_366_400_000_000));
+            let whole = burst.interval_micros() * i64::from(size);
+            let mut arrival = UnixMicros(now.0 + ahead.min(whole));
+            let left = burst.remaining(arrival, now);
+            let mut admitted = 0;
+            while let Verdict::Admit(next) = burst.judge(Some(arrival), now) {
+                (arrival, admitted) = (next, admitted + 1);
+            }
+            prop_assert_eq!(left.requests, admitted);
+            let rested = UnixMicros(now.0 + i64::try_from(left.resets_in.as_micros()).unwrap());
+            prop_assert_eq!(burst.remaining(UnixMicros(now.0 + ahead.min(whole)), rested).requests, u64::from(size));
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_is_fuller_than_it_can_be_has_nothing_left() {
+        let burst = Burst { per_minute: 60, size: 2 };
+        assert_eq!(burst.remaining(UnixMicros(i64::MAX), UnixMicros(0)).requests, 0);
+    }
+}

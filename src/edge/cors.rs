@@ -1,0 +1,102 @@
+//! Callers in browsers: which web pages may call, and what they may read of the answers (the Fetch standard's CORS).
+
+use super::{rate_limit, reply};
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use hyper::{
+    HeaderMap, Method, StatusCode,
+    header::{self, HeaderName, HeaderValue},
+};
+use std::sync::Arc;
+
+/// How long a browser may remember a preflight's answer, in seconds; Chrome takes no more.
+const REMEMBERED: HeaderValue = HeaderValue::from_static("7200");
+
+/// Whose web pages may call.
+#[derive(Clone, Debug)]
+pub struct Cors {
+    origins: Vec<String>,
+    allowed_headers: HeaderValue,
+    exposed_headers: HeaderValue,
+}
+
+impl Cors {
+    /// Pages of these origins may call, `*` for any; user tokens come in `token_header`.
+    #[must_use]
+    pub fn new(origins: Vec<String>, token_header: &HeaderName) -> Self {
+        let allowed = ["x-api-key", token_header.as_str(), "content-type", reply::REQUEST_ID.as_str()].join(", ");
+        let exposed = [
+            header::RETRY_AFTER,
+            rate_limit::LEFT,
+            rate_limit::POLICY,
+            reply::CREDITS_CHARGED,
+            reply::CREDITS_REMAINING,
+            reply::REQUEST_ID,
+        ];
+        let exposed = exposed.each_ref().map(HeaderName::as_str).join(", ");
+        let value = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
+        Self { origins, allowed_headers: value(allowed), exposed_headers: value(exposed) }
+    }
+
+    /// What `Access-Control-Allow-Origin` says to this page, if anything.
+    fn allows(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let origin = origin?;
+        if self.origins.iter().any(|allowed| allowed == "*") {
+            return Some(HeaderValue::from_static("*"));
+        }
+        self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    }
+
+    fn is_off(&self) -> bool {
+        self.origins.is_empty()
+    }
+}
+
+/// Answers preflights, which touch no limit, and marks every other answer for the page that asked.
+pub(super) async fn cors(State(cors): State<Arc<Cors>>, request: Request, next: Next) -> Response {
+    if cors.is_off() {
+        return next.run(request).await;
+    }
+    let allowed = cors.allows(request.headers().get(header::ORIGIN));
+    let mut response = if is_preflight(&request) {
+        preflight(&cors, allowed.is_some())
+    } else {
+        let mut response = next.run(request).await;
+        if allowed.is_some() {
+            response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, cors.exposed_headers.clone());
+        }
+        response
+    };
+    mark(response.headers_mut(), allowed);
+    response
+}
+
+fn is_preflight(request: &Request) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn preflight(cors: &Cors, allowed: bool) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if allowed {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, cors.allowed_headers.clone());
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, REMEMBERED);
+    }
+    response
+}
+
+/// What is allowed to one page must not be served to another from a cache, refusals of the permission included.
+fn mark(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    if let Some(allowed) = allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+    }
+}

@@ -1,0 +1,36 @@
+//! Limits as headers: draft-ietf-httpapi-ratelimit-headers.
+
+use crate::domain::limit::Limit;
+use hyper::{
+    HeaderMap,
+    header::{HeaderName, HeaderValue},
+};
+use std::time::Duration;
+
+/// What each limit allows: `"burst";q=20;w=20, "month";q=50`
+pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// What is left of it: `"burst";r=19;t=1, "month";r=49;t=1425600`
+pub(super) const LEFT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Writes both headers; neither for a caller that no limit has been asked for.
+pub(super) fn write(headers: &mut HeaderMap, limits: &[Limit]) {
+    let policies = limits.iter().map(|limit| {
+        let window = limit.window.map_or_else(String::new, |window| format!(";w={}", whole_seconds(window)));
+        format!("\"{}\";q={}{window}", limit.policy, limit.quota)
+    });
+    let left = limits.iter().filter_map(|limit| {
+        let left = limit.left?;
+        Some(format!("\"{}\";r={};t={}", limit.policy, left.requests, whole_seconds(left.resets_in)))
+    });
+    for (name, items) in [(POLICY, policies.collect::<Vec<_>>()), (LEFT, left.collect())] {
+        if let (false, Ok(value)) = (items.is_empty(), HeaderValue::try_from(items.join(", "))) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Rounded up: asking again after this many seconds is never too early.
+pub(super) fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}

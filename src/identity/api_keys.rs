@@ -1,0 +1,99 @@
+//! From an API key to the account that it opens, and when it last did.
+
+use super::{Keyring, api_key};
+use crate::{
+    domain::{
+        caller::{Account, ApiKey, KeyId},
+        time::UnixSeconds,
+    },
+    store::{Result, Store},
+};
+use secrecy::SecretString;
+use std::{
+    collections::HashMap,
+    mem,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// How often the uses of keys are written down: each key at most once in this time.
+const WRITE_EVERY: Duration = Duration::from_mins(1);
+
+/// The keys of one store.
+pub struct ApiKeys {
+    store: Arc<dyn Store>,
+    keyring: Keyring,
+    /// Keys used since they were last written down; only ones that opened something, so no more than there are.
+    used: Mutex<HashMap<KeyId, UnixSeconds>>,
+}
+
+impl ApiKeys {
+    /// The keys of this store, hashed as this keyring does.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, keyring: Keyring) -> Self {
+        Self { store, keyring, used: Mutex::default() }
+    }
+
+    /// The key and the account that it opens for a caller at this address; `None` for a key that opens nothing at `now`.
+    /// A key of our own making that was mistyped is recognised without asking the store.
+    pub async fn open(
+        &self,
+        key: &SecretString,
+        address: IpAddr,
+        now: UnixSeconds,
+    ) -> Result<Option<(ApiKey, Account)>> {
+        let Some((key, account)) = find(&*self.store, &self.keyring, key).await? else { return Ok(None) };
+        if !key.is_live(now) || !key.is_allowed_from(address) {
+            return Ok(None);
+        }
+        self.used().insert(key.id.clone(), now);
+        Ok(Some((key, account)))
+    }
+
+    /// Writes down when keys were last used, once a minute until `stop`.
+    pub async fn keep_writing_uses(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(WRITE_EVERY)).await.is_some() {
+            self.write_uses().await;
+        }
+    }
+
+    /// Writes down when keys were last used, all at once and off every request's way. What the store does not take is
+    /// tried again the next time.
+    pub async fn write_uses(&self) {
+        let used: Vec<_> = mem::take(&mut *self.used()).into_iter().collect();
+        if used.is_empty() {
+            return;
+        }
+        if let Err(fault) = self.store.touch_keys(&used).await {
+            warn!(%fault, keys = used.len(), "when keys were last used could not be written down");
+            let mut newer = self.used();
+            for (key, at) in used {
+                newer.entry(key).or_insert(at);
+            }
+        }
+    }
+
+    fn used(&self) -> MutexGuard<'_, HashMap<KeyId, UnixSeconds>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A key as stored, under whichever pepper, and its account.
+pub(crate) async fn find(
+    store: &dyn Store,
+    keyring: &Keyring,
+    key: &SecretString,
+) -> Result<Option<(ApiKey, Account)>> {
+    if !api_key::has_valid_shape(key) {
+        return Ok(None);
+    }
+    for hash in keyring.hashes(key) {
+        if let Some(found) = store.caller_of_key(&hash).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}

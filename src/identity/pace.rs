@@ -1,0 +1,180 @@
+//! The short-term limit seen from here: a flood of one known account is turned away before it costs the store anything.
+
+mod time;
+
+use crate::domain::{caller::Uid, credit::Burst};
+use governor::{
+    NotUntil, Quota, RateLimiter,
+    clock::Clock,
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
+    state::{
+        StateStore,
+        keyed::{DashMapStateStore, ShrinkableKeyedStateStore},
+    },
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    num::NonZeroU32,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use time::PaceClock;
+
+/// Accounts remembered at most, give or take one sweep's; further ones are left to the store.
+const ACCOUNTS: usize = 100_000;
+/// Different limits remembered at most: plans are few, but an account may have a limit of its own.
+const LIMITS: usize = 1_000;
+/// Requests from one sweep to the next.
+const SWEEP_EVERY: u64 = 4_096;
+/// The bucket here refills by one part in so many faster than the store's.
+const HEAD_START: u32 = 64;
+
+/// A local pre-check of the store's short-term limit, for accounts that are known. Never for made-up identities: it
+/// remembers each.
+///
+/// The store decides, for all gateways together; this only says no when the store surely would. Hence it counts what
+/// was let through here and not given back, which on a single gateway is at most what the store counted too, from the
+/// moment the request left, which is before the store saw it; and it refills a little faster, so that two clocks which
+/// drift apart cannot make it the stricter one. Only while the store's own no is still on its way back can it be
+/// stricter, by that one request.
+pub struct Pace<C: Clock = PaceClock> {
+    clock: C,
+    by_limit: RwLock<ByLimit<C>>,
+    asked: AtomicU64,
+    full: AtomicBool,
+}
+
+/// By requests a minute and burst.
+type ByLimit<C> = HashMap<(u32, u32), Arc<Limit<C>>>;
+
+/// Everybody who has the same limit.
+struct Limit<C: Clock> {
+    interval: Duration,
+    buckets: Buckets,
+    limiter: RateLimiter<Uid, Buckets, C, NoOpMiddleware<C::Instant>>,
+}
+
+impl Pace {
+    /// Nobody has asked yet. Goes by the monotonic clock, unless a test turns the time.
+    #[must_use]
+    pub fn new(clock: crate::clock::Clock) -> Self {
+        Self::with_clock(PaceClock::new(clock))
+    }
+}
+
+impl<C: Clock + Clone> Pace<C> {
+    fn with_clock(clock: C) -> Self {
+        Self { clock, by_limit: RwLock::default(), asked: AtomicU64::new(0), full: AtomicBool::new(false) }
+    }
+
+    /// Lets a request of an account through to the store, or tells how long the store would have it wait.
+    ///
+    /// What is let through and then not admitted must be given back: [`Pace::give_back`].
+    pub fn allow(&self, uid: &Uid, burst: Burst) -> Result<(), Duration> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            self.sweep();
+        }
+        if self.full.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let Some(limit) = self.limit(burst) else { return Ok(()) };
+        limit.limiter.check_key(uid).map_err(|no: NotUntil<C::Instant>| no.wait_time_from(self.clock.now()))
+    }
+
+    /// Takes back one [`Pace::allow`]: the store found the account too fast after all, or did not answer.
+    pub fn give_back(&self, uid: &Uid, burst: Burst) {
+        if self.full.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(limit) = self.limit(burst) {
+            limit.buckets.put_one_back(uid, limit.interval);
+        }
+    }
+
+    fn limit(&self, burst: Burst) -> Option<Arc<Limit<C>>> {
+        let key = (burst.per_minute, burst.size);
+        if let Some(known) = self.by_limit.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Some(Arc::clone(known));
+        }
+        let mut by_limit = self.by_limit.write().unwrap_or_else(PoisonError::into_inner);
+        if by_limit.len() >= LIMITS && !by_limit.contains_key(&key) {
+            return None;
+        }
+        let limit = by_limit.entry(key).or_insert_with(|| Arc::new(Limit::new(burst, self.clock.clone())));
+        Some(Arc::clone(limit))
+    }
+
+    /// Forgets everybody whose bucket is full again.
+    fn sweep(&self) {
+        let mut by_limit = self.by_limit.write().unwrap_or_else(PoisonError::into_inner);
+        by_limit.retain(|_, limit| {
+            limit.limiter.retain_recent();
+            !limit.limiter.is_empty()
+        });
+        let accounts: usize = by_limit.values().map(|limit| limit.limiter.len()).sum();
+        self.full.store(accounts >= ACCOUNTS, Ordering::Relaxed);
+    }
+}
+
+impl<C: Clock> fmt::Debug for Pace<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pace").field("asked", &self.asked).field("full", &self.full).finish_non_exhaustive()
+    }
+}
+
+impl<C: Clock> Limit<C> {
+    fn new(burst: Burst, clock: C) -> Self {
+        let exact = Duration::from_micros(burst.interval_micros().unsigned_abs());
+        let interval = exact.saturating_sub(exact / HEAD_START);
+        let size = NonZeroU32::new(burst.size).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(size);
+        let buckets = Buckets::default();
+        Self { interval, limiter: RateLimiter::new(quota, buckets.clone(), clock), buckets }
+    }
+}
+
+/// governor's buckets, shared with its limiter so that one request can be put back, which it has no verb for.
+#[derive(Clone, Default)]
+struct Buckets(Arc<DashMapStateStore<Uid>>);
+
+impl Buckets {
+    fn put_one_back(&self, uid: &Uid, interval: Duration) {
+        // `Err` leaves a bucket that nothing was taken from as it is.
+        let _untouched: Result<(), ()> = self.measure_and_replace(uid, |arrival| {
+            arrival.map(|arrival| ((), arrival.saturating_sub(interval.into()))).ok_or(())
+        });
+    }
+}
+
+impl StateStore for Buckets {
+    type Key = Uid;
+
+    fn measure_and_replace<T, F, E>(&self, key: &Uid, f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        self.0.measure_and_replace(key, f)
+    }
+}
+
+impl ShrinkableKeyedStateStore<Uid> for Buckets {
+    fn retain_recent(&self, drop_below: Nanos) {
+        ShrinkableKeyedStateStore::retain_recent(&*self.0, drop_below);
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! User tokens: which account a signed JWT speaks for (contract, section 2).
+//!
+//! A token chooses nothing about how it is checked: its `iss` only picks among the configured issuers, its `kid` among
+//! that issuer's keys, and each key fixes the algorithms it may be used with. Every claim is read type-strictly, and
+//! only after the signature held.
+
+mod claims;
+mod fetch;
+mod issuer;
+mod jwks;
+mod refresh;
+
+use crate::{
+    config::UserTokenConfig,
+    domain::{caller::Uid, time::UnixSeconds},
+};
+use issuer::Issuer;
+use jsonwebtoken::{Algorithm, TokenData, dangerous::insecure_decode, decode};
+use refresh::Timing;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Longer tokens are not looked at.
+const LONGEST_TOKEN: usize = 8 * 1024;
+
+/// The issuers whose tokens are taken, with their keys kept fresh in the background until this is dropped.
+#[derive(Debug)]
+pub struct UserTokens {
+    issuers: Vec<Issuer>,
+    _refreshing: JoinSet<()>,
+}
+
+/// Whom a token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedUser {
+    /// The account: the issuer's prefix and the token's `sub`.
+    pub uid: Uid,
+    /// What the token says of the e-mail address; `None` when it says nothing, and the account's record counts.
+    pub email_verified: Option<bool>,
+}
+
+/// Why a token opened nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// 401: the token is no good.
+    #[error("user token refused: {0}")]
+    Refused(#[from] TokenRefused),
+    /// 503: the issuer's keys have never been read, so nobody can tell.
+    #[error("the issuer's keys have not been read yet")]
+    KeysUnavailable,
+}
+
+/// What was wrong with a token, for the log and the metric; never a word of the token itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRefused {
+    /// More than 8 KiB.
+    #[error("too long")]
+    TooLong,
+    /// No JWT, an algorithm that nobody here knows (`none`), or a `typ` or `crit` that we do not.
+    #[error("malformed")]
+    Malformed,
+    /// None of the configured issuers made it.
+    #[error("issuer")]
+    Issuer,
+    /// No key of the issuer has its `kid`, or without one, not exactly one fits.
+    #[error("key")]
+    Key,
+    /// The key is not for this algorithm.
+    #[error("algorithm")]
+    Algorithm,
+    /// The signature is not the key's.
+    #[error("signature")]
+    Signature,
+    /// `exp` is missing or has passed.
+    #[error("expired")]
+    Expired,
+    /// `nbf`, `iat` or `auth_time` lie in the future, or are no numbers.
+    #[error("not yet valid")]
+    NotYetValid,
+    /// Meant for somebody else, or asked for by somebody else.
+    #[error("audience")]
+    Audience,
+    /// `sub` is missing or makes no account's id.
+    #[error("subject")]
+    Subject,
+    /// What the preset asks for beyond: an anonymous user, another role.
+    #[error("not a signed-in user")]
+    NotSignedIn,
+}
+
+/// Why user tokens cannot be started with this configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The secret's file.
+    #[error("cannot read {path}: {cause}")]
+    SecretFile {
+        /// As configured.
+        path: String,
+        /// The system's word on it.
+        cause: std::io::Error,
+    },
+    /// Fewer than 32 bytes.
+    #[error("the HS256 secret of issuer {0} must have at least 32 bytes")]
+    ShortSecret(String),
+    /// `jwks_url`.
+    #[error("the issuer {0} has no jwks_url that is an address")]
+    BadUrl(String),
+    /// The TLS library refused its own defaults.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+impl UserTokens {
+    /// Reads every issuer's keys once and keeps them fresh. An issuer that is away is no error: its tokens are
+    /// [`VerifyError::KeysUnavailable`] until it answers.
+    pub async fn start(config: &UserTokenConfig) -> Result<Self, StartError> {
+        Self::start_at(config, Timing::default()).await
+    }
+
+    async fn start_at(config: &UserTokenConfig, timing: Timing) -> Result<Self, StartError> {
+        let issuers = issuer::all(config, timing).await?;
+        let mut refreshing = JoinSet::new();
+        for issuer in &issuers {
+            refreshing.spawn(Arc::clone(&issuer.keys).keep_fresh());
+        }
+        futures_util::future::join_all(issuers.iter().map(|issuer| issuer.keys.first_read())).await;
+        Ok(Self { issuers, _refreshing: refreshing })
+    }
+
+    /// Whom the token speaks for at `now`. Asks the issuer, seldom, when the key is not known.
+    pub async fn verify(&self, token: &str, now: UnixSeconds) -> Result<VerifiedUser, VerifyError> {
+        let unverified = Unverified::read(token)?;
+        let issuer = self.issuers.iter().find(|issuer| issuer.rules.issuer == unverified.issuer);
+        let issuer = issuer.ok_or(TokenRefused::Issuer)?;
+        let key = issuer.keys.find(unverified.kid.as_deref(), unverified.algorithm).await?;
+        let token = decode::<Map<String, Value>>(token, &key.decoding, &key.validation);
+        let claims = token.map_err(|_| TokenRefused::Signature)?.claims;
+        Ok(issuer.rules.judge(&claims, now)?)
+    }
+}
+
+/// What a token says of itself before anything is proven: enough to choose a key by.
+struct Unverified {
+    issuer: String,
+    kid: Option<String>,
+    algorithm: Algorithm,
+}
+
+impl Unverified {
+    fn read(token: &str) -> Result<Self, TokenRefused> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(TokenRefused::TooLong);
+        }
+        let unproven = insecure_decode::<Map<String, Value>>(token);
+        let TokenData { header, claims } = unproven.map_err(|_| TokenRefused::Malformed)?;
+        let known_type = |typ: &String| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("at+jwt");
+        // What `crit` lists must be understood; we understand no extension.
+        if header.crit.is_some() || !header.typ.as_ref().is_none_or(known_type) {
+            return Err(TokenRefused::Malformed);
+        }
+        let issuer = claims.get("iss").and_then(Value::as_str).ok_or(TokenRefused::Issuer)?;
+        Ok(Self { issuer: issuer.to_owned(), kid: header.kid, algorithm: header.alg })
+    }
+}
+
+#[cfg(test)]
+mod tests;

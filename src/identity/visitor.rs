@@ -1,0 +1,28 @@
+//! A request before anything about it is verified.
+
+use super::Credentials;
+use crate::domain::caller::ClientAddress;
+use std::net::IpAddr;
+
+/// Who asks: where from, and with what proof.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The client's own address, as far as trusted proxies tell.
+    pub address: IpAddr,
+    /// Not verified yet.
+    pub credentials: Credentials,
+}
+
+impl Visitor {
+    /// What the visitor counts as without an account.
+    #[must_use]
+    pub fn client(&self) -> ClientAddress {
+        ClientAddress::of(self.address)
+    }
+
+    /// Whether there is any proof to verify.
+    #[must_use]
+    pub fn claims_to_be_somebody(&self) -> bool {
+        !matches!(self.credentials, Credentials::None)
+    }
+}

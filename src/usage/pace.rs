@@ -1,0 +1,51 @@
+//! How fast a key may ask for its numbers: apart from pictures, in the memory of this gateway, without a store trip.
+
+use crate::domain::{caller::KeyId, credit::Burst, quota::Verdict, time::UnixMicros};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Plenty for a page that polls, little for the store.
+pub(super) const PACE: Burst = Burst { per_minute: 120, size: 60 };
+
+/// So many keys are remembered before those that have rested are forgotten.
+const KEYS: usize = 4_096;
+
+/// One bucket a key. Only keys that exist come here, so that nobody can fill the memory with names.
+#[derive(Debug, Default)]
+pub(super) struct Paces(Mutex<HashMap<KeyId, UnixMicros>>);
+
+impl Paces {
+    /// Takes one question from a key's bucket; the error is after how long there is room again.
+    pub(super) fn take(&self, key: &KeyId, now: UnixMicros) -> Result<(), Duration> {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match PACE.judge(buckets.get(key).copied(), now) {
+            Verdict::Wait(span) => Err(span),
+            Verdict::Admit(arrival) => {
+                if buckets.len() >= KEYS {
+                    buckets.retain(|_, arrival| *arrival > now);
+                }
+                buckets.insert(key.clone(), arrival);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_have_rested_are_forgotten() {
+        let paces = Paces::default();
+        for number in 0..KEYS {
+            paces.take(&KeyId(number.to_string()), UnixMicros(0)).unwrap();
+        }
+        let later = UnixMicros(3_600_000_000);
+        paces.take(&KeyId("late".into()), later).unwrap();
+        assert_eq!(paces.0.lock().unwrap().len(), 1);
+    }
+}

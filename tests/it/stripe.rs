@@ -1,0 +1,227 @@
+//! `POST /api/webhooks/stripe`: Stripe's events over HTTP, signed by its own library.
+
+use crate::{
+    billed::{OLD_SECRET, PATH, SECRET, Shape, UPDATED, billed_world, event, refund, session, subscription},
+    people::Person,
+    signer::signature,
+    world::{NOON, World},
+};
+use futures_util::future::join_all;
+use hyper::Method;
+use rembg_gateway::domain::caller::Uid;
+use serde_json::{Value, json};
+use std::fs;
+
+const DAY: i64 = 86_400;
+const PERIOD: (i64, i64) = (NOON - DAY, NOON + 30 * DAY);
+const PAID: &str = "checkout.session.completed";
+const REFUNDED: &str = "charge.refunded";
+
+async fn report(person: &Person) -> Value {
+    person.get("/api/membership-usage?expand=billing_cycle").await.json()
+}
+
+async fn prepaid(world: &World, uid: &str) -> i64 {
+    world.store.account(&Uid::new(uid).unwrap()).await.unwrap().unwrap().prepaid
+}
+
+async fn events(world: &World, outcome: &str) -> f64 {
+    world.metric(&format!("rgw_stripe_events_total{{outcome=\"{outcome}\"}}")).await
+}
+
+#[tokio::test]
+async fn a_subscription_of_either_api_generation_sets_plan_and_window() {
+    let world = billed_world().await;
+    for (uid, shape) in [("ann", Shape::Acacia), ("bob", Shape::Basil)] {
+        let person = world.customer(uid, 3).await;
+        world.delivered(&event("evt_1", NOON, UPDATED, &subscription(shape, uid, PERIOD))).await;
+        let report = report(&person).await;
+        assert_eq!((&report["membership"], &report["credits"]), (&json!("Premium-20000"), &json!(10)), "{shape:?}");
+        let cycle = &report["billingCycle"];
+        assert_eq!((&cycle["periodStartUnix"], &cycle["periodEndUnix"]), (&json!(PERIOD.0), &json!(PERIOD.1)));
+        assert_eq!(cycle["stripeBillingSynced"], true);
+        world.audited(uid).await;
+    }
+    assert!((events(&world, "applied").await - 2.0).abs() < 0.1);
+}
+
+#[tokio::test]
+async fn every_configured_secret_counts_and_nothing_else_does() {
+    let world = billed_world().await;
+    let pack = event("evt_1", NOON, PAID, &session("cs_1", "ann", 5));
+    let rightly = signature(&pack, OLD_SECRET, NOON);
+    for (what, body, signature) in [
+        ("another secret", pack.clone(), signature(&pack, "whsec_guessed", NOON)),
+        ("another body", event("evt_1", NOON, PAID, &session("cs_1", "ann", 9)), rightly.clone()),
+        ("signed too long ago", pack.clone(), signature(&pack, SECRET, NOON - 301)),
+        ("no signature", pack.clone(), String::new()),
+    ] {
+        let reply = world.deliver_signed(&body, &signature).await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, "invalid signature"), "{what}");
+    }
+    assert_eq!(world.store.account(&Uid::new("ann").unwrap()).await.unwrap(), None);
+    let refused = world.metric(r#"rgw_requests_total{channel="none",outcome="bad_signature",route="stripe_webhook"}"#);
+    assert!((refused.await - 4.0).abs() < 0.1);
+    assert_eq!(world.deliver_signed(&pack, &rightly).await.status, 200);
+    assert_eq!(prepaid(&world, "ann").await, 5);
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_refused_and_what_means_nothing_is_taken() {
+    let world = billed_world().await;
+    for body in ["", "{", "[]", r#"{"id":"evt_1","object":"v2.core.event","type":"v1.billing","created":1}"#] {
+        let reply = world.deliver(body).await;
+        assert_eq!((reply.status, reply.error().as_str()), (400, "The body is not a snapshot event of Stripe."));
+    }
+    let long = world.deliver(&" ".repeat((1 << 20) + 1)).await;
+    assert_eq!((long.status, long.error().as_str()), (413, "Request body is too large."));
+    world.delivered(&event("evt_1", NOON, "price.created", &json!({"id": "price_1"}))).await;
+    assert!((events(&world, "other_type").await - 1.0).abs() < 0.1);
+    let get = world.stranger().ask(Method::GET, PATH, &[], Vec::new()).await;
+    assert_eq!(get.status, 405);
+}
+
+#[tokio::test]
+async fn without_a_secret_there_is_no_webhook() {
+    let world = World::start().await;
+    let reply = world.deliver(&event("evt_1", NOON, PAID, &session("cs_1", "ann", 5))).await;
+    assert_eq!((reply.status, reply.error().as_str()), (404, "not found"));
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_stripe_is_told_to_come_again() {
+    let world = billed_world().await;
+    let ann = world.customer("ann", 1).await;
+    let pack = event("evt_1", NOON, PAID, &session("cs_1", "ann", 5));
+    let file = world.config.store.sqlite_path().unwrap();
+    let elsewhere = file.with_extension("elsewhere");
+    fs::rename(file, &elsewhere).unwrap();
+    let reply = world.deliver(&pack).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
+    assert!((events(&world, "store_away").await - 1.0).abs() < 0.1);
+    fs::rename(&elsewhere, file).unwrap();
+    world.delivered(&pack).await;
+    assert_eq!(report(&ann).await["prepaidCredits"], 5);
+    world.audited("ann").await;
+}
+
+/// A subscription that is renewed and cancelled for its period's end, and a pack that is bought twice over and given back in part.
+fn a_month(uid: &str) -> Vec<String> {
+    let renewed = (PERIOD.1, PERIOD.1 + 31 * DAY);
+    let mut cancelled = subscription(Shape::Basil, uid, renewed);
+    cancelled["cancel_at_period_end"] = true.into();
+    [
+        (0, "customer.subscription.created", subscription(Shape::Basil, uid, PERIOD)),
+        (5, PAID, session("cs_1", uid, 100)),
+        (5, "checkout.session.async_payment_succeeded", session("cs_1", uid, 100)),
+        (9, REFUNDED, refund("cs_1", 30)),
+        (31 * DAY, UPDATED, subscription(Shape::Acacia, uid, renewed)),
+        (31 * DAY, UPDATED, cancelled),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(number, (after, kind, mut object))| {
+        // Each account's packs are its own.
+        for field in ["/id", "/payment_intent"] {
+            if let Some(Value::String(id)) = object.pointer_mut(field) {
+                id.push_str(uid);
+            }
+        }
+        event(&format!("evt_{number}"), PERIOD.0 + after, kind, &object)
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn in_any_order_and_twice_over_the_same_events_end_in_the_same_state() {
+    let world = billed_world().await;
+    world.turn_clock_to(PERIOD.1 + DAY);
+    let mut ends = Vec::new();
+    for (uid, order) in [
+        ("a", vec![0, 1, 2, 3, 4, 5]),
+        ("b", vec![5, 4, 3, 2, 1, 0]),
+        ("c", vec![3, 3, 5, 0, 0, 2, 4, 1, 5, 2]),
+        ("d", vec![4, 1, 0, 3, 5, 4, 2, 0]),
+    ] {
+        let person = world.customer(uid, 1).await;
+        let events = a_month(uid);
+        for number in order {
+            world.delivered(&events[number]).await;
+        }
+        let cycles = person.get("/api/membership-usage?listBillingCycles=1").await.json();
+        let account = world.store.account(&Uid::new(uid).unwrap()).await.unwrap().unwrap();
+        ends.push((report(&person).await, cycles, account.billing_period));
+        world.audited(uid).await;
+    }
+    let (first, cycles, period) = &ends[0];
+    assert_eq!((&first["membership"], &first["prepaidCredits"]), (&json!("Premium-20000"), &json!(70)));
+    assert_eq!(first["billingCycle"]["periodStartUnix"], PERIOD.1);
+    assert_eq!(cycles["billingCycles"].as_array().map(Vec::len), Some(1));
+    assert_eq!(period.unwrap().ends_at, Some(period.unwrap().end), "cancelled at the period's end");
+    for end in &ends[1..] {
+        assert_eq!(end, &ends[0]);
+    }
+    assert_eq!(world.store.parked().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_comes_before_its_account_is_known_waits_for_it() {
+    let world = billed_world().await;
+    let ann = world.customer("ann", 1).await;
+    let mut nameless = subscription(Shape::Basil, "ann", PERIOD);
+    nameless["metadata"] = json!({});
+    // Two steps away: the session names the account and its customer, the subscription has that customer.
+    world.delivered(&event("evt_1", NOON, UPDATED, &nameless)).await;
+    world.delivered(&event("evt_2", NOON, REFUNDED, &refund("cs_1", 100))).await;
+    let waiting: Vec<_> =
+        world.store.parked().await.unwrap().into_iter().map(|event| (event.id, event.about)).collect();
+    assert_eq!(waiting, [("evt_1".into(), "subscription".into()), ("evt_2".into(), "refund".into())]);
+    assert_eq!(report(&ann).await["membership"], "Test");
+
+    world.delivered(&event("evt_3", NOON, PAID, &session("cs_1", "ann", 5))).await;
+    assert_eq!(world.store.parked().await.unwrap(), []);
+    let after = report(&ann).await;
+    assert_eq!((&after["membership"], &after["prepaidCredits"]), (&json!("Premium-20000"), &json!(0)));
+    assert!((events(&world, "parked").await - 2.0).abs() < 0.1);
+    assert!((events(&world, "applied").await - 3.0).abs() < 0.1);
+    world.audited("ann").await;
+}
+
+#[tokio::test]
+async fn an_account_that_stripe_knows_first_is_made_and_must_still_prove_its_address() {
+    let world = billed_world().await;
+    world.delivered(&event("evt_1", NOON, PAID, &session("cs_1", "new", 5))).await;
+    let uid = Uid::new("new").unwrap();
+    let person = Person::with_key(world.app.public, &world.key_for(&uid).await);
+    assert_eq!(person.get("/api/membership-usage").await.status, 403);
+    let account = world.store.account(&uid).await.unwrap().unwrap();
+    assert_eq!((account.membership.as_str(), account.credits, account.prepaid), ("Free", 1, 5));
+}
+
+#[tokio::test]
+async fn one_event_delivered_many_times_at_once_counts_once() {
+    let world = billed_world().await;
+    let pack = event("evt_1", NOON, PAID, &session("cs_1", "ann", 5));
+    let replies = join_all((0..8).map(|_| world.deliver(&pack))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
+    assert_eq!(prepaid(&world, "ann").await, 5);
+    assert!((events(&world, "applied").await - 1.0).abs() < 0.1);
+    assert!((events(&world, "duplicate").await - 7.0).abs() < 0.1);
+    world.audited("ann").await;
+}
+
+#[tokio::test]
+async fn a_buyer_who_names_an_account_does_not_take_its_customer_over() {
+    let world = billed_world().await;
+    let (ann, bob) = (world.customer("ann", 1).await, world.customer("bob", 1).await);
+    world.delivered(&event("evt_1", NOON, PAID, &session("cs_1", "ann", 5))).await;
+    let mut of_anns_customer = session("cs_2", "bob", 7);
+    of_anns_customer["customer"] = "cus_ann".into();
+    world.delivered(&event("evt_2", NOON, PAID, &of_anns_customer)).await;
+    let mut nameless = subscription(Shape::Basil, "ann", PERIOD);
+    nameless["metadata"] = json!({});
+    world.delivered(&event("evt_3", NOON, UPDATED, &nameless)).await;
+    let (ann, bob) = (report(&ann).await, report(&bob).await);
+    assert_eq!((&ann["membership"], &ann["prepaidCredits"]), (&json!("Premium-20000"), &json!(5)));
+    assert_eq!((&bob["membership"], &bob["prepaidCredits"]), (&json!("Test"), &json!(7)));
+}

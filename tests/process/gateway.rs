@@ -1,0 +1,117 @@
+//! The binary as a process: its folder, its configuration, its addresses.
+
+use crate::{backend::StubBackend, people::Person};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+use tempfile::TempDir;
+
+/// A folder with a configuration, in which the binary is run.
+pub struct Installation {
+    folder: TempDir,
+    pub backend: StubBackend,
+}
+
+/// A gateway that serves. Killed when dropped.
+pub struct Serving {
+    child: Child,
+    pub public: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Installation {
+    pub async fn new() -> Self {
+        let (folder, backend) = (tempfile::tempdir().unwrap(), StubBackend::start().await);
+        let settings = format!(
+            r#"
+            default_plan = "Test"
+            listen = {{ public = "127.0.0.1:0", admin = "127.0.0.1:0" }}
+            backend = {{ kind = "rmbg", urls = ["{}"], concurrency = 64, timeout_s = 2 }}
+            limits = {{ upload_timeout_s = 2 }}
+            plans.Test = {{ credits = 1000, burst = {{ per_minute = 60000, size = 10000 }} }}
+            log = {{ format = "json" }}
+            "#,
+            backend.url()
+        );
+        fs::write(folder.path().join("gateway.toml"), settings).unwrap();
+        fs::create_dir(folder.path().join("tmp")).unwrap();
+        Self { folder, backend }
+    }
+
+    /// Where temporary files go.
+    pub fn temporary(&self) -> PathBuf {
+        self.folder.path().join("tmp")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rembg-gateway"));
+        command.current_dir(self.folder.path()).env("TMPDIR", self.temporary()).args(["--config", "gateway.toml"]);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs a command that has to succeed, with `--json`.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
+    }
+
+    /// An account with so many credits, and its key.
+    pub fn customer(&self, uid: &str, credits: u64) -> String {
+        self.json(&["user", "add", uid, "--credits", &credits.to_string()]);
+        self.json(&["key", "create", uid])["key"].as_str().unwrap().to_owned()
+    }
+
+    pub fn serve(&self) -> Serving {
+        let mut child = self.command().arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let serving = lines
+            .by_ref()
+            .map(|line| line.unwrap())
+            .find(|line| line.contains("\"serving\""))
+            .expect("the gateway says where it serves");
+        // Whatever else it says must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let said: Value = serde_json::from_str(&serving).unwrap();
+        let address = |name: &str| said[name].as_str().unwrap().parse().unwrap();
+        Serving { child, public: address("public"), admin: address("admin") }
+    }
+}
+
+impl Serving {
+    pub fn person(&self, key: &str) -> Person {
+        Person::with_key(self.public, key)
+    }
+
+    /// SIGTERM; answers with the exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// `kill -9`
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,18 @@
+//! The real binary: its command line while it serves, and what is left when it is killed.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+#[path = "../it/backend.rs"]
+#[expect(dead_code, reason = "the journey's tests use the rest")]
+mod backend;
+mod command_line;
+#[path = "../it/form.rs"]
+#[expect(dead_code, reason = "the journey's tests use the rest")]
+mod form;
+mod gateway;
+mod killed;
+mod stopped;
+#[path = "../it/people.rs"]
+#[expect(dead_code, reason = "the journey's tests use the rest")]
+mod people;

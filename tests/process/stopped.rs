@@ -1,0 +1,56 @@
+//! Told to stop, it finishes what is under way; and it says in one sentence why it cannot start.
+
+use crate::{
+    backend::{Manner, PICTURE},
+    form::Form,
+    gateway::Installation,
+};
+use std::process::Command;
+
+#[tokio::test]
+async fn sigterm_lets_requests_under_way_end_settles_every_hold_and_exits_0() {
+    let here = Installation::new().await;
+    let key = here.customer("ann", 1);
+    let serving = here.serve();
+    here.backend.will(Manner::Wait);
+    let person = serving.person(&key);
+    let asking = tokio::spawn(async move { person.cut(&Form::with_picture()).await });
+    here.backend.has_seen(1).await;
+    let stopped = tokio::task::spawn_blocking(move || serving.terminate());
+    here.backend.let_one_go();
+    let reply = asking.await.unwrap();
+    assert_eq!((reply.status, &reply.body[..]), (200, PICTURE));
+    assert_eq!(stopped.await.unwrap(), Some(0));
+    assert_eq!(here.json(&["usage", "ann"])["api"], 1);
+}
+
+#[tokio::test]
+async fn a_busy_port_is_one_sentence_and_exit_1() {
+    let here = Installation::new().await;
+    let serving = here.serve();
+    let second = Command::new(env!("CARGO_BIN_EXE_rembg-gateway"))
+        .current_dir(here.temporary().parent().unwrap())
+        .env("REMBG_GATEWAY__LISTEN__ADMIN", serving.admin.to_string())
+        .args(["--config", "gateway.toml", "serve"])
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1), "{words}");
+    assert!(words.contains(&format!("cannot listen on {}", serving.admin)), "{words}");
+    assert_eq!(words.trim().lines().count(), 1, "{words}");
+}
+
+#[tokio::test]
+async fn an_unreadable_model_is_one_sentence_that_names_the_way_out() {
+    let here = Installation::new().await;
+    let output = Command::new(env!("CARGO_BIN_EXE_rembg-gateway"))
+        .current_dir(here.temporary())
+        .env("REMBG_GATEWAY__BACKEND__MODEL", "nowhere.onnx")
+        .arg("serve")
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("nowhere.onnx") && words.contains("deploy/fetch-model.sh"), "{words}");
+    assert_eq!(words.trim().lines().count(), 1, "{words}");
+}

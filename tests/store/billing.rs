@@ -1,0 +1,271 @@
+//! What Stripe's events write: once, all of it or nothing, and the counters follow.
+
+use crate::world::{GRACE, LEASE, MARCH, NOON, World, key};
+use futures_util::future::join_all;
+use rembg_gateway::{
+    domain::{
+        caller::Uid,
+        period::{BillingPeriod, Counters, Interval, IntervalUnit, Move},
+        time::{UnixMicros, UnixSeconds},
+    },
+    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeState, StripeStep, Usage},
+};
+use std::sync::Arc;
+
+const DAY: i64 = 86_400;
+
+/// A step for an account, from a state of this version.
+fn step(uid: &Uid, event: &str, expected: u64, changes: Changes) -> StripeStep {
+    let remembered = format!("{{\"after\":\"{event}\"}}");
+    StripeStep { event: event.into(), uid: uid.clone(), expected, remembered, learn: Vec::new(), changes }
+}
+
+fn credits(credits: i64) -> Changes {
+    Changes { credits, ..Changes::default() }
+}
+
+fn period(period: BillingPeriod) -> Changes {
+    Changes { period: Some(period), ..Changes::default() }
+}
+
+/// A month that began yesterday.
+fn present_period() -> BillingPeriod {
+    BillingPeriod::new(UnixSeconds(NOON.0 - DAY), UnixSeconds(NOON.0 + 30 * DAY))
+}
+
+fn aliases(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+async fn applied(world: &World, step: StripeStep) {
+    assert_eq!(world.store.apply_stripe(&step).await.unwrap(), Stepped::Applied, "{step:?}");
+}
+
+async fn cycle(world: &World, uid: &Uid, start: UnixSeconds) -> Usage {
+    world.store.usage(uid, Counters::Cycle(start)).await.unwrap()
+}
+
+pub(crate) async fn a_step_is_written_once(world: &World) {
+    let uid = world.account("42", 5, 0).await;
+    let changes = Changes {
+        plan: Some(("Premium".into(), 20)),
+        period: Some(present_period()),
+        credits: 100,
+        ..Changes::default()
+    };
+    let first = step(&uid, "evt_1", 0, changes.clone());
+    applied(world, first.clone()).await;
+    let after = world.store.stripe_state(&uid).await.unwrap();
+    let account = after.account.clone().unwrap();
+    assert_eq!((account.membership.as_str(), account.credits, account.prepaid), ("Premium", 20, 100));
+    assert_eq!(account.billing_period, Some(present_period()));
+    assert_eq!((after.version, after.remembered.as_deref()), (1, Some("{\"after\":\"evt_1\"}")));
+    // The same event again, also as if it had been computed anew.
+    for repeat in [first, step(&uid, "evt_1", 1, changes)] {
+        assert_eq!(world.store.apply_stripe(&repeat).await.unwrap(), Stepped::Duplicate);
+    }
+    assert_eq!(world.store.stripe_state(&uid).await.unwrap(), after);
+    assert_eq!(world.audited(&uid).await, 3, "plan, period, credits");
+}
+
+pub(crate) async fn a_step_from_an_older_state_writes_nothing(world: &World) {
+    let uid = world.account("42", 5, 0).await;
+    applied(world, step(&uid, "evt_1", 0, credits(10))).await;
+    let late = StripeStep { learn: aliases(&["cus_1"]), ..step(&uid, "evt_2", 0, credits(5)) };
+    assert_eq!(world.store.apply_stripe(&late).await.unwrap(), Stepped::Stale);
+    assert_eq!(world.prepaid(&uid).await, 10);
+    assert_eq!(world.store.stripe_owner(&late.learn).await.unwrap(), None);
+    applied(world, StripeStep { expected: 1, ..late }).await;
+    assert_eq!(world.prepaid(&uid).await, 15, "its event was not used up");
+    world.audited(&uid).await;
+}
+
+pub(crate) async fn steps_at_once_come_one_after_another(world: &World) {
+    let uid = world.account("42", 0, 0).await;
+    let steps = (0..12).map(|number| {
+        let (store, uid) = (Arc::clone(&world.store), uid.clone());
+        tokio::spawn(async move {
+            loop {
+                let version = store.stripe_state(&uid).await.unwrap().version;
+                let step = step(&uid, &format!("evt_{number}"), version, credits(10));
+                if store.apply_stripe(&step).await.unwrap() == Stepped::Applied {
+                    return;
+                }
+            }
+        })
+    });
+    assert!(join_all(steps).await.iter().all(Result::is_ok));
+    assert_eq!(world.store.stripe_state(&uid).await.unwrap().version, 12);
+    assert_eq!(world.prepaid(&uid).await, 120);
+    assert_eq!(world.audited(&uid).await, 12);
+}
+
+pub(crate) async fn a_step_makes_the_account_that_it_names(world: &World) {
+    let uid = Uid::new("new").unwrap();
+    let nothing = StripeState { account: None, remembered: None, version: 0 };
+    assert_eq!(world.store.stripe_state(&uid).await.unwrap(), nothing);
+    applied(world, step(&uid, "evt_1", 0, credits(10))).await;
+    let account = world.store.account(&uid).await.unwrap().unwrap();
+    assert_eq!((account.prepaid, account.credits, account.email_verified), (10, 0, false));
+    world.audited(&uid).await;
+}
+
+pub(crate) async fn a_period_comes_back_as_it_was_stated(world: &World) {
+    let uid = world.account("42", 5, 0).await;
+    let bare = present_period();
+    let units = IntervalUnit::ALL.map(|unit| Some(Interval { unit, count: 3 }));
+    for (version, interval) in units.into_iter().chain([None]).enumerate() {
+        let whole = BillingPeriod {
+            interval,
+            anchor: interval.map(|_| UnixSeconds(NOON.0 - 400 * DAY)),
+            ends_at: interval.map(|_| bare.end),
+            ..bare
+        };
+        applied(world, step(&uid, &format!("evt_{version}"), version as u64, period(whole))).await;
+        assert_eq!(world.store.account(&uid).await.unwrap().unwrap().billing_period, Some(whole));
+    }
+}
+
+pub(crate) async fn an_id_leads_to_whoever_learnt_it_first(world: &World) {
+    let (uid, other) = (world.account("42", 0, 0).await, world.account("43", 0, 0).await);
+    let learns = |uid: &Uid, event: &str, names: &[&str]| StripeStep {
+        learn: aliases(names),
+        ..step(uid, event, 0, Changes::default())
+    };
+    applied(world, learns(&uid, "evt_1", &["cus_1"])).await;
+    applied(world, learns(&other, "evt_2", &["cus_1", "cus_2"])).await;
+    for (asked, owner) in [
+        (["cus_1", "cus_2"], Some(&uid)),
+        (["cus_2", "cus_1"], Some(&other)),
+        (["cus_3", "cus_2"], Some(&other)),
+        (["cus_3", "cus_4"], None),
+    ] {
+        assert_eq!(world.store.stripe_owner(&aliases(&asked)).await.unwrap().as_ref(), owner, "{asked:?}");
+    }
+    let again = StripeStep { learn: aliases(&["cus_4"]), ..learns(&uid, "evt_1", &[]) };
+    assert_eq!(world.store.apply_stripe(&again).await.unwrap(), Stepped::Duplicate);
+    let owner = world.store.stripe_owner(&aliases(&["cus_4"])).await.unwrap();
+    assert_eq!(owner, Some(uid), "a repeat may have been cut off before it learnt");
+}
+
+pub(crate) async fn parked_events_are_found_by_any_of_their_ids_until_they_are_forgotten(world: &World) {
+    let event = |id: &str, created, names: &[&str]| ParkedEvent {
+        id: id.into(),
+        created: UnixSeconds(created),
+        about: "refund".into(),
+        aliases: aliases(names),
+        event: format!("the event {id}"),
+    };
+    let young = event("evt_1", 20, &["cus_1", "pi_1"]);
+    let old = event("evt_2", 10, &["cus_1"]);
+    let other = event("evt_3", 15, &["cus_2"]);
+    for parked in [&young, &old, &other, &young] {
+        world.store.park(parked).await.unwrap();
+    }
+    let under = async |names: &[&str]| world.store.parked_under(&aliases(names)).await.unwrap();
+    assert_eq!(world.store.parked().await.unwrap(), [old.clone(), other.clone(), young.clone()]);
+    assert_eq!(under(&["pi_1", "cus_1"]).await, [old.clone(), young.clone()]);
+    assert_eq!(under(&["pi_1"]).await, [young]);
+    assert_eq!(under(&["pi_2"]).await, []);
+    world.store.unpark("evt_1").await.unwrap();
+    world.store.unpark("evt_1").await.unwrap();
+    assert_eq!(under(&["pi_1", "cus_1"]).await, std::slice::from_ref(&old));
+    assert_eq!(world.store.parked().await.unwrap(), [old, other]);
+}
+
+pub(crate) async fn moved_usage_is_found_in_its_new_cycle_only(world: &World) {
+    let uid = world.account("42", 3, 1).await;
+    let stated = BillingPeriod::new(UnixSeconds(NOON.0 - 30 * DAY), UnixSeconds(NOON.0 - 60));
+    applied(world, step(&uid, "evt_1", 0, period(stated))).await;
+    world.served(&world.request(&uid)).await;
+    for _ in 0..3 {
+        world.served(&world.key_request(&uid, "k1")).await;
+    }
+    assert_eq!(cycle(world, &uid, stated.end).await, Usage { app: 1, api: 2 }, "the predicted cycle");
+
+    let renewed = BillingPeriod::new(UnixSeconds(NOON.0 - 30), UnixSeconds(NOON.0 + 30 * DAY));
+    let moves = vec![Move { from: stated.end, to: renewed.start }];
+    let renewal = Changes { moves, ..period(renewed) };
+    applied(world, step(&uid, "evt_2", 1, renewal)).await;
+    assert_eq!(world.store.cycles(&uid).await.unwrap(), [(renewed.start, Usage { app: 1, api: 2 })]);
+    assert_eq!(cycle(world, &uid, stated.end).await, Usage::default());
+    assert_eq!(world.usage(&uid, MARCH).await, Usage { app: 1, api: 2 }, "the month is as it was");
+    world.exhausted(&world.request(&uid)).await;
+    assert_eq!(world.audited(&uid).await, 1 + 4 + 2 + 1, "grant, pictures, periods, move");
+}
+
+pub(crate) async fn a_hold_on_a_cycle_that_was_moved_follows_it(world: &World) {
+    let uid = world.account("42", 2, 0).await;
+    let stated = BillingPeriod::new(UnixSeconds(NOON.0 - 30 * DAY), UnixSeconds(NOON.0 - 60));
+    applied(world, step(&uid, "evt_1", 0, period(stated))).await;
+    let open = world.held(&world.request(&uid)).await;
+    let starts = [NOON.0 - 50, NOON.0 - 40].map(UnixSeconds);
+    for (version, (from, to)) in [(stated.end, starts[0]), (starts[0], starts[1])].into_iter().enumerate() {
+        let renewed = BillingPeriod::new(to, UnixSeconds(NOON.0 + 30 * DAY));
+        let renewal = Changes { moves: vec![Move { from, to }], ..period(renewed) };
+        applied(world, step(&uid, &format!("evt_1{version}"), 1 + version as u64, renewal)).await;
+    }
+    world.served(&world.key_request(&uid, "k1")).await;
+    assert_eq!(world.exhausted(&world.request(&uid)).await, LEASE, "the open hold has the other credit");
+    world.kept(&open).await;
+    assert_eq!(world.store.cycles(&uid).await.unwrap(), [(starts[1], Usage { app: 1, api: 1 })]);
+    world.audited(&uid).await;
+}
+
+pub(crate) async fn a_subscription_that_lapses_leaves_the_default_plan_at_once(world: &World) {
+    let uid = world.account("42", 3, 0).await;
+    let (hash, opens) = key("k1", &uid);
+    world.store.put_key(&hash, &opens).await.unwrap();
+    let premium = Changes { plan: Some(("Premium".into(), 3)), ..period(present_period()) };
+    applied(world, step(&uid, "evt_1", 0, premium)).await;
+    let lapses = present_period().end.micros().plus(GRACE);
+    let membership = async || {
+        let (_, by_key) = world.store.caller_of_key(&hash).await.unwrap().unwrap();
+        let account = world.store.account(&uid).await.unwrap().unwrap();
+        assert_eq!(world.store.accounts().await.unwrap(), std::slice::from_ref(&account));
+        assert_eq!(by_key, account);
+        (account.membership, account.credits)
+    };
+    world.turn_to(UnixMicros(lapses.0 - 1));
+    assert_eq!(membership().await, ("Premium".into(), 3));
+    world.turn_to(lapses);
+    assert_eq!(membership().await, ("Free".into(), 2));
+    for _ in 0..2 {
+        world.served(&world.request(&uid)).await;
+    }
+    world.exhausted(&world.request(&uid)).await;
+    let stored = world.store.stripe_state(&uid).await.unwrap().account.unwrap();
+    assert_eq!(stored.membership, "Premium", "the next step decides upon what is stored");
+    world.audited(&uid).await;
+}
+
+pub(crate) async fn what_an_operator_assigns_after_a_lapse_stays(world: &World) {
+    let lapsed = BillingPeriod::new(UnixSeconds(NOON.0 - 90 * DAY), UnixSeconds(NOON.0 - 60 * DAY));
+    let premium = Changes { plan: Some(("Premium".into(), 3)), ..period(lapsed) };
+    for (name, plan, credits, expected) in [
+        ("41", None, None, ("Free", 2)),
+        ("42", Some(("Courtesy".to_owned(), 7)), None, ("Courtesy", 7)),
+        ("43", None, Some(9), ("Free", 9)),
+    ] {
+        let uid = world.account(name, 0, 0).await;
+        applied(world, step(&uid, "evt_1", 0, premium.clone())).await;
+        let change =
+            AccountChange { uid: uid.clone(), plan, credits, email_verified: None, burst: None, only_new: false };
+        world.store.put_account(&change).await.unwrap();
+        let account = world.store.account(&uid).await.unwrap().unwrap();
+        assert_eq!((account.membership.as_str(), account.credits), expected);
+    }
+}
+
+pub(crate) async fn a_refund_takes_back_what_is_spent_already(world: &World) {
+    let uid = world.account("42", 0, 0).await;
+    applied(world, step(&uid, "evt_1", 0, credits(2))).await;
+    world.served(&world.request(&uid)).await;
+    applied(world, step(&uid, "evt_2", 1, credits(-2))).await;
+    assert_eq!(world.prepaid(&uid).await, -1);
+    world.exhausted(&world.request(&uid)).await;
+    applied(world, step(&uid, "evt_3", 2, credits(2))).await;
+    world.served(&world.request(&uid)).await;
+    world.exhausted(&world.request(&uid)).await;
+    world.audited(&uid).await;
+}
