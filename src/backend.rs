@@ -1,14 +1,28 @@
 //! What removes the background: a trait, and one file per kind of backend.
+//!
+//! Services at addresses (`rmbg`, `rembg_server`) are asked by a `pool`; it and [`builtin`] have a fair `queue`.
 
+mod account;
 pub mod builtin;
-pub mod rmbg;
+mod health;
+mod http;
+mod keys;
+mod pool;
+mod queue;
+mod rembg_server;
+mod rmbg;
+mod service;
 mod set_up;
+mod workbench;
 
+pub use account::{AccountError, AccountReport, SharedAccount};
+pub use http::{Failed, TlsError};
 pub use set_up::{SetupError, set_up};
 
 use crate::{
     domain::{caller::Payer, form::Form},
     spool::{Budgets, Room, Spooled},
+    telemetry::BackendGauges,
 };
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
@@ -24,14 +38,14 @@ pub struct Job {
     pub form: Arc<Form>,
     /// The image file's bytes.
     pub image: Arc<Spooled>,
+    /// Whose turn it takes in the line: payers are served by turns.
+    pub payer: Payer,
+    /// How many turns more than one that payer gets where one of priority 0 gets one.
+    pub priority: u8,
     /// When the whole answer must be here.
     pub deadline: Instant,
     /// For the backend's log and ours.
     pub request_id: String,
-    /// Who pays, for taking turns between payers.
-    pub payer: Payer,
-    /// Higher ones go first when there are more pictures than the backend can take.
-    pub priority: u8,
     /// Where room for the answer comes from.
     pub budgets: Budgets,
     /// The longest answer that is read, in bytes.
@@ -84,4 +98,7 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether the backend can be expected to answer.
     async fn ready(&self) -> bool;
+
+    /// What there is to see of it now.
+    fn gauges(&self) -> BackendGauges;
 }

@@ -20,7 +20,7 @@ mod typed;
 mod user_token;
 
 pub use anonymous::AnonymousConfig;
-pub use backend::{BackendConfig, BackendKind};
+pub use backend::{BackendConfig, BackendKind, ReconcileConfig};
 pub use cors::CorsConfig;
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};

@@ -1,9 +1,11 @@
 //! What operators see: one record per request, handed over once, becomes metrics and one log line.
 
+mod gauges;
 mod log;
 mod metrics;
 mod record;
 
+pub use gauges::{AccountGauges, BackendGauges, ServiceGauges};
 pub use log::start_log;
 pub use metrics::Metrics;
 pub use prometheus::Error as MetricsError;

@@ -5,7 +5,11 @@ cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
+# Beside the lints, as it may take minutes.
+tests/rembg-venv.sh &
+venv=$!
 make check
+wait "$venv" || true
 cargo test --locked --all-targets 2>&1 | tee "$log"
 
 awk '/^test result:/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i } }

@@ -1,22 +1,24 @@
 //! The backend in this process: u2netp on the CPU, the picture work around it, and a bounded pool that they run in.
 
 mod model;
-mod queue;
 
 pub use model::ModelError;
 
-use super::{Answer, Backend, Failure, Job};
-use crate::{domain::form::Form, picture};
+use super::{Answer, Backend, Failure, Job, queue::Queue};
+use crate::{
+    domain::form::Form,
+    picture,
+    telemetry::{BackendGauges, ServiceGauges},
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::Model;
-use queue::Queue;
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{task::spawn_blocking, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// Pictures that may wait for each one that is worked on: what is waiting holds a credit and a spooled body.
-const WAITING_PER_SLOT: usize = 16;
+/// Where a caller is told to come back when there is no service; here there always is one.
+const NEVER_DOWN: Duration = Duration::from_secs(1);
 
 /// Removes backgrounds by a model of its own, off the threads that serve connections.
 #[derive(Debug)]
@@ -26,12 +28,13 @@ pub struct Builtin {
 }
 
 impl Builtin {
-    /// Loads and verifies the model file. At most `concurrency` pictures, at least one, are worked on at once.
+    /// Loads and verifies the model file. At most `concurrency` pictures, at least one, are worked on at once, and
+    /// `waiting_per_slot` may wait for each of them.
     ///
     /// Takes a fraction of a second, in which it blocks.
-    pub fn load(model: &Path, concurrency: usize) -> Result<Self, ModelError> {
+    pub fn load(model: &Path, concurrency: usize, waiting_per_slot: usize) -> Result<Self, ModelError> {
         let concurrency = concurrency.max(1);
-        let queue = Queue::new(concurrency, concurrency.saturating_mul(WAITING_PER_SLOT));
+        let queue = Queue::new(&[concurrency], concurrency.saturating_mul(waiting_per_slot), NEVER_DOWN);
         Ok(Self { model: Arc::new(Model::load(model)?), queue })
     }
 }
@@ -39,7 +42,7 @@ impl Builtin {
 #[async_trait]
 impl Backend for Builtin {
     async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
-        let slot = self.queue.enter(job.deadline).await?;
+        let slot = self.queue.enter(job, &[]).await?;
         let mut room = job.room()?;
         // Read only now, so that the files in memory are no more than the slots.
         let file = job.image.to_vec().await.map_err(|e| Failure::Failed(format!("reading the upload back: {e}")))?;
@@ -49,9 +52,12 @@ impl Backend for Builtin {
         let _abandon = abandoned.clone().drop_guard();
         let (model, form) = (Arc::clone(&self.model), Arc::clone(&job.form));
         let work = spawn_blocking(move || {
+            let answer = answer(&model, &file, &form, &abandoned);
             // The slot is free when the work is done, not when somebody stops waiting for it.
-            let _slot = slot;
-            answer(&model, &file, &form, &abandoned)
+            if answer.is_ok() {
+                slot.worked();
+            }
+            answer
         });
         let picture = match timeout_at(job.deadline, work).await {
             Err(_) => return Err(Failure::TimedOut),
@@ -67,6 +73,12 @@ impl Backend for Builtin {
     async fn ready(&self) -> bool {
         // Without a verified model there is no value of this type.
         true
+    }
+
+    fn gauges(&self) -> BackendGauges {
+        let in_flight = self.queue.in_flight(0) as u64;
+        let service = ServiceGauges { name: "builtin".into(), in_flight, up: true };
+        BackendGauges { waiting: self.queue.waiting() as u64, services: vec![service], account: None }
     }
 }
 

@@ -1,53 +1,97 @@
 //! Makes the configured backend.
 
 use super::{
-    Backend,
+    Backend, SharedAccount,
     builtin::{Builtin, ModelError},
-    rmbg::{RmbgBackend, RmbgSettings},
+    http::{HttpSettings, Metered, Remote, TlsError},
+    keys::Keys,
+    pool::{NamedService, Pool, PoolSettings},
+    rembg_server::RembgServer,
+    rmbg::RmbgService,
+    service::Service,
+    workbench::Workbench,
 };
-use crate::config::{BackendConfig, BackendKind};
+use crate::config::{BackendConfig, BackendKind, SecretError};
 use hyper::{Uri, header::HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Why the configured backend cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// `backend.urls` does not hold exactly one http or https address.
-    #[error("backend.urls needs one http or https address")]
-    Address,
-    /// The key cannot be a header's value.
-    #[error("backend.api_key has characters that no header can carry")]
+    /// There is nothing in `backend.urls`.
+    #[error("backend.urls names no address")]
+    NoAddress,
+    /// One of `backend.urls` is no http or https address.
+    #[error("backend.urls: \"{0}\" is no http or https address")]
+    Address(String),
+    /// A key cannot be a header's value.
+    #[error("backend.api_keys: one has characters that no header can carry")]
     Key,
+    /// A key cannot be read.
+    #[error("backend.api_key: {0}")]
+    Secret(#[from] SecretError),
     /// The model.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The root certificates.
-    #[error("root certificates: {0}")]
-    Certificates(#[from] io::Error),
+    /// Whom to trust.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
-/// The backend that the configuration names. Nothing is connected to yet.
+/// The backend that the configuration names. Nothing is connected to yet, but services are checked from now on.
+///
+/// Needs a running tokio runtime.
 pub fn set_up(config: &BackendConfig) -> Result<Arc<dyn Backend>, SetupError> {
-    match config.kind {
-        BackendKind::Builtin => Ok(Arc::new(Builtin::load(&config.model, config.concurrency)?)),
-        BackendKind::Rmbg => Ok(Arc::new(RmbgBackend::new(rmbg_settings(config)?)?)),
-    }
+    let services = match config.kind {
+        BackendKind::Builtin => {
+            return Ok(Arc::new(Builtin::load(&config.model, config.concurrency, config.waiting_per_slot)?));
+        }
+        BackendKind::Rmbg => rmbg_services(config)?,
+        BackendKind::Rembg => rembg_servers(config)?,
+    };
+    let settings = PoolSettings {
+        concurrency: config.concurrency,
+        waiting_per_slot: config.waiting_per_slot,
+        check_interval: Duration::from_secs(config.check_interval_s),
+        check_patience: Duration::from_secs(config.connect_timeout_s),
+    };
+    Ok(Arc::new(Pool::start(services, SharedAccount::new(config)?, settings)))
 }
 
-fn rmbg_settings(config: &BackendConfig) -> Result<RmbgSettings, SetupError> {
-    let url = config.urls.first().and_then(|url| url.parse::<Uri>().ok()).ok_or(SetupError::Address)?;
-    let api_key = config.api_key.as_ref().map(header_value).transpose()?;
-    Ok(RmbgSettings {
-        url,
-        api_key,
-        concurrency: config.concurrency,
-        connect_timeout: Duration::from_secs(config.connect_timeout_s),
-    })
+fn rmbg_services(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
+    let keys = config.given_api_keys()?.iter().map(header_value).collect::<Result<Vec<_>, _>>()?;
+    let metered = if keys.is_empty() { Metered::No } else { Metered::Yes };
+    let keys = Arc::new(Keys::new(keys));
+    each(config, metered, |remote| RmbgService::new(remote, Arc::clone(&keys)))
+}
+
+fn rembg_servers(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
+    let workbench = Workbench::new();
+    each(config, Metered::No, |remote| RembgServer::new(remote, config.rembg_model.clone(), workbench.clone()))
+}
+
+/// One service for each address, named by it, without its query.
+fn each<S: Service>(
+    config: &BackendConfig,
+    metered: Metered,
+    make: impl Fn(Remote) -> S,
+) -> Result<Vec<NamedService>, SetupError> {
+    let settings = HttpSettings::of(config);
+    if config.urls.is_empty() {
+        return Err(SetupError::NoAddress);
+    }
+    let one = |url: &String| {
+        let address: Uri = url.parse().map_err(|_| SetupError::Address(url.clone()))?;
+        let name = url.split('?').next().unwrap_or(url).to_owned();
+        let service: Box<dyn Service> = Box::new(make(Remote::new(address, metered, &settings)?));
+        Ok((name, service))
+    };
+    config.urls.iter().map(one).collect()
 }
 
 /// Marked sensitive, so that nothing prints it.
-fn header_value(key: &SecretString) -> Result<HeaderValue, SetupError> {
+pub(super) fn header_value(key: &SecretString) -> Result<HeaderValue, SetupError> {
     let mut value = HeaderValue::try_from(key.expose_secret()).map_err(|_| SetupError::Key)?;
     value.set_sensitive(true);
     Ok(value)

@@ -11,23 +11,54 @@ use std::path::PathBuf;
 pub struct BackendConfig {
     /// What kind of backend it is.
     pub kind: BackendKind,
-    /// Where it is; not for `builtin`. For `rmbg`, the full address that pictures are posted to.
+    /// Where it is; not for `builtin`. The full addresses that pictures are posted to.
     pub urls: Vec<String>,
     /// Our key, sent as `x-api-key`; the caller's is never sent on.
     #[serde(with = "secrets")]
     pub api_key: Option<SecretString>,
     /// A file that holds our key.
     pub api_key_file: Option<PathBuf>,
-    /// Pictures at once.
+    /// More keys of ours at the same service: when one is spent, the next is used.
+    #[serde(serialize_with = "secrets::serialize_list")]
+    pub api_keys: Vec<SecretString>,
+    /// Authorities that https addresses are checked against, in PEM, instead of the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// Pictures at once, at each address.
     pub concurrency: usize,
-    /// Seconds until a connection must stand.
+    /// Requests that may wait for each picture at work.
+    pub waiting_per_slot: usize,
+    /// Seconds until a connection must stand, and until a health check must be answered.
     pub connect_timeout_s: u64,
+    /// Seconds between two health checks of each address.
+    pub check_interval_s: u64,
+    /// What a health check asks each address for.
+    pub health_path: String,
     /// Seconds from sending until the whole answer must be here.
     pub timeout_s: u64,
-    /// Pictures with more pixels are refused; 0 for no such limit. By default 40 million for `builtin`, else none.
+    /// Pictures with more pixels are refused; 0 for no such limit. By default none for `rmbg`, else 40 million.
     pub max_pixels: Option<u64>,
     /// Where `builtin` finds its model.
     pub model: PathBuf,
+    /// The model that a `rembg` server is asked to use.
+    pub rembg_model: String,
+    /// `[backend.reconcile]`
+    pub reconcile: ReconcileConfig,
+}
+
+/// `[backend.reconcile]`: our own account at a metered service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, expecting = "a section")]
+pub struct ReconcileConfig {
+    /// The address of the service's membership-usage; it is asked with our first key. None for never.
+    pub url: Option<String>,
+    /// Seconds between two reports.
+    pub interval_s: u64,
+}
+
+impl Default for ReconcileConfig {
+    fn default() -> Self {
+        Self { url: None, interval_s: 300 }
+    }
 }
 
 impl Default for BackendConfig {
@@ -37,11 +68,18 @@ impl Default for BackendConfig {
             urls: Vec::new(),
             api_key: None,
             api_key_file: None,
+            api_keys: Vec::new(),
+            ca_file: None,
             concurrency: 4,
+            waiting_per_slot: 16,
             connect_timeout_s: 5,
+            check_interval_s: 5,
+            health_path: "/".into(),
             timeout_s: 120,
             max_pixels: None,
             model: ".cache/u2netp.onnx".into(),
+            rembg_model: "u2netp".into(),
+            reconcile: ReconcileConfig::default(),
         }
     }
 }
@@ -52,13 +90,18 @@ impl BackendConfig {
         secrets::given(self.api_key.as_ref(), self.api_key_file.as_deref())
     }
 
+    /// All our keys for the backend: that one first, then `api_keys`.
+    pub fn given_api_keys(&self) -> Result<Vec<SecretString>, SecretError> {
+        Ok(self.given_api_key()?.into_iter().chain(self.api_keys.iter().cloned()).collect())
+    }
+
     /// The limit on pixels that applies, if any.
     #[must_use]
     pub fn pixel_limit(&self) -> Option<u64> {
         match (self.max_pixels, self.kind) {
             (Some(0), _) | (None, BackendKind::Rmbg) => None,
             (Some(most), _) => Some(most),
-            (None, BackendKind::Builtin) => Some(40_000_000),
+            (None, BackendKind::Builtin | BackendKind::Rembg) => Some(40_000_000),
         }
     }
 }
@@ -71,4 +114,6 @@ pub enum BackendKind {
     Builtin,
     /// Anything that speaks `POST /rmbg`: rembg.com or a compatible service.
     Rmbg,
+    /// The open-source server `rembg s`.
+    Rembg,
 }

@@ -1,9 +1,9 @@
 //! What types cannot say: values that make no sense, or not together.
 
 use super::{BackendConfig, BackendKind, Config, LimitsConfig, SecretError, mistakes::Mistake};
-use hyper::Uri;
+use hyper::{Uri, http::uri::PathAndQuery};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive};
+use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};
 
 /// A day: longer deadlines are mistakes, and far longer ones do not fit the clock.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
@@ -99,12 +99,17 @@ impl Checks<'_> {
 
     fn backend(&mut self, backend: &BackendConfig) {
         self.within("backend.concurrency", backend.concurrency as u64, 1..=65_536);
+        self.within("backend.waiting_per_slot", backend.waiting_per_slot as u64, 0..=65_536);
+        self.within("backend.check_interval_s", backend.check_interval_s, SECONDS);
+        self.require("backend.health_path", is_path(&backend.health_path), "must be a path such as \"/healthz\"");
+        self.require("backend.rembg_model", !backend.rembg_model.is_empty(), "must name a model such as \"u2netp\"");
         self.within("backend.connect_timeout_s", backend.connect_timeout_s, SECONDS);
         self.within("backend.timeout_s", backend.timeout_s, SECONDS);
         if self.was_read("backend.kind") {
             let (given, fault) = match backend.kind {
                 BackendKind::Builtin => (backend.urls.is_empty(), "must be left out for kind = \"builtin\""),
                 BackendKind::Rmbg => (!backend.urls.is_empty(), "must name at least one address for kind = \"rmbg\""),
+                BackendKind::Rembg => (!backend.urls.is_empty(), "must name at least one address for kind = \"rembg\""),
             };
             self.require("backend.urls", given, fault);
         }
@@ -113,10 +118,22 @@ impl Checks<'_> {
                 self.require(&format!("backend.urls[{index}]"), false, fault);
             }
         }
+        self.within("backend.reconcile.interval_s", backend.reconcile.interval_s, SECONDS);
+        if let Some(Err(fault)) = backend.reconcile.url.as_deref().map(http_address) {
+            self.require("backend.reconcile.url", false, fault);
+        }
         let both = backend.api_key.is_some() && backend.api_key_file.is_some();
         let key = self.secret("backend.api_key", both, backend.given_api_key());
-        let sendable = key.is_none_or(|key| key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()));
-        self.require("backend.api_key", sendable, "must be printable ASCII without spaces");
+        let sendable = |key: &SecretString| key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic());
+        let fault = "must be printable ASCII without spaces";
+        self.require("backend.api_key", key.is_none_or(|key| sendable(&key)), fault);
+        for (index, key) in backend.api_keys.iter().enumerate() {
+            let path = format!("backend.api_keys[{index}]");
+            self.require(&path, sendable(key) && !key.expose_secret().is_empty(), fault);
+        }
+        if let Some(Err(error)) = backend.ca_file.as_ref().map(fs::read) {
+            self.require("backend.ca_file", false, format!("cannot be read: {error}"));
+        }
     }
 
     fn pepper(&mut self, config: &Config) {
@@ -208,6 +225,10 @@ impl Checks<'_> {
 
 fn shown(address: Option<SocketAddr>) -> String {
     address.map_or_else(String::new, |address| address.to_string())
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.parse::<PathAndQuery>().is_ok()
 }
 
 fn http_address(text: &str) -> Result<(), &'static str> {

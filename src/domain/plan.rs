@@ -12,7 +12,8 @@ pub struct Plan {
     pub credits: u64,
     /// The short-term limit of the account.
     pub burst: Burst,
-    /// Whose pictures the backend takes first when there are more than it can: higher ones. 0 if not given.
+    /// When the backend has more pictures than it can take, payers take turns; with priority N one gets N more turns than
+    /// with 0. 0 if not given.
     #[serde(default)]
     pub priority: u8,
     /// Pictures with more pixels are refused, however many the backend takes.

@@ -1,6 +1,9 @@
 //! Metrics for Prometheus. Labels only from closed sets: no account, key, address or path.
 
-use super::record::{Outcome, Record};
+use super::{
+    gauges::BackendGauges,
+    record::{Outcome, Record},
+};
 use crate::spool::Budgets;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -22,6 +25,11 @@ pub struct Metrics {
     store_up: IntGauge,
     budget_used: IntGaugeVec,
     budget_limit: IntGaugeVec,
+    backend_waiting: IntGauge,
+    backend_in_flight: IntGaugeVec,
+    backend_up: IntGaugeVec,
+    shared_remaining: IntGaugeVec,
+    shared_drift: IntGaugeVec,
 }
 
 impl Metrics {
@@ -61,6 +69,19 @@ impl Metrics {
             store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
             budget_used: our.gauges("rgw_body_budget_used_bytes", "Bytes of bodies held now.", "kind")?,
             budget_limit: our.gauges("rgw_body_budget_limit_bytes", "Bytes of bodies that may be held.", "kind")?,
+            backend_waiting: our.gauge("rgw_backend_waiting", "Requests in line for the backend.")?,
+            backend_in_flight: our.gauges("rgw_backend_in_flight", "Pictures at work, by service.", "backend")?,
+            backend_up: our.gauges("rgw_backend_up", "1 if the service is given pictures.", "backend")?,
+            shared_remaining: our.gauges(
+                "rgw_backend_account_remaining_credits",
+                "Credits left on our account at the backend, as it reports them.",
+                "account",
+            )?,
+            shared_drift: our.gauges(
+                "rgw_backend_account_drift_credits",
+                "Credits that the backend counted beyond the pictures that it answered, since the gateway started.",
+                "account",
+            )?,
             registry: our.0,
         })
     }
@@ -89,6 +110,19 @@ impl Metrics {
             self.uploaded.observe(record.bytes_in as f64);
         }
         write_line(record, elapsed.as_millis());
+    }
+
+    /// Takes what is to be seen of the backend, for the next [`render`](Self::render).
+    pub fn see_backend(&self, gauges: &BackendGauges) {
+        self.backend_waiting.set(clamp(gauges.waiting));
+        for service in &gauges.services {
+            self.backend_in_flight.with_label_values(&[&service.name]).set(clamp(service.in_flight));
+            self.backend_up.with_label_values(&[&service.name]).set(i64::from(service.up));
+        }
+        if let Some(account) = gauges.account {
+            self.shared_remaining.with_label_values(&["shared"]).set(clamp(account.remaining));
+            self.shared_drift.with_label_values(&["shared"]).set(account.drift);
+        }
     }
 
     /// The metrics in Prometheus's text format. `holds_open` is the store's answer, `None` if it had none.

@@ -34,7 +34,7 @@ fn in_repository(path: &str) -> PathBuf {
 }
 
 fn builtin(concurrency: usize) -> Builtin {
-    match Builtin::load(&in_repository(".cache/u2netp.onnx"), concurrency) {
+    match Builtin::load(&in_repository(".cache/u2netp.onnx"), concurrency, 16) {
         Ok(builtin) => builtin,
         Err(error) => panic!("{error}"),
     }
@@ -162,7 +162,7 @@ async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() 
 #[tokio::test]
 async fn a_missing_and_a_wrong_model_say_how_to_get_the_right_one() {
     for path in ["no/such/model.onnx", SAMPLE_MASK] {
-        let error = Builtin::load(&in_repository(path), 1).expect_err("no model").to_string();
+        let error = Builtin::load(&in_repository(path), 1, 16).expect_err("no model").to_string();
         assert!(error.contains("deploy/fetch-model.sh") && error.contains(path), "{error}");
     }
 }

@@ -27,7 +27,7 @@ const ORDER: [&str; 17] = [
 ];
 
 /// Where a library may be named.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
     ("rten", &["src/backend/builtin"]),

@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
     sync::{Semaphore, watch},
 };
+use tokio_rustls::TlsAcceptor;
 
 /// What the backend does with each request.
 #[derive(Clone, Debug)]
@@ -18,10 +19,18 @@ pub enum Manner {
     Answer { status: u16, content_type: &'static str, body: Vec<u8> },
     /// Answers, but only once [`StubBackend::let_one_go`] has been called for it.
     Wait,
+    /// Answers after a while.
+    Slow(Duration),
+    /// Answers byte by byte.
+    Trickle,
+    /// Says of this one key that it is spent, for a minute, and serves any other.
+    SpentKey(&'static str, u16),
     /// Reads the request and never answers.
     Hang,
     /// Closes the connection without a word.
     Close,
+    /// The same, as soon as the request's head is there.
+    CloseEarly,
     /// Sends the head and half of the body, then resets the connection.
     HalfAnAnswer,
     /// Sends something that is no HTTP.
@@ -57,11 +66,22 @@ pub struct StubBackend {
     seen: Arc<Mutex<Vec<Seen>>>,
     count: watch::Sender<usize>,
     connections: Arc<Mutex<usize>>,
+    checks: Arc<Mutex<Vec<String>>>,
+    tells: Arc<Mutex<Option<Manner>>>,
     turns: Arc<Semaphore>,
 }
 
 impl StubBackend {
     pub async fn start() -> Self {
+        Self::behind(None).await
+    }
+
+    /// One that is reached by TLS.
+    pub async fn with_tls(tls: TlsAcceptor) -> Self {
+        Self::behind(Some(tls)).await
+    }
+
+    async fn behind(tls: Option<TlsAcceptor>) -> Self {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let stub = Self {
             address: socket.local_addr().unwrap(),
@@ -69,13 +89,24 @@ impl StubBackend {
             seen: Arc::default(),
             count: watch::channel(0).0,
             connections: Arc::default(),
+            checks: Arc::default(),
+            tells: Arc::default(),
             turns: Arc::new(Semaphore::new(0)),
         };
         let accepting = stub.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
-                *accepting.connections.lock().unwrap() += 1;
-                tokio::spawn(accepting.clone().converse(stream));
+                let (stub, tls) = (accepting.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => stub.converse(stream).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                stub.converse(stream).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         stub
@@ -89,10 +120,21 @@ impl StubBackend {
         *self.manner.lock().unwrap() = manner;
     }
 
+    /// What it answers to anything but pictures.
+    pub fn will_tell(&self, manner: Manner) {
+        *self.tells.lock().unwrap() = Some(manner);
+    }
+
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
+    /// The heads of the health checks so far.
+    pub fn checks(&self) -> Vec<String> {
+        self.checks.lock().unwrap().clone()
+    }
+
+    /// Connections on which pictures were sent.
     pub fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
     }
@@ -108,32 +150,78 @@ impl StubBackend {
         self.turns.add_permits(1);
     }
 
-    async fn converse(self, mut stream: TcpStream) {
+    async fn converse(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut buffer = Vec::new();
-        while let Some(seen) = read_request(&mut stream, &mut buffer).await {
+        let mut counted = false;
+        loop {
+            if matches!(*self.manner.lock().unwrap(), Manner::CloseEarly) {
+                let _ = stream.read_buf(&mut buffer).await;
+                return;
+            }
+            let Some(seen) = read_request(&mut stream, &mut buffer).await else { return };
+            let manner = self.manner.lock().unwrap().clone();
+            if seen.head.starts_with("GET ") {
+                self.checks.lock().unwrap().push(seen.head);
+                let tells = self.tells.lock().unwrap().clone();
+                match tells {
+                    Some(manner) => drop(self.act(&mut stream, manner, "").await),
+                    None => self.be_checked(&mut stream, manner).await,
+                }
+                return;
+            }
+            *self.connections.lock().unwrap() += usize::from(!counted);
+            counted = true;
+            let head = seen.head.clone();
             self.seen.lock().unwrap().push(seen);
             self.count.send_modify(|count| *count += 1);
-            let manner = self.manner.lock().unwrap().clone();
-            if !self.act(&mut stream, manner).await {
+            if !self.act(&mut stream, manner, &head).await {
                 return;
             }
         }
     }
 
+    /// A health check sees whether anybody is there, and nothing of how pictures are treated.
+    async fn be_checked(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner) {
+        if matches!(manner, Manner::Hang | Manner::Close) {
+            self.act(stream, manner, "").await;
+        } else {
+            answer(stream, 404, "text/plain", b"nothing here").await;
+        }
+    }
+
     /// Whether the connection goes on.
-    async fn act(&self, stream: &mut TcpStream, manner: Manner) -> bool {
+    async fn act(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner, head: &str) -> bool {
         match manner {
             Manner::Answer { status, content_type, body } => answer(stream, status, content_type, &body).await,
             Manner::Wait => {
                 self.turns.acquire().await.unwrap().forget();
                 answer(stream, 200, "image/webp", PICTURE).await
             }
+            Manner::Slow(time) => {
+                tokio::time::sleep(time).await;
+                answer(stream, 200, "image/webp", PICTURE).await
+            }
+            Manner::Trickle => {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", PICTURE.len());
+                for byte in head.as_bytes().iter().chain(PICTURE) {
+                    if stream.write_all(&[*byte]).await.is_err() || stream.flush().await.is_err() {
+                        return false;
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                true
+            }
+            Manner::SpentKey(key, status) if head.contains(key) => {
+                let refusal = format!("HTTP/1.1 {status} No\r\nretry-after: 60\r\ncontent-length: 2\r\n\r\n{{}}");
+                stream.write_all(refusal.as_bytes()).await.is_ok()
+            }
+            Manner::SpentKey(..) => answer(stream, 200, "image/webp", PICTURE).await,
             Manner::Hang => {
                 // Until the other side gives up.
                 let _ = stream.read(&mut [0; 1]).await;
                 false
             }
-            Manner::Close => false,
+            Manner::Close | Manner::CloseEarly => false,
             Manner::HalfAnAnswer => {
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: image/webp\r\ncontent-length: 1000\r\n\r\nhalf of it";
                 let _ = stream.write_all(head.as_bytes()).await;
@@ -147,15 +235,17 @@ impl StubBackend {
     }
 }
 
-async fn answer(stream: &mut TcpStream, status: u16, content_type: &str, body: &[u8]) -> bool {
+async fn answer(stream: &mut (impl AsyncWrite + Unpin), status: u16, content_type: &str, body: &[u8]) -> bool {
     let head = format!(
         "HTTP/1.1 {status} Whatever\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nset-cookie: no=1\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).await.is_ok() && stream.write_all(body).await.is_ok()
+    stream.write_all(head.as_bytes()).await.is_ok()
+        && stream.write_all(body).await.is_ok()
+        && stream.flush().await.is_ok()
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Seen> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             break at + 4;

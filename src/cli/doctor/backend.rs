@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::{
-    backend::builtin::Builtin,
+    backend::{SharedAccount, builtin::Builtin},
     config::{BackendConfig, BackendKind},
 };
 use hyper::Uri;
@@ -12,12 +12,13 @@ use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
 pub(super) async fn look(config: &BackendConfig) -> Vec<Finding> {
     match config.kind {
         BackendKind::Builtin => vec![model(config.model.clone()).await],
-        BackendKind::Rmbg => {
+        BackendKind::Rmbg | BackendKind::Rembg => {
             let patience = Duration::from_secs(config.connect_timeout_s);
             let mut findings = Vec::with_capacity(config.urls.len());
             for url in &config.urls {
                 findings.push(address(url, patience).await);
             }
+            findings.extend(account(config).await);
             findings
         }
     }
@@ -25,11 +26,24 @@ pub(super) async fn look(config: &BackendConfig) -> Vec<Finding> {
 
 async fn model(path: PathBuf) -> Finding {
     let shown = path.display().to_string();
-    let loaded = spawn_blocking(move || Builtin::load(&path, 1).map(drop).map_err(|error| error.to_string())).await;
+    let loaded = spawn_blocking(move || Builtin::load(&path, 1, 1).map(drop).map_err(|error| error.to_string())).await;
     match loaded.unwrap_or_else(|crash| Err(crash.to_string())) {
         Ok(()) => Finding::ok("backend", format!("builtin: {shown} is the right model and can be loaded.")),
         Err(error) => Finding::fail("backend", format!("builtin: {error}")),
     }
+}
+
+/// What is left on our own account there.
+async fn account(config: &BackendConfig) -> Option<Finding> {
+    let report = match SharedAccount::new(config) {
+        Ok(account) => account?.report().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    Some(match report.map(|report| report.remaining()) {
+        Ok(0) => Finding::warn("backend", "Our own account at the backend has no credits left."),
+        Ok(left) => Finding::ok("backend", format!("Our own account at the backend has {left} credits left.")),
+        Err(error) => Finding::warn("backend", format!("Our own account at the backend is not known: {error}.")),
+    })
 }
 
 /// Whether a connection stands. Nothing is sent: a picture would cost money.

@@ -1,8 +1,6 @@
-//! A form as a multipart body, streamed from where its image is held.
+//! A multipart form, streamed from where its image is held.
 
 use crate::{
-    backend::Job,
-    domain::form::Form,
     random::{NoRandomness, fresh_operation_id},
     spool::Spooled,
 };
@@ -10,38 +8,59 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt as _};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// One part of a form.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::backend) struct Part<'a> {
+    pub(in crate::backend) name: &'a str,
+    pub(in crate::backend) filename: Option<&'a str>,
+    pub(in crate::backend) content_type: Option<&'a str>,
+    /// Its bytes, where they are not those of the image.
+    pub(in crate::backend) value: &'a [u8],
+}
 
 /// Everything before the image's bytes, the image, and everything after them.
-pub(super) struct FormBody {
+pub(in crate::backend) struct FormBody {
     boundary: String,
     head: Bytes,
     image: Arc<Spooled>,
     tail: Bytes,
+    sent_whole: Arc<AtomicBool>,
 }
 
 impl FormBody {
-    pub(super) fn new(job: &Job) -> Result<Self, NoRandomness> {
+    /// A form with `file` as the part that holds the image.
+    pub(in crate::backend) fn new<'a>(
+        before: impl IntoIterator<Item = Part<'a>>,
+        file: Part<'a>,
+        image: &Arc<Spooled>,
+        after: impl IntoIterator<Item = Part<'a>>,
+    ) -> Result<Self, NoRandomness> {
         // As unpredictable as an operation id, so that no upload can contain it on purpose.
         let boundary = format!("rembg-gateway-{}", fresh_operation_id()?.0);
-        let form: &Form = &job.form;
-        let (before, after) = form.fields.split_at(form.fields_before_image.min(form.fields.len()));
         let mut head = BytesMut::new();
-        for field in before {
-            put_part(&mut head, &boundary, &field.name, field.filename.as_deref(), field.content_type.as_deref());
-            head.put_slice(&field.value);
+        for part in before {
+            put_head(&mut head, &boundary, &part);
+            head.put_slice(part.value);
             head.put_slice(b"\r\n");
         }
-        let image = &form.image;
-        put_part(&mut head, &boundary, "image", Some(&image.filename), image.content_type.as_deref());
+        put_head(&mut head, &boundary, &file);
         let mut tail = BytesMut::from(&b"\r\n"[..]);
-        for field in after {
-            put_part(&mut tail, &boundary, &field.name, field.filename.as_deref(), field.content_type.as_deref());
-            tail.put_slice(&field.value);
+        for part in after {
+            put_head(&mut tail, &boundary, &part);
+            tail.put_slice(part.value);
             tail.put_slice(b"\r\n");
         }
         tail.put_slice(format!("--{boundary}--\r\n").as_bytes());
-        Ok(Self { boundary, head: head.freeze(), image: Arc::clone(&job.image), tail: tail.freeze() })
+        let (head, tail) = (head.freeze(), tail.freeze());
+        Ok(Self { boundary, head, image: Arc::clone(image), tail, sent_whole: Arc::default() })
     }
 
     pub(super) fn content_type(&self) -> String {
@@ -52,6 +71,11 @@ impl FormBody {
         self.head.len() as u64 + self.image.len() + self.tail.len() as u64
     }
 
+    /// Becomes true when the last byte has been given to the connection: before that, nobody can have read it.
+    pub(super) fn sent_whole(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.sent_whole)
+    }
+
     pub(super) fn into_body(self) -> UnsyncBoxBody<Bytes, io::Error> {
         let image = stream::try_unfold((self.image, 0), |(image, offset)| async move {
             let piece = image.piece_at(offset).await?;
@@ -60,18 +84,24 @@ impl FormBody {
                 (piece, (image, next))
             }))
         });
-        let ends = |bytes| stream::once(async move { Ok(bytes) });
-        let pieces = ends(self.head).chain(image).chain(ends(self.tail));
+        let (head, tail, sent_whole) = (self.head, self.tail, self.sent_whole);
+        let head = stream::once(async move { Ok(head) });
+        let tail = stream::once(async move {
+            sent_whole.store(true, Ordering::Release);
+            Ok(tail)
+        });
+        let pieces = head.chain(image).chain(tail);
         StreamBody::new(pieces.map(|piece: io::Result<Bytes>| piece.map(Frame::data))).boxed_unsync()
     }
 }
 
-fn put_part(out: &mut BytesMut, boundary: &str, name: &str, filename: Option<&str>, content_type: Option<&str>) {
-    out.put_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(name)).as_bytes());
-    if let Some(filename) = filename {
+fn put_head(out: &mut BytesMut, boundary: &str, part: &Part<'_>) {
+    let name = quoted(part.name);
+    out.put_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"").as_bytes());
+    if let Some(filename) = part.filename {
         out.put_slice(format!("; filename=\"{}\"", quoted(filename)).as_bytes());
     }
-    if let Some(content_type) = content_type {
+    if let Some(content_type) = part.content_type {
         let clean: String = content_type.chars().filter(|c| !c.is_control()).collect();
         out.put_slice(format!("\r\nContent-Type: {clean}").as_bytes());
     }

@@ -1,0 +1,64 @@
+//! How far a service's count of our pictures is from ours. Pure.
+
+/// Both counts since the first report.
+#[derive(Debug, Default)]
+pub(super) struct Drift {
+    last: Option<Last>,
+    /// Credits that the service counted since then.
+    theirs: u64,
+    /// Pictures that it had answered us by then.
+    ours_at_first: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    used: u64,
+    prepaid: i64,
+}
+
+impl Drift {
+    /// Takes a report: included credits used in the month, the prepaid balance, and how many pictures we were answered so
+    /// far. Returns what the service has counted beyond those since the first report; below zero, what it has not counted.
+    ///
+    /// A month's counter that is lower than before belongs to a new month. A balance that has risen was topped up, and
+    /// what was spent of it since the report before stays unknown.
+    pub(super) fn learn(&mut self, used: u64, prepaid: i64, served: u64) -> i64 {
+        match self.last {
+            None => self.ours_at_first = served,
+            Some(last) => {
+                self.theirs += used.checked_sub(last.used).unwrap_or(used);
+                self.theirs += u64::try_from(last.prepaid.saturating_sub(prepaid)).unwrap_or(0);
+            }
+        }
+        self.last = Some(Last { used, prepaid });
+        let ours = served.saturating_sub(self.ours_at_first);
+        clamp(self.theirs).saturating_sub(clamp(ours))
+    }
+}
+
+fn clamp(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drift_is_what_one_side_counted_and_the_other_did_not() {
+        // (used in the month, prepaid, pictures we were answered) of each report, and the drift after it.
+        for reports in [
+            &[((100, 50, 7), 0), ((110, 50, 17), 0), ((113, 50, 17), 3)][..], // somebody else used the account
+            &[((100, 50, 0), 0), ((100, 45, 5), 0)],                          // prepaid credits are spent
+            &[((990, 5, 0), 0), ((1_000, 0, 15), 0)],                         // both, in one go
+            &[((900, 0, 0), 0), ((4, 0, 4), 0)],                              // a new month began
+            &[((10, 0, 0), 0), ((10, 500, 0), 0), ((10, 499, 1), 0)],         // topped up
+            &[((10, 0, 3), 0), ((12, 0, 8), -3)],                             // not counted by the service
+        ] {
+            let mut drift = Drift::default();
+            for ((used, prepaid, served), expected) in reports {
+                assert_eq!(drift.learn(*used, *prepaid, *served), *expected, "{reports:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! How services are reached: connections, TLS, the body that is sent, the answer that is read whole.
+
+mod form_body;
+mod getter;
+mod tls;
+
+pub(super) use form_body::{FormBody, Part};
+pub use getter::Failed;
+pub(super) use getter::Getter;
+pub use tls::TlsError;
+
+use super::{
+    Failure, Job,
+    service::{Elsewhere, Trouble},
+};
+use crate::{
+    config::BackendConfig,
+    spool::{Room, SpoolError, Spooled},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
+use hyper::{
+    HeaderMap, Method, Request, Response, Uri,
+    body::Incoming,
+    header::{self, HeaderValue},
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{error::Error, io, path::PathBuf, sync::atomic::Ordering, time::Duration};
+use tokio::time::timeout_at;
+
+/// How long an unused connection is kept. Shorter than the 5 seconds after which common Python servers close theirs, so
+/// that a picture is not sent into a connection that is being closed.
+const IDLE: Duration = Duration::from_secs(4);
+
+type Connector = HttpsConnector<HttpConnector>;
+
+/// How to reach services.
+#[derive(Clone, Debug)]
+pub(super) struct HttpSettings {
+    /// Until a connection must stand.
+    pub(super) connect_timeout: Duration,
+    /// Certificates to trust instead of the machine's.
+    pub(super) ca_file: Option<PathBuf>,
+    /// What a health check asks for.
+    pub(super) health_path: String,
+}
+
+impl HttpSettings {
+    /// What the configuration says.
+    pub(super) fn of(config: &BackendConfig) -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(config.connect_timeout_s),
+            ca_file: config.ca_file.clone(),
+            health_path: config.health_path.clone(),
+        }
+    }
+
+    fn connector(&self) -> Result<Connector, TlsError> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(self.connect_timeout));
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let tls = tls::config(self.ca_file.as_deref())?;
+        Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
+    }
+}
+
+/// One service's address, and connections to it.
+#[derive(Debug)]
+pub(super) struct Remote {
+    client: Client<Connector, UnsyncBoxBody<Bytes, io::Error>>,
+    /// Has no connections to spare: a health check is to find out whether new ones can be made.
+    checks: Client<Connector, Empty<Bytes>>,
+    url: Uri,
+    health_url: Uri,
+    metered: Metered,
+}
+
+/// Whether a service charges for what it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Metered {
+    /// What has been sent whole is not sent again.
+    Yes,
+    /// What nobody has begun to answer may be sent again.
+    No,
+}
+
+/// A service's complete answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Spooled,
+}
+
+impl Remote {
+    /// Nothing is connected to yet. Fails if certificates cannot be read.
+    pub(super) fn new(url: Uri, metered: Metered, settings: &HttpSettings) -> Result<Self, TlsError> {
+        let connector = settings.connector()?;
+        let mut parts = url.clone().into_parts();
+        parts.path_and_query = settings.health_path.parse().ok();
+        let health_url = Uri::from_parts(parts).unwrap_or_else(|_| url.clone());
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(false);
+        let client = builder.build(connector.clone());
+        let checks = builder.pool_max_idle_per_host(0).build(connector);
+        Ok(Self { client, checks, url, health_url, metered })
+    }
+
+    /// Posts the form and reads the whole answer, until the job's deadline. `headers` are added to those of the form.
+    pub(super) async fn post(&self, job: &Job, form: FormBody, headers: HeaderMap) -> Result<Reply, Trouble> {
+        let room = job.room().map_err(Trouble::last)?;
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(self.url.clone())
+            .header(header::CONTENT_TYPE, form.content_type())
+            .header(header::CONTENT_LENGTH, form.len())
+            .header("x-request-id", &job.request_id);
+        if let Some(more) = request.headers_mut() {
+            more.extend(headers);
+        }
+        let sent_whole = form.sent_whole();
+        let request =
+            request.body(form.into_body()).map_err(|error| Trouble::last(Failure::Failed(error.to_string())))?;
+        let exchange = async {
+            let answer = self.client.request(request).await.map_err(|error| {
+                let elsewhere = self.elsewhere(&error, sent_whole.load(Ordering::Acquire));
+                Trouble { failure: failed(&error), elsewhere }
+            })?;
+            read(answer, room).await.map_err(Trouble::last)
+        };
+        timeout_at(job.deadline, exchange).await.unwrap_or(Err(Trouble::last(Failure::TimedOut)))
+    }
+
+    /// Whether anything at the address speaks HTTP and does not say that there is nobody behind it.
+    pub(super) async fn answers(&self) -> bool {
+        let request = Request::builder().uri(self.health_url.clone()).body(Empty::new());
+        let Ok(request) = request else { return false };
+        self.checks.request(request).await.is_ok_and(|answer| answer.status().as_u16() < 500)
+    }
+
+    fn elsewhere(&self, error: &(dyn Error + 'static), sent_whole: bool) -> Elsewhere {
+        let has_answered =
+            causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse);
+        if has_answered || (sent_whole && self.metered == Metered::Yes) {
+            Elsewhere::Final
+        } else {
+            Elsewhere::MayBeAsked
+        }
+    }
+}
+
+/// Seconds that a service asks for before it is asked again; a date is not understood.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The answer's `Content-Type`.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::CONTENT_TYPE).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::to_owned)
+}
+
+/// Reads the whole answer; half of one is a failure.
+async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failure> {
+    let (head, mut body) = answer.into_parts();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| failed(&error))?;
+        if let Ok(bytes) = frame.into_data() {
+            room.write(bytes).await.map_err(|error| no_room(&error))?;
+        }
+    }
+    Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: room.finish() })
+}
+
+/// What it means that an answer could not be held.
+pub(super) fn no_room(error: &SpoolError) -> Failure {
+    match error {
+        SpoolError::TooLong(_) => Failure::Failed(format!("the answer is too long: {error}")),
+        SpoolError::NoRoom | SpoolError::File(_) => Failure::Busy { retry_after: Duration::from_secs(1) },
+    }
+}
+
+/// The error with its causes: hyper's own text says little.
+fn failed(error: &(dyn Error + 'static)) -> Failure {
+    let words: Vec<String> = causes(error).map(ToString::to_string).collect();
+    Failure::Failed(words.join(": "))
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| <dyn Error>::source(*error))
+}

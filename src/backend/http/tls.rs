@@ -1,0 +1,68 @@
+//! Whom we trust to be the service.
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Why nobody can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The machine's own root certificates.
+    #[error("the machine's root certificates: {0}")]
+    Machine(#[source] io::Error),
+    /// The configured file.
+    #[error("backend.ca_file {}: {why}", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No protocol version that the library and we agree on.
+    #[error(transparent)]
+    Rustls(#[from] rustls::Error),
+}
+
+/// TLS 1.2 and 1.3, trusting the authorities of `ca_file` or else the machine's.
+pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    let builder = match ca_file {
+        Some(path) => builder.with_root_certificates(authorities(path)?),
+        None => hyper_rustls::ConfigBuilderExt::with_native_roots(builder).map_err(TlsError::Machine)?,
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+    let wrong = |why: String| TlsError::File { path: path.into(), why };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(wrong("holds no certificate".into())) } else { Ok(roots) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_file_without_certificates_is_a_mistake_and_says_which() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(b"no certificate").expect("written");
+        for path in [file.path(), Path::new("/no/such/file")] {
+            let error = config(Some(path)).expect_err("nobody to trust").to_string();
+            assert!(error.contains(path.to_str().expect("text")), "{error}");
+        }
+    }
+}

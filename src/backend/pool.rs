@@ -1,0 +1,223 @@
+//! Several services as one backend: the least busy is asked, the failing ones are left alone until they have recovered.
+
+use super::{
+    Answer, Backend, Failure, Job, SharedAccount,
+    health::{Alone, Health},
+    queue::Queue,
+    service::{Elsewhere, Service, Trouble},
+};
+use crate::telemetry::{BackendGauges, ServiceGauges};
+use async_trait::async_trait;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+
+/// Statuses by which something in front of a service says that there is no service.
+const NO_SERVICE: [u16; 3] = [502, 503, 504];
+
+/// A service, and its address for logs and metrics.
+pub(super) type NamedService = (String, Box<dyn Service>);
+
+/// Services that do the same.
+pub(super) struct Pool {
+    members: Arc<Members>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+/// How a pool treats its services.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolSettings {
+    /// Pictures at once, at each service.
+    pub(super) concurrency: usize,
+    /// Requests that may wait for each picture at work.
+    pub(super) waiting_per_slot: usize,
+    /// Between two health checks.
+    pub(super) check_interval: Duration,
+    /// Until a health check must be answered.
+    pub(super) check_patience: Duration,
+}
+
+struct Members {
+    services: Vec<Member>,
+    queue: Queue,
+    /// Pictures that were answered with 2xx.
+    served: AtomicU64,
+    account: Option<SharedAccount>,
+}
+
+struct Member {
+    name: String,
+    service: Box<dyn Service>,
+    health: Mutex<Health>,
+    /// What the latest health check said.
+    answers: watch::Sender<Option<bool>>,
+}
+
+impl Pool {
+    /// A pool of named services. Their health is checked from now on, and our account at them watched if there is one,
+    /// until the pool is dropped.
+    ///
+    /// Needs a running tokio runtime.
+    pub(super) fn start(services: Vec<NamedService>, account: Option<SharedAccount>, settings: PoolSettings) -> Self {
+        let slots = vec![settings.concurrency; services.len()];
+        let most_waiting = slots.iter().sum::<usize>().saturating_mul(settings.waiting_per_slot);
+        let member = |(name, service)| Member {
+            name,
+            service,
+            health: Mutex::new(Health::new(settings.concurrency, settings.check_interval)),
+            answers: watch::Sender::new(None),
+        };
+        let members = Arc::new(Members {
+            services: services.into_iter().map(member).collect(),
+            queue: Queue::new(&slots, most_waiting, settings.check_interval),
+            served: AtomicU64::new(0),
+            account,
+        });
+        let check = |at| AbortOnDropHandle::new(tokio::spawn(check_for_ever(Arc::clone(&members), at, settings)));
+        let mut tasks: Vec<_> = (0..slots.len()).map(check).collect();
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(watch_account(Arc::clone(&members)))));
+        Self { members, _tasks: tasks }
+    }
+}
+
+#[async_trait]
+impl Backend for Pool {
+    async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
+        let members = &*self.members;
+        let mut tried = Vec::new();
+        let mut failed = None;
+        loop {
+            // When nobody else can be asked, the failure that there was says more than that.
+            let slot = match members.queue.enter(job, &tried).await {
+                Ok(slot) => slot,
+                Err(busy) => return Err(failed.unwrap_or(busy)),
+            };
+            let at = slot.service();
+            let Some(member) = members.services.get(at) else { return Err(Failure::TimedOut) };
+            let outcome = member.service.exchange(job).await;
+            match &outcome {
+                Ok(_) | Err(Trouble { failure: Failure::TimedOut, .. }) => slot.worked(),
+                Err(_) => drop(slot),
+            }
+            members.learn(at, &outcome);
+            match outcome {
+                Ok(answer) => return member.service.finish(job, answer).await,
+                Err(Trouble { failure, elsewhere: Elsewhere::Final }) => return Err(failure),
+                Err(Trouble { failure, elsewhere: Elsewhere::MayBeAsked }) => {
+                    warn!(service = member.name, %failure, request = job.request_id, "asking another service, if any");
+                    tried.push(at);
+                    failed = Some(failure);
+                }
+            }
+        }
+    }
+
+    /// Whether any service that is not out has answered its latest health check.
+    async fn ready(&self) -> bool {
+        for member in &self.members.services {
+            let mut answers = member.answers.subscribe();
+            let latest = answers.wait_for(Option::is_some).await.is_ok_and(|answers| *answers == Some(true));
+            if latest && member.health().allowed() > 0 {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn gauges(&self) -> BackendGauges {
+        let Members { services, queue, account, .. } = &*self.members;
+        let gauges = |(at, member): (usize, &Member)| ServiceGauges {
+            name: member.name.clone(),
+            in_flight: queue.in_flight(at) as u64,
+            up: member.health().allowed() > 0,
+        };
+        BackendGauges {
+            waiting: queue.waiting() as u64,
+            services: services.iter().enumerate().map(gauges).collect(),
+            account: account.as_ref().and_then(SharedAccount::gauges),
+        }
+    }
+}
+
+impl Members {
+    /// What a request's outcome says of the service's health.
+    fn learn(&self, at: usize, outcome: &Result<Answer, Trouble>) {
+        if matches!(outcome, Ok(answer) if (200..300).contains(&answer.status)) {
+            self.served.fetch_add(1, Ordering::Relaxed);
+        }
+        let failed = match outcome {
+            Ok(answer) => NO_SERVICE.contains(&answer.status),
+            Err(Trouble { failure, .. }) => match failure {
+                Failure::Failed(_) | Failure::TimedOut => true,
+                Failure::Busy { .. } | Failure::Unreadable(_) => return,
+            },
+        };
+        if failed {
+            let alone = self.alone(at);
+            self.change(at, |health| health.failed(Instant::now(), alone));
+        } else {
+            self.change(at, Health::answered);
+        }
+    }
+
+    fn alone(&self, at: usize) -> Alone {
+        let up = |(other, member): (usize, &Member)| other != at && member.health().allowed() > 0;
+        if self.services.iter().enumerate().any(up) { Alone::No } else { Alone::Yes }
+    }
+
+    fn change(&self, at: usize, event: impl FnOnce(&mut Health)) {
+        let Some(member) = self.services.get(at) else { return };
+        let (before, now) = {
+            let mut health = member.health();
+            let before = health.allowed();
+            event(&mut health);
+            // Under the lock, so that the queue hears of two changes in the order in which they were made.
+            if before != health.allowed() {
+                self.queue.allow(at, health.allowed());
+            }
+            (before, health.allowed())
+        };
+        match (before, now) {
+            (1.., 0) => warn!(service = member.name, "out: it gets no pictures until it answers again"),
+            (0, 1..) => info!(service = member.name, "answers again: it gets one picture first"),
+            _ => {}
+        }
+    }
+}
+
+impl Member {
+    fn health(&self) -> MutexGuard<'_, Health> {
+        // No step of its leaves it half done.
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn watch_account(members: Arc<Members>) {
+    if let Some(account) = &members.account {
+        account.watch(|| members.served.load(Ordering::Relaxed)).await;
+    }
+}
+
+/// Finds a service that hangs before callers do, and one that has come back.
+async fn check_for_ever(members: Arc<Members>, at: usize, settings: PoolSettings) {
+    let mut ticks = interval(settings.check_interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let Some(member) = members.services.get(at) else { return };
+    loop {
+        ticks.tick().await;
+        let answers = timeout(settings.check_patience, member.service.answers()).await.unwrap_or(false);
+        let now = Instant::now();
+        members.change(at, |health| if answers { health.check_passed(now) } else { health.check_missed(now) });
+        member.answers.send_replace(Some(answers));
+    }
+}

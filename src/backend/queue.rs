@@ -1,0 +1,120 @@
+//! The line before the services: bounded, fair between payers, and honest about how long it is.
+
+mod desk;
+mod order;
+
+use super::{Failure, Job};
+use desk::{Ask, Desk};
+use order::Place;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+
+/// Slots at services, and the line of those who wait for one.
+#[derive(Debug)]
+pub(super) struct Queue(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared(Mutex<Desk<oneshot::Sender<Slot>>>);
+
+/// The right to ask one service; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    shared: Arc<Shared>,
+    service: usize,
+    since: Instant,
+    took: Option<Duration>,
+}
+
+/// A place in line, left when dropped.
+struct InLine<'a> {
+    shared: &'a Shared,
+    place: Place,
+}
+
+impl Queue {
+    /// So many slots at each service, and `most_waiting` places in the line before all of them. When no service is up,
+    /// callers are told to come back after `recheck`.
+    pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration) -> Self {
+        Self(Arc::new(Shared(Mutex::new(Desk::new(slots, most_waiting, recheck)))))
+    }
+
+    /// Waits for a slot at a service that is not among those `tried`, until the job's deadline. [`Failure::Busy`] when it
+    /// passes, and at once when there is no service, no place, or no hope.
+    pub(super) async fn enter(&self, job: &Job, tried: &[usize]) -> Result<Slot, Failure> {
+        let (sender, receiver) = oneshot::channel();
+        let (now, deadline) = (Instant::now(), job.deadline);
+        let ask = Ask { payer: &job.payer, priority: job.priority, now, deadline, tried };
+        let place = self.0.desk().enter(ask, sender).map_err(|retry_after| Failure::Busy { retry_after })?;
+        let _in_line = InLine { shared: &self.0, place };
+        self.0.serve();
+        match timeout_at(job.deadline, receiver).await {
+            Ok(Ok(slot)) => Ok(slot),
+            Ok(Err(_)) | Err(_) => Err(Failure::Busy { retry_after: self.0.desk().backlog(Instant::now()) }),
+        }
+    }
+
+    /// From now on so many at once at this service; 0 for none.
+    pub(super) fn allow(&self, service: usize, slots: usize) {
+        self.0.desk().allow(service, slots);
+        self.0.serve();
+    }
+
+    /// How many are in line.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.desk().waiting()
+    }
+
+    /// How many are at work at this service.
+    pub(super) fn in_flight(&self, service: usize) -> usize {
+        self.0.desk().in_flight(service)
+    }
+}
+
+impl Shared {
+    fn desk(&self) -> MutexGuard<'_, Desk<oneshot::Sender<Slot>>> {
+        // No step of the desk's leaves it half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands out what slots there are.
+    fn serve(self: &Arc<Self>) {
+        loop {
+            let since = Instant::now();
+            let Some((sender, service)) = self.desk().serve(since) else { return };
+            let slot = Slot { shared: Arc::clone(self), service, since, took: None };
+            // Whoever has stopped waiting does not take it; then it is dropped, and so given back.
+            drop(sender.send(slot));
+        }
+    }
+}
+
+impl Slot {
+    /// Which service it is for.
+    pub(super) fn service(&self) -> usize {
+        self.service
+    }
+
+    /// The work was done to its end, so that the time it took tells how long others will wait.
+    pub(super) fn worked(mut self) {
+        self.took = Some(self.since.elapsed());
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.shared.desk().done(self.service, self.since, self.took);
+        self.shared.serve();
+    }
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.shared.desk().leave(self.place);
+    }
+}

@@ -1,0 +1,177 @@
+//! Who may go to which service, who waits, and who is told at once that it would be in vain. Pure: time is an argument.
+
+use super::order::{Order, Place};
+use crate::domain::caller::Payer;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The least that a refused caller is told to wait.
+const AT_LEAST: Duration = Duration::from_secs(1);
+
+/// A request that wants to be served.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) payer: &'a Payer,
+    pub(super) priority: u8,
+    pub(super) now: Instant,
+    pub(super) deadline: Instant,
+    /// Services that have failed it already.
+    pub(super) tried: &'a [usize],
+}
+
+/// The services' slots and the line before them.
+#[derive(Debug)]
+pub(super) struct Desk<T> {
+    services: Vec<Counter>,
+    order: Order<Waiting<T>>,
+    most_waiting: usize,
+    /// How long a service takes: a moving average, once there is anything to go by.
+    typical: Option<Duration>,
+    /// When a service that is down may be back.
+    recheck: Duration,
+    turns: u64,
+}
+
+/// One service's slots.
+#[derive(Debug)]
+struct Counter {
+    allowed: usize,
+    /// When each request in flight was given its slot, in that order.
+    since: Vec<Instant>,
+    last_turn: u64,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    item: T,
+    tried: Vec<usize>,
+}
+
+impl<T> Desk<T> {
+    /// So many slots at each service, and so many places in the line before all of them.
+    pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration) -> Self {
+        let counter = |allowed: &usize| Counter { allowed: *allowed, since: Vec::new(), last_turn: 0 };
+        Self {
+            services: slots.iter().map(counter).collect(),
+            order: Order::new(),
+            most_waiting,
+            typical: None,
+            recheck,
+            turns: 0,
+        }
+    }
+
+    /// Lines up, or is told after how long asking again makes sense.
+    ///
+    /// Refused at once is who finds no service up, a full line, or so many before it that, by what services take, its
+    /// answer would come after its deadline.
+    pub(super) fn enter(&mut self, ask: Ask<'_>, item: T) -> Result<Place, Duration> {
+        let usable = |at: usize| !ask.tried.contains(&at);
+        let ahead = self.order.ahead_of(ask.payer, ask.priority);
+        let Some(wait) = self.wait(ask.now, ahead, usable) else { return Err(self.recheck.max(AT_LEAST)) };
+        if ahead >= self.free(usable) {
+            if self.order.len() >= self.most_waiting {
+                return Err(self.backlog(ask.now));
+            }
+            if let Some(typical) = self.typical {
+                let left = ask.deadline.saturating_duration_since(ask.now);
+                let late = (wait + typical).saturating_sub(left);
+                if !late.is_zero() {
+                    return Err(late.max(AT_LEAST));
+                }
+            }
+        }
+        Ok(self.order.join(ask.payer, ask.priority, Waiting { item, tried: ask.tried.to_vec() }))
+    }
+
+    /// The next one to be served, and by which service: the one with the least in flight, or else the longest rest.
+    pub(super) fn serve(&mut self, now: Instant) -> Option<(T, usize)> {
+        let services = &self.services;
+        let best = |tried: &[usize]| {
+            let free = services.iter().enumerate();
+            free.filter(|(at, one)| one.free() > 0 && !tried.contains(at))
+                .min_by_key(|(_, one)| (one.since.len(), one.last_turn))
+                .map(|(at, _)| at)
+        };
+        // Without this, a long line would be searched in vain whenever somebody joins it.
+        best(&[])?;
+        let next = self.order.next(|waiting| best(&waiting.tried).is_some())?;
+        let at = best(&next.tried)?;
+        self.turns += 1;
+        let counter = self.services.get_mut(at)?;
+        counter.since.push(now);
+        counter.last_turn = self.turns;
+        Some((next.item, at))
+    }
+
+    /// Steps out of the line.
+    pub(super) fn leave(&mut self, place: Place) {
+        self.order.leave(place);
+    }
+
+    /// The slot that was given at `since` is free again. `took` is how long it was needed, unless that says nothing of how
+    /// long work takes.
+    pub(super) fn done(&mut self, service: usize, since: Instant, took: Option<Duration>) {
+        if let Some(counter) = self.services.get_mut(service)
+            && let Some(place) = counter.since.iter().position(|one| *one == since)
+        {
+            counter.since.remove(place);
+        }
+        if let Some(took) = took {
+            self.typical = Some(self.typical.map_or(took, |typical| typical * 3 / 4 + took / 4));
+        }
+    }
+
+    /// From now on so many at once; 0 for none.
+    pub(super) fn allow(&mut self, service: usize, slots: usize) {
+        if let Some(counter) = self.services.get_mut(service) {
+            counter.allowed = slots;
+        }
+    }
+
+    /// How long it takes until those who are in line now are at work.
+    pub(super) fn backlog(&self, now: Instant) -> Duration {
+        self.wait(now, self.order.len(), |_| true).unwrap_or(self.recheck).max(AT_LEAST)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(super) fn in_flight(&self, service: usize) -> usize {
+        self.services.get(service).map_or(0, |one| one.since.len())
+    }
+
+    fn free(&self, usable: impl Fn(usize) -> bool) -> usize {
+        self.services.iter().enumerate().filter(|(at, _)| usable(*at)).map(|(_, one)| one.free()).sum()
+    }
+
+    /// How long until a slot is free for one with so many before it, if work takes what it typically does; `None` when
+    /// no usable service is up.
+    fn wait(&self, now: Instant, ahead: usize, usable: impl Fn(usize) -> bool) -> Option<Duration> {
+        let typical = self.typical.unwrap_or(AT_LEAST);
+        let services = self.services.iter().enumerate().filter(|(at, _)| usable(*at));
+        let mut slots: Vec<Duration> = services.flat_map(|(_, one)| one.frees_in(now, typical)).collect();
+        slots.sort_unstable();
+        let rounds = u32::try_from(ahead.checked_div(slots.len())?).unwrap_or(u32::MAX);
+        let slot = slots.get(ahead % slots.len())?;
+        Some(slot.saturating_add(typical.saturating_mul(rounds)))
+    }
+}
+
+impl Counter {
+    fn free(&self) -> usize {
+        self.allowed.saturating_sub(self.since.len())
+    }
+
+    /// After how long each of the allowed slots is free.
+    fn frees_in(&self, now: Instant, typical: Duration) -> impl Iterator<Item = Duration> {
+        let at_work = self.since.iter().map(move |since| (*since + typical).saturating_duration_since(now));
+        // Those that are more than allowed end first, and leave no free slot behind.
+        let too_many = self.since.len().saturating_sub(self.allowed);
+        std::iter::repeat_n(Duration::ZERO, self.free()).chain(at_work.skip(too_many))
+    }
+}
+
+#[cfg(test)]
+mod tests;

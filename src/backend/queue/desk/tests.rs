@@ -1,0 +1,196 @@
+//! Slots, the line before them, and honest refusals.
+
+use super::*;
+use crate::domain::caller::Uid;
+use proptest::prelude::*;
+
+const MINUTE: Duration = Duration::from_mins(1);
+const RECHECK: Duration = Duration::from_secs(5);
+
+fn ann() -> Payer {
+    Payer::Account(Uid::new("ann").expect("an id"))
+}
+
+/// Somebody who comes at `now` and has so much time left.
+fn at(now: Instant, payer: &Payer, left: Duration) -> Ask<'_> {
+    Ask { payer, priority: 1, now, deadline: now + left, tried: &[] }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A desk where work is known to take `typical`.
+fn desk(slots: &[usize], most_waiting: usize, typical: Duration) -> Desk<u32> {
+    let mut desk = Desk::new(slots, most_waiting, RECHECK);
+    desk.done(0, Instant::now(), Some(typical));
+    desk
+}
+
+#[test]
+fn the_service_with_the_least_in_flight_is_next_and_none_gets_more_than_its_slots() {
+    let (mut desk, ann, now) = (desk(&[2, 1, 2], 10, seconds(1)), ann(), Instant::now());
+    for item in 0..7 {
+        desk.enter(at(now, &ann, MINUTE), item).expect("room in line");
+    }
+    let served: Vec<usize> = std::iter::from_fn(|| desk.serve(now)).map(|(_, at)| at).collect();
+    assert_eq!(served, [0, 1, 2, 0, 2], "five slots, two in line");
+    desk.done(1, now, None);
+    assert_eq!(desk.serve(now), Some((5, 1)));
+    assert_eq!((desk.serve(now), desk.waiting()), (None, 1));
+}
+
+#[test]
+fn equal_services_take_turns() {
+    let (mut desk, ann, now) = (desk(&[4, 4, 4], 10, seconds(1)), ann(), Instant::now());
+    for turn in 0..6 {
+        desk.enter(at(now, &ann, MINUTE), turn).expect("a free slot");
+        let (_, service) = desk.serve(now).expect("served");
+        assert_eq!(service, turn as usize % 3);
+        desk.done(service, now, None);
+    }
+}
+
+#[test]
+fn a_service_that_is_down_gets_nothing_and_one_that_failed_a_request_not_that_one() {
+    let (mut desk, ann, now) = (desk(&[1, 1], 10, seconds(1)), ann(), Instant::now());
+    let failed_by_the_second = Ask { tried: &[1], ..at(now, &ann, MINUTE) };
+    desk.allow(0, 0);
+    desk.enter(at(now, &ann, MINUTE), 1).expect("the other is up");
+    assert_eq!(desk.serve(now), Some((1, 1)));
+    desk.done(1, now, None);
+    assert_eq!(desk.enter(failed_by_the_second, 2), Err(RECHECK), "the only one that is up has failed it");
+    desk.allow(0, 1);
+    desk.enter(failed_by_the_second, 3).expect("the first is back");
+    assert_eq!(desk.serve(now), Some((3, 0)));
+    desk.allow(0, 0);
+    desk.allow(1, 0);
+    assert_eq!(desk.enter(at(now, &ann, MINUTE), 4), Err(RECHECK), "nobody is up");
+}
+
+#[test]
+fn a_request_that_cannot_be_served_in_time_is_told_at_once_and_honestly() {
+    // Two slots, ten seconds each. In line, seconds since both slots were taken, seconds left, and what is said.
+    for (in_line, since, left, told) in [
+        (0, 0, 20, Ok(())),
+        (0, 0, 19, Err(seconds(1))),
+        (0, 7, 13, Ok(())),
+        (0, 7, 8, Err(seconds(5))),
+        (0, 30, 10, Ok(())), // longer than usual: they may end at any moment
+        (1, 0, 20, Ok(())),
+        (2, 0, 29, Err(seconds(1))),
+        (3, 7, 23, Ok(())),
+        (3, 7, 3, Err(seconds(20))),
+    ] {
+        let (mut desk, ann, start) = (desk(&[2], 10, seconds(10)), ann(), Instant::now());
+        for item in 0..2 + in_line {
+            desk.enter(at(start, &ann, 60 * MINUTE), item).expect("time enough");
+            desk.serve(start);
+        }
+        let answer = desk.enter(at(start + seconds(since), &ann, seconds(left)), 99).map(drop);
+        assert_eq!(answer, told, "{in_line} in line, {left} s left, {since} s later");
+    }
+}
+
+#[test]
+fn nobody_is_refused_on_a_guess_or_while_a_slot_is_free() {
+    let (ann, now) = (ann(), Instant::now());
+    let mut unmeasured = Desk::new(&[1], 10, RECHECK);
+    unmeasured.enter(at(now, &ann, MINUTE), 1).expect("a free slot");
+    unmeasured.serve(now);
+    unmeasured.enter(at(now, &ann, seconds(1)), 2).expect("nothing is known of how long it takes");
+    let mut slow = desk(&[1], 10, seconds(100));
+    slow.enter(at(now, &ann, seconds(1)), 3).expect("or a slow service would never be measured again");
+}
+
+#[test]
+fn a_full_line_refuses_with_the_time_that_it_will_take() {
+    let (mut desk, ann, now) = (desk(&[2], 2, seconds(3)), ann(), Instant::now());
+    for item in 0..4 {
+        desk.enter(at(now, &ann, MINUTE), item).expect("two slots, two places");
+        desk.serve(now);
+    }
+    assert_eq!(desk.enter(at(now, &ann, MINUTE), 5), Err(seconds(6)), "two rounds before it");
+    assert_eq!(desk.enter(at(now + seconds(2), &ann, MINUTE), 5), Err(seconds(4)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn who_is_let_in_is_served_in_time_where_work_takes_what_it_did(
+        slots in prop::collection::vec(1_usize..4, 1..3),
+        arrivals in prop::collection::vec((0_u64..4, 1_u64..60), 1..60),
+    ) {
+        const WORK: u64 = 5;
+        const HOPELESS: u64 = 0;
+        let (ann, start) = (ann(), Instant::now());
+        let mut desk = Desk::new(&slots, 1_000, RECHECK);
+        desk.done(0, start, Some(seconds(WORK)));
+        let mut at_work: Vec<(u64, usize, Instant)> = Vec::new();
+        let mut arrivals = arrivals.into_iter().scan(0, |time, (pause, left)| {
+            *time += pause;
+            Some((*time, left))
+        }).peekable();
+        for second in 0..600 {
+            let now = start + seconds(second);
+            at_work.retain(|(end, service, since)| {
+                let ends = *end == second;
+                if ends {
+                    desk.done(*service, *since, Some(seconds(WORK)));
+                }
+                !ends
+            });
+            let mut hand_out = |desk: &mut Desk<u64>| {
+                while let Some((deadline, service)) = desk.serve(now) {
+                    prop_assert!(deadline == HOPELESS || second + WORK <= deadline);
+                    at_work.push((second + WORK, service, now));
+                }
+                Ok(())
+            };
+            hand_out(&mut desk)?;
+            while let Some((_, left)) = arrivals.next_if(|(time, _)| *time == second) {
+                // Let in only where a slot is free at once: nobody knows better until it has been tried.
+                let deadline = if left < WORK { HOPELESS } else { second + left };
+                let _ = desk.enter(at(now, &ann, seconds(left)), deadline);
+                hand_out(&mut desk)?;
+            }
+        }
+        prop_assert_eq!(desk.waiting(), 0);
+    }
+
+    #[test]
+    fn slots_are_never_overdrawn_and_nobody_is_lost(
+        slots in prop::collection::vec(0_usize..4, 1..4),
+        steps in prop::collection::vec((0_u8..4, 0_usize..4), 0..120),
+    ) {
+        let (ann, now) = (ann(), Instant::now());
+        let mut desk: Desk<usize> = Desk::new(&slots, 16, RECHECK);
+        let (mut in_line, mut at_work, mut places) = (0, Vec::new(), Vec::new());
+        for (step, number) in steps {
+            match step {
+                0 | 1 => {
+                    if let Ok(place) = desk.enter(at(now, &ann, MINUTE), number) {
+                        in_line += 1;
+                        places.push(place);
+                    }
+                }
+                2 if !at_work.is_empty() => desk.done(at_work.swap_remove(number % at_work.len()), now, None),
+                _ => {
+                    let before = desk.waiting();
+                    places.pop().into_iter().for_each(|place| desk.leave(place));
+                    in_line -= before - desk.waiting();
+                }
+            }
+            while let Some((_, service)) = desk.serve(now) {
+                at_work.push(service);
+                in_line -= 1;
+            }
+            prop_assert_eq!(in_line, desk.waiting());
+            for (service, allowed) in slots.iter().enumerate() {
+                let at_work = at_work.iter().filter(|one| **one == service).count();
+                prop_assert!(at_work <= *allowed && desk.in_flight(service) == at_work);
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Whose turn it is: fair between payers, weighted by priority. Pure.
+//!
+//! Every payer has a clock of its own that advances with each request it lines up, by less the higher its priority; the
+//! request with the earliest time goes first (self-clocked fair queueing). So one payer's thousand requests stand behind
+//! each other and not before somebody else's one, and nobody starves, whatever the priorities.
+
+use crate::domain::caller::Payer;
+use std::collections::{BTreeMap, HashMap};
+
+/// How far a request of priority 0 advances its payer's clock. Large, so that a 256th of it is still exact enough.
+const ONE_TURN: u64 = 1 << 20;
+
+/// Where a request stands; the lesser goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    time: u64,
+    arrival: u64,
+}
+
+/// Requests in the order of their turns.
+#[derive(Debug)]
+pub(super) struct Order<T> {
+    waiting: BTreeMap<Place, (Payer, T)>,
+    payers: HashMap<Payer, PayerClock>,
+    /// The time of the request that was served last.
+    now: u64,
+    arrivals: u64,
+}
+
+/// Kept only while its payer has requests in line.
+#[derive(Debug)]
+struct PayerClock {
+    time: u64,
+    waiting: usize,
+}
+
+impl<T> Order<T> {
+    pub(super) fn new() -> Self {
+        Self { waiting: BTreeMap::new(), payers: HashMap::new(), now: 0, arrivals: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many stand before a request that joined now.
+    pub(super) fn ahead_of(&self, payer: &Payer, priority: u8) -> usize {
+        let last = Place { time: self.time_for(payer, priority), arrival: u64::MAX };
+        self.waiting.range(..=last).count()
+    }
+
+    /// Lines up.
+    pub(super) fn join(&mut self, payer: &Payer, priority: u8, item: T) -> Place {
+        let time = self.time_for(payer, priority);
+        let place = Place { time, arrival: self.arrivals };
+        self.arrivals += 1;
+        let clock = self.payers.entry(payer.clone()).or_insert(PayerClock { time, waiting: 0 });
+        clock.time = time;
+        clock.waiting += 1;
+        self.waiting.insert(place, (payer.clone(), item));
+        place
+    }
+
+    /// Steps out of the line; `None` if it is not in it any more.
+    pub(super) fn leave(&mut self, place: Place) -> Option<T> {
+        let (payer, item) = self.waiting.remove(&place)?;
+        if let Some(clock) = self.payers.get_mut(&payer) {
+            clock.waiting -= 1;
+            if clock.waiting == 0 {
+                self.payers.remove(&payer);
+            }
+        }
+        Some(item)
+    }
+
+    /// The first in line that `may` be served, taken out.
+    pub(super) fn next(&mut self, mut may: impl FnMut(&T) -> bool) -> Option<T> {
+        let place = *self.waiting.iter().find(|(_, (_, item))| may(item))?.0;
+        self.now = self.now.max(place.time);
+        self.leave(place)
+    }
+
+    fn time_for(&self, payer: &Payer, priority: u8) -> u64 {
+        let from = self.payers.get(payer).map_or(self.now, |clock| clock.time.max(self.now));
+        from + ONE_TURN / (u64::from(priority) + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::caller::Uid;
+    use proptest::prelude::*;
+
+    fn payer(number: u8) -> Payer {
+        Payer::Account(Uid::new(format!("payer {number}")).expect("an id"))
+    }
+
+    /// Lines up (payer, priority) in this order and tells who is served when.
+    fn served(requests: &[(u8, u8)]) -> Vec<u8> {
+        let mut order = Order::new();
+        for (who, priority) in requests {
+            order.join(&payer(*who), *priority, *who);
+        }
+        std::iter::from_fn(|| order.next(|_| true)).collect()
+    }
+
+    #[test]
+    fn payers_take_turns_and_each_ones_requests_keep_their_order() {
+        for (requests, turns) in [
+            (&[(1, 1), (1, 1), (1, 1), (2, 1)][..], &[1, 2, 1, 1][..]),
+            (&[(1, 1), (1, 1), (2, 1), (2, 1), (3, 1)], &[1, 2, 3, 1, 2]),
+            (&[(1, 0), (1, 0), (2, 1), (2, 1), (2, 1), (2, 1)], &[2, 1, 2, 2, 1, 2]),
+        ] {
+            assert_eq!(served(requests), turns, "{requests:?}");
+        }
+    }
+
+    #[test]
+    fn who_leaves_the_line_is_not_served_and_is_soon_forgotten() {
+        let mut order = Order::new();
+        let first = order.join(&payer(1), 1, 'a');
+        order.join(&payer(2), 1, 'b');
+        assert_eq!((order.leave(first), order.leave(first)), (Some('a'), None));
+        assert_eq!((order.next(|_| true), order.next(|_| true)), (Some('b'), None));
+        assert!(order.payers.is_empty(), "nothing is kept of payers who wait for nothing");
+    }
+
+    #[test]
+    fn who_cannot_be_served_now_is_passed_over_and_stays_first() {
+        let mut order = Order::new();
+        order.join(&payer(1), 1, 1);
+        order.join(&payer(2), 1, 2);
+        assert_eq!(order.next(|item| *item != 1), Some(2));
+        assert_eq!(order.next(|_| true), Some(1));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn one_payers_many_requests_delay_anothers_first_by_one_turn_at_most(
+            crowds in prop::collection::vec(1_usize..60, 1..6),
+            served_before in 0_usize..40,
+        ) {
+            let mut order = Order::new();
+            for (who, crowd) in (0..).zip(&crowds) {
+                for _ in 0..*crowd {
+                    order.join(&payer(who), 1, who);
+                }
+            }
+            for _ in 0..served_before {
+                order.next(|_| true);
+            }
+            let newcomer = payer(99);
+            let ahead = order.ahead_of(&newcomer, 1);
+            order.join(&newcomer, 1, 99);
+            let turns = std::iter::from_fn(|| order.next(|_| true)).position(|who| who == 99);
+            prop_assert_eq!(turns, Some(ahead), "as many went first as it was told");
+            prop_assert!(ahead <= 2 * crowds.len(), "{} stood before it", ahead);
+        }
+
+        #[test]
+        fn everybody_in_line_is_served_once(requests in prop::collection::vec((0_u8..5, 0_u8..9), 0..80)) {
+            let mut all: Vec<u8> = requests.iter().map(|(who, _)| *who).collect();
+            let mut turns = served(&requests);
+            all.sort_unstable();
+            turns.sort_unstable();
+            prop_assert_eq!(all, turns);
+        }
+    }
+}

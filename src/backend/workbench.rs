@@ -1,0 +1,44 @@
+//! Where picture work is done that no service does: off the threads that serve connections, as much at once as there are
+//! cores.
+
+use super::{Failure, Job};
+use crate::spool::Spooled;
+use std::{num::NonZero, sync::Arc, thread};
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
+
+/// Room for picture work; clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Workbench(Arc<Semaphore>);
+
+impl Workbench {
+    /// One place for each core.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get))))
+    }
+
+    /// Reads a body and works on it, until the job's deadline.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        job: &Job,
+        body: &Spooled,
+        work: impl FnOnce(&[u8]) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let work = async {
+            let place = Arc::clone(&self.0).acquire_owned().await.map_err(|_| Failure::TimedOut)?;
+            // Read only now, so that the files in memory are no more than the places.
+            let file = body.to_vec().await.map_err(|error| Failure::Failed(format!("reading a body back: {error}")))?;
+            let deadline = job.deadline;
+            let done = spawn_blocking(move || {
+                // The place is free when the work is done, not when somebody stops waiting for it.
+                let _place = place;
+                (Instant::now() < deadline).then(|| work(&file))
+            });
+            done.await.map_err(|panic| Failure::Failed(panic.to_string()))?.ok_or(Failure::TimedOut)
+        };
+        timeout_at(job.deadline, work).await.unwrap_or(Err(Failure::TimedOut))
+    }
+}

@@ -1,0 +1,32 @@
+//! What is to be seen of a part at the moment of a scrape.
+
+/// The backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendGauges {
+    /// Requests in line.
+    pub waiting: u64,
+    /// Each service behind the gateway.
+    pub services: Vec<ServiceGauges>,
+    /// Our account at it, once it has reported.
+    pub account: Option<AccountGauges>,
+}
+
+/// Our own account at a metered service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountGauges {
+    /// Credits that can still be spent.
+    pub remaining: u64,
+    /// What the service has counted, since this process first looked, beyond the pictures that it answered us.
+    pub drift: i64,
+}
+
+/// One service of the backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceGauges {
+    /// Its address, from the configuration.
+    pub name: String,
+    /// Pictures that it works on.
+    pub in_flight: u64,
+    /// Whether it is given pictures.
+    pub up: bool,
+}

@@ -1,0 +1,122 @@
+//! The line before the backend: by turns, bounded, and honest.
+
+use crate::{backend::Manner, form::Form, people::Reply, world::World};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// A world whose backend takes one picture at a time and answers when it is told to.
+async fn one_at_a_time() -> World {
+    let world = World::with(|config| config.backend.concurrency = 1).await;
+    world.backend.will(Manner::Wait);
+    world
+}
+
+async fn in_line(world: &World, requests: u32) {
+    for _ in 0..1_000 {
+        if (world.metric("rgw_backend_waiting ").await - f64::from(requests)).abs() < 0.5 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("there never were {requests} in line");
+}
+
+fn ask(world: &World, person: &crate::people::Person, request_id: &str) -> JoinHandle<Reply> {
+    let person = person.clone().with("x-request-id", request_id);
+    assert_eq!(person.base, world.app.public);
+    tokio::spawn(async move { person.cut(&Form::with_picture()).await })
+}
+
+#[tokio::test]
+async fn one_accounts_many_requests_do_not_delay_anothers_one() {
+    let world = one_at_a_time().await;
+    let (ann, bob) = (world.customer("ann", 100).await, world.customer("bob", 100).await);
+    let mut asking = vec![ask(&world, &ann, "ann")];
+    world.backend.has_seen(1).await;
+    for _ in 0..10 {
+        asking.push(ask(&world, &ann, "ann"));
+    }
+    in_line(&world, 10).await;
+    asking.push(ask(&world, &bob, "bob"));
+    in_line(&world, 11).await;
+    for _ in 0..12 {
+        world.backend.let_one_go();
+    }
+    for one in asking {
+        assert_eq!(one.await.unwrap().status, 200);
+    }
+    let turns = world.backend.seen();
+    let bobs = turns.iter().position(|seen| seen.head.contains("x-request-id: bob\r\n")).unwrap();
+    assert!(bobs <= 2, "behind the one at work and one in line, not the {bobs}th");
+    assert_eq!((ann.used().await, bob.used().await), (11, 1));
+}
+
+#[tokio::test]
+async fn a_full_line_is_503_at_once_and_nothing_is_held_for_it() {
+    let world = World::with(|config| {
+        config.backend.concurrency = 1;
+        config.backend.waiting_per_slot = 2;
+    })
+    .await;
+    world.backend.will(Manner::Wait);
+    let ann = world.customer("ann", 100).await;
+    let mut asking = vec![ask(&world, &ann, "served")];
+    world.backend.has_seen(1).await;
+    for _ in 0..2 {
+        asking.push(ask(&world, &ann, "waits"));
+    }
+    in_line(&world, 2).await;
+    let refused = ann.cut(&Form::with_picture()).await;
+    assert_eq!((refused.status, refused.error().as_str()), (503, "The service is busy. Please retry shortly."));
+    assert!(refused.header("retry-after").is_some());
+    for _ in 0..3 {
+        world.backend.let_one_go();
+    }
+    for one in asking {
+        assert_eq!(one.await.unwrap().status, 200);
+    }
+    assert_eq!(ann.used().await, 3);
+    world.nothing_held().await;
+}
+
+#[tokio::test]
+async fn who_cannot_be_served_in_time_is_told_at_once_and_not_after_it() {
+    let world = World::with(|config| {
+        config.backend.concurrency = 1;
+        config.backend.timeout_s = 3;
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    world.backend.will(Manner::Slow(Duration::from_millis(1_800)));
+    assert_eq!(ann.cut(&Form::with_picture()).await.status, 200, "from now on it is known how long a picture takes");
+    let served = ask(&world, &ann, "served");
+    world.backend.has_seen(2).await;
+    let before = tokio::time::Instant::now();
+    let refused = ann.cut(&Form::with_picture()).await;
+    assert_eq!(refused.status, 503);
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=2).contains(&seconds), "it would have been about a second late, not {seconds}");
+    assert!(before.elapsed() < Duration::from_secs(1), "at once");
+    assert_eq!(served.await.unwrap().status, 200);
+    assert_eq!(ann.used().await, 2);
+}
+
+#[tokio::test]
+async fn who_leaves_the_line_is_not_served_and_the_next_one_is() {
+    let world = one_at_a_time().await;
+    let ann = world.customer("ann", 100).await;
+    let first = ask(&world, &ann, "first");
+    world.backend.has_seen(1).await;
+    let leaves = ask(&world, &ann, "leaves");
+    in_line(&world, 1).await;
+    leaves.abort();
+    in_line(&world, 0).await;
+    let last = ask(&world, &ann, "last");
+    in_line(&world, 1).await;
+    world.backend.let_one_go();
+    world.backend.let_one_go();
+    assert_eq!((first.await.unwrap().status, last.await.unwrap().status), (200, 200));
+    assert!(world.backend.seen().iter().all(|seen| !seen.head.contains("leaves")));
+    assert_eq!(ann.used().await, 2);
+    world.nothing_held().await;
+}

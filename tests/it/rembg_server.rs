@@ -1,0 +1,151 @@
+//! The documented API on top of a server that only cuts: `rembg s`.
+
+use crate::{
+    backend::{Manner, StubBackend},
+    form::{Form, png},
+    world::World,
+};
+use image::{DynamicImage, ImageFormat, ImageReader, Rgba, RgbaImage};
+use rembg_gateway::config::BackendKind;
+use std::io::Cursor;
+
+/// What the server cuts out of every picture of 40 × 30: its left half, in red.
+fn cutout() -> Vec<u8> {
+    let half = RgbaImage::from_fn(40, 30, |x, _| Rgba([200, 30, 30, if x < 20 { 255 } else { 0 }]));
+    let mut file = Cursor::new(Vec::new());
+    half.write_to(&mut file, ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
+async fn rembg_world() -> World {
+    let world = World::with(|config| {
+        config.backend.kind = BackendKind::Rembg;
+        config.backend.urls = vec![config.backend.urls[0].replace("/rmbg", "/api/remove")];
+    })
+    .await;
+    world.backend.will(answers(200, "image/png", cutout()));
+    world
+}
+
+fn answers(status: u16, content_type: &'static str, body: Vec<u8>) -> Manner {
+    Manner::Answer { status, content_type, body }
+}
+
+fn picture() -> Form {
+    Form::empty().image("cat.png", &png(40, 30))
+}
+
+fn decoded(body: &[u8]) -> (ImageFormat, DynamicImage) {
+    let reader = ImageReader::new(Cursor::new(body)).with_guessed_format().unwrap();
+    (reader.format().unwrap(), reader.decode().unwrap())
+}
+
+#[tokio::test]
+async fn the_server_is_sent_the_image_and_our_model_and_nothing_that_the_caller_chose() {
+    let world = rembg_world().await;
+    let ann = world.customer("ann", 10).await;
+    let form = picture()
+        .text("model", "sam")
+        .text("extras", "{\"path\": \"/etc/passwd\"}")
+        .text("om", "true")
+        .text("bgc", "1,2,3,4")
+        .text("return_base64", "false")
+        .text("w", "20");
+    assert_eq!(ann.cut(&form).await.status, 200);
+    let seen = &world.backend.seen()[0];
+    assert!(seen.head.starts_with("POST /api/remove HTTP/1.1\r\n"), "{}", seen.head);
+    let body = seen.text();
+    assert!(body.contains("name=\"model\"\r\n\r\nu2netp\r\n"), "{body}");
+    assert!(body.contains("name=\"file\"; filename=\"image.png\"\r\n"), "{body}");
+    assert_eq!(body.matches("Content-Disposition").count(), 2, "{body}");
+    for chosen in ["sam", "passwd", "bgc", "return_base64", "\"w\"", "cat.png"] {
+        assert!(!body.contains(chosen) && !seen.head.contains(chosen), "{chosen} was sent on");
+    }
+    assert!(seen.body.windows(png(40, 30).len()).any(|window| window == png(40, 30)), "the file is untouched");
+}
+
+#[tokio::test]
+async fn everything_that_the_documentation_promises_is_done_to_the_servers_picture() {
+    let world = rembg_world().await;
+    let ann = world.customer("ann", 100).await;
+    for (fields, format, size) in [
+        (&[][..], ImageFormat::WebP, (40, 30)),
+        (&[("format", "PNG")], ImageFormat::Png, (40, 30)),
+        (&[("format", "jpeg"), ("w", "20")], ImageFormat::Jpeg, (20, 15)),
+        (&[("format", "bmp"), ("h", "60")], ImageFormat::Bmp, (80, 60)),
+        (&[("format", "png"), ("w", "50"), ("h", "50")], ImageFormat::Png, (50, 38)),
+        (&[("format", "png"), ("w", "50"), ("h", "50"), ("exact_resize", "true")], ImageFormat::Png, (50, 50)),
+        (&[("format", "png"), ("angle", "90")], ImageFormat::Png, (30, 40)),
+        (&[("format", "png"), ("angle", "90"), ("expand", "false")], ImageFormat::Png, (40, 30)),
+    ] {
+        let form = fields.iter().fold(picture(), |form, (name, value)| form.text(name, value));
+        let reply = ann.cut(&form).await;
+        let (found, made) = decoded(&reply.body);
+        assert_eq!((reply.status, found, (made.width(), made.height())), (200, format, size), "{fields:?}");
+        assert_eq!(reply.header("content-type"), Some(format.to_mime_type()), "{fields:?}");
+    }
+}
+
+#[tokio::test]
+async fn colours_of_every_spelling_and_the_mask_are_ours_to_make() {
+    let world = rembg_world().await;
+    let ann = world.customer("ann", 100).await;
+    for (name, value, left, right) in [
+        ("bg_color", "#0f0", [200, 30, 30, 255], [0, 255, 0, 255]),
+        ("bg_color", "#0000ff80", [200, 30, 30, 255], [0, 0, 255, 128]),
+        ("bg_color", "rebeccapurple", [200, 30, 30, 255], [102, 51, 153, 255]),
+        ("mask", "yes", [255, 255, 255, 255], [0, 0, 0, 255]),
+    ] {
+        let reply = ann.cut(&picture().text("format", "png").text(name, value)).await;
+        let made = decoded(&reply.body).1.into_rgba8();
+        assert_eq!((made.get_pixel(2, 15).0, made.get_pixel(37, 15).0), (left, right), "{name}={value}");
+    }
+}
+
+#[tokio::test]
+async fn a_500_is_the_callers_picture_if_it_cannot_be_read_and_the_servers_fault_if_it_can() {
+    let world = rembg_world().await;
+    let ann = world.customer("ann", 100).await;
+    world.backend.will(answers(500, "text/plain", b"Internal Server Error".to_vec()));
+    let whole = png(40, 30);
+    let torn = Form::empty().image("torn.png", &whole[..whole.len() - 20]);
+    let refused = ann.cut(&torn).await;
+    let corrupt = "File does not appear to be a valid image (invalid file signature)";
+    assert_eq!((refused.status, refused.error().as_str()), (400, corrupt));
+    for status in [500, 422, 404] {
+        world.backend.will(answers(status, "text/plain", b"no".to_vec()));
+        assert_eq!(ann.cut(&picture()).await.status, 502, "{status}");
+    }
+    world.backend.will(answers(200, "image/png", b"no picture at all".to_vec()));
+    assert_eq!(ann.cut(&picture()).await.status, 502);
+    world.backend.will(answers(200, "image/png", png(4_000, 3_000)));
+    assert_eq!(ann.cut(&picture()).await.status, 502, "more pixels than were sent");
+    assert_eq!(ann.used().await, 0);
+    world.nothing_held().await;
+}
+
+#[tokio::test]
+async fn a_picture_of_too_many_pixels_is_refused_before_the_server_sees_it() {
+    let world = rembg_world().await;
+    let ann = world.customer("ann", 100).await;
+    let form = Form::empty().image("huge.png", &crate::form::png_header(10_000, 10_000));
+    assert_eq!(ann.cut(&form).await.status, 413);
+    assert!(world.backend.seen().is_empty());
+    assert_eq!(ann.used().await, 0);
+}
+
+#[tokio::test]
+async fn the_server_is_asked_elsewhere_when_one_of_them_is_gone() {
+    let second = StubBackend::start().await;
+    second.will(answers(200, "image/png", cutout()));
+    let world = World::with(|config| {
+        config.backend.kind = BackendKind::Rembg;
+        config.backend.urls.push(second.url());
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    world.backend.will(Manner::Close);
+    let reply = ann.cut(&picture().text("format", "png")).await;
+    assert_eq!((reply.status, second.seen().len()), (200, 1));
+    assert_eq!(ann.used().await, 1);
+}

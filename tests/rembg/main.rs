@@ -1,0 +1,129 @@
+//! The documented API on top of the real server: the Python package `rembg`, `rembg s --no-ui`, model u2netp.
+//!
+//! Runs where `tests/rembg-venv.sh` could install it, and otherwise says in one line that it did not.
+
+#![expect(unreachable_pub, dead_code, reason = "the other tests' world, of which this one needs a part")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
+
+#[path = "../it/backend.rs"]
+mod backend;
+#[path = "../it/form.rs"]
+mod form;
+#[path = "../it/people.rs"]
+mod people;
+#[path = "../it/world.rs"]
+mod world;
+
+use form::Form;
+use image::{DynamicImage, ImageFormat, ImageReader};
+use rembg_gateway::config::BackendKind;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Cursor, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
+use world::World;
+
+const PROGRAM: &str = ".cache/rembg-venv/bin/rembg";
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A running server, killed when dropped.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A server, and the address that it says it has.
+async fn server() -> (Server, String) {
+    let mut server = Command::new(in_repository(PROGRAM))
+        .args(["s", "--no-ui", "--host", "127.0.0.1", "--port", "0"])
+        .env("U2NET_HOME", in_repository(".cache"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(server.stderr.take().unwrap());
+    let server = Server(server);
+    let (tell, told) = oneshot::channel();
+    spawn_blocking(move || {
+        let mut tell = Some(tell);
+        // Read to the end, or the server would wait for room in the pipe.
+        for line in said.lines().map_while(Result::ok) {
+            if let Some((_, address)) = line.split_once("running on ")
+                && let Some(tell) = tell.take()
+            {
+                drop(tell.send(address.split(' ').next().unwrap().to_owned()));
+            }
+        }
+    });
+    let told = timeout(Duration::from_mins(5), told).await.expect("the server listens within five minutes");
+    (server, told.expect("the server ended before it listened"))
+}
+
+fn decoded(body: &[u8]) -> (ImageFormat, DynamicImage) {
+    let reader = ImageReader::new(Cursor::new(body)).with_guessed_format().unwrap();
+    (reader.format().unwrap(), reader.decode().unwrap())
+}
+
+#[tokio::test]
+async fn the_real_server_serves_the_documented_api_through_the_gateway() {
+    if !in_repository(PROGRAM).exists() {
+        // Not by a macro, whose words are only shown when a test fails.
+        writeln!(std::io::stderr(), "not tested: the real rembg server, as its package is not installed").unwrap();
+        return;
+    }
+    let (_server, address) = server().await;
+    let world = World::with(|config| {
+        config.backend.kind = BackendKind::Rembg;
+        config.backend.urls = vec![format!("{address}/api/remove")];
+        config.backend.concurrency = 1;
+        config.backend.timeout_s = 120;
+    })
+    .await;
+    assert_eq!(world.operator().get("/readyz").await.status, 200, "its 404 to the health check will do");
+    let ann = world.customer("ann", 100).await;
+    let mug = fs::read(in_repository("deploy/sample/mug.jpg")).unwrap();
+    let picture = || Form::empty().image("mug.jpg", &mug);
+
+    let reply = ann.cut(&picture().text("mask", "true").text("format", "png")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let mask = decoded(&reply.body).1.into_luma8();
+    let truth = image::open(in_repository("deploy/sample/mug-mask.png")).unwrap().into_luma8();
+    assert_eq!(mask.dimensions(), truth.dimensions());
+    let (mut both, mut either) = (0_u32, 0_u32);
+    for (found, made) in mask.pixels().zip(truth.pixels()) {
+        let (found, made) = (found.0[0] >= 128, made.0[0] >= 128);
+        both += u32::from(found && made);
+        either += u32::from(found || made);
+    }
+    assert!(f64::from(both) / f64::from(either) >= 0.9, "{both} of {either} pixels agree");
+
+    for (fields, format, size) in [
+        (&[("w", "500")][..], ImageFormat::WebP, (500, 400)),
+        (&[("format", "jpeg"), ("bg_color", "rebeccapurple"), ("h", "200")], ImageFormat::Jpeg, (250, 200)),
+        (&[("format", "bmp"), ("w", "100"), ("h", "100"), ("exact_resize", "1")], ImageFormat::Bmp, (100, 100)),
+        (&[("format", "png"), ("angle", "-90"), ("w", "100")], ImageFormat::Png, (80, 100)),
+    ] {
+        let form = fields.iter().fold(picture(), |form, (name, value)| form.text(name, value));
+        let reply = ann.cut(&form).await;
+        assert_eq!(reply.status, 200, "{fields:?}: {reply:?}");
+        let (found, made) = decoded(&reply.body);
+        assert_eq!((found, (made.width(), made.height())), (format, size), "{fields:?}");
+    }
+
+    let torn = Form::empty().image("torn.jpg", &mug[..mug.len() / 8]);
+    assert_eq!(ann.cut(&torn).await.status, 400, "it cannot be read, here or there");
+    assert_eq!(ann.used().await, 5);
+    world.nothing_held().await;
+    world.audited("ann").await;
+}
