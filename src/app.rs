@@ -25,9 +25,12 @@ use crate::{
 use hyper::header::{HeaderName, InvalidHeaderName};
 use listeners::{Addresses, Listeners, Serving};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::info;
+use tracing::{info, warn};
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,9 @@ pub enum StartError {
     Metrics(#[from] crate::telemetry::MetricsError),
 }
 
+/// How long a stop waits for what is still to be settled once every connection has ended.
+const LAST_SETTLING: Duration = Duration::from_secs(20);
+
 /// Serves until the process is told to stop (SIGTERM, SIGINT), then lets requests under way end.
 pub async fn run(config: Config) -> Result<(), StartError> {
     start_log(&config.log);
@@ -80,8 +86,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         _ = interrupt.recv() => {}
     }
     info!("stopping: no new connections, requests under way end first");
-    app.stop().await;
-    info!("stopped");
+    tokio::select! {
+        () = app.stop() => info!("stopped"),
+        _ = terminate.recv() => warn!("told to stop again: requests under way are cut off"),
+        _ = interrupt.recv() => warn!("told to stop again: requests under way are cut off"),
+    }
     Ok(())
 }
 
@@ -134,6 +143,7 @@ impl App {
                 clock,
                 budgets,
                 rules: rules(config),
+                tasks: tasks.clone(),
             },
             metrics,
             tasks: tasks.clone(),
@@ -154,7 +164,9 @@ impl App {
         self.stop_public.cancel();
         self.serving.public.wait().await;
         self.tasks.close();
-        self.tasks.wait().await;
+        if timeout(LAST_SETTLING, self.tasks.wait()).await.is_err() {
+            warn!("the store did not take every release; the leases of those holds will end");
+        }
         self.api_keys.write_uses().await;
         self.stop_admin.cancel();
         self.serving.admin.wait().await;

@@ -29,7 +29,7 @@ use crate::{
 use caller::Caller;
 use settle::Pledge;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// When a caller who was told that we are busy should ask again.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -52,6 +52,8 @@ pub struct Rmbg {
     pub budgets: Budgets,
     /// What the configuration says.
     pub rules: Rules,
+    /// Releases that are still owed when their request is over; a stop waits for them.
+    pub tasks: TaskTracker,
 }
 
 /// The settings that the journey goes by.

@@ -167,6 +167,12 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
 /// Reads the whole answer; half of one is a failure.
 async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failure> {
     let (head, mut body) = answer.into_parts();
+    // Without either, the end of the connection ends the answer, and nobody can tell whether it is whole.
+    let framed =
+        head.headers.contains_key(header::CONTENT_LENGTH) || head.headers.contains_key(header::TRANSFER_ENCODING);
+    if !framed && head.status.is_success() {
+        return Err(Failure::Failed("the answer does not say how long it is".into()));
+    }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| failed(&error))?;
         if let Ok(bytes) = frame.into_data() {

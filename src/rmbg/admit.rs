@@ -46,7 +46,7 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller) -> (Vec<Limit>, Result<P
 
 async fn ask(rmbg: &Rmbg, caller: &Caller) -> Result<(Pledge, Admission), Stop> {
     let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
-    let pledge = Pledge::new(&rmbg.store, draw.payer(), lease)?;
+    let pledge = Pledge::new(rmbg, draw.payer(), lease)?;
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
     let admission = rmbg.store.hold(&request).await;
     if let Some((account, burst)) = caller.account().zip(burst) {

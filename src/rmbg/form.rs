@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::{HeaderMap, header};
-use std::time::Duration;
+use std::{error::Error, io, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How much of an upload is read and thrown away after an early answer, and for how long. Without that, clients such as
@@ -111,7 +111,7 @@ async fn read_all(rmbg: &Rmbg, upload: &mut Upload) -> Result<(Form, Spooled), S
     loop {
         let deadline = begun + rmbg.rules.upload_pace.time_for(received);
         let Some(bytes) = timeout_at(deadline, upload.next()).await.map_err(|_| too_slow())? else { break };
-        let bytes = bytes.map_err(|error| Stop::with_cause(Refusal::MalformedForm, &error))?;
+        let bytes = bytes.map_err(|error| broken_off(&error))?;
         received += bytes.len() as u64;
         reader.push(bytes, &mut image).map_err(refusal)?;
         for piece in image.drain(..) {
@@ -119,6 +119,16 @@ async fn read_all(rmbg: &Rmbg, upload: &mut Upload) -> Result<(Form, Spooled), S
         }
     }
     Ok((reader.finish().map_err(refusal)?, room.finish()))
+}
+
+/// The connection ended before the body did, or the body's framing is broken.
+fn broken_off(error: &axum::Error) -> Stop {
+    let causes = std::iter::successors(Some(error as &dyn Error), |error| (*error).source());
+    let has_left = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&error.kind())
+    });
+    if has_left { Stop::Gone } else { Stop::with_cause(Refusal::MalformedForm, error) }
 }
 
 fn too_slow() -> Stop {

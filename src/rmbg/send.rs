@@ -9,6 +9,9 @@ use crate::{
 use std::sync::Arc;
 use tokio::time::Instant;
 
+/// The status of an answer that is only a part of what was asked for.
+const PART: u16 = 206;
+
 /// What the backend is asked to do.
 pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, request_id: String) -> Job {
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
@@ -24,9 +27,15 @@ pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, requ
     }
 }
 
-/// A complete 2xx, or the backend's own 400.
+/// A complete 2xx with something in it, or the backend's own 400.
 pub(super) async fn send(rmbg: &Rmbg, job: &Job) -> Result<Answer, Stop> {
     match rmbg.backend.cut(job).await {
+        Ok(answer) if (200..300).contains(&answer.status) && answer.body.is_empty() => {
+            Err(Stop::with_cause(Refusal::BackendFailed, "the backend answered without a picture"))
+        }
+        Ok(answer) if answer.status == PART => {
+            Err(Stop::with_cause(Refusal::BackendFailed, "the backend answered with a part of a picture"))
+        }
         Ok(answer) if (200..300).contains(&answer.status) || answer.status == 400 => Ok(answer),
         Ok(answer) => Err(Stop::with_cause(Refusal::BackendFailed, &format!("the backend answered {}", answer.status))),
         Err(failure) => Err(stop_for(&failure)),

@@ -1,6 +1,6 @@
 //! Step 5: keep or release. A credit that was asked for is settled whatever happens to the request.
 
-use super::Stop;
+use super::{Rmbg, Stop};
 use crate::{
     domain::{
         caller::Payer,
@@ -11,6 +11,7 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use tracing::error;
 
 /// How often a write with an unknown outcome is repeated, under the same operation id, before the caller is told.
@@ -28,11 +29,13 @@ pub(super) struct Pledge {
     lease: Duration,
     hold: Option<Hold>,
     owed: bool,
+    tasks: TaskTracker,
 }
 
 impl Pledge {
-    pub(super) fn new(store: &Arc<dyn Store>, payer: Payer, lease: Duration) -> Result<Self, NoRandomness> {
-        Ok(Self { store: Arc::clone(store), id: fresh_operation_id()?, payer, lease, hold: None, owed: true })
+    pub(super) fn new(rmbg: &Rmbg, payer: Payer, lease: Duration) -> Result<Self, NoRandomness> {
+        let (store, tasks) = (Arc::clone(&rmbg.store), rmbg.tasks.clone());
+        Ok(Self { store, id: fresh_operation_id()?, payer, lease, hold: None, owed: true, tasks })
     }
 
     pub(super) fn id(&self) -> &OperationId {
@@ -86,7 +89,7 @@ impl Drop for Pledge {
     fn drop(&mut self) {
         if self.owed {
             let (store, id, payer) = (Arc::clone(&self.store), self.id.clone(), self.payer.clone());
-            tokio::spawn(release_until(store, id, payer, Instant::now() + self.lease));
+            self.tasks.spawn(release_until(store, id, payer, Instant::now() + self.lease));
         }
     }
 }

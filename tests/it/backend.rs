@@ -33,6 +33,8 @@ pub enum Manner {
     CloseEarly,
     /// Sends the head and half of the body, then resets the connection.
     HalfAnAnswer,
+    /// Sends a head that does not say how long the body is, some of it, and ends.
+    Unframed,
     /// Sends something that is no HTTP.
     Garbage,
 }
@@ -225,6 +227,10 @@ impl StubBackend {
             Manner::HalfAnAnswer => {
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: image/webp\r\ncontent-length: 1000\r\n\r\nhalf of it";
                 let _ = stream.write_all(head.as_bytes()).await;
+                false
+            }
+            Manner::Unframed => {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: image/webp\r\n\r\nhalf of it").await;
                 false
             }
             Manner::Garbage => {

@@ -19,8 +19,11 @@ async fn a_backend_that_fails_costs_nothing() {
         Manner::Answer { status: 401, content_type: "application/json", body: b"{}".to_vec() },
         Manner::Answer { status: 429, content_type: "application/json", body: b"{}".to_vec() },
         Manner::Answer { status: 302, content_type: "text/html", body: Vec::new() },
+        Manner::Answer { status: 200, content_type: "image/webp", body: Vec::new() },
+        Manner::Answer { status: 206, content_type: "image/webp", body: PICTURE.to_vec() },
         Manner::Close,
         Manner::HalfAnAnswer,
+        Manner::Unframed,
         Manner::Garbage,
     ] {
         world.backend.will(manner.clone());
