@@ -3,6 +3,7 @@
 
 mod keys;
 mod open;
+pub mod redis;
 pub mod sqlite;
 
 pub use open::open;

@@ -102,7 +102,9 @@ impl UsageDesk {
             return Err(Refusal::InvalidKey.into());
         };
         let now = self.clock.now().seconds();
-        let (_, account) = self.keyring.account_of(&*self.store, &key, now).await?.ok_or(Refusal::InvalidKey)?;
+        let (key, _) = self.keyring.account_of(&*self.store, &key, now).await?.ok_or(Refusal::InvalidKey)?;
+        // A store may remember who a key belongs to; credits must be today's.
+        let account = self.store.account(&key.uid).await?.ok_or(Refusal::InvalidKey)?;
         if account.email_verified { Ok(account) } else { Err(Refusal::EmailNotVerified.into()) }
     }
 }

@@ -2,7 +2,8 @@
 # Installs the programs that the tests drive, where they are missing: as root by apt-get, else it names the command.
 set -euo pipefail
 
-declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3)
+declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3
+    [redis-server]=redis-server [redis-cli]=redis-tools)
 missing=()
 for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")

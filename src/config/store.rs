@@ -1,13 +1,15 @@
 //! `[store]`
 
-use serde::{Deserialize, Serialize};
-use std::path::Path;
+use super::redis_url::{self, RedisUrl};
+use serde::{Deserialize, Serialize, Serializer};
+use std::{fmt, path::Path};
 
 /// `[store]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct StoreConfig {
-    /// `sqlite:PATH`, relative to the working directory.
+    /// `sqlite:PATH`, relative to the working directory, or a Redis ([`RedisUrl`]). Shown without its password.
+    #[serde(serialize_with = "without_password")]
     pub url: String,
 }
 
@@ -17,10 +19,26 @@ impl Default for StoreConfig {
     }
 }
 
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig").field("url", &redis_url::masked(&self.url)).finish()
+    }
+}
+
 impl StoreConfig {
     /// The embedded store's file; `None` where the address is of another kind or names no file.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").filter(|path| !path.is_empty()).map(Path::new)
     }
+
+    /// Where the Redis is; `None` where the address is of another kind, an error in words where it cannot be read.
+    #[must_use]
+    pub fn redis_url(&self) -> Option<Result<RedisUrl, String>> {
+        RedisUrl::parse(&self.url)
+    }
+}
+
+fn without_password<S: Serializer>(url: &str, target: S) -> Result<S::Ok, S::Error> {
+    target.serialize_str(&redis_url::masked(url))
 }

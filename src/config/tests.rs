@@ -41,8 +41,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[listen]\nadmin = \"127.0.0.1:8080\"", "listen.admin: is 127.0.0.1:8080, as is listen.public; take another port"),
     (
         "[store]\nurl = \"postgres://u:secret@h/d\"",
-        "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\"",
+        "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\", or redis://HOST:PORT",
     ),
+    ("[store]\nurl = \"redis://h:x\"", "store.url: \"x\" is no port"),
+    ("[store]\nurl = \"redis://h\"", "auth.api_key.pepper: must be set: every gateway on one Redis needs the same"),
     ("[store]\nurl = \"sqlite:\"", "store.url: names no file; write sqlite:PATH, such as \"sqlite:data/gateway.db\""),
     (
         "[limits]\nmemory_budget = \"1 MB\"",
@@ -257,6 +259,14 @@ fn a_secret_comes_by_value_or_by_file_but_once_and_is_never_shown() {
     assert_eq!(shown(&load(by_value, &[]).unwrap())["auth"]["api_key"]["pepper"], "***");
     let twice = format!("{by_file}\npepper = \"hush-hush-hush-hush\"");
     assert_eq!(mistakes(&twice, &[]), "auth.api_key.pepper: is given twice: keep pepper or pepper_file");
+}
+
+#[test]
+fn the_password_of_a_store_is_never_shown() {
+    let file = "[store]\nurl = \"redis://ann:hush@h\"\n[auth.api_key]\npepper = \"sixteen-or-longer\"";
+    let config = load(file, &[]).unwrap();
+    assert_eq!(shown(&config)["store"]["url"], "redis://ann:***@h");
+    assert!(!format!("{config:?}").contains("hush"));
 }
 
 proptest! {

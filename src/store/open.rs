@@ -1,11 +1,15 @@
 //! From an address to a store.
 
-use super::{Fault, Result, Store, sqlite::SqliteStore};
+use super::{Fault, Result, Store, redis::RedisStore, sqlite::SqliteStore};
 use crate::{clock::Clock, config::StoreConfig};
 use std::sync::Arc;
 
 /// Opens the store that the address names. Blocks on the disk for the embedded one.
 pub async fn open(config: &StoreConfig, clock: Clock) -> Result<Arc<dyn Store>> {
+    if let Some(url) = config.redis_url() {
+        let url = url.map_err(|fault| Fault::Impossible(format!("store.url {fault}")))?;
+        return Ok(Arc::new(RedisStore::open(&url, clock).await?));
+    }
     match config.sqlite_path() {
         Some(path) => Ok(Arc::new(SqliteStore::open(path, clock)?)),
         None => Err(Fault::Impossible("store.url is no address of a store".into())),

@@ -1,5 +1,6 @@
 //! A store to itself, a clock that the test turns, and words for what tests do all the time.
 
+use crate::server::Server;
 use rembg_gateway::{
     clock::Clock,
     domain::{
@@ -35,6 +36,8 @@ pub(crate) struct World {
     clock: Arc<AtomicI64>,
     operations: AtomicU64,
     folder: TempDir,
+    /// The Redis, if it is one; ends with the world.
+    pub(crate) server: Option<Server>,
 }
 
 impl World {
@@ -43,7 +46,16 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(NOON.micros().0));
         let store = SqliteStore::open(&folder.path().join("gateway.db"), Clock::Turned(Arc::clone(&clock))).unwrap();
-        Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder }
+        Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder, server: None }
+    }
+
+    /// The Redis engine on a server of its own.
+    pub(crate) async fn redis() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(folder.path()).await;
+        let clock = Arc::new(AtomicI64::new(NOON.micros().0));
+        let store = server.open(Clock::Turned(Arc::clone(&clock))).await;
+        Self { store, clock, operations: AtomicU64::new(0), folder, server: Some(server) }
     }
 
     /// Where the embedded engine's file is.
