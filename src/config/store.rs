@@ -21,7 +21,7 @@ impl Default for StoreConfig {
 
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreConfig").field("url", &redis_url::masked(&self.url)).finish()
+        f.debug_struct("StoreConfig").field("url", &self.shown()).finish()
     }
 }
 
@@ -30,6 +30,12 @@ impl StoreConfig {
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").filter(|path| !path.is_empty()).map(Path::new)
+    }
+
+    /// The address for people to look at: a password is `***`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        redis_url::masked(&self.url)
     }
 
     /// Where the Redis is; `None` where the address is of another kind, an error in words where it cannot be read.

@@ -12,13 +12,17 @@ mod counters;
 mod desk;
 mod dial;
 mod grants;
+mod inspection;
 mod ledger;
 mod line;
+mod memory;
 mod present;
 mod record;
 mod scripts;
 mod server;
 mod settlement;
+
+pub use inspection::{Remark, Weight, inspect};
 
 use super::{
     AccountChange, Audit, Fault, Granted, KeyUse, Result, Store, Usage,
@@ -38,24 +42,34 @@ use async_trait::async_trait;
 use callers::Callers;
 use desk::Desk;
 use dial::Dialer;
-use line::Line;
+use line::{Line, Recall};
+use memory::{Memory, Write};
 use redis::cmd;
 use scripts::Scripts;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::task::JoinHandle;
 
 /// A store on a Redis. Dropping it closes its connections.
 pub struct RedisStore {
-    desk: Desk,
+    desk: Arc<Desk>,
+    memory: Arc<Memory>,
     tasks: [JoinHandle<()>; 2],
 }
 
 impl RedisStore {
-    /// Connects. [`Fault::Unavailable`] if nobody answers, [`Fault::Impossible`] for an address that makes no sense.
+    /// Connects. [`Fault::Unavailable`] if nobody answers, [`Fault::Impossible`] for an address that makes no sense or a
+    /// server that will not do.
     pub async fn open(url: &RedisUrl, clock: Clock) -> Result<Self> {
         let dialer = Dialer::new(url).map_err(|error| Fault::Impossible(error.to_string()))?;
         let style = if dialer.is_cluster() { KeyStyle::Hashtag } else { KeyStyle::Plain };
         let line = Line::open(dialer).await?;
+        for remark in line.inspected(&clock).await? {
+            match remark.weight {
+                Weight::Good => {}
+                Weight::Doubtful => tracing::warn!("the store: {}", remark.says),
+                Weight::Fatal => return Err(Fault::Impossible(remark.says)),
+            }
+        }
         let desk = Desk {
             line: line.clone(),
             scripts: Arc::new(Scripts::new()),
@@ -64,13 +78,41 @@ impl RedisStore {
             callers: Arc::new(Callers::default()),
             known: Arc::default(),
         };
+        let memory = Arc::new(Memory::default());
+        let desk = Arc::new(desk);
+        line.will_recall(Arc::new(LastWrites { desk: Arc::downgrade(&desk), memory: Arc::clone(&memory) }));
         let listening = tokio::spawn(Arc::clone(&desk.callers).listen(line.clone()));
         let indexing = tokio::spawn(async move {
             if let Err(fault) = counters::index_cycles(line, style).await {
                 tracing::warn!(%fault, "billing cycles that other software has counted are not indexed");
             }
         });
-        Ok(Self { desk, tasks: [listening, indexing] })
+        Ok(Self { desk, memory, tasks: [listening, indexing] })
+    }
+}
+
+impl RedisStore {
+    /// Remembers an operator's write, and waits until a replica has it, where there is one: the operator's process may end
+    /// right after, and its memory with it.
+    async fn noted(&self, write: Write) -> Result<()> {
+        self.memory.note(write);
+        self.desk.line.wait_for_replica().await
+    }
+}
+
+/// What is written again where it may have been lost.
+struct LastWrites {
+    desk: Weak<Desk>,
+    memory: Arc<Memory>,
+}
+
+#[async_trait]
+impl Recall for LastWrites {
+    async fn recall(&self, line: Line) -> Result<()> {
+        match self.desk.upgrade() {
+            Some(desk) => self.memory.recall(&Desk { line, ..(*desk).clone() }).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -93,15 +135,27 @@ impl Store for RedisStore {
     }
 
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
-        admission::hold(&self.desk, request).await
+        let admission = admission::hold(&self.desk, request).await?;
+        if let Admission::Held(hold) = &admission {
+            self.memory.note(Write::Held(hold.clone()));
+        }
+        Ok(admission)
     }
 
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
-        settlement::keep(&self.desk, hold).await
+        let kept = settlement::keep(&self.desk, hold).await?;
+        if kept.settlement == Settlement::Kept {
+            self.memory.note(Write::Kept(hold.clone()));
+        }
+        Ok(kept)
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-        settlement::release(&self.desk, id, payer).await
+        let settlement = settlement::release(&self.desk, id, payer).await?;
+        if settlement == Settlement::Released {
+            self.memory.note(Write::Released(id.clone(), payer.clone()));
+        }
+        Ok(settlement)
     }
 
     async fn usage(&self, uid: &Uid, counters: Counters) -> Result<Usage> {
@@ -113,11 +167,15 @@ impl Store for RedisStore {
     }
 
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
-        grants::grant(&self.desk, uid, credits, id).await
+        let granted = grants::grant(&self.desk, uid, credits, id).await?;
+        self.noted(Write::Granted(uid.clone(), credits, id.clone())).await?;
+        Ok(granted)
     }
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        accounts::put(&self.desk, change).await
+        let account = accounts::put(&self.desk, change).await?;
+        self.noted(Write::Account(account.clone())).await?;
+        Ok(account)
     }
 
     async fn accounts(&self) -> Result<Vec<Account>> {
@@ -125,7 +183,8 @@ impl Store for RedisStore {
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
-        api_keys::put(&self.desk, hash, key).await
+        api_keys::put(&self.desk, hash, key).await?;
+        self.noted(Write::Key(hash.clone(), key.clone())).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
@@ -133,7 +192,11 @@ impl Store for RedisStore {
     }
 
     async fn revoke_key(&self, id: &KeyId) -> Result<bool> {
-        api_keys::revoke(&self.desk, id).await
+        let found = api_keys::revoke(&self.desk, id).await?;
+        if found {
+            self.noted(Write::Revoked(id.clone())).await?;
+        }
+        Ok(found)
     }
 
     async fn audit(&self, uid: &Uid) -> Result<Audit> {

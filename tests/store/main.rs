@@ -8,6 +8,7 @@ mod embedded;
 mod leases;
 mod limits;
 mod model;
+mod outages;
 mod races;
 mod redis;
 mod server;

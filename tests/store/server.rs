@@ -16,31 +16,43 @@ use std::{
 
 pub(crate) struct Server {
     process: Child,
-    socket: PathBuf,
+    folder: PathBuf,
 }
 
 impl Server {
-    pub(crate) async fn start(folder: &Path) -> Self {
-        let socket = folder.join("redis.sock");
-        let process = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--appendonly", "no", "--dir"])
-            .arg(folder)
-            .arg("--unixsocket")
-            .arg(&socket)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}", missing(&error)));
-        let server = Self { process, socket };
-        let begun = Instant::now();
-        while server.try_connect().is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "redis-server does not answer");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+    /// With settings, as on the command line.
+    pub(crate) async fn with(folder: &Path, settings: &[&str]) -> Self {
+        let server = Self { process: spawn(folder, settings), folder: folder.to_owned() };
+        server.answers().await;
         server
     }
 
+    /// Ends it as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again after [`Server::kill`].
+    pub(crate) async fn revive(&mut self, settings: &[&str]) {
+        self.process = spawn(&self.folder, settings);
+        self.answers().await;
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket.display())
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        socket_in(&self.folder)
+    }
+
+    async fn answers(&self) {
+        let begun = Instant::now();
+        while self.try_connect().is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "redis-server does not answer");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// A store on it.
@@ -54,15 +66,32 @@ impl Server {
     }
 
     fn try_connect(&self) -> redis::RedisResult<Connection> {
-        Client::open(format!("unix://{}", self.socket.display()))?.get_connection()
+        Client::open(format!("unix://{}", self.socket().display()))?.get_connection()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        // It may have been killed already.
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
+}
+
+fn socket_in(folder: &Path) -> PathBuf {
+    folder.join("redis.sock")
+}
+
+fn spawn(folder: &Path, settings: &[&str]) -> Child {
+    Command::new("redis-server")
+        .args(["--port", "0", "--dir"])
+        .arg(folder)
+        .arg("--unixsocket")
+        .arg(socket_in(folder))
+        .args(settings)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}", missing(&error)))
 }
 
 fn missing(error: &io::Error) -> String {

@@ -51,8 +51,13 @@ impl World {
 
     /// The Redis engine on a server of its own.
     pub(crate) async fn redis() -> Self {
+        Self::redis_with(&["--save", "", "--appendonly", "no"]).await
+    }
+
+    /// The same with settings of the server.
+    pub(crate) async fn redis_with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(folder.path()).await;
+        let server = Server::with(folder.path(), settings).await;
         let clock = Arc::new(AtomicI64::new(NOON.micros().0));
         let store = server.open(Clock::Turned(Arc::clone(&clock))).await;
         Self { store, clock, operations: AtomicU64::new(0), folder, server: Some(server) }

@@ -14,7 +14,7 @@ pub(super) async fn look(desk: &Desk) -> [Finding; 2] {
 
 /// The store, unless it does not answer or was never made: opening would make it.
 async fn store(desk: &Desk) -> (Finding, Option<std::sync::Arc<dyn Store>>) {
-    let url = &desk.config.store.url;
+    let url = desk.config.store.shown();
     if desk.config.store.sqlite_path().is_some_and(|path| !path.exists()) {
         return (Finding::warn("store", format!("{url} is not there yet; serve or user add makes it.")), None);
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         caller::{ClientAddress, Uid},
-        credit::{Admission, Denial, Draw, HoldRequest},
+        credit::{Admission, Denial, Draw, Hold, HoldRequest},
         period::Counters,
         time::UnixMicros,
     },
@@ -36,6 +36,14 @@ pub(super) async fn hold(desk: &Desk, request: &HoldRequest) -> Result<Admission
         }
     }
     Err(restless())
+}
+
+/// Writes a hold again that the server has lost, unless it has been settled or has ended.
+pub(super) async fn restore(desk: &Desk, hold: &Hold) -> Result<()> {
+    let names = PayerNames::of(&hold.charge.payer(), desk.style);
+    let call = Call::of(&desk.scripts.restore).key(names.holds).key(names.leases).key(names.settled);
+    let call = desk.with_open_holds(call).arg(&hold.id.0).arg(desk.now_argument()).arg(record::text(hold));
+    call.run(&desk.line).await
 }
 
 fn begin<'a>(desk: &Desk, script: &'a Script, names: &PayerNames, own: &str, used: [String; 2]) -> Call<'a> {

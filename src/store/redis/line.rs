@@ -5,13 +5,18 @@
 
 use super::{
     dial::{Connection, Dialer},
+    inspection::{self, Remark},
     server::{self, Identity, Master},
 };
-use crate::store::{Fault, Result};
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErrorKind, Value};
+use crate::{
+    clock::Clock,
+    store::{Fault, Result},
+};
+use async_trait::async_trait;
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErrorKind, Value, cmd};
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -26,6 +31,9 @@ const TIMEOUTS: u32 = 3;
 const REPEATS: u32 = 2;
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long an operator's change waits for a replica (ms). Everything else on the connection waits with it.
+const REPLICA_WAIT: u32 = 300;
+
 /// How often an idle line is tried.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
@@ -33,18 +41,25 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
+/// What is to be done on a line to a server that may have lost what it had acknowledged, before anybody else asks it.
+#[async_trait]
+pub(super) trait Recall: Send + Sync {
+    async fn recall(&self, line: Line) -> Result<()>;
+}
+
 /// The line. Clones are the same line; dropping the last one ends the watch.
 #[derive(Clone)]
 pub(super) struct Line {
     shared: Arc<Shared>,
-    _watch: Arc<Watch>,
+    _watch: Option<Arc<Watch>>,
 }
 
 struct Watch(JoinHandle<()>);
 
 struct Shared {
-    dialer: Dialer,
+    dialer: Arc<Dialer>,
     state: watch::Sender<State>,
+    recall: OnceLock<Arc<dyn Recall>>,
 }
 
 #[derive(Clone)]
@@ -68,12 +83,16 @@ pub(super) enum Request<'a> {
 impl Line {
     /// Connects, and watches from then on.
     pub(super) async fn open(dialer: Dialer) -> Result<Self> {
-        let (connection, identity) = dial(&dialer).await.map_err(|error| Fault::Unavailable(error.to_string()))?;
-        let up = Up { connection, identity, timeouts: AtomicU32::new(0) };
-        let (state, _) = watch::channel(State::Up(Arc::new(up)));
-        let shared = Arc::new(Shared { dialer, state });
+        let up = dial(&dialer).await.map_err(|error| Fault::Unavailable(error.to_string()))?;
+        let shared = Arc::new(Shared::of(Arc::new(dialer), up));
         let watch = Arc::new(Watch(tokio::spawn(Arc::clone(&shared).watch())));
-        Ok(Self { shared, _watch: watch })
+        Ok(Self { shared, _watch: Some(watch) })
+    }
+
+    /// Names what is to be recalled from now on.
+    pub(super) fn will_recall(&self, recall: Arc<dyn Recall>) {
+        // Only the first one counts, and there is only one.
+        drop(self.shared.recall.set(recall));
     }
 
     pub(super) fn dialer(&self) -> &Dialer {
@@ -102,6 +121,27 @@ impl Line {
 
     pub(super) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         self.ask(Request::Command(command)).await
+    }
+
+    /// Waits until a replica has what was written so far, but not for long. Not on a Cluster, where each master has its own.
+    pub(super) async fn wait_for_replica(&self) -> Result<()> {
+        let mut connection = self.shared.up()?.connection.clone();
+        if self.shared.dialer.is_cluster()
+            || !server::has_replica(&mut connection).await.map_err(|error| fault(&error))?
+        {
+            return Ok(());
+        }
+        let reached: u64 = self.command(cmd("WAIT").arg(1).arg(REPLICA_WAIT)).await?;
+        if reached == 0 {
+            warn!("no replica has confirmed an operator's change yet");
+        }
+        Ok(())
+    }
+
+    /// What the server is found to be.
+    pub(super) async fn inspected(&self, clock: &Clock) -> Result<Vec<Remark>> {
+        let mut connection = self.shared.up()?.connection.clone();
+        inspection::look(&mut connection, clock).await
     }
 
     /// Every master, to ask one by one with [`Line::command_at`].
@@ -139,6 +179,10 @@ impl Up {
 }
 
 impl Shared {
+    fn of(dialer: Arc<Dialer>, up: Arc<Up>) -> Self {
+        Self { dialer, state: watch::channel(State::Up(up)).0, recall: OnceLock::new() }
+    }
+
     fn up(&self) -> Result<Arc<Up>> {
         match &*self.state.borrow() {
             State::Up(up) => Ok(Arc::clone(up)),
@@ -181,6 +225,7 @@ impl Shared {
 
     async fn watch(self: Arc<Self>) {
         let mut state = self.state.subscribe();
+        let mut identity = self.up().map(|up| up.identity.clone()).unwrap_or_default();
         loop {
             let now = state.borrow_and_update().clone();
             match now {
@@ -188,7 +233,7 @@ impl Shared {
                     changed = state.changed() => if changed.is_err() { return },
                     () = tokio::time::sleep(HEARTBEAT) => self.try_line(&up).await,
                 },
-                State::Down(_) => self.dial_until_up().await,
+                State::Down(_) => identity = self.dial_until_up(identity).await,
             }
         }
     }
@@ -204,31 +249,43 @@ impl Shared {
         }
     }
 
-    async fn dial_until_up(&self) {
+    /// Answers with who is at the other end now.
+    async fn dial_until_up(&self, last: Identity) -> Identity {
         let mut pause = FIRST_PAUSE;
         loop {
-            match dial(&self.dialer).await {
-                Ok((connection, identity)) => {
-                    let up = Up { connection, identity, timeouts: AtomicU32::new(0) };
-                    self.state.send_replace(State::Up(Arc::new(up)));
+            match self.redial(&last).await {
+                Ok(up) => {
+                    let identity = up.identity.clone();
+                    self.state.send_replace(State::Up(up));
                     info!("the store is back");
-                    return;
+                    return identity;
                 }
-                Err(error) => {
-                    self.state.send_replace(State::Down(error.to_string().into()));
+                Err(fault) => {
+                    self.state.send_replace(State::Down(fault.to_string().into()));
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }
     }
+
+    async fn redial(&self, last: &Identity) -> Result<Arc<Up>> {
+        let up = dial(&self.dialer).await.map_err(|error| fault(&error))?;
+        if up.identity != *last
+            && let Some(recall) = self.recall.get()
+        {
+            let shared = Arc::new(Self::of(Arc::clone(&self.dialer), Arc::clone(&up)));
+            recall.recall(Line { shared, _watch: None }).await?;
+        }
+        Ok(up)
+    }
 }
 
 /// A connection to a server that can be written to.
-async fn dial(dialer: &Dialer) -> RedisResult<(Connection, Identity)> {
+async fn dial(dialer: &Dialer) -> RedisResult<Arc<Up>> {
     let mut connection = dialer.connect().await?;
     let identity = server::identity(&mut connection).await?;
-    Ok((connection, identity))
+    Ok(Arc::new(Up { connection, identity, timeouts: AtomicU32::new(0) }))
 }
 
 /// The server says that it is not, or not yet, the one to ask.

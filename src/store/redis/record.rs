@@ -14,6 +14,20 @@ pub(super) fn hold(id: &OperationId, payer: &Payer, record: &str) -> Result<Hold
     read(id, payer, record).ok_or_else(|| Fault::Unexpected(format!("a hold is stored as {record:?}")))
 }
 
+/// The record of a hold, as the script for a hold writes it.
+pub(super) fn text(hold: &Hold) -> String {
+    let Hold { charge, taken, expires, .. } = hold;
+    let rest = match charge {
+        Charge::Client { day, .. } => format!("day|{day}||"),
+        Charge::Account { channel, pool, month, cycle, key, .. } => {
+            let cycle = cycle.map_or(String::new(), |start| start.0.to_string());
+            let key = key.as_ref().map_or("", |key| key.0.as_str());
+            format!("{}|{month}|{cycle}|{}|{key}", pool.as_str(), channel.as_str())
+        }
+    };
+    format!("{}|{}|{rest}", taken.0, expires.0)
+}
+
 fn read(id: &OperationId, payer: &Payer, record: &str) -> Option<Hold> {
     let mut fields = record.splitn(7, '|');
     let mut next = || fields.next();
@@ -53,4 +67,34 @@ fn day(text: &str) -> Option<Day> {
     let (month, day) = text.rsplit_once(':')?;
     let Month { year, month } = self::month(month)?;
     Some(Day { year, month, day: day.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::caller::{ClientAddress, Uid};
+
+    #[test]
+    fn a_hold_is_read_as_it_is_written() {
+        let uid = Uid::new("42").unwrap();
+        let month = Month { year: 2026, month: 3 };
+        let account = |pool, cycle, key: Option<&str>| Charge::Account {
+            uid: uid.clone(),
+            channel: Channel::Api,
+            pool,
+            month,
+            cycle,
+            key: key.map(|key| KeyId(key.into())),
+        };
+        let day = Day { year: 2026, month: 3, day: 9 };
+        for charge in [
+            account(Pool::Included, Some(UnixSeconds(7)), Some("a|strange|key")),
+            account(Pool::Prepaid, None, None),
+            Charge::Client { client: ClientAddress("::/64".into()), day },
+        ] {
+            let id = OperationId("o".into());
+            let written = Hold { id: id.clone(), charge, taken: UnixMicros(1), expires: UnixMicros(2) };
+            assert_eq!(hold(&id, &written.charge.payer(), &text(&written)).unwrap(), written);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The Lua scripts, one for each writing verb. A server that has lost them is given them again.
+//! The Lua scripts, one for each writing verb and one to write a lost hold again. A server that has lost them is given them again.
 
 use super::line::{Line, Request};
 use crate::store::Result;
@@ -16,6 +16,7 @@ pub(super) struct Scripts {
     pub(super) hold: Script,
     pub(super) keep: Script,
     pub(super) release: Script,
+    pub(super) restore: Script,
     pub(super) grant: Script,
     pub(super) put_account: Script,
     pub(super) put_key: Script,
@@ -28,6 +29,7 @@ impl Scripts {
             hold: script!("hold"),
             keep: script!("keep"),
             release: script!("release"),
+            restore: script!("restore"),
             grant: script!("grant"),
             put_account: script!("put_account"),
             put_key: script!("put_key"),

@@ -29,6 +29,12 @@ pub(super) async fn identity(connection: &mut Connection) -> RedisResult<Identit
     Ok(identity)
 }
 
+/// Whether any replica follows this server.
+pub(super) async fn has_replica(connection: &mut Connection) -> RedisResult<bool> {
+    let info: String = cmd("INFO").arg("replication").query_async(connection).await?;
+    Ok(fields(&info).get("connected_slaves").is_some_and(|count| count != "0"))
+}
+
 /// A master: `None` where there is only one, else its host and port.
 pub(super) type Master = Option<(String, u16)>;
 

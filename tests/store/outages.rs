@@ -1,0 +1,105 @@
+//! A Redis that is away, comes back, or will not do.
+
+use crate::{
+    server::Server,
+    world::{World, key},
+};
+use rembg_gateway::{
+    clock::Clock,
+    config::StoreConfig,
+    domain::credit::Settlement,
+    store::{
+        self, Fault,
+        redis::{Weight, inspect},
+    },
+};
+use std::time::{Duration, Instant};
+
+const NOTHING_SAVED: [&str; 4] = ["--save", "", "--appendonly", "no"];
+const EVERYTHING_SAVED: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+
+#[tokio::test]
+async fn while_it_is_away_every_verb_fails_at_once_and_within_a_second_of_its_return_none_does() {
+    let mut world = World::redis_with(&EVERYTHING_SAVED).await;
+    let uid = world.account("42", 5, 0).await;
+    let hold = world.held(&world.request(&uid)).await;
+    world.server.as_mut().unwrap().kill();
+    assert!(matches!(world.store.ping().await, Err(Fault::Unavailable(_))));
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert!(matches!(world.store.hold(&world.request(&uid)).await, Err(Fault::Unavailable(_))));
+        assert!(asked.elapsed() < Duration::from_millis(50), "{:?}", asked.elapsed());
+    }
+    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    let back = Instant::now();
+    while world.store.ping().await.is_err() {
+        assert!(back.elapsed() < Duration::from_secs(1), "it should be used again");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(world.kept(&hold).await.settlement, Settlement::Kept);
+    world.audited(&uid).await;
+}
+
+#[tokio::test]
+async fn a_server_that_drops_counters_is_refused_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"];
+    let server = Server::with(folder.path(), &settings).await;
+    let refused = store::open(&StoreConfig { url: server.url() }, Clock::Own).await.err();
+    let Some(Fault::Impossible(words)) = refused else { panic!("{refused:?}") };
+    assert!(words.contains("noeviction"), "{words}");
+}
+
+#[tokio::test]
+async fn a_user_who_may_run_no_scripts_is_refused_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with(folder.path(), &NOTHING_SAVED).await;
+    server.by_hand::<()>(&["ACL", "SETUSER", "default", "-eval"]);
+    let refused = store::open(&StoreConfig { url: server.url() }, Clock::Own).await.err();
+    assert!(matches!(&refused, Some(Fault::Impossible(words)) if words.contains("script")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_is_found_is_said_in_one_sentence_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with(folder.path(), &NOTHING_SAVED).await;
+    let url = StoreConfig { url: server.url() }.redis_url().unwrap().unwrap();
+    let remarks = inspect(&url, &Clock::Own).await.unwrap();
+    let found: Vec<_> = remarks.iter().map(|remark| (remark.weight, remark.says.as_str())).collect();
+    assert_eq!(found.len(), 5, "{found:?}");
+    assert!(found[0].0 == Weight::Good && found[0].1.ends_with(" answers."), "{found:?}");
+    assert_eq!(found[1], (Weight::Good, "It evicts nothing."));
+    assert!(found[2].0 == Weight::Doubtful && found[2].1.contains("append-only"), "{found:?}");
+    assert_eq!(found[3], (Weight::Good, "Scripts run and write."));
+    assert!(found[4].0 == Weight::Good && found[4].1.contains("clock"), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
+    let mut world = World::redis_with(&NOTHING_SAVED).await;
+    let uid = world.account("42", 3, 0).await;
+    world.store.grant(&uid, 2, &world.operation()).await.unwrap();
+    let (hash, stored) = key("k1", &uid);
+    world.store.put_key(&hash, &stored).await.unwrap();
+    let kept = world.served(&world.request(&uid)).await;
+    let released = world.held(&world.request(&uid)).await;
+    world.released(&released).await;
+    let open = [world.held(&world.request(&uid)).await, world.held(&world.request(&uid)).await];
+    let prepaid = [world.held(&world.request(&uid)).await, world.held(&world.request(&uid)).await];
+    let server = world.server.as_mut().unwrap();
+    server.kill();
+    server.revive(&NOTHING_SAVED).await;
+    while world.store.ping().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.exhausted(&world.request(&uid)).await;
+    assert_eq!(world.store.holds_open().await.unwrap(), 4);
+    assert_eq!(world.released(&kept).await, Settlement::Kept);
+    assert_eq!(world.kept(&released).await.settlement, Settlement::Released);
+    for hold in open.iter().chain(&prepaid) {
+        assert_eq!(world.kept(hold).await.settlement, Settlement::Kept);
+    }
+    assert_eq!(world.prepaid(&uid).await, 0);
+    assert_eq!(world.audited(&uid).await, 1 + 5);
+    assert_eq!(world.store.keys(&uid).await.unwrap().len(), 1);
+}
