@@ -1,12 +1,14 @@
 //! What is remembered: accounts, keys, holds, counters, the ledger. A trait of verbs in the gateway's own words; each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
+mod journal;
 mod keys;
 mod open;
 pub mod redis;
 pub mod sqlite;
 
-pub use open::open;
+pub use journal::Journaled;
+pub use open::{open, open_to_serve};
 
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},

@@ -2,7 +2,10 @@
 
 use super::redis_url::{self, RedisUrl};
 use serde::{Deserialize, Serialize, Serializer};
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// `[store]`
 #[derive(Clone, Serialize, Deserialize)]
@@ -11,17 +14,19 @@ pub struct StoreConfig {
     /// `sqlite:PATH`, relative to the working directory, or a Redis ([`RedisUrl`]). Shown without its password.
     #[serde(serialize_with = "without_password")]
     pub url: String,
+    /// Folder of the journal, which a Redis needs beside it.
+    pub journal: PathBuf,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { url: "sqlite:data/gateway.db".into() }
+        Self { url: "sqlite:data/gateway.db".into(), journal: "data/journal".into() }
     }
 }
 
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreConfig").field("url", &self.shown()).finish()
+        f.debug_struct("StoreConfig").field("url", &self.shown()).field("journal", &self.journal).finish()
     }
 }
 

@@ -1,6 +1,6 @@
 //! From an address to a store.
 
-use super::{Fault, Result, Store, redis::RedisStore, sqlite::SqliteStore};
+use super::{Fault, Journaled, Result, Store, redis::RedisStore, sqlite::SqliteStore};
 use crate::{clock::Clock, config::StoreConfig};
 use std::sync::Arc;
 
@@ -14,4 +14,13 @@ pub async fn open(config: &StoreConfig, clock: Clock) -> Result<Arc<dyn Store>> 
         Some(path) => Ok(Arc::new(SqliteStore::open(path, clock)?)),
         None => Err(Fault::Impossible("store.url is no address of a store".into())),
     }
+}
+
+/// The same for a gateway that serves: what a store on another machine does not acknowledge goes to the journal.
+pub async fn open_to_serve(config: &StoreConfig, clock: Clock) -> Result<Arc<dyn Store>> {
+    let store = open(config, clock.clone()).await?;
+    if config.redis_url().is_none() {
+        return Ok(store);
+    }
+    Ok(Arc::new(Journaled::open(store, &config.journal, clock)?))
 }

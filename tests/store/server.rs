@@ -57,7 +57,7 @@ impl Server {
 
     /// A store on it.
     pub(crate) async fn open(&self, clock: Clock) -> Arc<dyn Store> {
-        store::open(&StoreConfig { url: self.url() }, clock).await.unwrap()
+        store::open(&StoreConfig { url: self.url(), ..StoreConfig::default() }, clock).await.unwrap()
     }
 
     /// What another program asks of it.

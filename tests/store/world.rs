@@ -68,6 +68,11 @@ impl World {
         self.folder.path().join("gateway.db")
     }
 
+    /// Where a serving gateway writes its journal.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.folder.path().join("journal")
+    }
+
     /// Closes the store; the file stays until the folder is dropped.
     pub(crate) fn close(self) -> TempDir {
         assert_eq!(Arc::strong_count(&self.store), 1, "somebody else still has the store open");
