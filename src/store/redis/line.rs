@@ -21,7 +21,11 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use tracing::{info, warn};
 
 /// Answers in a row that did not come in time, after which a connection is given up.
@@ -33,6 +37,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long an operator's change waits for a replica (ms). Everything else on the connection waits with it.
 const REPLICA_WAIT: u32 = 300;
+
+/// For how long a first connection is tried for.
+const START: Duration = Duration::from_secs(3);
 
 /// How often an idle line is tried.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -81,9 +88,16 @@ pub(super) enum Request<'a> {
 }
 
 impl Line {
-    /// Connects, and watches from then on.
+    /// Connects, and watches from then on. Waits some seconds for a failover under way to end.
     pub(super) async fn open(dialer: Dialer) -> Result<Self> {
-        let up = dial(&dialer).await.map_err(|error| Fault::Unavailable(error.to_string()))?;
+        let begun = Instant::now();
+        let up = loop {
+            match dial(&dialer).await {
+                Ok(up) => break up,
+                Err(error) if begun.elapsed() >= START => return Err(Fault::Unavailable(error.to_string())),
+                Err(_) => tokio::time::sleep(LONGEST_PAUSE).await,
+            }
+        };
         let shared = Arc::new(Shared::of(Arc::new(dialer), up));
         let watch = Arc::new(Watch(tokio::spawn(Arc::clone(&shared).watch())));
         Ok(Self { shared, _watch: Some(watch) })
