@@ -11,7 +11,7 @@ const process_ = spawn(browser, [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--ignore-certificate-errors',
   '--remote-debugging-pipe', `--user-data-dir=${profile}`, 'about:blank',
-], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], detached: true });
 
 let waiting = new Map();
 let last = 0;
@@ -57,7 +57,22 @@ try {
   const { result } = await ask('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true }, sessionId);
   process.stdout.write(result.value ?? JSON.stringify({ failed: result.description }));
 } finally {
-  process_.kill('SIGKILL');
-  await new Promise((resolve) => process_.once('exit', resolve));
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  const gone = new Promise((resolve) => process_.once('exit', resolve));
+  const patience = setTimeout(() => process.kill(-process_.pid, 'SIGKILL'), 5_000);
+  await Promise.race([ask('Browser.close'), gone]).catch(() => {});
+  await gone;
+  clearTimeout(patience);
+  await removed(profile);
+}
+
+// What the browser started may outlive it by a moment and write to its profile, so that one try is not enough.
+async function removed(folder) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (tries === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
