@@ -113,7 +113,7 @@ impl App {
     /// Opens the store, sets up the backend and listens.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let keyring = Keyring::open(config)?;
-        let store: Arc<dyn Store> = store::open(config, clock.clone()).await?;
+        let store: Arc<dyn Store> = store::open_to_serve(config, clock.clone()).await?;
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets {

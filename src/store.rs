@@ -2,12 +2,15 @@
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
 mod billing;
+mod journal;
 mod keys;
 mod open;
+pub mod redis;
 pub mod sqlite;
 
 pub use billing::{Changes, ParkedEvent, Stepped, StripeState, StripeStep};
-pub use open::open;
+pub use journal::Journaled;
+pub use open::{open, open_to_serve};
 
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},

@@ -116,6 +116,7 @@ impl UsageDesk {
             return Err(Refusal::EmailNotVerified.into());
         }
         self.paces.take(&key.id, now).map_err(|retry_after| Refusal::TooFast { retry_after })?;
-        Ok(account)
+        // A store may remember who a key belongs to; credits must be today's.
+        Ok(self.store.account(&key.uid).await?.ok_or(Refusal::InvalidKey)?)
     }
 }

@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3 [curl]=curl)
+declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3 [curl]=curl
+    [redis-server]=redis-server [redis-cli]=redis-tools)
 missing=()
 for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")

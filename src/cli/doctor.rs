@@ -3,6 +3,7 @@
 mod backend;
 mod machine;
 mod memory;
+mod redis_server;
 
 use super::{Desk, Failure, Report};
 use serde::Serialize;
@@ -56,6 +57,7 @@ impl Finding {
 pub(super) async fn run(desk: &Desk) -> Result<Report, Failure> {
     let mut findings = vec![Finding::ok("configuration", "There are no mistakes in it.")];
     findings.extend(memory::look(desk).await);
+    findings.extend(redis_server::look(desk).await);
     findings.extend(machine::look(&desk.config));
     findings.extend(backend::look(&desk.config.backend).await);
     let line = |one: &Finding| format!("{:<4}  {:<13}  {}", one.verdict.as_str(), one.subject, one.says);

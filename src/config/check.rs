@@ -74,13 +74,25 @@ impl Checks<'_> {
     }
 
     fn store(&mut self, config: &Config) {
-        let scheme = config.store.url.split(':').next().unwrap_or_default();
-        let fault = if scheme == "sqlite" {
-            "names no file; write sqlite:PATH, such as \"sqlite:data/gateway.db\"".to_owned()
-        } else {
-            format!("unknown kind \"{scheme}\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\"")
-        };
-        self.require("store.url", config.store.sqlite_path().is_some(), fault);
+        let example = "sqlite:PATH, such as \"sqlite:data/gateway.db\"";
+        match config.store.redis_url() {
+            Some(Ok(_)) => {
+                let api_key = &config.auth.api_key;
+                let given = !api_key.pepper.is_empty() || api_key.pepper_file.is_some();
+                let fault = "must be set: every gateway on one Redis needs the same";
+                self.require("auth.api_key.pepper", given, fault);
+            }
+            Some(Err(fault)) => self.require("store.url", false, fault),
+            None if config.store.url.starts_with("sqlite:") => {
+                let named = config.store.sqlite_path().is_some();
+                self.require("store.url", named, format!("names no file; write {example}"));
+            }
+            None => {
+                let scheme = config.store.url.split(':').next().unwrap_or_default();
+                let fault = format!("unknown kind \"{scheme}\"; write {example}, or redis://HOST:PORT");
+                self.require("store.url", false, fault);
+            }
+        }
     }
 
     fn limits(&mut self, limits: &LimitsConfig) {

@@ -1,19 +1,32 @@
 //! `[store]`
 
-use serde::{Deserialize, Serialize};
-use std::path::Path;
+use super::redis_url::{self, RedisUrl};
+use serde::{Deserialize, Serialize, Serializer};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// `[store]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct StoreConfig {
-    /// `sqlite:PATH`, relative to the working directory.
+    /// `sqlite:PATH`, relative to the working directory, or a Redis ([`RedisUrl`]). Shown without its password.
+    #[serde(serialize_with = "without_password")]
     pub url: String,
+    /// Folder of the journal, which a Redis needs beside it.
+    pub journal: PathBuf,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { url: "sqlite:data/gateway.db".into() }
+        Self { url: "sqlite:data/gateway.db".into(), journal: "data/journal".into() }
+    }
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig").field("url", &self.shown()).field("journal", &self.journal).finish()
     }
 }
 
@@ -23,4 +36,20 @@ impl StoreConfig {
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").filter(|path| !path.is_empty()).map(Path::new)
     }
+
+    /// The address for people to look at: a password is `***`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        redis_url::masked(&self.url)
+    }
+
+    /// Where the Redis is; `None` where the address is of another kind, an error in words where it cannot be read.
+    #[must_use]
+    pub fn redis_url(&self) -> Option<Result<RedisUrl, String>> {
+        RedisUrl::parse(&self.url)
+    }
+}
+
+fn without_password<S: Serializer>(url: &str, target: S) -> Result<S::Ok, S::Error> {
+    target.serialize_str(&redis_url::masked(url))
 }

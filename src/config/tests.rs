@@ -65,8 +65,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[limits]\ntransfer_min_rate = 0", "limits.transfer_min_rate: must be at least 1 byte (a second)"),
     (
         "[store]\nurl = \"postgres://u:secret@h/d\"",
-        "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\"",
+        "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\", or redis://HOST:PORT",
     ),
+    ("[store]\nurl = \"redis://h:x\"", "store.url: \"x\" is no port"),
+    ("[store]\nurl = \"redis://h\"", "auth.api_key.pepper: must be set: every gateway on one Redis needs the same"),
     ("[store]\nurl = \"sqlite:\"", "store.url: names no file; write sqlite:PATH, such as \"sqlite:data/gateway.db\""),
     (
         "[limits]\nmemory_budget = \"1 MB\"",
@@ -349,6 +351,14 @@ fn webhook_secrets_come_by_value_or_by_file_one_a_line() {
     let expected = "stripe.webhook_secrets: is given twice: keep webhook_secrets or webhook_secrets_file";
     assert_eq!(mistakes(&twice, &[]), expected);
     assert_eq!(load("", &[]).unwrap().stripe.given_webhook_secrets().unwrap().len(), 0, "the webhook is off");
+}
+
+#[test]
+fn the_password_of_a_store_is_never_shown() {
+    let file = "[store]\nurl = \"redis://ann:hush@h\"\n[auth.api_key]\npepper = \"sixteen-or-longer\"";
+    let config = load(file, &[]).unwrap();
+    assert_eq!(shown(&config)["store"]["url"], "redis://ann:***@h");
+    assert!(!format!("{config:?}").contains("hush"));
 }
 
 proptest! {

@@ -4,11 +4,29 @@
 //! that names are built from, and those that Redis tools stumble over, are percent-encoded.
 
 use crate::domain::{
-    caller::{Channel, ClientAddress, KeyId, Payer, Uid},
+    caller::{Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
     credit::Pool,
     period::Counters,
     time::{Day, Month, UnixSeconds},
 };
+
+/// How the identifier of an account or a client is written into names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyStyle {
+    /// `user:42:…`
+    Plain,
+    /// `user:{42}:…`: Redis Cluster's hash-tag, which keeps everything of one account in one slot.
+    Hashtag,
+}
+
+impl KeyStyle {
+    fn tag(self, id: &str) -> String {
+        match self {
+            Self::Plain => encode(id),
+            Self::Hashtag => format!("{{{}}}", encode(id)),
+        }
+    }
+}
 
 /// The names of everything that belongs to one account; all begin with the account's own.
 pub(super) struct AccountNames {
@@ -17,7 +35,11 @@ pub(super) struct AccountNames {
 
 impl AccountNames {
     pub(super) fn of(uid: &Uid) -> Self {
-        Self { own: format!("user:{}", encode(uid.as_str())) }
+        Self::styled(uid, KeyStyle::Plain)
+    }
+
+    pub(super) fn styled(uid: &Uid, style: KeyStyle) -> Self {
+        Self { own: format!("user:{}", style.tag(uid.as_str())) }
     }
 
     /// `user:42`
@@ -38,6 +60,66 @@ impl AccountNames {
     /// `user:42:prepaid_usage:2026:3` or `user:42:prepaid_usage:cycle:1774268612`: prepaid credits, either channel.
     pub(super) fn prepaid_usage(&self, window: Counters) -> String {
         format!("{}:prepaid_usage:{}", self.own, span(window))
+    }
+
+    /// `user:42:ledger:2026:3`: a stream with everything of one month that moved a counter or the balance.
+    pub(super) fn ledger(&self, month: Month) -> String {
+        format!("{}:ledger:{month}", self.own)
+    }
+
+    /// `user:42:ledgers`: the months that have a ledger.
+    pub(super) fn ledgers(&self) -> String {
+        format!("{}:ledgers", self.own)
+    }
+
+    /// `user:42:cycles`: the starts of the billing cycles that have counters.
+    pub(super) fn cycle_index(&self) -> String {
+        format!("{}:cycles", self.own)
+    }
+
+    /// `user:42:counted`: the counters that this gateway has raised, so that it knows which it has yet to adopt.
+    pub(super) fn counted(&self) -> String {
+        format!("{}:counted", self.own)
+    }
+
+    /// `user:42:grants`: every grant's operation id and the balance after it, for ever.
+    pub(super) fn grants(&self) -> String {
+        format!("{}:grants", self.own)
+    }
+
+    /// `user:42:keys`: the account's API keys, by their public identifier.
+    pub(super) fn keys(&self) -> String {
+        format!("{}:keys", self.own)
+    }
+
+    /// `user:42:revoked`: when which of them was revoked.
+    pub(super) fn revoked(&self) -> String {
+        format!("{}:revoked", self.own)
+    }
+
+    /// `user:42:last_used`: when each of the account's keys was last used.
+    pub(super) fn last_used(&self) -> String {
+        format!("{}:last_used", self.own)
+    }
+
+    /// `user:42:stripe`: what Stripe's events have left, and how many steps that took.
+    pub(super) fn stripe(&self) -> String {
+        format!("{}:stripe", self.own)
+    }
+
+    /// `user:42:stripe_events`: claimed events, by when.
+    pub(super) fn stripe_events(&self) -> String {
+        format!("{}:stripe_events", self.own)
+    }
+
+    /// `user:42:stripe_ids`: Stripe's ids that lead to the account.
+    pub(super) fn stripe_ids(&self) -> String {
+        format!("{}:stripe_ids", self.own)
+    }
+
+    /// `user:42:moved_cycles`: predicted billing cycles whose usage went to another: keeps that still come follow.
+    pub(super) fn moved_cycles(&self) -> String {
+        format!("{}:moved_cycles", self.own)
     }
 
     /// `user:42:key_usage:k1:2026:3`: credits of either pool that were spent with one key.
@@ -67,17 +149,117 @@ impl Served<'_> {
     }
 }
 
+impl Served<'_> {
+    /// What the name of the cycle's counter begins with, whichever cycle it is counted under in the end.
+    pub(super) fn cycle_prefix(&self, names: &AccountNames) -> String {
+        match self.pool {
+            Pool::Included => names.cycles(self.channel),
+            Pool::Prepaid => format!("{}:prepaid_usage:cycle:", names.own),
+        }
+    }
+}
+
 /// `client:203.0.113.7:usage:2026:3:9`: pictures of one anonymous client's day.
 pub(super) fn client_usage(client: &ClientAddress, day: Day) -> String {
-    format!("client:{}:usage:{day}", encode(&client.0))
+    styled_client_usage(client, day, KeyStyle::Plain)
+}
+
+/// The same in either style.
+pub(super) fn styled_client_usage(client: &ClientAddress, day: Day, style: KeyStyle) -> String {
+    format!("client:{}:usage:{day}", style.tag(&client.0))
 }
 
 /// The one name under which a payer's holds, settled operations and bucket are found.
 pub(super) fn payer(payer: &Payer) -> String {
+    styled_payer(payer, KeyStyle::Plain)
+}
+
+/// The same in either style.
+pub(super) fn styled_payer(payer: &Payer, style: KeyStyle) -> String {
     match payer {
-        Payer::Account(uid) => AccountNames::of(uid).own,
-        Payer::Client(client) => format!("client:{}", encode(&client.0)),
+        Payer::Account(uid) => AccountNames::styled(uid, style).own,
+        Payer::Client(client) => format!("client:{}", style.tag(&client.0)),
     }
+}
+
+/// What one payer's requests under way are kept in.
+pub(super) struct PayerNames {
+    /// `user:42:holds`: what each open hold will be counted under, by operation id. The holds on each allowance are in
+    /// sorted sets beside it, such as `user:42:holds:included:2026:3`, by the end of their lease.
+    pub(super) holds: String,
+    /// `user:42:leases`: every open hold, by the end of its lease.
+    pub(super) leases: String,
+    /// `user:42:settled`: operations that have ended, by when.
+    pub(super) settled: String,
+    /// `user:42:bucket`: the short-term limit's one number.
+    pub(super) bucket: String,
+}
+
+impl PayerNames {
+    pub(super) fn of(payer: &Payer, style: KeyStyle) -> Self {
+        let own = styled_payer(payer, style);
+        let name = |what: &str| format!("{own}:{what}");
+        Self { holds: name("holds"), leases: name("leases"), settled: name("settled"), bucket: name("bucket") }
+    }
+}
+
+/// Every open hold of every payer, by the end of its lease. Only where everything is on one server.
+pub(super) const OPEN_HOLDS: &str = "gateway:holds";
+
+/// Set once the cycles that other software had counted are in their accounts' indexes.
+pub(super) const CYCLES_INDEXED: &str = "gateway:cycles_indexed";
+
+/// Where changes of accounts and keys are told to every gateway.
+pub(super) const CHANGES: &str = "gateway:changes";
+
+/// Written to see whether writing works.
+pub(super) const PULSE: &str = "gateway:pulse";
+
+/// What every account's own name looks like to `SCAN`, in either style; names below it match too.
+pub(super) const ANY_ACCOUNT: &str = "user:*";
+
+/// What every cycle counter's name looks like to `SCAN`.
+pub(super) const ANY_CYCLE: &str = "user:*_usage:cycle:*";
+
+/// What every payer's leases look like to `SCAN`.
+pub(super) const ANY_LEASES: &str = "*:leases";
+
+/// Stripe's events whose account is not known yet, by their id. What belongs to them shares the tag.
+pub(super) const PARKED: &str = "stripe:{parked}";
+
+/// `stripe:{parked}:under:cus_1`: the parked events that this id may lead to the account of.
+pub(super) fn parked_under(alias: &str) -> String {
+    format!("{PARKED}:under:{}", encode(alias))
+}
+
+/// `stripe:customer:cus_1`: the pointer from one of Stripe's ids to its account; `stripe:id:sub_1` for what is no customer.
+pub(super) fn stripe_pointer(alias: &str) -> String {
+    let kind = if alias.starts_with("cus_") { "customer" } else { "id" };
+    format!("stripe:{kind}:{}", encode(alias))
+}
+
+/// `apikey:9f86d0…`: the pointer from a key's hash to its account and public identifier.
+pub(super) fn key_pointer(hash: &KeyHash) -> String {
+    format!("apikey:{}", encode(&hash.0))
+}
+
+/// `apikey:id:k1`: the pointer from a key's public identifier to its account and hash.
+pub(super) fn key_id_pointer(id: &KeyId) -> String {
+    format!("apikey:id:{}", encode(&id.0))
+}
+
+/// The account whose own name this is, in either style; `None` for the name of anything else.
+pub(super) fn account_named(name: &str) -> Option<Uid> {
+    let tag = name.strip_prefix("user:")?;
+    let tag = tag.strip_prefix('{').and_then(|tag| tag.strip_suffix('}')).unwrap_or(tag);
+    if tag.contains([':', '{', '}']) { None } else { Uid::new(decode(tag)?).ok() }
+}
+
+/// The account and the start that a cycle counter's name tells, in either style.
+pub(super) fn cycle_named(name: &str) -> Option<(Uid, UnixSeconds)> {
+    let (rest, start) = name.rsplit_once(":cycle:")?;
+    let own = rest.strip_suffix(":app_usage").or_else(|| rest.strip_suffix(":api_usage"))?;
+    Some((account_named(own)?, UnixSeconds(start.parse().ok()?)))
 }
 
 fn span(window: Counters) -> String {
@@ -85,6 +267,21 @@ fn span(window: Counters) -> String {
         Counters::Month(month) => month.to_string(),
         Counters::Cycle(start) => format!("cycle:{}", start.0),
     }
+}
+
+/// Undoes [`encode`].
+fn decode(name: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(name.len()), name.as_bytes());
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        bytes.push(*first);
+        if let (b'%', [high, low, beyond @ ..]) = (*first, tail) {
+            let digits = [*high, *low];
+            *bytes.last_mut()? = u8::from_str_radix(str::from_utf8(&digits).ok()?, 16).ok()?;
+            rest = beyond;
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn encode(text: &str) -> String {
@@ -156,28 +353,30 @@ mod tests {
         assert_eq!(payer(&Payer::Client(network)), "client:2001%3Adb8%3A%3A/64");
     }
 
-    fn decode(name: &str) -> Vec<u8> {
-        let (mut bytes, mut rest) = (Vec::new(), name.as_bytes());
-        while let [first, tail @ ..] = rest {
-            if *first == b'%' {
-                let digits = std::str::from_utf8(&tail[..2]).unwrap();
-                bytes.push(u8::from_str_radix(digits, 16).unwrap());
-                rest = &tail[2..];
-            } else {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-        bytes
+    #[test]
+    fn on_a_cluster_the_braces_stay() {
+        let names = AccountNames::styled(&Uid::new("42").unwrap(), KeyStyle::Hashtag);
+        assert_eq!(names.usage(Channel::App, Counters::Month(MARCH)), "user:{42}:app_usage:2026:3");
+        assert_eq!(names.ledger(MARCH), "user:{42}:ledger:2026:3");
+        let payer = Payer::Client(ClientAddress("::/64".into()));
+        assert_eq!(PayerNames::of(&payer, KeyStyle::Hashtag).holds, "client:{%3A%3A/64}:holds");
     }
 
     proptest! {
         #[test]
         fn a_name_keeps_the_whole_uid_in_one_place(uid in any::<String>().prop_filter("a uid", |text| Uid::new(text).is_ok())) {
+            for style in [KeyStyle::Plain, KeyStyle::Hashtag] {
+                let id = Uid::new(uid.clone()).unwrap();
+                let styled = AccountNames::styled(&id, style);
+                let account = account_named(styled.own());
+                prop_assert_eq!(account.as_ref(), Some(&id));
+                let cycle = cycle_named(&styled.usage(Channel::Api, Counters::Cycle(CYCLE)));
+                prop_assert_eq!(cycle, Some((id, CYCLE)));
+            }
             let name = names(&uid).usage(Channel::Api, Counters::Month(MARCH));
             let places: Vec<&str> = name.split(':').collect();
             prop_assert_eq!(places.len(), 5);
-            prop_assert_eq!(decode(places[1]), uid.as_bytes());
+            prop_assert_eq!(decode(places[1]), Some(uid));
             let stumbles = name.contains(['{', '}', ' ', '\n']);
             prop_assert!(!stumbles, "{}", name);
         }

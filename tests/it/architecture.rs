@@ -27,7 +27,8 @@ const ORDER: [&str; 17] = [
 ];
 
 /// Where a library may be named.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
+    ("redis", &["src/store/redis"]),
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
     ("rten", &["src/backend/builtin"]),

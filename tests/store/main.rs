@@ -1,4 +1,4 @@
-//! The store's promises: one suite, to be kept by every engine, and what the embedded engine promises beside it.
+//! The store's promises: one suite, to be kept by every engine, and what each engine promises beside it.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -9,7 +9,10 @@ mod embedded;
 mod leases;
 mod limits;
 mod model;
+mod outages;
 mod races;
+mod redis;
+mod server;
 mod sequences;
 mod settling;
 mod windows;
@@ -18,11 +21,19 @@ mod world;
 /// Runs each promise against each engine, in a world of its own.
 macro_rules! every_engine_keeps {
     ($($group:ident { $($promise:ident)+ })+) => {
-        mod sqlite {
+        mod on_sqlite {
             $(mod $group {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $promise() {
                     crate::$group::$promise(&crate::world::World::sqlite()).await;
+                })+
+            })+
+        }
+        mod on_redis {
+            $(mod $group {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    crate::$group::$promise(&crate::world::World::redis().await).await;
                 })+
             })+
         }

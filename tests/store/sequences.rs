@@ -74,8 +74,8 @@ struct Pair {
 }
 
 impl Pair {
-    async fn new() -> Self {
-        let mut pair = Self { world: World::sqlite(), model: Model::default(), given: HashMap::new() };
+    async fn new(world: World) -> Self {
+        let mut pair = Self { world, model: Model::default(), given: HashMap::new() };
         // An hour before the month ends, so that some sequences see the next.
         pair.world.turn_to(UnixMicros(MARCH.end().micros().0 - 3_600_000_000));
         for number in 0..2 {
@@ -157,18 +157,28 @@ impl Pair {
     }
 }
 
+/// Takes every step in a world and in the model, and compares.
+fn answered_alike(steps: Vec<Step>, world: impl AsyncFnOnce() -> World) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut pair = Pair::new(world().await).await;
+        for step in steps {
+            pair.take(step).await;
+        }
+        pair.compare().await;
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_sequence_of_verbs_is_answered_as_by_the_model(steps in prop::collection::vec(step(), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut pair = Pair::new().await;
-            for step in steps {
-                pair.take(step).await;
-            }
-            pair.compare().await;
-        });
+    fn any_sequence_of_verbs_is_answered_by_sqlite_as_by_the_model(steps in prop::collection::vec(step(), 1..60)) {
+        answered_alike(steps, async || World::sqlite());
+    }
+
+    #[test]
+    fn any_sequence_of_verbs_is_answered_by_redis_as_by_the_model(steps in prop::collection::vec(step(), 1..60)) {
+        answered_alike(steps, World::redis);
     }
 }

@@ -1,5 +1,6 @@
 //! A store to itself, a clock that the test turns, and words for what tests do all the time.
 
+use crate::server::Server;
 use rembg_gateway::{
     clock::Clock,
     domain::{
@@ -44,6 +45,8 @@ pub(crate) struct World {
     clock: Arc<AtomicI64>,
     operations: AtomicU64,
     folder: TempDir,
+    /// The Redis, if it is one; ends with the world.
+    pub(crate) server: Option<Server>,
 }
 
 impl World {
@@ -53,12 +56,31 @@ impl World {
         let clock = Arc::new(AtomicI64::new(NOON.micros().0));
         let file = folder.path().join("gateway.db");
         let store = SqliteStore::open(&file, Clock::Turned(Arc::clone(&clock)), terms()).unwrap();
-        Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder }
+        Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder, server: None }
+    }
+
+    /// The Redis engine on a server of its own.
+    pub(crate) async fn redis() -> Self {
+        Self::redis_with(&["--save", "", "--appendonly", "no"]).await
+    }
+
+    /// The same with settings of the server.
+    pub(crate) async fn redis_with(settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::with(folder.path(), settings).await;
+        let clock = Arc::new(AtomicI64::new(NOON.micros().0));
+        let store = server.open(Clock::Turned(Arc::clone(&clock))).await;
+        Self { store, clock, operations: AtomicU64::new(0), folder, server: Some(server) }
     }
 
     /// Where the embedded engine's file is.
     pub(crate) fn file(&self) -> PathBuf {
         self.folder.path().join("gateway.db")
+    }
+
+    /// Where a serving gateway writes its journal.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.folder.path().join("journal")
     }
 
     /// Closes the store; the file stays until the folder is dropped.

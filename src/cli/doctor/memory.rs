@@ -25,7 +25,7 @@ async fn parked(store: &dyn Store) -> Option<Finding> {
 
 /// The store, unless it does not answer or was never made: opening would make it.
 async fn store(desk: &Desk) -> (Finding, Option<std::sync::Arc<dyn Store>>) {
-    let url = &desk.config.store.url;
+    let url = desk.config.store.shown();
     if desk.config.store.sqlite_path().is_some_and(|path| !path.exists()) {
         return (Finding::warn("store", format!("{url} is not there yet; serve or user add makes it.")), None);
     }

@@ -46,7 +46,7 @@ pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) ->
         .prepare_cached("INSERT INTO accounts (uid) VALUES (?1) ON CONFLICT DO NOTHING")?
         .execute([change.uid.as_str()])?;
     if made == 0 && change.only_new {
-        return existing(db, &change.uid);
+        return existing(db, &change.uid).map(|account| present.account(account));
     }
     let stored = existing(db, &change.uid)?;
     if present.terms.must_fall(&stored, present.now.seconds()) {

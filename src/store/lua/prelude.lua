@@ -1,0 +1,116 @@
+-- What every script begins with. The scripts follow src/domain/{credit,quota}.rs to the letter: a change there is one here.
+--
+-- A script may name keys beside KEYS: those of the same account or client, which share its slot.
+
+-- Settled operations are remembered for a week; nothing repeats an older one.
+local SETTLED_FOR = 7 * 86400 * 1000000
+-- What belongs to an anonymous client is forgotten by itself, a day after the last repeat that could matter (seconds).
+local CLIENT_FOR = 8 * 86400
+
+-- Microseconds since 1970: the server's clock, or what a test says.
+local function clock(given)
+  if given ~= '' then return tonumber(given) end
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- Whole numbers as text: Lua's own way writes 1.7e+15.
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function stored(key)
+  return math.max(tonumber(redis.call('GET', key) or '0') or 0, 0)
+end
+
+-- How an operation ended: 'kept', 'released' or false.
+local function settlement(settled, id)
+  if redis.call('ZSCORE', settled, '+' .. id) then return 'kept' end
+  if redis.call('ZSCORE', settled, '-' .. id) then return 'released' end
+  return false
+end
+
+local function settle(settled, id, kept, now)
+  redis.call('ZREMRANGEBYSCORE', settled, '-inf', '(' .. text(now - SETTLED_FOR))
+  redis.call('ZADD', settled, text(now), (kept and '+' or '-') .. id)
+end
+
+-- What a hold's record says: end of the lease, pool, month or day, cycle, and (nil of a client) the key.
+local function read(record)
+  local expires, pool, calendar, cycle, rest = record:match('^%d+|(%d+)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
+  return expires, pool, calendar, cycle, rest:match('^[^|]*|(.*)$')
+end
+
+-- The sets that count open holds: included credits of the month and of the cycle, prepaid, a day; and a key's month.
+local function allowances(pool, calendar, cycle, key)
+  if pool == 'day' then return { 'day:' .. calendar } end
+  local sets = { pool == 'prepaid' and 'prepaid' or 'included:' .. calendar }
+  if pool ~= 'prepaid' and cycle ~= '' then table.insert(sets, 'included:cycle:' .. cycle) end
+  if key and key ~= '' then table.insert(sets, 'key:' .. key .. ':' .. calendar) end
+  return sets
+end
+
+-- Takes a hold out of everything that it is in. `open` is nil on a Cluster.
+local function forget(holds, leases, open, id)
+  local record = redis.call('HGET', holds, id)
+  if not record then return end
+  local _, pool, calendar, cycle, key = read(record)
+  for _, allowance in ipairs(allowances(pool, calendar, cycle, key)) do
+    redis.call('ZREM', holds .. ':' .. allowance, id)
+  end
+  redis.call('HDEL', holds, id)
+  redis.call('ZREM', leases, id)
+  if open then redis.call('ZREM', open, holds .. ' ' .. id) end
+end
+
+-- Writes a hold into everything that it belongs in.
+local function enter(holds, leases, open, id, record)
+  local expires, pool, calendar, cycle, key = read(record)
+  redis.call('HSET', holds, id, record)
+  redis.call('ZADD', leases, expires, id)
+  for _, allowance in ipairs(allowances(pool, calendar, cycle, key)) do
+    redis.call('ZADD', holds .. ':' .. allowance, expires, id)
+    if pool == 'day' then redis.call('EXPIRE', holds .. ':' .. allowance, CLIENT_FOR) end
+  end
+  if open then redis.call('ZADD', open, expires, holds .. ' ' .. id) end
+  if pool == 'day' then
+    redis.call('EXPIRE', holds, CLIENT_FOR)
+    redis.call('EXPIRE', leases, CLIENT_FOR)
+  end
+end
+
+-- The period fields of an account as one text, to see whether the caller knew the account as it is.
+local PERIOD = { 'billing_period_start', 'billing_period_end', 'billing_interval', 'billing_anchor', 'billing_ends_at',
+  'billing_fallen' }
+local function period(own)
+  local fields = redis.call('HMGET', own, unpack(PERIOD))
+  for i = 1, #PERIOD do fields[i] = fields[i] or '' end
+  return table.concat(fields, '|')
+end
+
+-- What the caller worked with is not so (any more): nothing is done, and this is how it is.
+local function stale(own, now)
+  return { 'stale', text(now), period(own) }
+end
+
+-- Makes an account that has nothing, unless there is one.
+local function make(own, uid)
+  for _, default in ipairs({ { 'uid', uid }, { 'membership', '' }, { 'credits', '0' }, { 'prepaid_credits', '0' },
+    { 'email_verified', '0' } }) do
+    redis.call('HSETNX', own, default[1], default[2])
+  end
+end
+
+-- Assigns a plan, which brings its own short-term limit.
+local function assign(own, plan, credits)
+  redis.call('HSET', own, 'membership', plan, 'credits', credits)
+  redis.call('HDEL', own, 'burst_per_minute', 'burst_size')
+end
+
+-- What other software had counted before us is adopted, so that counters stay the sum of their ledger.
+local function adopt(counted, ledger, id, now, counter, before)
+  if redis.call('SADD', counted, counter) == 1 and before ~= 0 then
+    redis.call('XADD', ledger, '*', 'operation', id, 'at', text(now), 'kind', 'opening', 'counter', counter, 'credits',
+      text(before))
+  end
+end

@@ -1,0 +1,155 @@
+//! Accounts: one hash each, which other software may write as well.
+
+use super::{
+    desk::{Desk, STALE_TRIES, restless},
+    line::Line,
+    present::Seen,
+    scripts::Call,
+};
+use crate::{
+    domain::{
+        caller::{Account, Payer, Uid},
+        credit::Burst,
+    },
+    store::{AccountChange, Fault, Result, keys},
+};
+use redis::cmd;
+use std::collections::{BTreeMap, HashMap};
+
+/// Names that one step of a walk over all keys looks at.
+const SCAN_COUNT: usize = 1_000;
+
+pub(super) async fn find(desk: &Desk, uid: &Uid) -> Result<Option<Account>> {
+    let fields: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(desk.names(uid).own())).await?;
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(desk.noticed(uid, fields)))
+}
+
+pub(super) async fn existing(desk: &Desk, uid: &Uid) -> Result<Account> {
+    find(desk, uid).await?.ok_or_else(|| nobody(uid))
+}
+
+/// The operator's error that there is no such account.
+pub(super) fn nobody(uid: &Uid) -> Fault {
+    Fault::Impossible(format!("there is no account {uid}"))
+}
+
+/// Walks over all keys: for operators, not for requests.
+pub(super) async fn all(desk: &Desk) -> Result<Vec<Account>> {
+    let mut accounts = BTreeMap::new();
+    for name in scan(&desk.line, keys::ANY_ACCOUNT, "hash").await? {
+        if let Some(uid) = keys::account_named(&name)
+            && let Some(account) = find(desk, &uid).await?
+        {
+            accounts.insert(uid, account);
+        }
+    }
+    Ok(accounts.into_values().collect())
+}
+
+/// The account as it is after the change, and the number of that change.
+pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<(Account, u64)> {
+    let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
+    if credits.is_some_and(|credits| i64::try_from(credits).is_err()) {
+        return Err(Fault::Impossible("no account can have that many credits".into()));
+    }
+    let payer = Payer::Account(change.uid.clone());
+    let mut guess = desk.guess(&payer);
+    for _ in 0..STALE_TRIES {
+        let (present, Seen(seen)) = (desk.present(&guess), &guess.seen);
+        let (default_plan, default_credits) = &desk.terms.default_plan;
+        let fall = present.falls.then(|| (default_plan.as_str(), default_credits.to_string())).unwrap_or_default();
+        let call = Call::of(&desk.scripts.put_account).key(desk.names(&change.uid).own()).arg(change.uid.as_str());
+        let call = call.arg(desk.now_argument()).arg(seen).arg(present.from.0).arg(present.until.0).arg(keys::CHANGES);
+        let call = call.arg(if change.only_new { "1" } else { "" }).arg(fall.0).arg(fall.1);
+        let ends_own_limit = change.plan.is_some() || change.burst.is_some();
+        let call = changed_fields(call.arg(if ends_own_limit { "1" } else { "" }), change, credits);
+        let mut answer: Vec<String> = call.run(&desk.line).await?;
+        if let Some(better) = desk.corrected(&payer, &answer)? {
+            guess = better;
+            continue;
+        }
+        desk.callers.forget_account(&change.uid);
+        let fields: HashMap<String, String> = pairs(answer.split_off(1));
+        let revision = fields.get("revision").and_then(|text| text.parse().ok()).unwrap_or(0);
+        return Ok((desk.noticed(&change.uid, fields), revision));
+    }
+    Err(restless())
+}
+
+fn changed_fields<'a>(mut call: Call<'a>, change: &AccountChange, credits: Option<u64>) -> Call<'a> {
+    if let Some((plan, _)) = &change.plan {
+        call = call.arg("membership").arg(plan);
+    }
+    if let Some(credits) = credits {
+        call = call.arg("credits").arg(credits);
+    }
+    if let Some(verified) = change.email_verified {
+        call = call.arg("email_verified").arg(u8::from(verified));
+    }
+    if let Some(burst) = change.burst {
+        call = call.arg("burst_per_minute").arg(burst.per_minute).arg("burst_size").arg(burst.size);
+    }
+    call
+}
+
+/// Writes a change again that the server has lost, unless a later one has been made since. The balance comes back with
+/// its grants, the period with Stripe's steps.
+pub(super) async fn restore(desk: &Desk, account: &Account, revision: u64) -> Result<()> {
+    let fallen = account.billing_period.filter(|period| period.fallen);
+    let call = Call::of(&desk.scripts.restore_account).key(desk.names(&account.uid).own()).arg(account.uid.as_str());
+    let call = call.arg(keys::CHANGES).arg(revision);
+    let call = call.arg(fallen.map_or(String::new(), |period| period.start.0.to_string()));
+    let mut call = call.arg("membership").arg(&account.membership).arg("credits").arg(account.credits);
+    call = call.arg("email_verified").arg(u8::from(account.email_verified));
+    if let Some(burst) = account.burst {
+        call = call.arg("burst_per_minute").arg(burst.per_minute).arg("burst_size").arg(burst.size);
+    }
+    call.run(&desk.line).await
+}
+
+fn pairs(words: Vec<String>) -> HashMap<String, String> {
+    let mut words = words.into_iter();
+    std::iter::from_fn(|| words.next().zip(words.next())).collect()
+}
+
+/// An account as its hash says. What other software left out, or wrote in another way, is read with good will.
+pub(super) fn from_fields(uid: &Uid, mut fields: HashMap<String, String>) -> (Account, Seen) {
+    let seen = Seen::of(|name| fields.get(name).cloned());
+    let number = |name: &str| fields.get(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    let verified = fields.get("email_verified").is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"));
+    let burst = |name: &str| fields.get(name).and_then(|text| text.parse().ok());
+    let burst = burst("burst_per_minute").zip(burst("burst_size"));
+    let (credits, prepaid) = (u64::try_from(number("credits")).unwrap_or(0), number("prepaid_credits"));
+    let account = Account {
+        uid: uid.clone(),
+        membership: fields.remove("membership").unwrap_or_default(),
+        credits,
+        prepaid,
+        email_verified: verified,
+        burst: burst.map(|(per_minute, size)| Burst { per_minute, size }),
+        billing_period: seen.period(),
+    };
+    (account, seen)
+}
+
+/// Every key of a kind, on every master. May name one twice.
+pub(super) async fn scan(line: &Line, pattern: &str, kind: &str) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for node in line.masters().await? {
+        let mut cursor = 0_u64;
+        loop {
+            let mut command = cmd("SCAN");
+            command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT).arg("TYPE").arg(kind);
+            let (next, found): (u64, Vec<String>) = line.command_at(&node, &command).await?;
+            names.extend(found);
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+    Ok(names)
+}

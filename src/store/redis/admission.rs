@@ -1,0 +1,150 @@
+//! `hold`
+
+use super::{
+    desk::{Desk, Guess, STALE_TRIES, restless},
+    present::Seen,
+    record,
+    scripts::Call,
+    settlement::settled_as,
+};
+use crate::{
+    domain::{
+        caller::{ClientAddress, Payer, Uid},
+        credit::{Admission, Denial, Draw, Hold, HoldRequest, Left},
+        period::Counters,
+        time::UnixMicros,
+    },
+    store::{
+        Fault, Result,
+        keys::{self, PayerNames},
+    },
+};
+use std::time::Duration;
+
+pub(super) async fn hold(desk: &Desk, request: &HoldRequest) -> Result<Admission> {
+    let mut guess = desk.guess(&request.draw.payer());
+    for _ in 0..STALE_TRIES {
+        let call = match &request.draw {
+            Draw::Account { uid, .. } => for_account(desk, request, uid, &guess),
+            Draw::Client { client, per_day } => for_client(desk, request, client, *per_day, guess.now),
+        };
+        let answer: Vec<String> = call.run(&desk.line).await?;
+        match desk.corrected(&request.draw.payer(), &answer)? {
+            Some(better) => guess = better,
+            None => return admission(request, &answer),
+        }
+    }
+    Err(restless())
+}
+
+/// Writes a hold again that the server has lost, unless it has been settled or has ended.
+pub(super) async fn restore(desk: &Desk, hold: &Hold) -> Result<()> {
+    let payer = hold.charge.payer();
+    let names = PayerNames::of(&payer, desk.style);
+    let moved = match &payer {
+        Payer::Account(uid) => desk.names(uid).moved_cycles(),
+        // A client has no cycles; the script asks for none.
+        Payer::Client(_) => names.holds.clone(),
+    };
+    let call = Call::of(&desk.scripts.restore).key(names.holds).key(names.leases).key(names.settled).key(moved);
+    let call = desk.with_open_holds(call).arg(&hold.id.0).arg(desk.now_argument()).arg(record::text(hold));
+    call.run(&desk.line).await
+}
+
+/// The keys: `used` are the counters of the window, or of the day, and of the API key.
+fn begin<'a>(desk: &'a Desk, payer: &Payer, own: &str, used: [String; 3]) -> Call<'a> {
+    let names = PayerNames::of(payer, desk.style);
+    let call = Call::of(&desk.scripts.hold).key(own).key(names.holds).key(names.leases).key(names.settled);
+    let call = used.into_iter().fold(call.key(names.bucket), Call::key);
+    desk.with_open_holds(call)
+}
+
+/// The arguments that both kinds of payer begin with.
+fn common<'a>(desk: &Desk, call: Call<'a>, request: &HoldRequest, seen: &str) -> Call<'a> {
+    let burst = request.burst.map(|burst| {
+        let interval = burst.interval_micros();
+        (interval.to_string(), (interval * i64::from(burst.size.max(1))).to_string())
+    });
+    let (interval, whole) = burst.unwrap_or_default();
+    let lease = i64::try_from(request.lease.as_micros()).unwrap_or(i64::MAX / 4);
+    call.arg(&request.id.0).arg(desk.now_argument()).arg(lease).arg(interval).arg(whole).arg(seen)
+}
+
+fn for_account<'a>(desk: &'a Desk, request: &HoldRequest, uid: &Uid, guess: &Guess) -> Call<'a> {
+    let Seen(seen) = &guess.seen;
+    let (present, names) = (desk.present(guess), desk.names(uid));
+    let window = present.window.counters();
+    let allowance = match window {
+        Counters::Month(month) => format!("included:{month}"),
+        Counters::Cycle(start) => format!("included:cycle:{}", start.0),
+    };
+    let Draw::Account { channel, key, .. } = &request.draw else { return Call::of(&desk.scripts.hold) };
+    let of_key = key.as_ref().map_or("", |key| key.id.0.as_str());
+    let used_by_key = key.as_ref().map(|key| names.key_usage(&key.id, present.month));
+    let [app, api] = names.usages(window);
+    let used = [app, api, used_by_key.unwrap_or_else(|| names.own().into())];
+    let call = begin(desk, &request.draw.payer(), names.own(), used);
+    common(desk, call, request, seen)
+        .arg(present.from.0)
+        .arg(present.until.0)
+        .arg("account")
+        .arg(present.credits(&desk.terms))
+        .arg(present.month.to_string())
+        .arg(present.window.cycle().map_or(String::new(), |start| start.0.to_string()))
+        .arg(allowance)
+        .arg(format!("{}|{of_key}", channel.as_str()))
+        .arg(present.window.until.micros().0)
+        .arg(key.as_ref().and_then(|key| key.monthly_cap).map_or(String::new(), |cap| cap.to_string()))
+        .arg(present.month.end().micros().0)
+}
+
+fn for_client<'a>(
+    desk: &'a Desk,
+    request: &HoldRequest,
+    client: &ClientAddress,
+    per_day: u64,
+    now: UnixMicros,
+) -> Call<'a> {
+    let day = now.seconds().date();
+    let (from, until) = (day.end().micros().0 - 86_400_000_000, day.end().micros().0);
+    let counter = keys::styled_client_usage(client, day, desk.style);
+    let payer = request.draw.payer();
+    let own = keys::styled_payer(&payer, desk.style);
+    let call = begin(desk, &payer, &own, [counter.clone(), counter, own.clone()]);
+    common(desk, call, request, "")
+        .arg(from)
+        .arg(until)
+        .arg("day")
+        .arg(per_day)
+        .arg(day.to_string())
+        .arg("")
+        .arg(format!("day:{day}"))
+        .arg("")
+        .arg(until)
+        .arg("")
+        .arg("")
+}
+
+fn admission(request: &HoldRequest, answer: &[String]) -> Result<Admission> {
+    let words: Vec<&str> = answer.iter().map(String::as_str).collect();
+    let micros = |text: &str| text.parse().map(Duration::from_micros).map_err(|_| strange(answer));
+    Ok(match words[..] {
+        ["held", held] => Admission::Held(record::hold(&request.id, &request.draw.payer(), held)?, Left::default()),
+        ["held", held, arrival, quota] => {
+            let left = Left {
+                arrival: arrival.parse().ok().map(UnixMicros),
+                quota: Some(quota.parse().map_err(|_| strange(answer))?),
+            };
+            Admission::Held(record::hold(&request.id, &request.draw.payer(), held)?, left)
+        }
+        ["settled", end] => Admission::Settled(settled_as(end)?),
+        ["no_account"] => Admission::Denied(Denial::NoAccount),
+        ["too_fast", after] => Admission::Denied(Denial::TooFast { retry_after: micros(after)? }),
+        ["exhausted", after] => Admission::Denied(Denial::Exhausted { retry_after: micros(after)? }),
+        _ => return Err(strange(answer)),
+    })
+}
+
+fn strange(answer: &[String]) -> Fault {
+    Fault::Unexpected(format!("the script for a hold says {answer:?}"))
+}

@@ -1,0 +1,148 @@
+//! What every verb works with: the line, the scripts, and what is known of accounts and of the server's clock.
+
+use super::{
+    accounts,
+    callers::Callers,
+    line::Line,
+    present::{Present, Seen},
+    scripts::{Call, Scripts},
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        caller::{Account, Payer, Uid},
+        plan::Terms,
+        time::UnixMicros,
+    },
+    store::{
+        Fault, Result,
+        keys::{self, AccountNames, KeyStyle},
+    },
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+/// Accounts whose period is remembered; beyond that, all are forgotten, which costs each of them one more trip.
+const KNOWN: usize = 100_000;
+
+/// How often a verb is computed again because the account or the clock was not as thought.
+pub(super) const STALE_TRIES: usize = 5;
+
+/// What every verb works with. Clones share everything.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) line: Line,
+    pub(super) scripts: Arc<Scripts>,
+    pub(super) style: KeyStyle,
+    pub(super) clock: Clock,
+    pub(super) terms: Arc<Terms>,
+    pub(super) callers: Arc<Callers>,
+    pub(super) known: Arc<Known>,
+}
+
+/// What was last seen of accounts and of the server's clock. Never trusted: scripts check.
+#[derive(Default)]
+pub(super) struct Known {
+    periods: Mutex<HashMap<Uid, Seen>>,
+    /// The server's clock less ours, in microseconds.
+    skew: AtomicI64,
+}
+
+/// What a script is sent to work with.
+pub(super) struct Guess {
+    pub(super) now: UnixMicros,
+    pub(super) seen: Seen,
+}
+
+impl Desk {
+    pub(super) fn names(&self, uid: &Uid) -> AccountNames {
+        AccountNames::styled(uid, self.style)
+    }
+
+    /// The time for a script: empty for the server's own.
+    pub(super) fn now_argument(&self) -> String {
+        match &self.clock {
+            Clock::Own => String::new(),
+            Clock::Turned(_) => self.clock.now().0.to_string(),
+        }
+    }
+
+    /// What the server's clock should show.
+    pub(super) fn now(&self) -> UnixMicros {
+        UnixMicros(self.clock.now().0.saturating_add(self.known.skew.load(Ordering::Relaxed)))
+    }
+
+    /// Adds the index of every open hold, which only one server can have in the same step.
+    pub(super) fn with_open_holds<'a>(&self, call: Call<'a>) -> Call<'a> {
+        match self.style {
+            KeyStyle::Plain => call.key(keys::OPEN_HOLDS),
+            KeyStyle::Hashtag => call,
+        }
+    }
+
+    pub(super) fn guess(&self, payer: &Payer) -> Guess {
+        let seen = match payer {
+            Payer::Account(uid) => self.known.periods().get(uid).cloned().unwrap_or_default(),
+            Payer::Client(_) => Seen::default(),
+        };
+        Guess { now: self.now(), seen }
+    }
+
+    /// What is so, if a script says that it was sent something else.
+    pub(super) fn corrected(&self, payer: &Payer, answer: &[String]) -> Result<Option<Guess>> {
+        let [stale, now, seen] = answer else { return Ok(None) };
+        if stale != "stale" {
+            return Ok(None);
+        }
+        let now = now.parse().map_err(|_| Fault::Unexpected(format!("the server's time is {now:?}")))?;
+        if matches!(self.clock, Clock::Own) {
+            self.known.skew.store(now - self.clock.now().0, Ordering::Relaxed);
+        }
+        let seen = Seen(seen.clone());
+        if let Payer::Account(uid) = payer {
+            self.known.see(uid, seen.clone());
+        }
+        Ok(Some(Guess { now: UnixMicros(now), seen }))
+    }
+
+    /// What is so of a payer at the guessed moment.
+    pub(super) fn present(&self, guess: &Guess) -> Present {
+        Present::at(guess.seen.period().as_ref(), &self.terms, guess.now)
+    }
+
+    /// A stored account as it counts now.
+    pub(super) fn in_force(&self, stored: Account) -> Account {
+        self.terms.in_force(stored, self.now().seconds())
+    }
+
+    /// An account from its fields; its period is remembered.
+    pub(super) fn noticed(&self, uid: &Uid, fields: HashMap<String, String>) -> Account {
+        let (account, seen) = accounts::from_fields(uid, fields);
+        self.known.see(uid, seen);
+        account
+    }
+}
+
+impl Known {
+    fn see(&self, uid: &Uid, seen: Seen) {
+        let mut periods = self.periods();
+        if periods.len() >= KNOWN && !periods.contains_key(uid) {
+            periods.clear();
+        }
+        periods.insert(uid.clone(), seen);
+    }
+
+    fn periods(&self) -> MutexGuard<'_, HashMap<Uid, Seen>> {
+        self.periods.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The account or the clock was never as just seen.
+pub(super) fn restless() -> Fault {
+    Fault::Unavailable(format!("the account or the clock changed {STALE_TRIES} times in a row"))
+}

@@ -1,0 +1,141 @@
+//! Every write of the last ten minutes, to be made again when a server has been started anew or another has taken over:
+//! acknowledged is not durable. All of them are idempotent, so that making them again is free.
+
+use super::{accounts, admission, api_keys, desk::Desk, grants, parked, settlement, stripe};
+use crate::{
+    domain::{
+        caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
+        credit::{Hold, OperationId},
+    },
+    store::{Fault, ParkedEvent, Result, Stepped, StripeStep},
+};
+use futures_util::future::join_all;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// How long a write is remembered: longer than any server goes without a sync to its disk or its replica.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// The most that are remembered; beyond that, the oldest are forgotten.
+const WRITES: usize = 500_000;
+
+/// Writes made again at once.
+const AT_ONCE: usize = 128;
+
+/// The pass whose writes are made again one after another: of two changes of one thing, the later one stays.
+const IN_ORDER: usize = 0;
+
+/// How often, and after which pause, a step of Stripe's waits for one before it that another gateway makes again.
+const STEP_TRIES: usize = 20;
+const STEP_PAUSE: Duration = Duration::from_millis(50);
+
+/// One acknowledged write.
+#[derive(Clone, Debug)]
+pub(super) enum Write {
+    /// As the change left it, and the change's number.
+    Account(Account, u64),
+    Stripe(StripeStep),
+    Parked(ParkedEvent),
+    Unparked(String),
+    Key(KeyHash, ApiKey),
+    Revoked(KeyId),
+    Granted(Uid, i64, OperationId),
+    Held(Hold),
+    Kept(Hold),
+    Released(OperationId, Payer),
+}
+
+/// The order in which writes are made again: accounts and what Stripe changed of them, before what belongs to them; open
+/// holds, before what settles them gives their credits to others.
+const PASSES: usize = 4;
+
+impl Write {
+    fn pass(&self) -> usize {
+        match self {
+            Self::Account(..) | Self::Stripe(_) | Self::Parked(_) | Self::Unparked(_) => IN_ORDER,
+            Self::Key(..) | Self::Granted(..) => 1,
+            Self::Held(_) => 2,
+            Self::Revoked(_) | Self::Kept(_) | Self::Released(..) => 3,
+        }
+    }
+
+    async fn again(self, desk: &Desk) -> Result<()> {
+        match self {
+            Self::Account(account, revision) => accounts::restore(desk, &account, revision).await,
+            Self::Stripe(step) => again_step(desk, &step).await,
+            Self::Parked(event) => parked::park(desk, &event).await,
+            Self::Unparked(id) => parked::unpark(desk, &id).await,
+            Self::Key(hash, key) => api_keys::put(desk, &hash, &key).await,
+            Self::Revoked(id) => api_keys::revoke(desk, &id).await.map(drop),
+            Self::Granted(uid, credits, id) => grants::grant(desk, &uid, credits, &id).await.map(drop),
+            Self::Held(hold) => admission::restore(desk, &hold).await,
+            Self::Kept(hold) => settlement::keep(desk, &hold).await.map(drop),
+            Self::Released(id, payer) => settlement::release(desk, &id, &payer).await.map(drop),
+        }
+    }
+}
+
+/// The memory.
+#[derive(Default)]
+pub(super) struct Memory(Mutex<VecDeque<(Instant, Write)>>);
+
+impl Memory {
+    pub(super) fn note(&self, write: Write) {
+        let now = Instant::now();
+        let mut writes = self.lock();
+        let old = |(since, _): &(Instant, Write)| now.duration_since(*since) > REMEMBERED;
+        while writes.len() >= WRITES || writes.front().is_some_and(old) {
+            writes.pop_front();
+        }
+        writes.push_back((now, write));
+    }
+
+    /// Makes every write again. [`Fault::Unavailable`] where the server goes away meanwhile; then all is to be made again.
+    pub(super) async fn recall(&self, desk: &Desk) -> Result<()> {
+        let writes: Vec<Write> = self.lock().iter().map(|(_, write)| write.clone()).collect();
+        let total = writes.len();
+        for pass in 0..PASSES {
+            let of_pass: Vec<&Write> = writes.iter().filter(|write| write.pass() == pass).collect();
+            for some in of_pass.chunks(if pass == IN_ORDER { 1 } else { AT_ONCE }) {
+                let mut under_way = Vec::with_capacity(some.len());
+                for write in some {
+                    under_way.push((*write).clone().again(desk));
+                }
+                for outcome in join_all(under_way).await {
+                    match outcome {
+                        Err(Fault::Unavailable(why)) => return Err(Fault::Unavailable(why)),
+                        // An account deleted meanwhile, credits spent meanwhile: what is so now, stays.
+                        Ok(()) | Err(Fault::Impossible(_) | Fault::Unexpected(_)) => {}
+                    }
+                }
+            }
+        }
+        if total > 0 {
+            info!(writes = total, "another server, or one started anew: what it may have lost was written again");
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, Write)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn again_step(desk: &Desk, step: &StripeStep) -> Result<()> {
+    for _ in 0..STEP_TRIES {
+        if stripe::apply(desk, step).await? != Stepped::Stale {
+            return Ok(());
+        }
+        tokio::time::sleep(STEP_PAUSE).await;
+    }
+    warn!(
+        event = step.event,
+        "an event of Stripe's was lost with the server and cannot be written again; have Stripe resend it"
+    );
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! The Lua scripts, one for each writing verb, and two to write again what was lost. A server that has lost them is given them again.
+
+use super::line::{Line, Request};
+use crate::store::Result;
+use redis::{FromRedisValue, Script, ScriptInvocation, ToRedisArgs};
+
+/// The script of a verb, after what all of them begin with.
+macro_rules! script {
+    ($verb:literal) => {
+        Script::new(concat!(include_str!("../lua/prelude.lua"), include_str!(concat!("../lua/", $verb, ".lua"))))
+    };
+}
+
+/// Every script.
+pub(super) struct Scripts {
+    pub(super) hold: Script,
+    pub(super) keep: Script,
+    pub(super) release: Script,
+    pub(super) restore: Script,
+    pub(super) grant: Script,
+    pub(super) put_account: Script,
+    pub(super) restore_account: Script,
+    pub(super) apply_stripe: Script,
+    pub(super) park: Script,
+    pub(super) unpark: Script,
+    pub(super) put_key: Script,
+    pub(super) revoke_key: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            hold: script!("hold"),
+            keep: script!("keep"),
+            release: script!("release"),
+            restore: script!("restore"),
+            grant: script!("grant"),
+            put_account: script!("put_account"),
+            restore_account: script!("restore_account"),
+            apply_stripe: script!("apply_stripe"),
+            park: script!("park"),
+            unpark: script!("unpark"),
+            put_key: script!("put_key"),
+            revoke_key: script!("revoke_key"),
+        }
+    }
+}
+
+/// One call of a script.
+pub(super) struct Call<'a>(ScriptInvocation<'a>);
+
+impl<'a> Call<'a> {
+    pub(super) fn of(script: &'a Script) -> Self {
+        Self(script.prepare_invoke())
+    }
+
+    pub(super) fn key(mut self, name: impl ToRedisArgs) -> Self {
+        self.0.key(name);
+        self
+    }
+
+    pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
+        self.0.arg(argument);
+        self
+    }
+
+    /// Runs it; repeated where the outcome is unknown.
+    pub(super) async fn run<T: FromRedisValue>(&self, line: &Line) -> Result<T> {
+        line.ask(Request::Script(&self.0)).await
+    }
+}

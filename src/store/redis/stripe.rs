@@ -1,0 +1,121 @@
+//! What follows from Stripe's events, and the ids that lead to an account.
+//!
+//! A pointer from one of Stripe's ids is made after the account's side. Should that be cut off, the event comes again.
+
+use super::{
+    accounts,
+    desk::{Desk, STALE_TRIES, restless},
+    present::period_fields,
+    scripts::Call,
+};
+use crate::{
+    domain::{
+        caller::{Payer, Uid},
+        time::UnixMicros,
+    },
+    store::{
+        Fault, Result, Stepped, StripeState, StripeStep,
+        keys::{self, PayerNames},
+    },
+};
+use redis::cmd;
+use std::collections::HashMap;
+
+pub(super) async fn state(desk: &Desk, uid: &Uid) -> Result<StripeState> {
+    let left: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(desk.names(uid).stripe())).await?;
+    // Read last: a step in between raises the version, and what was computed from its account is refused.
+    let account = accounts::find(desk, uid).await?;
+    let version = left.get("version").and_then(|text| text.parse().ok()).unwrap_or(0);
+    Ok(StripeState { account, remembered: left.get("remembered").cloned(), version })
+}
+
+pub(super) async fn apply(desk: &Desk, step: &StripeStep) -> Result<Stepped> {
+    let stepped = write(desk, step).await?;
+    if stepped != Stepped::Stale {
+        learn(desk, &step.uid, &step.learn).await?;
+        desk.callers.forget_account(&step.uid);
+    }
+    Ok(stepped)
+}
+
+pub(super) async fn owner(desk: &Desk, aliases: &[String]) -> Result<Option<Uid>> {
+    for alias in aliases {
+        let uid: Option<String> = desk.line.command(cmd("GET").arg(keys::stripe_pointer(alias))).await?;
+        if let Some(uid) = uid {
+            return Uid::new(uid).map(Some).map_err(|error| Fault::Unexpected(error.to_string()));
+        }
+    }
+    Ok(None)
+}
+
+/// An id that leads to another account goes on doing so.
+async fn learn(desk: &Desk, uid: &Uid, aliases: &[String]) -> Result<()> {
+    for alias in aliases {
+        let () = desk.line.command(cmd("SADD").arg(desk.names(uid).stripe_ids()).arg(alias)).await?;
+        let () = desk.line.command(cmd("SETNX").arg(keys::stripe_pointer(alias)).arg(uid.as_str())).await?;
+    }
+    Ok(())
+}
+
+async fn write(desk: &Desk, step: &StripeStep) -> Result<Stepped> {
+    let payer = Payer::Account(step.uid.clone());
+    let mut now = desk.now();
+    for _ in 0..STALE_TRIES {
+        let answer: Vec<String> = call(desk, step, now)?.run(&desk.line).await?;
+        let words: Vec<&str> = answer.iter().map(String::as_str).collect();
+        match words[..] {
+            ["applied"] => return Ok(Stepped::Applied),
+            ["duplicate"] => return Ok(Stepped::Duplicate),
+            ["behind"] => return Ok(Stepped::Stale),
+            ["too_large"] => return Err(Fault::Impossible("no balance can be that large".into())),
+            _ => match desk.corrected(&payer, &answer)? {
+                Some(better) => now = better.now,
+                None => return Err(Fault::Unexpected(format!("the script for a step of Stripe's says {answer:?}"))),
+            },
+        }
+    }
+    Err(restless())
+}
+
+fn call<'a>(desk: &'a Desk, step: &StripeStep, now: UnixMicros) -> Result<Call<'a>> {
+    let (names, month, changes) = (desk.names(&step.uid), now.seconds().month(), &step.changes);
+    let mut call = Call::of(&desk.scripts.apply_stripe)
+        .key(names.own())
+        .key(names.stripe())
+        .key(names.stripe_events())
+        .key(names.ledger(month))
+        .key(names.ledgers())
+        .key(names.counted())
+        .key(names.cycle_index())
+        .key(names.moved_cycles())
+        .key(PayerNames::of(&Payer::Account(step.uid.clone()), desk.style).holds)
+        .arg(&step.event)
+        .arg(desk.now_argument())
+        .arg(month.start().micros().0)
+        .arg(month.end().micros().0)
+        .arg(month.to_string())
+        .arg(step.uid.as_str())
+        .arg(step.expected)
+        .arg(&step.remembered)
+        .arg(keys::CHANGES);
+    let (plan, credits) = match &changes.plan {
+        Some((plan, credits)) => (plan.as_str(), credits.to_string()),
+        None => ("", String::new()),
+    };
+    call = call.arg(plan).arg(credits);
+    let (detail, fields) = match &changes.period {
+        Some(period) => {
+            let detail = serde_json::to_string(period).map_err(|error| Fault::Unexpected(error.to_string()))?;
+            (detail, period_fields(period))
+        }
+        None => Default::default(),
+    };
+    call = fields.into_iter().fold(call.arg(detail), Call::arg).arg(changes.credits);
+    for by in &changes.moves {
+        call = call.arg(by.from.0).arg(by.to.0);
+        for (from, to) in names.cycle_counters(by.from).iter().zip(&names.cycle_counters(by.to)) {
+            call = call.arg(names.below(from)).arg(names.below(to));
+        }
+    }
+    Ok(call)
+}

@@ -1,0 +1,178 @@
+//! A Redis that is away, comes back, or will not do.
+
+use crate::{
+    server::Server,
+    world::{MARCH, World, key},
+};
+use rembg_gateway::{
+    clock::Clock,
+    config::{Config, StoreConfig},
+    domain::credit::{Kept, Settlement},
+    store::{
+        self, Fault, Store,
+        redis::{Weight, inspect},
+    },
+};
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const NOTHING_SAVED: [&str; 4] = ["--save", "", "--appendonly", "no"];
+const EVERYTHING_SAVED: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+
+#[tokio::test]
+async fn while_it_is_away_every_verb_fails_at_once_and_within_a_second_of_its_return_none_does() {
+    let mut world = World::redis_with(&EVERYTHING_SAVED).await;
+    let uid = world.account("42", 5, 0).await;
+    let hold = world.held(&world.request(&uid)).await;
+    world.server.as_mut().unwrap().kill();
+    assert!(matches!(world.store.ping().await, Err(Fault::Unavailable(_))));
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert!(matches!(world.store.hold(&world.request(&uid)).await, Err(Fault::Unavailable(_))));
+        assert!(asked.elapsed() < Duration::from_millis(50), "{:?}", asked.elapsed());
+    }
+    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    let back = Instant::now();
+    while world.store.ping().await.is_err() {
+        assert!(back.elapsed() < Duration::from_secs(1), "it should be used again");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(world.kept(&hold).await.settlement, Settlement::Kept);
+    world.audited(&uid).await;
+}
+
+#[tokio::test]
+async fn a_server_that_drops_counters_is_refused_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"];
+    let server = Server::with(folder.path(), &settings).await;
+    let refused = store::open(&server.config(), Clock::Own).await.err();
+    let Some(Fault::Impossible(words)) = refused else { panic!("{refused:?}") };
+    assert!(words.contains("noeviction"), "{words}");
+}
+
+#[tokio::test]
+async fn a_user_who_may_run_no_scripts_is_refused_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with(folder.path(), &NOTHING_SAVED).await;
+    server.by_hand::<()>(&["ACL", "SETUSER", "default", "-eval"]);
+    let refused = store::open(&server.config(), Clock::Own).await.err();
+    assert!(matches!(&refused, Some(Fault::Impossible(words)) if words.contains("script")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_is_found_is_said_in_one_sentence_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with(folder.path(), &NOTHING_SAVED).await;
+    let url = server.config().store.redis_url().unwrap().unwrap();
+    let remarks = inspect(&url, &Clock::Own).await.unwrap();
+    let found: Vec<_> = remarks.iter().map(|remark| (remark.weight, remark.says.as_str())).collect();
+    assert_eq!(found.len(), 5, "{found:?}");
+    assert!(found[0].0 == Weight::Good && found[0].1.ends_with(" answers."), "{found:?}");
+    assert_eq!(found[1], (Weight::Good, "It evicts nothing."));
+    assert!(found[2].0 == Weight::Doubtful && found[2].1.contains("append-only"), "{found:?}");
+    assert_eq!(found[3], (Weight::Good, "Scripts run and write."));
+    assert!(found[4].0 == Weight::Good && found[4].1.contains("clock"), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
+    let mut world = World::redis_with(&NOTHING_SAVED).await;
+    let uid = world.account("42", 3, 0).await;
+    world.store.grant(&uid, 2, &world.operation()).await.unwrap();
+    let (hash, stored) = key("k1", &uid);
+    world.store.put_key(&hash, &stored).await.unwrap();
+    let kept = world.served(&world.request(&uid)).await;
+    let released = world.held(&world.request(&uid)).await;
+    world.released(&released).await;
+    let open = [world.held(&world.request(&uid)).await, world.held(&world.request(&uid)).await];
+    let prepaid = [world.held(&world.request(&uid)).await, world.held(&world.request(&uid)).await];
+    let server = world.server.as_mut().unwrap();
+    server.kill();
+    server.revive(&NOTHING_SAVED).await;
+    while world.store.ping().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.exhausted(&world.request(&uid)).await;
+    assert_eq!(world.store.holds_open().await.unwrap(), 4);
+    assert_eq!(world.released(&kept).await, Settlement::Kept);
+    assert_eq!(world.kept(&released).await.settlement, Settlement::Released);
+    for hold in open.iter().chain(&prepaid) {
+        assert_eq!(world.kept(hold).await.settlement, Settlement::Kept);
+    }
+    assert_eq!(world.prepaid(&uid).await, 0);
+    assert_eq!(world.audited(&uid).await, 1 + 5);
+    assert_eq!(world.store.keys(&uid).await.unwrap().len(), 1);
+}
+
+/// A serving gateway's store on the world's server, with its journal in the world's folder.
+async fn serving(world: &World) -> Arc<dyn Store> {
+    let store = StoreConfig { journal: world.journal(), ..world.server.as_ref().unwrap().config().store };
+    store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
+}
+
+fn journal_lines(world: &World) -> usize {
+    let files = fs::read_dir(world.journal()).unwrap().map(|entry| entry.unwrap().path());
+    let journals = files.filter(|path| path.extension().is_some_and(|ending| ending == "journal"));
+    journals.map(|path| fs::read_to_string(path).unwrap().lines().count()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keep_that_is_not_acknowledged_is_on_disk_and_counted_once_later() {
+    let mut world = World::redis_with(&EVERYTHING_SAVED).await;
+    let uid = world.account("42", 5, 0).await;
+    let gateway = serving(&world).await;
+    let holds = [world.held(&world.request(&uid)).await, world.held(&world.request(&uid)).await];
+    world.server.as_mut().unwrap().kill();
+    for hold in &holds {
+        let kept = gateway.keep(hold).await.unwrap();
+        assert_eq!(kept, Kept { settlement: Settlement::Kept, remaining: None });
+    }
+    assert_eq!(journal_lines(&world), 2);
+    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    while journal_lines(&world) > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(world.usage(&uid, MARCH).await.app, 2);
+    assert_eq!(gateway.keep(&holds[0]).await.unwrap().remaining, Some(3));
+    assert_eq!(world.audited(&uid).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_gateway_leaves_in_its_journal_the_next_one_hands_in() {
+    let mut world = World::redis_with(&EVERYTHING_SAVED).await;
+    let uid = world.account("42", 5, 0).await;
+    let hold = world.held(&world.request(&uid)).await;
+    let gateway = serving(&world).await;
+    world.server.as_mut().unwrap().kill();
+    gateway.keep(&hold).await.unwrap();
+    drop(gateway);
+    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    let next = serving(&world).await;
+    while journal_lines(&world) > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(next.keep(&hold).await.unwrap().remaining, Some(4));
+    assert_eq!(world.audited(&uid).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keep_that_is_older_than_the_store_remembers_is_set_aside() {
+    let mut world = World::redis_with(&EVERYTHING_SAVED).await;
+    let uid = world.account("42", 5, 0).await;
+    let hold = world.held(&world.request(&uid)).await;
+    let gateway = serving(&world).await;
+    world.server.as_mut().unwrap().kill();
+    gateway.keep(&hold).await.unwrap();
+    world.turn(Duration::from_hours(6 * 24 + 1));
+    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    while journal_lines(&world) > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let aside = fs::read_to_string(world.journal().join("set-aside.jsonl")).unwrap();
+    assert!(aside.contains(&hold.id.0), "{aside}");
+    assert_eq!(world.usage(&uid, MARCH).await.app, 0);
+}
