@@ -59,11 +59,10 @@ pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<(Account,
     let mut guess = desk.guess(&payer);
     for _ in 0..STALE_TRIES {
         let (present, Seen(seen)) = (desk.present(&guess), &guess.seen);
-        let (default_plan, default_credits) = &desk.terms.default_plan;
-        let fall = present.falls.then(|| (default_plan.as_str(), default_credits.to_string())).unwrap_or_default();
+        let fall_to = if present.falls { desk.terms.default_plan.0.as_str() } else { "" };
         let call = Call::of(&desk.scripts.put_account).key(desk.names(&change.uid).own()).arg(change.uid.as_str());
         let call = call.arg(desk.now_argument()).arg(seen).arg(present.from.0).arg(present.until.0).arg(keys::CHANGES);
-        let call = call.arg(if change.only_new { "1" } else { "" }).arg(fall.0).arg(fall.1);
+        let call = call.arg(if change.only_new { "1" } else { "" }).arg(fall_to).arg(present.credits(&desk.terms));
         let ends_own_limit = change.plan.is_some() || change.burst.is_some();
         let call = changed_fields(call.arg(if ends_own_limit { "1" } else { "" }), change, credits);
         let mut answer: Vec<String> = call.run(&desk.line).await?;

@@ -91,7 +91,7 @@ impl Present {
         let lapses = period.map(|period| period.lapses(terms.renewal_grace));
         let (before_lapse, after_lapse) = match lapses {
             Some(lapses) if now < lapses => (Some(lapses), None),
-            lapsed => (None, lapsed),
+            other => (None, other),
         };
         let began = if window.kind == WindowKind::Predicted { window.start } else { month.start() };
         let from = began.max(month.start()).max(after_lapse.unwrap_or(began));
