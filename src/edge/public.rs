@@ -11,6 +11,7 @@ use crate::{
     domain::refusal::Refusal,
     random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
+    spool::Budget,
     stripe::webhook::Webhook,
     telemetry::{Metrics, Outcome, Record, Route},
     usage::{NoReport, UsageDesk},
@@ -42,6 +43,8 @@ pub struct Public {
     pub usage: UsageDesk,
     /// `POST /api/webhooks/stripe`
     pub stripe: Webhook,
+    /// Memory for its deliveries under way.
+    pub deliveries: Arc<Budget>,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.

@@ -73,6 +73,8 @@ async fn what_is_no_event_is_refused_and_what_means_nothing_is_taken() {
         let reply = world.deliver(body).await;
         assert_eq!((reply.status, reply.error().as_str()), (400, "The body is not a snapshot event of Stripe."));
     }
+    let longest = world.deliver(&" ".repeat(1 << 20)).await;
+    assert_eq!(longest.status, 400, "read whole, and no event");
     let long = world.deliver(&" ".repeat((1 << 20) + 1)).await;
     assert_eq!((long.status, long.error().as_str()), (413, "Request body is too large."));
     world.delivered(&event("evt_1", NOON, "price.created", &json!({"id": "price_1"}))).await;
