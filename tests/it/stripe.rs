@@ -10,7 +10,6 @@ use futures_util::future::join_all;
 use hyper::Method;
 use rembg_gateway::domain::caller::Uid;
 use serde_json::{Value, json};
-use std::fs;
 
 const DAY: i64 = 86_400;
 const PERIOD: (i64, i64) = (NOON - DAY, NOON + 30 * DAY);
@@ -95,13 +94,11 @@ async fn while_the_store_is_away_stripe_is_told_to_come_again() {
     let world = billed_world().await;
     let ann = world.customer("ann", 1).await;
     let pack = event("evt_1", NOON, PAID, &session("cs_1", "ann", 5));
-    let file = world.config.store.sqlite_path().unwrap();
-    let elsewhere = file.with_extension("elsewhere");
-    fs::rename(file, &elsewhere).unwrap();
+    world.engine.goes_away();
     let reply = world.deliver(&pack).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
     assert!((events(&world, "store_away").await - 1.0).abs() < 0.1);
-    fs::rename(&elsewhere, file).unwrap();
+    world.engine.comes_back();
     world.delivered(&pack).await;
     assert_eq!(report(&ann).await["prepaidCredits"], 5);
     world.audited("ann").await;
