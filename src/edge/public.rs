@@ -138,7 +138,7 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
     let answer = match report {
         Ok(report) => {
             record.outcome = Outcome::Served;
-            reply::private_json(&report, &record.request_id)
+            reply::json(&report, &record.request_id)
         }
         Err(NoReport { refusal, cause }) => {
             record.cause = cause;

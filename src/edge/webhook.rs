@@ -51,7 +51,7 @@ pub(super) async fn stripe_webhook(State(public): State<Arc<Public>>, request: R
     let answer = match take(&public, request, &mut record).await {
         Ok(()) => {
             record.outcome = Outcome::Served;
-            reply::private_json(&Received { received: true }, &record.request_id)
+            reply::json(&Received { received: true }, &record.request_id)
         }
         Err((refusal, cause)) => {
             let answer = reply::refused(&refusal, &record.request_id);
