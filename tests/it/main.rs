@@ -12,7 +12,6 @@ mod callers;
 mod cors;
 mod credits;
 mod cycles;
-mod engine;
 mod failures;
 mod form;
 mod forms;

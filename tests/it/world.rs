@@ -1,6 +1,11 @@
 //! A gateway with everything around it: a store of its own, a backend that does as it is told, a clock that we turn.
 
-use crate::{backend::StubBackend, engine::Engine, people::Person};
+// By its path, because other tests share this file.
+#[path = "engine.rs"]
+mod engine;
+
+use crate::{backend::StubBackend, people::Person};
+use engine::Engine;
 use rembg_gateway::{
     app::App,
     clock::Clock,
