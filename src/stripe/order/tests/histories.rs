@@ -85,4 +85,8 @@ fn a_plan_ends_with_its_subscription_whatever_else_is_subscribed_to() {
     books.account.membership = "Courtesy".into();
     books.take(&storage, MARCH + 3 * DAY);
     assert_eq!(books.membership(), "Courtesy", "it never brought a plan");
+    let mut books = left_of([&began, &ended], MARCH + 3 * DAY);
+    books.account.membership = "Courtesy".into();
+    books.take(&storage, MARCH + 3 * DAY);
+    assert_eq!(books.membership(), "Courtesy", "what an operator assigned after the end stays");
 }
