@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     config::{Config, SecretError},
     edge::{
-        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes,
+        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes, room_for_deliveries,
         shield::{Shield, ShieldLimits},
     },
     identity::{
@@ -134,6 +134,7 @@ impl App {
             door: door(config, token_header),
             usage: UsageDesk::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
             stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
+            deliveries: room_for_deliveries(),
             rmbg: Rmbg {
                 store,
                 backend,

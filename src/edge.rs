@@ -15,3 +15,4 @@ pub use cors::Cors;
 pub use door::Door;
 pub use listener::{Gate, GateRules, Listener, Peer, Socket, Sockets, Tls, TlsError};
 pub use public::{Public, public_routes};
+pub use webhook::room_for_deliveries;

@@ -6,10 +6,10 @@ use crate::{
     clock::Clock,
     domain::{
         caller::{Account, Channel},
-        period::{Counters, Window},
+        period::Window,
         plan::Terms,
         refusal::Refusal,
-        usage_report::{Asked, BillingCycle, BillingCycles, MembershipUsage, ReportQuery, UsageQuery},
+        usage_report::{Asked, BillingCycle, BillingCycles, MembershipUsage, ReportQuery, Usage, UsageQuery},
     },
     identity::{ApiKeys, Credentials, Visitor},
     store::{Fault, Store},
@@ -80,9 +80,15 @@ impl UsageDesk {
             }
             UsageQuery::Report(asked) => asked,
         };
-        let usage = self.store.usage(&account.uid, asked.counters(now)).await?;
+        let counters = asked.counters(now);
+        let usage = self.store.usage(&account.uid, counters).await?;
         let cycle = match asked.cycle_counters(&window) {
-            Some(counters) => Some(self.cycle(&account, asked, counters, &window).await?),
+            // Read once, so that one answer does not contradict itself.
+            Some(same) if same == counters => Some(self.cycle(&account, asked, usage, &window).await?),
+            Some(other) => {
+                let usage = self.store.usage(&account.uid, other).await?;
+                Some(self.cycle(&account, asked, usage, &window).await?)
+            }
             None => None,
         };
         Ok(UsageReport::Usage(MembershipUsage::new(&account, usage, cycle)))
@@ -93,10 +99,9 @@ impl UsageDesk {
         &self,
         account: &Account,
         asked: ReportQuery,
-        counters: Counters,
+        usage: Usage,
         window: &Window,
     ) -> Result<BillingCycle, Fault> {
-        let usage = self.store.usage(&account.uid, counters).await?;
         let Asked::Cycle(start) = asked.asked else {
             return Ok(BillingCycle::current(account, window, usage));
         };

@@ -11,6 +11,7 @@ use crate::{
     domain::refusal::Refusal,
     random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
+    spool::Budget,
     stripe::webhook::Webhook,
     telemetry::{Metrics, Outcome, Record, Route},
     usage::{NoReport, UsageDesk},
@@ -42,6 +43,8 @@ pub struct Public {
     pub usage: UsageDesk,
     /// `POST /api/webhooks/stripe`
     pub stripe: Webhook,
+    /// Memory for its deliveries under way.
+    pub deliveries: Arc<Budget>,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.
@@ -135,7 +138,7 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
     let answer = match report {
         Ok(report) => {
             record.outcome = Outcome::Served;
-            reply::private_json(&report, &record.request_id)
+            reply::json(&report, &record.request_id)
         }
         Err(NoReport { refusal, cause }) => {
             record.cause = cause;

@@ -82,19 +82,14 @@ pub(super) fn picture(served: Served, request_id: &str) -> Response {
     with_request_id(response, request_id)
 }
 
-/// `200` and a JSON value.
-fn json(value: &impl Serialize, request_id: &str) -> Response {
+/// `200` and a JSON value that nobody may keep: it is one caller's own, and an error may be over in a moment.
+pub(super) fn json(value: &impl Serialize, request_id: &str) -> Response {
     let body = serde_json::to_vec(value).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     with_request_id(response, request_id)
-}
-
-/// `200` and a JSON value that nobody may keep.
-pub(super) fn private_json(value: &impl Serialize, request_id: &str) -> Response {
-    let mut response = json(value, request_id);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 fn with_request_id(mut response: Response, request_id: &str) -> Response {

@@ -81,8 +81,8 @@ pub struct Remembered {
 /// What the remembered subscriptions come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Billing {
-    /// The plan, unless no price of the subscription is configured.
-    pub plan: Option<String>,
+    /// The plan; `None` if none of the subscriptions has ever had one.
+    pub plan: Option<PlanChange>,
     /// The period.
     pub period: BillingPeriod,
 }
@@ -137,9 +137,13 @@ impl Remembered {
     /// without, then the latest period.
     #[must_use]
     pub fn billing(&self) -> Option<Billing> {
-        let known = self.subscriptions.values().filter_map(Remembrance::billing);
-        let best = known.max_by_key(|(live, billing)| (*live, billing.plan.is_some(), billing.period.start));
-        best.map(|(_, billing)| billing)
+        let known = || self.subscriptions.values().filter_map(Remembrance::billing);
+        let best = known().max_by_key(|(live, billing)| (*live, billing.plan.is_some(), billing.period.start));
+        let (_, billing) = best?;
+        // One without a plan comes first only if those with one are over: it does not keep their plan alive.
+        let another_had_one = || known().any(|(_, other)| other.plan.is_some());
+        let plan = billing.plan.or_else(|| another_had_one().then_some(PlanChange::ToDefault));
+        Some(Billing { plan, ..billing })
     }
 }
 
@@ -151,7 +155,8 @@ impl Billing {
         let same_plan = before.is_some_and(|before| before.plan == self.plan);
         let plan = match self.plan {
             _ if over => (!had_fallen).then_some(PlanChange::ToDefault),
-            Some(plan) if had_fallen || !same_plan => Some(PlanChange::To(plan)),
+            Some(PlanChange::ToDefault) if had_fallen => None,
+            Some(plan) if had_fallen || !same_plan => Some(plan),
             Some(_) | None => None,
         };
         let period = BillingPeriod { fallen: over, ..self.period };
@@ -166,7 +171,12 @@ struct Remembrance {
     snapshot: Option<Ranked<SnapshotRank, Snapshot>>,
     /// Apart from the snapshot, because an invoice may tell of a period first, and because it never moves backwards.
     span: Option<Ranked<SpanRank, Span>>,
-    paid: Option<Ranked<SpanRank, Paid>>,
+    /// The plan that was seen last. Apart too, because a price that is no plan changes none.
+    plan: Option<Ranked<SnapshotRank, String>>,
+    /// The plan that was paid for last.
+    paid_plan: Option<Ranked<SpanRank, String>>,
+    /// Whether any period has been paid for.
+    paid: bool,
 }
 
 impl Remembrance {
@@ -183,11 +193,18 @@ impl Remembrance {
                 if let Some(span) = snapshot.span {
                     Ranked::offer(&mut self.span, rank(span, true), span);
                 }
-                Ranked::offer(&mut self.snapshot, SnapshotRank::of(snapshot, *created, event), snapshot.clone());
+                let rank = SnapshotRank::of(snapshot, *created, event);
+                if let Some(plan) = &snapshot.plan {
+                    Ranked::offer(&mut self.plan, rank.clone(), plan.clone());
+                }
+                Ranked::offer(&mut self.snapshot, rank, snapshot.clone());
             }
             Seen::Paid(paid) => {
                 Ranked::offer(&mut self.span, rank(paid.span, false), paid.span);
-                Ranked::offer(&mut self.paid, rank(paid.span, false), paid.clone());
+                if let Some(plan) = &paid.plan {
+                    Ranked::offer(&mut self.paid_plan, rank(paid.span, false), plan.clone());
+                }
+                self.paid = true;
             }
         }
     }
@@ -196,23 +213,22 @@ impl Remembrance {
     fn billing(&self) -> Option<(bool, Billing)> {
         let span = self.span.as_ref()?.value;
         let snapshot = self.snapshot.as_ref().map(|ranked| &ranked.value);
-        let paid = self.paid.as_ref().map(|ranked| &ranked.value);
         let (live, ends_at) = match snapshot.map(|snapshot| (snapshot.status, snapshot.ends_at)) {
-            Some((Status::Incomplete, _)) if paid.is_none() => return None,
+            Some((Status::Incomplete, _)) if !self.paid => return None,
             Some((Status::Incomplete, _)) | None => (true, None),
             // A period paid for after the end that was planned: the plan was given up, and that news is still to come.
             Some((Status::Live, ends_at)) => (true, ends_at.filter(|ends_at| *ends_at > span.start)),
             Some((Status::Suspended | Status::Ended, ends_at)) => (false, ends_at),
         };
-        let plan =
-            snapshot.and_then(|snapshot| snapshot.plan.clone()).or_else(|| paid.and_then(|paid| paid.plan.clone()));
+        let seen = self.plan.as_ref().map(|ranked| &ranked.value);
+        let plan = seen.or(self.paid_plan.as_ref().map(|ranked| &ranked.value));
         let period = BillingPeriod {
             interval: snapshot.and_then(|snapshot| snapshot.interval),
             anchor: snapshot.and_then(|snapshot| snapshot.anchor),
             ends_at,
             ..BillingPeriod::new(span.start, span.end)
         };
-        Some((live, Billing { plan, period }))
+        Some((live, Billing { plan: plan.cloned().map(PlanChange::To), period }))
     }
 }
 

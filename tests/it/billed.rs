@@ -56,6 +56,31 @@ pub fn subscription(shape: Shape, uid: &str, (start, end): (i64, i64)) -> Value 
     object
 }
 
+/// A paid invoice for one period of that subscription; what it calls its own period is the one before.
+pub fn invoice(shape: Shape, uid: &str, (start, end): (i64, i64)) -> Value {
+    let mut line = json!({"period": {"start": start, "end": end}});
+    let mut object = json!({
+        "id": "in_1", "object": "invoice", "customer": format!("cus_{uid}"), "billing_reason": "subscription_create",
+        "period_start": start - (end - start), "period_end": start,
+    });
+    let (subscription, metadata) = (format!("sub_{uid}"), json!({"uid": uid}));
+    match shape {
+        Shape::Acacia => {
+            line["type"] = "subscription".into();
+            line["price"] = json!({"id": "price_premium"});
+            object["subscription"] = subscription.into();
+            object["subscription_details"] = json!({"metadata": metadata});
+        }
+        Shape::Basil => {
+            line["parent"] = json!({"type": "subscription_item_details"});
+            line["pricing"] = json!({"price_details": {"price": "price_premium"}});
+            object["parent"] = json!({"subscription_details": {"subscription": subscription, "metadata": metadata}});
+        }
+    }
+    object["lines"] = json!({"object": "list", "data": [line]});
+    object
+}
+
 /// A paid session for a pack of credits.
 pub fn session(id: &str, uid: &str, credits: u64) -> Value {
     json!({

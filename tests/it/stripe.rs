@@ -1,16 +1,19 @@
 //! `POST /api/webhooks/stripe`: Stripe's events over HTTP, signed by its own library.
 
 use crate::{
-    billed::{OLD_SECRET, PATH, SECRET, Shape, UPDATED, billed_world, event, refund, session, subscription},
+    billed::{OLD_SECRET, PATH, SECRET, Shape, UPDATED, billed_world, event, invoice, refund, session, subscription},
     people::Person,
     signer::signature,
     world::{NOON, World},
 };
 use futures_util::future::join_all;
 use hyper::Method;
+use proptest::{
+    strategy::{Just, Strategy as _, ValueTree as _},
+    test_runner::TestRunner,
+};
 use rembg_gateway::domain::caller::Uid;
 use serde_json::{Value, json};
-use std::fs;
 
 const DAY: i64 = 86_400;
 const PERIOD: (i64, i64) = (NOON - DAY, NOON + 30 * DAY);
@@ -46,6 +49,53 @@ async fn a_subscription_of_either_api_generation_sets_plan_and_window() {
 }
 
 #[tokio::test]
+async fn a_subscription_is_followed_from_its_first_payment_to_its_end() {
+    for shape in [Shape::Acacia, Shape::Basil] {
+        let world = billed_world().await;
+        let ann = world.customer("ann", 3).await;
+        let subscribed = |status: &str| {
+            let mut object = subscription(shape, "ann", PERIOD);
+            object["status"] = status.into();
+            object
+        };
+        let story = [
+            ("customer.subscription.created", subscribed("incomplete"), "Test", false),
+            ("invoice.paid", invoice(shape, "ann", PERIOD), "Premium-20000", true),
+            (UPDATED, subscribed("active"), "Premium-20000", true),
+            (UPDATED, subscribed("past_due"), "Premium-20000", true),
+            ("customer.subscription.paused", subscribed("paused"), "Free", false),
+            ("customer.subscription.resumed", subscribed("active"), "Premium-20000", true),
+            ("customer.subscription.deleted", subscribed("canceled"), "Free", false),
+        ];
+        for (number, (kind, object, membership, synced)) in story.into_iter().enumerate() {
+            world.turn_clock_by(60);
+            world.delivered(&event(&format!("evt_{number}"), world.now().0, kind, &object)).await;
+            let report = report(&ann).await;
+            let shown = (&report["membership"], &report["billingCycle"]["stripeBillingSynced"]);
+            assert_eq!(shown, (&json!(membership), &json!(synced)), "{shape:?} {kind}");
+        }
+        world.audited("ann").await;
+    }
+}
+
+#[tokio::test]
+async fn a_disputed_pack_is_held_back_until_the_dispute_is_won() {
+    let world = billed_world().await;
+    let ann = world.customer("ann", 1).await;
+    let dispute = |status: &str| json!({"id": "dp_1", "payment_intent": "pi_cs_1", "status": status});
+    world.delivered(&event("evt_1", NOON, PAID, &session("cs_1", "ann", 100))).await;
+    for (id, kind, status, left) in [
+        ("evt_2", "charge.dispute.created", "needs_response", 0),
+        ("evt_3", "charge.dispute.updated", "under_review", 0),
+        ("evt_4", "charge.dispute.closed", "won", 100),
+    ] {
+        world.delivered(&event(id, NOON, kind, &dispute(status))).await;
+        assert_eq!(report(&ann).await["prepaidCredits"], left, "{status}");
+    }
+    world.audited("ann").await;
+}
+
+#[tokio::test]
 async fn every_configured_secret_counts_and_nothing_else_does() {
     let world = billed_world().await;
     let pack = event("evt_1", NOON, PAID, &session("cs_1", "ann", 5));
@@ -73,6 +123,8 @@ async fn what_is_no_event_is_refused_and_what_means_nothing_is_taken() {
         let reply = world.deliver(body).await;
         assert_eq!((reply.status, reply.error().as_str()), (400, "The body is not a snapshot event of Stripe."));
     }
+    let longest = world.deliver(&" ".repeat(1 << 20)).await;
+    assert_eq!(longest.status, 400, "read whole, and no event");
     let long = world.deliver(&" ".repeat((1 << 20) + 1)).await;
     assert_eq!((long.status, long.error().as_str()), (413, "Request body is too large."));
     world.delivered(&event("evt_1", NOON, "price.created", &json!({"id": "price_1"}))).await;
@@ -93,13 +145,11 @@ async fn while_the_store_is_away_stripe_is_told_to_come_again() {
     let world = billed_world().await;
     let ann = world.customer("ann", 1).await;
     let pack = event("evt_1", NOON, PAID, &session("cs_1", "ann", 5));
-    let file = world.config.store.sqlite_path().unwrap();
-    let elsewhere = file.with_extension("elsewhere");
-    fs::rename(file, &elsewhere).unwrap();
+    world.engine.goes_away();
     let reply = world.deliver(&pack).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
     assert!((events(&world, "store_away").await - 1.0).abs() < 0.1);
-    fs::rename(&elsewhere, file).unwrap();
+    world.engine.comes_back();
     world.delivered(&pack).await;
     assert_eq!(report(&ann).await["prepaidCredits"], 5);
     world.audited("ann").await;
@@ -110,6 +160,8 @@ fn a_month(uid: &str) -> Vec<String> {
     let renewed = (PERIOD.1, PERIOD.1 + 31 * DAY);
     let mut cancelled = subscription(Shape::Basil, uid, renewed);
     cancelled["cancel_at_period_end"] = true.into();
+    // Only its customer tells whose it is.
+    cancelled["metadata"] = json!({});
     [
         (0, "customer.subscription.created", subscription(Shape::Basil, uid, PERIOD)),
         (5, PAID, session("cs_1", uid, 100)),
@@ -132,34 +184,38 @@ fn a_month(uid: &str) -> Vec<String> {
     .collect()
 }
 
+/// So many orders in which each comes twice.
+fn shuffled_twice_over(numbers: &[usize], orders: usize) -> Vec<Vec<usize>> {
+    let twice = Just([numbers, numbers].concat()).prop_shuffle();
+    let mut chance = TestRunner::deterministic();
+    (0..orders).map(|_| twice.new_tree(&mut chance).unwrap().current()).collect()
+}
+
 #[tokio::test]
 async fn in_any_order_and_twice_over_the_same_events_end_in_the_same_state() {
     let world = billed_world().await;
     world.turn_clock_to(PERIOD.1 + DAY);
     let mut ends = Vec::new();
-    for (uid, order) in [
-        ("a", vec![0, 1, 2, 3, 4, 5]),
-        ("b", vec![5, 4, 3, 2, 1, 0]),
-        ("c", vec![3, 3, 5, 0, 0, 2, 4, 1, 5, 2]),
-        ("d", vec![4, 1, 0, 3, 5, 4, 2, 0]),
-    ] {
+    let in_order: Vec<_> = (0..a_month("").len()).collect();
+    for (number, order) in [in_order.clone()].into_iter().chain(shuffled_twice_over(&in_order, 16)).enumerate() {
+        let uid = &format!("person-{number}");
         let person = world.customer(uid, 1).await;
         let events = a_month(uid);
-        for number in order {
-            world.delivered(&events[number]).await;
+        for number in &order {
+            world.delivered(&events[*number]).await;
         }
         let cycles = person.get("/api/membership-usage?listBillingCycles=1").await.json();
         let account = world.store.account(&Uid::new(uid).unwrap()).await.unwrap().unwrap();
-        ends.push((report(&person).await, cycles, account.billing_period));
+        ends.push((order, (report(&person).await, cycles, account.billing_period)));
         world.audited(uid).await;
     }
-    let (first, cycles, period) = &ends[0];
+    let (_, expected @ (first, cycles, period)) = &ends[0];
     assert_eq!((&first["membership"], &first["prepaidCredits"]), (&json!("Premium-20000"), &json!(70)));
     assert_eq!(first["billingCycle"]["periodStartUnix"], PERIOD.1);
     assert_eq!(cycles["billingCycles"].as_array().map(Vec::len), Some(1));
     assert_eq!(period.unwrap().ends_at, Some(period.unwrap().end), "cancelled at the period's end");
-    for end in &ends[1..] {
-        assert_eq!(end, &ends[0]);
+    for (order, end) in &ends[1..] {
+        assert_eq!(end, expected, "{order:?}");
     }
     assert_eq!(world.store.parked().await.unwrap(), []);
 }

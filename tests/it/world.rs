@@ -1,6 +1,11 @@
 //! A gateway with everything around it: a store of its own, a backend that does as it is told, a clock that we turn.
 
+// By its path, because other tests share this file.
+#[path = "engine.rs"]
+mod engine;
+
 use crate::{backend::StubBackend, people::Person};
+use engine::Engine;
 use rembg_gateway::{
     app::App,
     clock::Clock,
@@ -23,7 +28,6 @@ use std::{
     },
     time::Duration,
 };
-use tempfile::TempDir;
 
 /// 2026-03-15T12:00:00Z, where every world begins.
 pub const NOON: i64 = 1_773_576_000;
@@ -33,8 +37,8 @@ pub struct World {
     pub store: Arc<dyn Store>,
     pub backend: StubBackend,
     pub config: Config,
+    pub engine: Engine,
     clock: Arc<AtomicI64>,
-    _folder: TempDir,
 }
 
 impl World {
@@ -44,13 +48,13 @@ impl World {
 
     /// A world whose configuration is changed first.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start();
         let backend = StubBackend::start().await;
         let clock = Arc::new(AtomicI64::new(NOON * 1_000_000));
         let mut config = Config::default();
         config.listen.public.set_port(0);
         config.listen.admin.set_port(0);
-        config.store.url = format!("sqlite:{}", folder.path().join("gateway.db").display());
+        config.store.url = engine.url();
         config.backend.kind = BackendKind::Rmbg;
         config.backend.urls = vec![backend.url()];
         config.backend.concurrency = 64;
@@ -64,7 +68,7 @@ impl World {
         let turned = Clock::Turned(Arc::clone(&clock));
         let app = App::start(&config, turned.clone()).await.unwrap();
         let store = rembg_gateway::store::open(&config, turned).await.unwrap();
-        Self { app, store, backend, config, clock, _folder: folder }
+        Self { app, store, backend, config, engine, clock }
     }
 
     /// The same world after its gateway has stopped and started again.

@@ -1,3 +1,5 @@
+mod histories;
+
 use super::*;
 use crate::{
     domain::{caller::Uid, period::Window},
