@@ -11,6 +11,8 @@ venv=$!
 make check
 wait "$venv" || true
 cargo test --locked --all-targets 2>&1 | tee "$log"
+# Everything that a caller may notice, once more on the other store.
+REMBG_GATEWAY_TEST_STORE=redis cargo test --locked --test it 2>&1 | tee -a "$log"
 
 awk '/^test result:/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i } }
      END { printf "%d passed, %d failed\n", p, f; exit (p == 0 || f > 0) }' "$log"

@@ -81,7 +81,7 @@ async fn the_documented_report_is_answered_in_its_period() {
     world.prepaid("ann", 2_000).await;
     let counters = [("app", "2025:3", 8_500), ("api", "2025:3", 10_000), ("app", "cycle:1740441600", 4_200)];
     let counters = counters.into_iter().chain([("api", "cycle:1740441600", 5_100)]);
-    world.engine.counted(counters.map(|(channel, of, used)| (format!("user:ann:{channel}_usage:{of}"), used)));
+    world.counted(counters.map(|(channel, of, used)| (format!("user:ann:{channel}_usage:{of}"), used))).await;
     world.turn_clock_to(at("2025-03-10"));
     let golden = include_str!("golden/membership-usage.json");
     for flag in ["expand=billing_cycle", "includeBillingCycle=1", "includeBillingCycle=true", "expand=x,billing_cycle"]
@@ -100,7 +100,7 @@ async fn the_documented_list_is_answered_in_its_period() {
     let world = billed_world().await;
     let ann = subscribed(&world, (1_774_268_612, 1_776_947_012), None, 10).await;
     let counters = [("app", 120), ("api", 880)];
-    world.engine.counted(counters.map(|(channel, used)| (format!("user:ann:{channel}_usage:cycle:1774268612"), used)));
+    world.counted(counters.map(|(channel, used)| (format!("user:ann:{channel}_usage:cycle:1774268612"), used))).await;
     assert_eq!(ann.get(LIST).await.body, on_the_wire(include_str!("golden/billing-cycles.json")));
 }
 
@@ -187,9 +187,8 @@ async fn ten_thousand_cycles_are_listed_whole() {
     let ann = subscribed(&world, (NOON, NOON + DAY), None, 2).await;
     let start = |number: i64| NOON - (CYCLES - number) * DAY;
     let used = |number: i64| (number % 7 + 1).unsigned_abs();
-    world
-        .engine
-        .counted((0..CYCLES).map(|number| (format!("user:ann:api_usage:cycle:{}", start(number)), used(number))));
+    let counters = (0..CYCLES).map(|number| (format!("user:ann:api_usage:cycle:{}", start(number)), used(number)));
+    world.counted(counters).await;
     let list = ann.get(LIST).await.json();
     let one = ann.get(&format!("{CYCLE}&periodStartUnix={}", start(5_000))).await.json();
     let cycles = list["billingCycles"].as_array().unwrap();

@@ -44,7 +44,7 @@ async fn somebody(world: &World) -> Person {
         ("app", format!("cycle:{FAR}"), 80),
     ];
     let named = counters.map(|(channel, of, used): (_, String, _)| (format!("user:ann:{channel}_usage:{of}"), used));
-    world.engine.counted(named);
+    world.counted(named).await;
     ann
 }
 

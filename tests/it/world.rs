@@ -55,6 +55,10 @@ impl World {
         config.listen.public.set_port(0);
         config.listen.admin.set_port(0);
         config.store.url = engine.url();
+        config.store.journal = engine.folder().join("journal");
+        if matches!(engine, Engine::Redis(_)) {
+            config.auth.api_key.pepper = vec!["a pepper for tests only".into()];
+        }
         config.backend.kind = BackendKind::Rmbg;
         config.backend.urls = vec![backend.url()];
         config.backend.concurrency = 64;
@@ -77,6 +81,20 @@ impl World {
         let turned = Clock::Turned(Arc::clone(&self.clock));
         let app = App::start(&config, turned).await.unwrap();
         Self { app, config, ..self }
+    }
+
+    /// Counters that other software, or years of use, have left under their documented names.
+    pub async fn counted(&self, counters: impl IntoIterator<Item = (String, u64)>) {
+        self.engine.counted(counters);
+        let turned = Clock::Turned(Arc::clone(&self.clock));
+        let starting = rembg_gateway::store::open(&self.config, turned).await.unwrap();
+        for _ in 0..1_000 {
+            if self.engine.has_indexed() {
+                return drop(starting);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("cycles that other software has counted are not indexed");
     }
 
     /// Somebody with an account on plan `Test`, so many included credits, and a key.
@@ -140,6 +158,17 @@ impl World {
 
     pub fn turn_clock_by(&self, seconds: i64) {
         self.turn_clock_to(self.now().0 + seconds);
+    }
+
+    /// Waits until the gateway says that it is ready.
+    pub async fn ready(&self) {
+        for _ in 0..1_000 {
+            if self.operator().get("/readyz").await.status == 200 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the gateway is not ready");
     }
 
     /// Waits until no credit is set aside any more.

@@ -1,6 +1,6 @@
 //! Counters: plain integers under their documented names, and what is read from them.
 
-use super::{accounts::scan, desk::Desk, line::Line};
+use super::{accounts::scan, desk::Desk, line::Line, scripts::Call};
 use crate::{
     domain::{
         caller::{Channel, Uid},
@@ -13,6 +13,7 @@ use crate::{
     },
 };
 use redis::cmd;
+use std::collections::BTreeMap;
 use tracing::info;
 
 impl AccountNames {
@@ -36,24 +37,29 @@ impl AccountNames {
 /// What a counter stands at; 0 if it was never raised.
 pub(super) async fn value(desk: &Desk, name: &str) -> Result<u64> {
     let value: Option<i64> = desk.line.command(cmd("GET").arg(name)).await?;
-    Ok(u64::try_from(value.unwrap_or(0)).unwrap_or(0))
+    Ok(count(value))
+}
+
+fn count(value: Option<i64>) -> u64 {
+    value.map_or(0, |value| u64::try_from(value).unwrap_or(0))
 }
 
 /// Included credits that an account has used in a window.
 pub(super) async fn usage(desk: &Desk, uid: &Uid, window: Counters) -> Result<Usage> {
     let [app, api] = desk.names(uid).usages(window);
-    Ok(Usage { app: value(desk, &app).await?, api: value(desk, &api).await? })
+    let [app, api]: [Option<i64>; 2] = desk.line.command(cmd("MGET").arg(app).arg(api)).await?;
+    Ok(Usage { app: count(app), api: count(api) })
 }
 
 /// Every billing cycle in the account's index, oldest first.
 pub(super) async fn cycles(desk: &Desk, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>> {
-    let index = desk.names(uid).cycle_index();
-    let starts: Vec<i64> = desk.line.command(cmd("ZRANGE").arg(index).arg(0).arg(-1)).await?;
-    let mut cycles = Vec::with_capacity(starts.len());
-    for start in starts.into_iter().map(UnixSeconds) {
-        cycles.push((start, usage(desk, uid, Counters::Cycle(start)).await?));
-    }
-    Ok(cycles)
+    let names = desk.names(uid);
+    let call = Call::of(&desk.scripts.cycles).key(names.cycle_index());
+    let listed: Vec<i64> = call.arg(names.cycles(Channel::App)).arg(names.cycles(Channel::Api)).run(&desk.line).await?;
+    let (cycles, _) = listed.as_chunks();
+    let cycle =
+        |[start, app, api]: &[i64; 3]| (UnixSeconds(*start), Usage { app: count(Some(*app)), api: count(Some(*api)) });
+    Ok(cycles.iter().map(cycle).collect())
 }
 
 /// Holds open now. On a Cluster, where no step reaches every account, the accounts are walked over.
@@ -83,11 +89,17 @@ pub(super) async fn index_cycles(line: Line, style: KeyStyle) -> Result<()> {
     if line.command::<Option<String>>(cmd("GET").arg(keys::CYCLES_INDEXED)).await?.is_some() {
         return Ok(());
     }
-    let mut indexed = 0;
+    let mut by_account: BTreeMap<Uid, Vec<(i64, i64)>> = BTreeMap::new();
     for name in scan(&line, keys::ANY_CYCLE, "string").await? {
         let Some((uid, start)) = keys::cycle_named(&name) else { continue };
+        by_account.entry(uid).or_default().push((start.0, start.0));
+    }
+    let mut indexed = 0;
+    for (uid, starts) in by_account {
         let index = AccountNames::styled(&uid, style).cycle_index();
-        indexed += line.command::<u64>(cmd("ZADD").arg(index).arg(start.0).arg(start.0)).await?;
+        for some in starts.chunks(1_000) {
+            indexed += line.command::<u64>(cmd("ZADD").arg(&index).arg(some)).await?;
+        }
     }
     let () = line.command(cmd("SET").arg(keys::CYCLES_INDEXED).arg(1)).await?;
     info!(indexed, "billing cycles that other software had counted are in their accounts' indexes");

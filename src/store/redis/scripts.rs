@@ -1,4 +1,4 @@
-//! The Lua scripts, one for each writing verb, and two to write again what was lost. A server that has lost them is given them again.
+//! The Lua scripts, one for each writing verb, two to write again what was lost, and one to list. A server that has lost them is given them again.
 
 use super::line::{Line, Request};
 use crate::store::Result;
@@ -18,6 +18,7 @@ pub(super) struct Scripts {
     pub(super) release: Script,
     pub(super) restore: Script,
     pub(super) grant: Script,
+    pub(super) cycles: Script,
     pub(super) put_account: Script,
     pub(super) restore_account: Script,
     pub(super) apply_stripe: Script,
@@ -35,6 +36,7 @@ impl Scripts {
             release: script!("release"),
             restore: script!("restore"),
             grant: script!("grant"),
+            cycles: script!("cycles"),
             put_account: script!("put_account"),
             restore_account: script!("restore_account"),
             apply_stripe: script!("apply_stripe"),
