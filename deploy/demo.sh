@@ -14,7 +14,7 @@ public=$(address public) admin=$(address admin)
 if [ ! -s "$key_file" ] || ! "$gateway" key list demo --json 2>/dev/null | grep -q '"revoked":null'; then
     "$gateway" user add demo >/dev/null
     made=$("$gateway" key create demo --name demo --json)
-    (umask 077; sed -n 's/.*"key": *"\([^"]*\)".*/\1/p' <<<"$made" >"$key_file")
+    (umask 077; mkdir -p data; sed -n 's/.*"key": *"\([^"]*\)".*/\1/p' <<<"$made" >"$key_file")
 fi
 key=$(cat "$key_file")
 
