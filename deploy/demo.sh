@@ -5,17 +5,22 @@ cd "$(dirname "$0")/.."
 gateway=$1
 key_file=data/demo.key
 
-# The key is shown once, so it is kept here; without the account that it opens it is worth nothing.
-if [ ! -s "$key_file" ] || ! "$gateway" key list demo --json 2>/dev/null | grep -q '"id"'; then
+# The environment may have moved them. Mistakes in it are named here, before anything is made.
+settings=$("$gateway" check --json)
+address() { sed -n 's/.*"listen":{[^}]*"'"$1"'":"\([^"]*\)".*/\1/p' <<<"$settings"; }
+public=$(address public) admin=$(address admin)
+
+# The key is shown once, so it is kept here; without a live key of the account it is worth nothing.
+if [ ! -s "$key_file" ] || ! "$gateway" key list demo --json 2>/dev/null | grep -q '"revoked":null'; then
     "$gateway" user add demo >/dev/null
     made=$("$gateway" key create demo --name demo --json)
-    (umask 077; sed -n 's/.*"key": *"\([^"]*\)".*/\1/p' <<<"$made" >"$key_file")
+    (umask 077; mkdir -p data; sed -n 's/.*"key": *"\([^"]*\)".*/\1/p' <<<"$made" >"$key_file")
 fi
 key=$(cat "$key_file")
 
 cat <<EOT
 
-  rembg-gateway will serve on http://127.0.0.1:8080, for operators on http://127.0.0.1:8081
+  rembg-gateway will serve on http://$public, for operators on http://$admin
 
   demo account   demo
   its key        $key
@@ -23,10 +28,10 @@ cat <<EOT
   Cut out the sample picture, in another terminal:
 
     curl -sS -H "x-api-key: $key" -F "image=@$PWD/deploy/sample/mug.jpg" -F format=png \\
-      http://127.0.0.1:8080/rmbg -o cutout.png
+      http://$public/rmbg -o cutout.png
 
-  What that has cost:    curl -sS -H "x-api-key: $key" "http://127.0.0.1:8080/api/membership-usage"
-  Alive, ready, numbers: http://127.0.0.1:8081/healthz  http://127.0.0.1:8081/readyz  http://127.0.0.1:8081/metrics
+  What that has cost:    curl -sS -H "x-api-key: $key" "http://$public/api/membership-usage"
+  Alive, ready, numbers: http://$admin/healthz  http://$admin/readyz  http://$admin/metrics
 
   Stop with Ctrl-C.
 

@@ -21,6 +21,7 @@ pub use set_up::{SetupError, set_up};
 
 use crate::{
     domain::{caller::Payer, form::Form},
+    picture,
     spool::{Budgets, Room, Spooled},
     telemetry::BackendGauges,
 };
@@ -38,6 +39,9 @@ pub struct Job {
     pub form: Arc<Form>,
     /// The image file's bytes.
     pub image: Arc<Spooled>,
+    /// The most pixels that the picture and the answer may have. The header's size has been judged by it; that size is
+    /// not yet the one that EXIF turns the picture to.
+    pub pixel_limit: Option<u64>,
     /// Whose turn it takes in the line: payers are served by turns.
     pub payer: Payer,
     /// How many turns more than one that payer gets where one of priority 0 gets one.
@@ -56,6 +60,15 @@ impl Job {
     /// Room for the whole answer, so that a picture which the backend has been paid for is not lost for want of it.
     pub fn room(&self) -> Result<Room, Failure> {
         Room::reserve(&self.budgets, self.max_answer).map_err(|_| Failure::Busy { retry_after: NO_ROOM_RETRY })
+    }
+
+    /// Refuses what would grow beyond the limit, now that it is known how large the upright picture is.
+    fn keep_to_pixel_limit(&self, upright: (u32, u32)) -> Result<(), Failure> {
+        let Some(most) = self.pixel_limit else { return Ok(()) };
+        match picture::too_many_pixels(upright, &self.form.wish, most) {
+            Some(pixels) => Err(Failure::TooManyPixels { pixels, most }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -88,6 +101,14 @@ pub enum Failure {
     /// The picture cannot be read by this backend although its header could.
     #[error("picture not readable: {0}")]
     Unreadable(String),
+    /// Turned upright by its EXIF orientation, the picture would become larger than was agreed.
+    #[error("{pixels} pixels once upright, at most {most} were agreed")]
+    TooManyPixels {
+        /// Width × height.
+        pixels: u64,
+        /// The limit that applies.
+        most: u64,
+    },
 }
 
 /// Something that removes backgrounds.

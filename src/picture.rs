@@ -62,6 +62,13 @@ pub fn result_size(size: (u32, u32), wish: &Wish) -> (u32, u32) {
     rotate::rotated_size(resize::fitted_size(size, wish), wish)
 }
 
+/// The pixels of a picture of `size`, or of what [`finish`] makes of it, where either has more than `most`.
+#[must_use]
+pub fn too_many_pixels(size: (u32, u32), wish: &Wish, most: u64) -> Option<u64> {
+    let pixels = |(width, height)| u64::from(width) * u64::from(height);
+    [size, result_size(size, wish)].into_iter().map(pixels).find(|pixels| *pixels > most)
+}
+
 /// All that is left to do once the background is gone: resize, rotate, colour (or show the mask), encode.
 pub fn finish(cutout: RgbaImage, wish: &Wish) -> Result<Vec<u8>, PictureError> {
     let fitted = resize::fit(cutout, wish)?;

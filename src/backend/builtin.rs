@@ -6,7 +6,6 @@ pub use model::ModelError;
 
 use super::{Answer, Backend, Failure, Job, queue::Queue};
 use crate::{
-    domain::form::Form,
     picture,
     telemetry::{BackendGauges, ServiceGauges},
 };
@@ -50,9 +49,9 @@ impl Backend for Builtin {
         // When nobody waits for the answer any more, the work ends at its next step.
         let abandoned = CancellationToken::new();
         let _abandon = abandoned.clone().drop_guard();
-        let (model, form) = (Arc::clone(&self.model), Arc::clone(&job.form));
+        let (model, own_job) = (Arc::clone(&self.model), job.clone());
         let work = spawn_blocking(move || {
-            let answer = answer(&model, &file, &form, &abandoned);
+            let answer = answer(&model, &file, &own_job, &abandoned);
             // The slot is free when the work is done, not when somebody stops waiting for it.
             if answer.is_ok() {
                 slot.worked();
@@ -83,16 +82,17 @@ impl Backend for Builtin {
 }
 
 /// The whole of the work on one picture.
-fn answer(model: &Model, file: &[u8], form: &Form, abandoned: &CancellationToken) -> Result<Vec<u8>, Failure> {
+fn answer(model: &Model, file: &[u8], job: &Job, abandoned: &CancellationToken) -> Result<Vec<u8>, Failure> {
     let go_on = || if abandoned.is_cancelled() { Err(Failure::TimedOut) } else { Ok(()) };
-    let header = form.image.header;
+    let header = job.form.image.header;
     let pixels = u64::from(header.width) * u64::from(header.height);
 
     go_on()?;
     let picture = picture::decode(file, pixels).map_err(|e| Failure::Unreadable(e.to_string()))?;
+    job.keep_to_pixel_limit(picture.dimensions())?;
     go_on()?;
     let mask = model.mask(&picture).map_err(|e| Failure::Failed(e.to_string()))?;
     go_on()?;
     let cutout = picture::cut(picture, &mask);
-    picture::finish(cutout, &form.wish).map_err(|e| Failure::Failed(e.to_string()))
+    picture::finish(cutout, &job.form.wish).map_err(|e| Failure::Failed(e.to_string()))
 }

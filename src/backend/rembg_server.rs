@@ -61,22 +61,26 @@ impl Service for RembgServer {
                 Err(error) => Failure::Unreadable(error.to_string()),
             });
         }
-        let wish = job.form.wish;
-        let made: Result<Vec<u8>, PictureError> = self
-            .workbench
-            .read(job, &answer.body, move |file| picture::finish(picture::decode(file, pixels)?, &wish))
-            .await?;
-        let made = made.map_err(|error| Failure::Failed(format!("the rembg server's answer: {error}")))?;
+        let own_job = job.clone();
+        let made = self.workbench.read(job, &answer.body, move |file| made_of(file, pixels, &own_job)).await??;
         drop(answer);
         let mut room = job.room()?;
         room.write(Bytes::from(made)).await.map_err(|error| no_room(&error))?;
-        let content_type = Some(picture::content_type(wish.format).into());
+        let content_type = Some(picture::content_type(job.form.wish.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
 
     async fn answers(&self) -> bool {
         self.remote.answers().await
     }
+}
+
+/// What the form asks for, made of the server's PNG of at most so many pixels.
+fn made_of(file: &[u8], pixels: u64, job: &Job) -> Result<Vec<u8>, Failure> {
+    let unusable = |error: PictureError| Failure::Failed(format!("the rembg server's answer: {error}"));
+    let cutout = picture::decode(file, pixels).map_err(unusable)?;
+    job.keep_to_pixel_limit(cutout.dimensions())?;
+    picture::finish(cutout, &job.form.wish).map_err(unusable)
 }
 
 /// A name of our own: the caller's says nothing that the server needs.

@@ -18,7 +18,7 @@ pub const MAX_BODY: u64 = 128 * 1024 * 1024;
 pub const MAX_IMAGE: u64 = 50 * 1024 * 1024;
 /// Pixels of the widest and of the highest image, and of the largest that can be asked for.
 pub const MAX_PIXELS: u32 = 10_000;
-/// Bytes of all parts but the image, together: they are held in memory.
+/// Bytes of all parts but the image, together: they are held in memory. Of a part that would be too much nothing is held.
 pub const MAX_FIELDS: usize = 64 * 1024;
 
 /// A valid form. The image's bytes are kept by whoever read the body.
@@ -115,6 +115,6 @@ pub enum FormError {
     Invalid(Vec<Complaint>),
     /// The multipart framing is broken or a bound on it is exceeded.
     Malformed,
-    /// A body that no documented message covers, such as one of more than 128 MiB.
+    /// A body that no documented message covers: more than 128 MiB, or beside an image more than is held of the rest.
     TooLarge,
 }

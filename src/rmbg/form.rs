@@ -94,13 +94,10 @@ pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, pixel_limit: Option<u
 /// A small file may unpack to gigabytes, and so may the answer that is asked for.
 fn refuse_above(most: u64, form: &Form) -> Result<(), Stop> {
     let sent = (form.image.header.width, form.image.header.height);
-    for (width, height) in [sent, picture::result_size(sent, &form.wish)] {
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels > most {
-            return Err(Refusal::TooManyPixels { pixels, most }.into());
-        }
+    match picture::too_many_pixels(sent, &form.wish, most) {
+        Some(pixels) => Err(Refusal::TooManyPixels { pixels, most }.into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn read_all(rmbg: &Rmbg, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {

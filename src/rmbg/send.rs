@@ -18,6 +18,7 @@ pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, requ
     Job {
         form: Arc::new(form),
         image: Arc::new(image),
+        pixel_limit: caller.pixel_limit(&rmbg.rules),
         deadline,
         request_id,
         payer: caller.draw(&rmbg.rules).payer(),
@@ -48,6 +49,7 @@ fn stop_for(failure: &Failure) -> Stop {
         Failure::TimedOut => Refusal::TimedOut,
         Failure::Busy { retry_after } => Refusal::Busy { retry_after: *retry_after },
         Failure::Unreadable(_) => Refusal::Invalid(vec![Complaint::CorruptImage]),
+        Failure::TooManyPixels { pixels, most } => Refusal::TooManyPixels { pixels: *pixels, most: *most },
     };
     Stop::with_cause(refusal, failure)
 }

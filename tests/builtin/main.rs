@@ -3,7 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "tests say what they expected")]
 
 use bytes::Bytes;
-use image::{ImageReader, RgbaImage};
+use image::{ImageEncoder as _, ImageReader, RgbaImage, codecs::jpeg::JpegEncoder};
 use rembg_gateway::{
     backend::{Answer, Backend as _, Failure, Job, builtin::Builtin},
     domain::{
@@ -71,6 +71,7 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
     Job {
         form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, wish }),
         image: Arc::new(spooled(file).await),
+        pixel_limit: None,
         deadline: Instant::now() + Duration::from_mins(2),
         request_id: "test".into(),
         payer: Payer::Client(ClientAddress("203.0.113.7".into())),
@@ -142,6 +143,31 @@ async fn a_picture_larger_than_its_header_said_is_unreadable() {
     job.form = Arc::new(form);
     let failure = shared().cut(&job).await;
     assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
+}
+
+/// The sample as a camera that was held upright stores it: its pixels lie on their side, and EXIF says so.
+fn sample_on_its_side() -> Vec<u8> {
+    let pixels = image::load_from_memory(&sample()).expect("the sample").into_rgb8();
+    // TIFF, big-endian, one tag: orientation, a quarter turn.
+    let exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let mut file = Vec::new();
+    let mut encoder = JpegEncoder::new(&mut file);
+    encoder.set_exif_metadata(exif.to_vec()).expect("EXIF in JPEG");
+    encoder.encode_image(&pixels).expect("a file");
+    file
+}
+
+#[tokio::test]
+async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
+    let on_its_side = sample_on_its_side();
+    // By its header 1000 x 800 pixels; upright, and as wide as that, it is 1000 x 1250.
+    let wide = Wish { w: Some(1000), ..wish(OutputFormat::Png) };
+    let job = job(on_its_side, wide).await;
+    let refused = shared().cut(&Job { pixel_limit: Some(1_249_999), ..job.clone() }).await;
+    assert!(matches!(refused, Err(Failure::TooManyPixels { pixels: 1_250_000, most: 1_249_999 })), "{refused:?}");
+    let answer = shared().cut(&Job { pixel_limit: Some(1_250_000), ..job }).await.expect("an answer");
+    let made = picture_of(&answer).await;
+    assert_eq!((made.width(), made.height()), (1000, 1250));
 }
 
 #[tokio::test]

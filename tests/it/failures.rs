@@ -7,6 +7,8 @@ use crate::{
     world::World,
 };
 use rembg_gateway::config::Bytes;
+use std::time::Duration;
+use tokio::net::TcpStream;
 
 const FAILED: &str = "The background-removal service failed. You have not been charged.";
 
@@ -158,7 +160,12 @@ async fn requests_under_way_end_well_when_the_gateway_stops() {
     world.backend.will(Manner::Wait);
     let asking = tokio::spawn(async move { ann.cut(&Form::with_picture()).await });
     world.backend.has_seen(1).await;
+    let public = world.app.public;
     let stopping = tokio::spawn(world.app.stop());
+    while TcpStream::connect(public).await.is_ok() {
+        // Longer than the queue must be empty for, or these connections would keep it open.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     world.backend.let_one_go();
     let reply = asking.await.unwrap();
     assert_eq!((reply.status, &reply.body[..]), (200, PICTURE));
@@ -178,7 +185,7 @@ async fn held(world: &World, holds: u64) {
         if world.store.holds_open().await.unwrap() == holds {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("there never were {holds} holds");
 }

@@ -135,6 +135,23 @@ async fn a_picture_of_too_many_pixels_is_refused_before_the_server_sees_it() {
 }
 
 #[tokio::test]
+async fn a_picture_that_the_server_turned_upright_is_still_kept_to_the_limit_on_pixels() {
+    let world = World::with(|config| {
+        config.backend.kind = BackendKind::Rembg;
+        config.backend.max_pixels = Some(2_000);
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    world.backend.will(answers(200, "image/png", png(30, 40)));
+    // 40 x 30 by its header; upright it is 30 x 40, and 40 x 53 once it is as wide as asked for.
+    let refused = ann.cut(&picture().text("w", "40")).await;
+    assert_eq!(refused.status, 413, "{}", refused.error());
+    assert!(refused.error().contains("2120 pixels"), "{}", refused.error());
+    assert_eq!(ann.used().await, 0);
+    assert_eq!(ann.cut(&picture().text("w", "30")).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_server_is_asked_elsewhere_when_one_of_them_is_gone() {
     let second = StubBackend::start().await;
     second.will(answers(200, "image/png", cutout()));

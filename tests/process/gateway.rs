@@ -8,8 +8,10 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 /// A folder with a configuration, in which the binary is run.
 pub struct Installation {
@@ -94,11 +96,27 @@ impl Serving {
         Person::with_key(self.public, key)
     }
 
-    /// SIGTERM; answers with the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        self.child.wait().unwrap().code()
+    }
+
+    /// Waits until nobody is let in any more.
+    pub async fn accepts_no_more(&self) {
+        for _ in 0..200 {
+            if TcpStream::connect(self.public).await.is_err() {
+                return;
+            }
+            // Longer than the queue must be empty for, or these connections would keep it open.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it goes on accepting");
+    }
+
+    /// The exit code, once the process has ended.
+    pub async fn exit_code(mut self) -> Option<i32> {
+        tokio::task::spawn_blocking(move || self.child.wait().unwrap().code()).await.unwrap()
     }
 
     /// `kill -9`

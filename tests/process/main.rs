@@ -7,6 +7,8 @@
 #[expect(dead_code, reason = "the journey's tests use the rest")]
 mod backend;
 mod command_line;
+mod demo;
+mod disk;
 #[path = "../it/form.rs"]
 #[expect(dead_code, reason = "the journey's tests use the rest")]
 mod form;

@@ -8,20 +8,42 @@ use crate::{
 use std::process::Command;
 
 #[tokio::test]
-async fn sigterm_lets_requests_under_way_end_settles_every_hold_and_exits_0() {
+async fn sigterm_and_ctrl_c_let_requests_under_way_end_settle_every_hold_and_exit_0() {
+    let here = Installation::new().await;
+    let key = here.customer("ann", 2);
+    for (signal, pictures) in [("TERM", 1), ("INT", 2)] {
+        let serving = here.serve();
+        here.backend.will(Manner::Wait);
+        let person = serving.person(&key);
+        let asking = tokio::spawn(async move { person.cut(&Form::with_picture()).await });
+        here.backend.has_seen(pictures).await;
+        serving.signal(signal);
+        serving.accepts_no_more().await;
+        here.backend.let_one_go();
+        let reply = asking.await.unwrap();
+        assert_eq!((reply.status, &reply.body[..]), (200, PICTURE), "{signal}");
+        assert_eq!(serving.exit_code().await, Some(0), "{signal}");
+        assert_eq!(here.json(&["usage", "ann"])["api"], pictures, "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_while_it_stops_is_released_before_it_exits() {
     let here = Installation::new().await;
     let key = here.customer("ann", 1);
     let serving = here.serve();
-    here.backend.will(Manner::Wait);
+    here.backend.will(Manner::Hang);
     let person = serving.person(&key);
     let asking = tokio::spawn(async move { person.cut(&Form::with_picture()).await });
     here.backend.has_seen(1).await;
-    let stopped = tokio::task::spawn_blocking(move || serving.terminate());
-    here.backend.let_one_go();
-    let reply = asking.await.unwrap();
-    assert_eq!((reply.status, &reply.body[..]), (200, PICTURE));
-    assert_eq!(stopped.await.unwrap(), Some(0));
-    assert_eq!(here.json(&["usage", "ann"])["api"], 1);
+    serving.signal("TERM");
+    assert_eq!(asking.await.unwrap().status, 504);
+    assert_eq!(serving.exit_code().await, Some(0));
+    assert_eq!(here.json(&["usage", "ann"])["api"], 0);
+
+    here.backend.will(Manner::picture());
+    let again = here.serve();
+    assert_eq!(again.person(&key).cut(&Form::with_picture()).await.status, 200, "the only credit is free again");
 }
 
 #[tokio::test]

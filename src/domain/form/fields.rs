@@ -1,6 +1,7 @@
 //! The rules of the fields beside the image (contract, section 1).
 //!
-//! A value is read without the white space around it and echoed as it was sent. One with nothing else is not set.
+//! A value is read without the white space around it and echoed as it was sent. An empty one is not set; one of nothing
+//! but white space is, and is wrong.
 
 use super::{Field, MAX_PIXELS, OutputFormat, Rgba, Wish};
 use crate::domain::complaint::Complaint;

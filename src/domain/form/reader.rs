@@ -74,7 +74,10 @@ impl FormReader {
                 while let Some(event) = parser.next_event()? {
                     match event {
                         Event::Part(head) => self.parts.begin(head),
-                        Event::Data(data) => self.parts.take(data, image)?,
+                        Event::Data(data) => self.parts.take(data, image),
+                    }
+                    if self.parts.are_too_large() {
+                        return Err(FormError::TooLarge);
                     }
                 }
                 Ok(())
@@ -94,6 +97,8 @@ impl From<Malformed> for FormError {
 struct Parts {
     fields: Vec<Field>,
     fields_length: usize,
+    /// Whether a field was thrown away, as all together would have been more than is held.
+    overflowed: bool,
     image: Option<ImageCheck>,
     fields_before_image: usize,
     current: Current,
@@ -133,7 +138,7 @@ impl Parts {
         }
     }
 
-    fn take(&mut self, data: Bytes, kept: &mut Vec<Bytes>) -> Result<(), FormError> {
+    fn take(&mut self, data: Bytes, kept: &mut Vec<Bytes>) {
         match &mut self.current {
             Current::Ignored => {}
             Current::Image => {
@@ -142,15 +147,22 @@ impl Parts {
                 }
             }
             Current::Field(_, value) => {
-                self.fields_length += data.len();
-                if self.fields_length > MAX_FIELDS {
-                    return Err(FormError::TooLarge);
+                if self.fields_length + data.len() > MAX_FIELDS {
+                    self.fields_length -= value.len();
+                    self.overflowed = true;
+                    self.current = Current::Ignored;
+                    return;
                 }
+                self.fields_length += data.len();
                 // Copied, so that a short value does not keep the whole chunk in memory.
                 value.extend_from_slice(&data);
             }
         }
-        Ok(())
+    }
+
+    /// Without an image it is not their size that is wrong: whoever sent the file under another name is told so in the end.
+    fn are_too_large(&self) -> bool {
+        self.overflowed && self.image.is_some()
     }
 
     fn end(&mut self) {

@@ -136,6 +136,23 @@ fn parts_that_are_held_in_memory_are_bounded_together() {
 }
 
 #[test]
+fn a_file_under_another_name_is_no_image_however_large_it_is() {
+    let large = field("file", &"x".repeat(MAX_FIELDS + 1));
+    assert_eq!(complaints(&body(std::slice::from_ref(&large))), [NO_IMAGE]);
+    assert_eq!(
+        complaints(&body(&[large.clone(), field("w", "abc"), large.clone(), field("mask", "m")])),
+        [NO_IMAGE, "w: 'w' must be an integer, got: 'abc'", "mask: 'mask' must be true or false, got: 'm'"],
+        "what else is wrong is still found"
+    );
+    let image = file("cat.png", &png(3, 2));
+    for parts in [[large.clone(), image.clone()], [image, large]] {
+        let body = body(&parts);
+        assert_eq!(read(&body), Err(FormError::TooLarge), "there is an image, so the rest is too large");
+        assert_eq!(read_pieces(Some(TYPE), body.chunks(1_000)).0, Err(FormError::TooLarge));
+    }
+}
+
+#[test]
 fn a_body_of_more_than_128_mib_is_too_large_whatever_it_is() {
     let megabyte = Bytes::from(vec![0; 1024 * 1024]);
     for content_type in [Some("text/plain"), Some(TYPE)] {

@@ -1,6 +1,6 @@
 //! Whether a JPEG file is all there: the decoder fills what is missing with grey, and nobody should pay for that.
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 /// Start of scan: the pixels follow.
 const SOS: u8 = 0xDA;
@@ -17,14 +17,15 @@ pub(super) fn is_complete(file: &[u8]) -> bool {
 fn scans(file: &[u8]) -> Option<&[u8]> {
     let mut rest = file.strip_prefix(&[0xFF, 0xD8])?;
     loop {
-        rest = rest.strip_prefix(&[0xFF])?;
+        // Over anything that is no marker, as the decoder does it.
+        rest = rest.get(memchr(0xFF, rest)? + 1..)?;
         let (&marker, after) = rest.split_first()?;
         match marker {
             // Any number of fill bytes may stand before a marker.
             0xFF => {}
             SOS => return Some(after),
-            // Markers that stand alone.
-            0x01 | 0xD0..=0xD7 => rest = after,
+            // What stands alone.
+            0x00 | 0x01 | 0xD0..=0xD7 => rest = after,
             _ => {
                 let length = u16::from_be_bytes([*after.first()?, *after.get(1)?]);
                 rest = after.get(usize::from(length)..)?;

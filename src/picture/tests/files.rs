@@ -105,6 +105,18 @@ fn half_a_file_is_unreadable_whatever_its_format() {
 }
 
 #[test]
+fn a_jpeg_with_rubbish_between_its_segments_is_read_all_the_same() {
+    let file = file_of(&DynamicImage::new_rgb8(40, 30), ImageFormat::Jpeg);
+    // Start of image, a marker, and the segment whose length its first two bytes are.
+    let first_segment = 4 + usize::from(u16::from_be_bytes([file[4], file[5]]));
+    for rubbish in [&b"\0\0\0"[..], b"\xff\0"] {
+        let padded = [&file[..first_segment], rubbish, &file[first_segment..]].concat();
+        let picture = decode(&padded, 1200);
+        assert_eq!(picture.map(|picture| picture.dimensions()).ok(), Some((40, 30)), "{rubbish:?}");
+    }
+}
+
+#[test]
 fn more_pixels_than_agreed_are_not_decoded() {
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Bmp] {
         let file = file_of(&DynamicImage::new_rgb8(40, 30), format);
