@@ -29,7 +29,7 @@ pub use listen::ListenConfig;
 pub use mistakes::{ConfigErrors, Mistake};
 pub use redis_url::{Node, RedisPlace, RedisUrl};
 pub use secrets::SecretError;
-pub use store::StoreConfig;
+pub use store::{OnStoreFailure, StoreConfig};
 pub use stripe::{ReversalPolicy, StripeConfig};
 pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfig};
 

@@ -18,6 +18,7 @@ use crate::domain::{
     period::{BillingPeriod, Counters},
     time::{Month, UnixMicros, UnixSeconds},
 };
+use crate::telemetry::StoreGauges;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets a parked event, if it is one.
     async fn unpark(&self, id: &str) -> Result<()>;
+
+    /// What was last known of the caller behind a key, for while the store is away; nobody where nothing is remembered.
+    fn last_known_caller(&self, _hash: &KeyHash) -> Option<(ApiKey, Account)> {
+        None
+    }
+
+    /// The same of an account.
+    fn last_known_account(&self, _uid: &Uid) -> Option<Account> {
+        None
+    }
+
+    /// What operators see of the store in the metrics.
+    fn gauges(&self) -> StoreGauges {
+        StoreGauges::default()
+    }
 
     /// Holds open now, leases ended excluded.
     async fn holds_open(&self) -> Result<u64>;

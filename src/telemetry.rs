@@ -5,7 +5,7 @@ mod log;
 mod metrics;
 mod record;
 
-pub use gauges::{AccountGauges, BackendGauges, ServiceGauges};
+pub use gauges::{AccountGauges, BackendGauges, ServiceGauges, StoreGauges};
 pub use log::start_log;
 pub use metrics::Metrics;
 pub use prometheus::Error as MetricsError;

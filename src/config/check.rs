@@ -1,6 +1,6 @@
 //! What types cannot say: values that make no sense, or not together.
 
-use super::{BackendConfig, BackendKind, Config, LimitsConfig, SecretError, mistakes::Mistake};
+use super::{BackendConfig, BackendKind, Config, LimitsConfig, OnStoreFailure, SecretError, mistakes::Mistake};
 use hyper::{Uri, http::uri::PathAndQuery};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};
@@ -81,11 +81,19 @@ impl Checks<'_> {
                 let given = !api_key.pepper.is_empty() || api_key.pepper_file.is_some();
                 let fault = "must be set: every gateway on one Redis needs the same";
                 self.require("auth.api_key.pepper", given, fault);
+                let lends = config.store.on_store_failure == OnStoreFailure::Refuse || config.store.grace_credits > 0;
+                self.require("store.grace_credits", lends, "must be at least 1 with on_store_failure = \"allow\"");
             }
             Some(Err(fault)) => self.require("store.url", false, fault),
             None if config.store.url.starts_with("sqlite:") => {
                 let named = config.store.sqlite_path().is_some();
                 self.require("store.url", named, format!("names no file; write {example}"));
+                let refuses = config.store.on_store_failure == OnStoreFailure::Refuse;
+                self.require(
+                    "store.on_store_failure",
+                    refuses,
+                    "is for a Redis; the embedded store has no other outage",
+                );
             }
             None => {
                 let scheme = config.store.url.split(':').next().unwrap_or_default();

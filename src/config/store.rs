@@ -16,17 +16,42 @@ pub struct StoreConfig {
     pub url: String,
     /// Folder of the journal, which a Redis needs beside it.
     pub journal: PathBuf,
+    /// What becomes of requests while a Redis is away.
+    pub on_store_failure: OnStoreFailure,
+    /// With `allow`: credits that each account may spend meanwhile, on each gateway.
+    pub grace_credits: u64,
+}
+
+/// What becomes of requests while the store is away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStoreFailure {
+    /// They are answered 503.
+    #[default]
+    Refuse,
+    /// Accounts that this gateway has seen are lent some credits, which are counted later.
+    Allow,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { url: "sqlite:data/gateway.db".into(), journal: "data/journal".into() }
+        Self {
+            url: "sqlite:data/gateway.db".into(),
+            journal: "data/journal".into(),
+            on_store_failure: OnStoreFailure::Refuse,
+            grace_credits: 10,
+        }
     }
 }
 
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreConfig").field("url", &self.shown()).field("journal", &self.journal).finish()
+        f.debug_struct("StoreConfig")
+            .field("url", &self.shown())
+            .field("journal", &self.journal)
+            .field("on_store_failure", &self.on_store_failure)
+            .field("grace_credits", &self.grace_credits)
+            .finish()
     }
 }
 

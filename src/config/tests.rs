@@ -69,6 +69,15 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("[store]\nurl = \"redis://h:x\"", "store.url: \"x\" is no port"),
     ("[store]\nurl = \"redis://h\"", "auth.api_key.pepper: must be set: every gateway on one Redis needs the same"),
+    (
+        "[store]\non_store_failure = \"allow\"",
+        "store.on_store_failure: is for a Redis; the embedded store has no other outage",
+    ),
+    (
+        "[store]\nurl = \"redis://h\"\non_store_failure = \"allow\"\ngrace_credits = 0\n\
+         [auth.api_key]\npepper = \"sixteen-or-longer\"",
+        "store.grace_credits: must be at least 1 with on_store_failure = \"allow\"",
+    ),
     ("[store]\nurl = \"sqlite:\"", "store.url: names no file; write sqlite:PATH, such as \"sqlite:data/gateway.db\""),
     (
         "[limits]\nmemory_budget = \"1 MB\"",

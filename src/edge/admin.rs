@@ -52,6 +52,7 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
     let holds_open = admin.store.holds_open().await.ok();
+    admin.metrics.see_store(&admin.store.gauges());
     admin.metrics.see_backend(&admin.backend.gauges());
     match admin.metrics.render(holds_open, &admin.budgets) {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),

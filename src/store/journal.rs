@@ -5,25 +5,32 @@
 //! is a keep whose caller never got an answer. Handing one in twice is free: keeps are idempotent.
 
 mod file;
+mod grace;
 
 use super::{
     AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeState, StripeStep, Usage,
 };
 use crate::{
     clock::Clock,
+    config::{OnStoreFailure, StoreConfig},
     domain::{
         caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
-        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Settlement},
+        credit::{Admission, Draw, Hold, HoldRequest, Kept, Left, OperationId, Settlement},
         period::Counters,
+        plan::Terms,
         time::UnixSeconds,
     },
+    telemetry::StoreGauges,
 };
 use async_trait::async_trait;
 use file::{Entry, JournalFile};
+use grace::Grace;
 use std::{
     collections::VecDeque,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -45,6 +52,7 @@ const TOO_OLD: i64 = 6 * 86_400 * 1_000_000;
 pub struct Journaled {
     store: Arc<dyn Store>,
     journal: Arc<Journal>,
+    grace: Option<Grace>,
     handing_in: JoinHandle<()>,
 }
 
@@ -53,6 +61,8 @@ struct Journal {
     waiting: Mutex<Waiting>,
     written: Notify,
     clock: Clock,
+    late: AtomicU64,
+    set_aside: AtomicU64,
 }
 
 /// What is to be handed in, in the order of writing.
@@ -63,17 +73,29 @@ struct Waiting {
 }
 
 impl Journaled {
-    /// Opens a journal in the folder, with what earlier processes left there. Blocks on the disk.
-    pub fn open(store: Arc<dyn Store>, folder: &Path, clock: Clock) -> Result<Self> {
+    /// Opens a journal in the configured folder, with what earlier processes left there. Blocks on the disk.
+    pub fn open(store: Arc<dyn Store>, config: &StoreConfig, clock: Clock, terms: Terms) -> Result<Self> {
+        let folder = &config.journal;
         let told = |error: std::io::Error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display()));
         let (file, entries) = JournalFile::open(folder).map_err(told)?;
         if !entries.is_empty() {
             info!(keeps = entries.len(), "the journal has keeps to hand in");
         }
         let waiting = Mutex::new(Waiting { entries: entries.into(), coming: 0 });
-        let journal = Arc::new(Journal { file, waiting, written: Notify::new(), clock });
+        let (late, set_aside) = (AtomicU64::new(0), AtomicU64::new(0));
+        let journal = Arc::new(Journal { file, waiting, written: Notify::new(), clock, late, set_aside });
+        let grace = match config.on_store_failure {
+            OnStoreFailure::Refuse => None,
+            OnStoreFailure::Allow => Some(Grace::new(config.grace_credits, terms)),
+        };
         let handing_in = tokio::spawn(Arc::clone(&journal).hand_in_for_ever(Arc::clone(&store)));
-        Ok(Self { store, journal, handing_in })
+        Ok(Self { store, journal, grace, handing_in })
+    }
+
+    /// A credit that the store, which is away, does not know of.
+    fn lend(&self, request: &HoldRequest) -> Option<Hold> {
+        let (grace, Draw::Account { uid, .. }) = (self.grace.as_ref()?, &request.draw) else { return None };
+        grace.lend(request, &self.store.last_known_account(uid)?, self.journal.clock.now())
     }
 }
 
@@ -121,7 +143,11 @@ impl Journal {
             return self.set_aside(entry, "it is older than six days");
         }
         match store.keep(&entry.hold).await {
-            Ok(kept) if kept.settlement == Settlement::Kept => true,
+            Ok(kept) if kept.settlement == Settlement::Kept => {
+                let late = self.clock.now() >= entry.hold.expires;
+                self.late.fetch_add(u64::from(late), Ordering::Relaxed);
+                true
+            }
             Ok(_) => self.set_aside(entry, "it had been released"),
             Err(Fault::Unavailable(_)) => false,
             Err(fault) => self.set_aside(entry, &fault.to_string()),
@@ -131,6 +157,7 @@ impl Journal {
     fn set_aside(&self, entry: &Entry, why: &str) -> bool {
         error!(operation = entry.hold.id.0, why, "a picture was served that is not counted; its keep is set aside");
         let kept = self.file.set_aside(entry);
+        self.set_aside.fetch_add(u64::from(kept.is_ok()), Ordering::Relaxed);
         if let Err(error) = &kept {
             warn!(%error, "it cannot be set aside: it stays in the journal");
         }
@@ -165,7 +192,18 @@ impl Store for Journaled {
         if self.journal.file.is_full() {
             return Err(Fault::Unavailable("the journal is full".into()));
         }
-        self.store.hold(request).await
+        match self.store.hold(request).await {
+            Err(Fault::Unavailable(why)) => match self.lend(request) {
+                Some(hold) => Ok(Admission::Held(hold, Left::default())),
+                None => Err(Fault::Unavailable(why)),
+            },
+            answer => {
+                if answer.is_ok() && self.journal.first().is_none() {
+                    self.grace.iter().for_each(Grace::is_over);
+                }
+                answer
+            }
+        }
     }
 
     /// Counted, or written down to be counted; [`Kept::remaining`] is not known then.
@@ -184,15 +222,32 @@ impl Store for Journaled {
     }
 
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        self.store.caller_of_key(hash).await
+        match (self.store.caller_of_key(hash).await, &self.grace) {
+            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_caller(hash) {
+                Some(caller) => Ok(Some(caller)),
+                None => Err(Fault::Unavailable(why)),
+            },
+            (answer, _) => answer,
+        }
     }
 
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        self.store.account(uid).await
+        match (self.store.account(uid).await, &self.grace) {
+            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_account(uid) {
+                Some(account) => Ok(Some(account)),
+                None => Err(Fault::Unavailable(why)),
+            },
+            (answer, _) => answer,
+        }
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-        self.store.release(id, payer).await
+        let lent = self.grace.as_ref().is_some_and(|grace| grace.give_back(id));
+        match self.store.release(id, payer).await {
+            // The store never knew of it; if it did after all, without an answer, that lease ends.
+            Err(Fault::Unavailable(_)) if lent => Ok(Settlement::Released),
+            answer => answer,
+        }
     }
 
     async fn usage(&self, uid: &Uid, counters: Counters) -> Result<Usage> {
@@ -261,6 +316,24 @@ impl Store for Journaled {
 
     async fn unpark(&self, id: &str) -> Result<()> {
         self.store.unpark(id).await
+    }
+
+    fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
+        self.store.last_known_caller(hash)
+    }
+
+    fn last_known_account(&self, uid: &Uid) -> Option<Account> {
+        self.store.last_known_account(uid)
+    }
+
+    fn gauges(&self) -> StoreGauges {
+        StoreGauges {
+            journal_waiting: self.journal.waiting().entries.len() as u64,
+            late: self.journal.late.load(Ordering::Relaxed),
+            set_aside: self.journal.set_aside.load(Ordering::Relaxed),
+            lent: self.grace.as_ref().map_or(0, Grace::total),
+            ..self.store.gauges()
+        }
     }
 
     async fn holds_open(&self) -> Result<u64> {

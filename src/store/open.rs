@@ -22,5 +22,5 @@ pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Arc<dyn Stor
     if config.store.redis_url().is_none() {
         return Ok(store);
     }
-    Ok(Arc::new(Journaled::open(store, &config.store.journal, clock)?))
+    Ok(Arc::new(Journaled::open(store, &config.store, clock, config.terms())?))
 }

@@ -40,6 +40,7 @@ use crate::{
         plan::Terms,
         time::UnixSeconds,
     },
+    telemetry::StoreGauges,
 };
 use async_trait::async_trait;
 use callers::Callers;
@@ -136,7 +137,12 @@ impl Store for RedisStore {
     }
 
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        Ok(accounts::find(&self.desk, uid).await?.map(|account| self.desk.in_force(account)))
+        let generation = self.desk.callers.generation();
+        let found = accounts::find(&self.desk, uid).await?;
+        if let Some(account) = &found {
+            self.desk.callers.remember_account(generation, account);
+        }
+        Ok(found.map(|account| self.desk.in_force(account)))
     }
 
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
@@ -246,6 +252,19 @@ impl Store for RedisStore {
         parked::unpark(&self.desk, id).await?;
         self.memory.note(Write::Unparked(id.into()));
         Ok(())
+    }
+
+    fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
+        let (key, account) = self.desk.callers.last_known(hash)?;
+        Some((key, self.desk.in_force(account)))
+    }
+
+    fn last_known_account(&self, uid: &Uid) -> Option<Account> {
+        self.desk.callers.last_known_account(uid).map(|account| self.desk.in_force(account))
+    }
+
+    fn gauges(&self) -> StoreGauges {
+        StoreGauges { outages: self.desk.line.outages(), ..StoreGauges::default() }
     }
 
     async fn holds_open(&self) -> Result<u64> {

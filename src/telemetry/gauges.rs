@@ -30,3 +30,18 @@ pub struct ServiceGauges {
     /// Whether it is given pictures.
     pub up: bool,
 }
+
+/// The store, as this process sees it. All but the first only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreGauges {
+    /// Keeps in the journal that the store has not acknowledged yet.
+    pub journal_waiting: u64,
+    /// Keeps that were handed in after their lease had ended: counted, and possibly beyond a limit.
+    pub late: u64,
+    /// Keeps that no store may take any more, for a person to look at.
+    pub set_aside: u64,
+    /// Credits that were lent to known accounts while the store was away.
+    pub lent: u64,
+    /// How often the store went away.
+    pub outages: u64,
+}

@@ -1,7 +1,7 @@
 //! Metrics for Prometheus. Labels only from closed sets: no account, key, address or path.
 
 use super::{
-    gauges::BackendGauges,
+    gauges::{BackendGauges, StoreGauges},
     record::{Outcome, Record},
 };
 use crate::spool::Budgets;
@@ -23,6 +23,8 @@ pub struct Metrics {
     uploaded: Histogram,
     holds_open: IntGauge,
     store_up: IntGauge,
+    journal_waiting: IntGauge,
+    store_events: IntCounterVec,
     budget_used: IntGaugeVec,
     budget_limit: IntGaugeVec,
     backend_waiting: IntGauge,
@@ -67,6 +69,15 @@ impl Metrics {
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
             store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
+            journal_waiting: our.gauge(
+                "rgw_journal_waiting",
+                "Pictures served that the store has not acknowledged yet, safe on this machine's disk.",
+            )?,
+            store_events: our.counters(
+                "rgw_store_events_total",
+                "The store went away (outage); keeps came after their lease (late) or too late (set_aside); credits lent.",
+                &["event"],
+            )?,
             budget_used: our.gauges("rgw_body_budget_used_bytes", "Bytes of bodies held now.", "kind")?,
             budget_limit: our.gauges("rgw_body_budget_limit_bytes", "Bytes of bodies that may be held.", "kind")?,
             backend_waiting: our.gauge("rgw_backend_waiting", "Requests in line for the backend.")?,
@@ -122,6 +133,16 @@ impl Metrics {
         if let Some(account) = gauges.account {
             self.shared_remaining.with_label_values(&["shared"]).set(clamp(account.remaining));
             self.shared_drift.with_label_values(&["shared"]).set(account.drift);
+        }
+    }
+
+    /// Takes what is to be seen of the store, for the next [`render`](Self::render).
+    pub fn see_store(&self, gauges: &StoreGauges) {
+        self.journal_waiting.set(clamp(gauges.journal_waiting));
+        let StoreGauges { late, set_aside, lent, outages, .. } = *gauges;
+        for (event, total) in [("outage", outages), ("late", late), ("set_aside", set_aside), ("lent", lent)] {
+            let counter = self.store_events.with_label_values(&[event]);
+            counter.inc_by(total.saturating_sub(counter.get()));
         }
     }
 

@@ -34,14 +34,34 @@ pub(super) struct Callers(Mutex<Remembered>);
 struct Remembered {
     /// Goes up with everything that is forgotten.
     generation: u64,
-    by_hash: HashMap<KeyHash, (Instant, ApiKey, Account)>,
+    /// Goes up when changes may have gone unheard: what was remembered before is only what was last known.
+    epoch: u64,
+    by_hash: HashMap<KeyHash, Entry>,
+    accounts: HashMap<Uid, Account>,
+}
+
+struct Entry {
+    since: Instant,
+    epoch: u64,
+    caller: (ApiKey, Account),
 }
 
 impl Callers {
     pub(super) fn of_key(&self, hash: &KeyHash, now: Instant) -> Option<(ApiKey, Account)> {
         let remembered = self.lock();
-        let (since, key, account) = remembered.by_hash.get(hash)?;
-        (now.duration_since(*since) < BELIEVED).then(|| (key.clone(), account.clone()))
+        let entry = remembered.by_hash.get(hash)?;
+        let believed = entry.epoch == remembered.epoch && now.duration_since(entry.since) < BELIEVED;
+        believed.then(|| entry.caller.clone())
+    }
+
+    /// Who it was when changes were last heard of; for while the store is away.
+    pub(super) fn last_known(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
+        self.lock().by_hash.get(hash).map(|entry| entry.caller.clone())
+    }
+
+    /// The same for an account.
+    pub(super) fn last_known_account(&self, uid: &Uid) -> Option<Account> {
+        self.lock().accounts.get(uid).cloned()
     }
 
     /// To be asked before a look-up whose answer is to be remembered.
@@ -50,12 +70,7 @@ impl Callers {
     }
 
     /// Remembers a caller, unless something was forgotten since `generation`: it might have been this one.
-    pub(super) fn remember(
-        &self,
-        (generation, now): (u64, Instant),
-        hash: &KeyHash,
-        (key, account): &(ApiKey, Account),
-    ) {
+    pub(super) fn remember(&self, (generation, now): (u64, Instant), hash: &KeyHash, caller: &(ApiKey, Account)) {
         let mut remembered = self.lock();
         if remembered.generation != generation {
             return;
@@ -63,25 +78,39 @@ impl Callers {
         if remembered.by_hash.len() >= CALLERS {
             remembered.by_hash.clear();
         }
-        remembered.by_hash.insert(hash.clone(), (now, key.clone(), account.clone()));
+        let entry = Entry { since: now, epoch: remembered.epoch, caller: caller.clone() };
+        remembered.by_hash.insert(hash.clone(), entry);
+        remembered.know(&caller.1);
+    }
+
+    /// Remembers an account, in the same way.
+    pub(super) fn remember_account(&self, generation: u64, account: &Account) {
+        let mut remembered = self.lock();
+        if remembered.generation == generation {
+            remembered.know(account);
+        }
     }
 
     pub(super) fn forget_account(&self, uid: &Uid) {
-        self.forget(|_, account| account.uid == *uid);
+        let mut remembered = self.lock();
+        remembered.accounts.remove(uid);
+        remembered.forget(|_, account| account.uid == *uid);
     }
 
     pub(super) fn forget_key(&self, hash: &KeyHash) {
-        self.forget(|of, _| of == hash);
+        self.lock().forget(|of, _| of == hash);
     }
 
-    pub(super) fn forget_all(&self) {
-        self.forget(|_, _| true);
+    fn forget_all(&self) {
+        let mut remembered = self.lock();
+        remembered.accounts.clear();
+        remembered.forget(|_, _| true);
     }
 
-    fn forget(&self, which: impl Fn(&KeyHash, &Account) -> bool) {
+    fn doubt_all(&self) {
         let mut remembered = self.lock();
         remembered.generation += 1;
-        remembered.by_hash.retain(|hash, (_, _, account)| !which(hash, account));
+        remembered.epoch += 1;
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
@@ -93,7 +122,7 @@ impl Callers {
         loop {
             // Whether it ended well or badly, it has ended: something may go unheard now.
             drop(self.hear(line.dialer()).await);
-            self.forget_all();
+            self.doubt_all();
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -112,6 +141,20 @@ impl Callers {
             }
         }
         Ok(())
+    }
+}
+
+impl Remembered {
+    fn know(&mut self, account: &Account) {
+        if self.accounts.len() >= CALLERS {
+            self.accounts.clear();
+        }
+        self.accounts.insert(account.uid.clone(), account.clone());
+    }
+
+    fn forget(&mut self, which: impl Fn(&KeyHash, &Account) -> bool) {
+        self.generation += 1;
+        self.by_hash.retain(|hash, entry| !which(hash, &entry.caller.1));
     }
 }
 
@@ -164,6 +207,19 @@ mod tests {
         callers.remember((callers.generation(), now), &hash, &caller);
         assert!(callers.of_key(&hash, now + BELIEVED - Duration::from_millis(1)).is_some());
         assert_eq!(callers.of_key(&hash, now + BELIEVED), None);
+    }
+
+    #[test]
+    fn what_may_be_out_of_date_is_not_believed_but_last_known() {
+        let (callers, now) = (Callers::default(), Instant::now());
+        let (hash, caller) = caller();
+        callers.remember((0, now), &hash, &caller);
+        callers.doubt_all();
+        assert_eq!(callers.of_key(&hash, now), None);
+        assert_eq!(callers.last_known(&hash), Some(caller.clone()));
+        assert_eq!(callers.last_known_account(&caller.1.uid), Some(caller.1));
+        callers.forget_key(&hash);
+        assert_eq!(callers.last_known(&hash), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvoc
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -67,6 +67,7 @@ struct Shared {
     dialer: Arc<Dialer>,
     state: watch::Sender<State>,
     recall: OnceLock<Arc<dyn Recall>>,
+    outages: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -107,6 +108,11 @@ impl Line {
     pub(super) fn will_recall(&self, recall: Arc<dyn Recall>) {
         // Only the first one counts, and there is only one.
         drop(self.shared.recall.set(recall));
+    }
+
+    /// How often the line went down.
+    pub(super) fn outages(&self) -> u64 {
+        self.shared.outages.load(Ordering::Relaxed)
     }
 
     pub(super) fn dialer(&self) -> &Dialer {
@@ -194,7 +200,7 @@ impl Up {
 
 impl Shared {
     fn of(dialer: Arc<Dialer>, up: Arc<Up>) -> Self {
-        Self { dialer, state: watch::channel(State::Up(up)).0, recall: OnceLock::new() }
+        Self { dialer, state: watch::channel(State::Up(up)).0, recall: OnceLock::new(), outages: AtomicU64::new(0) }
     }
 
     fn up(&self) -> Result<Arc<Up>> {
@@ -233,6 +239,7 @@ impl Shared {
             current
         });
         if changed {
+            self.outages.fetch_add(1, Ordering::Relaxed);
             warn!(why, "the store is away: requests are answered 503");
         }
     }
