@@ -4,6 +4,7 @@ use crate::{
     backend::Manner,
     form::Form,
     people::Person,
+    rawsocket::Raw,
     world::{NOON, World},
 };
 use rembg_gateway::{
@@ -11,7 +12,7 @@ use rembg_gateway::{
     domain::{caller::Uid, credit::Burst, plan::Plan},
     store::AccountChange,
 };
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 const TOO_FAST: &str = "You're making requests too quickly, Please Upgrade or slow down.";
 const BURST: Burst = Burst { per_minute: 6, size: 2 };
@@ -59,6 +60,20 @@ async fn a_plan_lets_so_many_through_at_once_and_then_one_after_the_told_time() 
     assert_eq!(let_through(&ann, 2).await, 1);
     assert_eq!(ann.used().await, 3, "what was refused is not counted");
     world.nothing_held().await;
+}
+
+#[tokio::test]
+async fn who_has_called_as_fast_as_allowed_for_long_is_told_the_right_time() {
+    let world = World::with(slow).await;
+    let ann = world.customer("ann", 100).await;
+    assert_eq!(let_through(&ann, 2).await, 2);
+    for _ in 0..30 {
+        world.turn_clock_by(10);
+        assert_eq!(status(&ann).await, 200);
+    }
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
+    assert!((turned_away(&world, "pace").await - 1.0).abs() < 0.5, "told here, as the store would");
 }
 
 #[tokio::test]
@@ -197,6 +212,35 @@ async fn a_client_has_only_so_many_requests_at_once() {
     }
     world.backend.will(Manner::picture());
     assert_eq!(status(&here).await, 200, "there is room again");
+}
+
+#[tokio::test]
+async fn whatever_is_asked_for_counts_as_in_flight_until_its_upload_has_run_out() {
+    let world = World::with(|config| {
+        config.limits.in_flight_per_client = NonZeroU32::MIN;
+        config.stripe.webhook_secrets = vec!["whsec_of_the_tests".into()];
+    })
+    .await;
+    let until = async |status: u16| {
+        let seen = async { while world.stranger().get("/elsewhere").await.status != status {} };
+        tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap_or_else(|_| panic!("never {status}"));
+    };
+    for start in [
+        "POST /nowhere HTTP/1.1\r\n",
+        "PUT /rmbg HTTP/1.1\r\n",
+        "POST /rmbg HTTP/1.1\r\nx-api-key: a\r\nauthorization: Bearer b\r\n",
+        "POST /rmbg HTTP/1.1\r\nx-api-key:\r\n",
+        "GET /api/membership-usage HTTP/1.1\r\n",
+        "POST /api/webhooks/stripe HTTP/1.1\r\n",
+    ] {
+        let mut raw = Raw::connect(world.app.public).await;
+        raw.send(&format!("{start}host: x\r\ncontent-length: 9\r\n\r\n")).await;
+        until(429).await;
+        let reply = world.stranger().with("x-api-key", "a").get("/api/membership-usage").await;
+        assert_eq!((reply.status, reply.header("retry-after")), (429, Some("1")), "while {start}");
+        drop(raw);
+        until(404).await;
+    }
 }
 
 #[tokio::test]
