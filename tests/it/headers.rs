@@ -96,6 +96,15 @@ async fn a_capped_key_is_told_of_its_cap() {
 }
 
 #[tokio::test]
+async fn a_limit_beyond_fifteen_digits_is_told_as_the_largest_that_a_header_can_hold() {
+    let world = world().await;
+    let ann = world.customer("ann", u64::from(u32::MAX) << 21).await;
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert!(reply.header("ratelimit-policy").unwrap().ends_with(r#""month";q=999999999999999"#));
+    assert!(reply.header("ratelimit").unwrap().contains(r#""month";r=999999999999999;t="#));
+}
+
+#[tokio::test]
 async fn who_is_not_known_is_told_of_no_limit() {
     let world = World::start().await;
     let reply = world.stranger().cut(&Form::with_picture()).await;
