@@ -135,3 +135,37 @@ impl Told<'_> {
 fn allowance(account: &Account) -> u64 {
     account.credits.saturating_add(u64::try_from(account.prepaid).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        domain::{
+            caller::Uid,
+            credit::{Burst, Settlement},
+        },
+        identity::pace::Pace,
+        store::Fault,
+    };
+    use std::sync::{Arc, atomic::AtomicI64};
+
+    #[test]
+    fn what_the_store_did_not_take_into_account_is_not_counted_here_either() {
+        let soon = Duration::from_secs(1);
+        let burst = Burst { per_minute: 6, size: 2 };
+        let uid = Uid::new("ann").unwrap();
+        for (admission, passes) in [
+            (Err(Fault::Unavailable("away".into())), 9),
+            (Ok(Admission::Denied(Denial::NoAccount)), 9),
+            (Ok(Admission::Settled(Settlement::Released)), 9),
+            (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon })), 2),
+            (Ok(Admission::Denied(Denial::TooFast { retry_after: soon })), 1),
+        ] {
+            let pace = Pace::new(Clock::Turned(Arc::new(AtomicI64::new(0))));
+            let passed =
+                (0..9).map_while(|_| pace.allow(&uid, burst).ok()).map(|passed| tell(passed, &admission)).count();
+            assert_eq!(passed, passes, "{admission:?}");
+        }
+    }
+}

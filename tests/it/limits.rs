@@ -77,6 +77,26 @@ async fn who_has_called_as_fast_as_allowed_for_long_is_told_the_right_time() {
 }
 
 #[tokio::test]
+async fn gateways_on_one_store_share_every_limit() {
+    let world = World::with(slow).await;
+    let beside = world.gateway_beside().await;
+    let ann = world.customer("ann", 100).await;
+    let there = |person: &Person| Person::with_key(beside.public, &person.headers[0].1);
+    assert_eq!(let_through(&there(&ann), 3).await, 2);
+    for _ in 0..3 {
+        let reply = ann.cut(&Form::with_picture()).await;
+        assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
+    }
+    let here = turned_away(&world, "pace").await;
+    assert!((here - 2.0).abs() < 0.5, "only the store knew, and has said so once: {here}");
+    let bob = world.customer("bob", 1).await;
+    assert_eq!(status(&there(&bob)).await, 200);
+    let reply = bob.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.header("x-credits-charged")), (429, None), "the credit is spent, there as here");
+    beside.stop().await;
+}
+
+#[tokio::test]
 async fn all_keys_of_an_account_share_its_limit_and_other_accounts_do_not() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
