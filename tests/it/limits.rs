@@ -138,7 +138,7 @@ async fn an_accounts_own_limit_goes_before_its_plans_until_the_next_plan() {
 }
 
 #[tokio::test]
-async fn a_flood_of_one_account_is_turned_away_before_the_store_is_asked() {
+async fn a_flood_of_one_account_is_turned_away_before_the_store_has_to_decide() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
     assert_eq!(let_through(&ann, 20).await, 2);

@@ -40,7 +40,8 @@ async fn only_an_api_key_opens_it_and_nobody_may_keep_it() {
     let ann = world.customer("ann", 10).await;
     assert_eq!(ann.get("/api/membership-usage").await.header("cache-control"), Some("no-store"));
     let token = world.stranger().with("authorization", "Bearer some.user.token");
-    for person in [world.stranger(), token] {
+    let no_token = world.stranger().with("authorization", "Bearer");
+    for person in [world.stranger(), token, no_token] {
         let reply = person.get("/api/membership-usage").await;
         assert_eq!((reply.status, reply.error().as_str()), (401, "invalid api key"));
     }
