@@ -138,6 +138,18 @@ async fn an_accounts_own_limit_goes_before_its_plans_until_the_next_plan() {
 }
 
 #[tokio::test]
+async fn an_account_on_a_plan_that_is_gone_has_the_default_plans_limit() {
+    let world = World::with(|config| {
+        slow(config);
+        config.default_plan = "Test".into();
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    world.store.put_account(&AccountChange { plan: Some(("Gone".into(), 100)), ..change("ann") }).await.unwrap();
+    assert_eq!(let_through(&ann, 9).await, 2);
+}
+
+#[tokio::test]
 async fn a_flood_of_one_account_is_turned_away_before_the_store_has_to_decide() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;

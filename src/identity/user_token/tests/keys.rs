@@ -188,6 +188,9 @@ fn a_storm_of_unknown_kids_does_not_reach_the_issuer() {
             assert_eq!(eager.verify(&storm[0], NOW).await, refused(TokenRefused::Key));
         }
         assert_eq!(server.asked(), 3, "at start, and once for a kid that stays unknown");
+        let long = signer.token(&"k".repeat(257), &good_claims());
+        assert_eq!(eager.verify(&long, NOW).await, refused(TokenRefused::Key));
+        assert_eq!(server.asked(), 3, "nobody has a kid that long");
     });
 }
 
