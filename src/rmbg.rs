@@ -44,7 +44,7 @@ pub struct Rmbg {
     pub api_keys: Arc<ApiKeys>,
     /// How user tokens do.
     pub user_tokens: UserTokens,
-    /// Turns a flood of one account away before it costs the store anything.
+    /// Turns a flood of one account away before the store has to decide.
     pub pace: Pace,
     /// The time of day, for keys and tokens that expire.
     pub clock: Clock,
@@ -149,8 +149,8 @@ impl Rmbg {
         let caller = record.time(Step::Caller, caller::identify(self, visitor)).await?;
         record.uid = caller.account().map(|account| account.uid.clone());
         record.channel = caller.channel();
-        admit::pace(self, &caller, record)?;
-        let (limits, pledge) = record.time(Step::Admit, admit::admit(self, &caller)).await;
+        let passed = admit::pace(self, &caller, record)?;
+        let (limits, pledge) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await;
         record.limits = limits;
         let pledge = pledge?;
         let answer = tokio::select! {

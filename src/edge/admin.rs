@@ -46,8 +46,11 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     let (store, backend) = tokio::join!(admin.store.ping(), admin.backend.ready());
     let store = store.is_ok();
     let ready = store && backend;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, axum::Json(Readiness { ready, store, backend })).into_response()
+    let answer = axum::Json(Readiness { ready, store, backend });
+    if ready {
+        return answer.into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], answer).into_response()
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {

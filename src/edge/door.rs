@@ -33,25 +33,44 @@ pub struct Door {
 }
 
 impl Door {
-    /// Lets a request in, for as long as the guard lives.
+    /// Counts a request in, whatever it asks for and with whatever proof: as one of its client's for as long as the guard
+    /// lives. Beside it, the client's address.
+    pub(super) fn count_in(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        record: &mut Record,
+    ) -> Result<(InFlightGuard, IpAddr), Refusal> {
+        let address = self.address(headers, extensions);
+        let Some(guard) = self.shield.enter(&ClientAddress::of(address)) else {
+            record.turned_away = Some(TurnedAway::InFlight);
+            return Err(Refusal::TooFast { retry_after: RETRY_SOON });
+        };
+        Ok((guard, address))
+    }
+
+    /// The same for a request that is to prove who sends it. One that is refused for its proof is counted all the same,
+    /// until its upload has run out.
     pub(super) fn enter(
         &self,
         headers: &HeaderMap,
         extensions: &Extensions,
         record: &mut Record,
-    ) -> Result<(Visitor, InFlightGuard), Refusal> {
-        let address = self.address(headers, extensions);
-        let client = ClientAddress::of(address);
-        let Some(guard) = self.shield.enter(&client) else {
-            record.turned_away = Some(TurnedAway::InFlight);
-            return Err(Refusal::TooFast { retry_after: RETRY_SOON });
-        };
+    ) -> (Option<InFlightGuard>, Result<Visitor, Refusal>) {
+        match self.count_in(headers, extensions, record) {
+            Ok((guard, address)) => (Some(guard), self.visitor(address, headers, record)),
+            Err(refusal) => (None, Err(refusal)),
+        }
+    }
+
+    fn visitor(&self, address: IpAddr, headers: &HeaderMap, record: &mut Record) -> Result<Visitor, Refusal> {
         let visitor = Visitor { address, credentials: Credentials::from_headers(headers, &self.token_header)? };
-        if let (true, Some(retry_after)) = (visitor.claims_to_be_somebody(), self.shield.guessing_too_fast(&client)) {
+        let too_fast = || self.shield.guessing_too_fast(&visitor.client());
+        if let Some(retry_after) = visitor.claims_to_be_somebody().then(too_fast).flatten() {
             record.turned_away = Some(TurnedAway::BadCredentials);
             return Err(Refusal::TooFast { retry_after });
         }
-        Ok((visitor, guard))
+        Ok(visitor)
     }
 
     /// Remembers a visitor whose credentials opened nothing.

@@ -5,6 +5,7 @@ use super::{
     door::Door,
     rate_limit,
     reply::{self, REQUEST_ID},
+    shield::InFlightGuard,
     webhook::stripe_webhook,
 };
 use crate::{
@@ -23,6 +24,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
+use http_body::Body as _;
 use hyper::HeaderMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -85,13 +87,13 @@ async fn journey(
 ) {
     let (head, body) = request.into_parts();
     let mut upload = Upload::new(&head.headers, body);
-    let entered = public.door.enter(&head.headers, &head.extensions, &mut record);
-    let served = match &entered {
-        Ok((visitor, _)) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
+    let (_counted, visitor) = public.door.enter(&head.headers, &head.extensions, &mut record);
+    let served = match &visitor {
+        Ok(visitor) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
         Err(refusal) => Err(refusal.clone().into()),
     };
     let answer = answer_to(served, &mut record);
-    if let Ok((visitor, _)) = &entered {
+    if let Ok(visitor) = &visitor {
         public.door.remember(visitor, &record.outcome);
     }
     if gone.is_cancelled() && record.spent.is_none() {
@@ -128,9 +130,9 @@ fn answer_to(served: Result<Served, Stop>, record: &mut Record) -> Option<Respon
 async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::MembershipUsage);
     let query = request.uri().query().unwrap_or_default();
-    let entered = public.door.enter(request.headers(), request.extensions(), &mut record);
-    let report = match &entered {
-        Ok((visitor, _)) => public.usage.report(visitor, query, &mut record).await,
+    let (counted, visitor) = public.door.enter(request.headers(), request.extensions(), &mut record);
+    let report = match &visitor {
+        Ok(visitor) => public.usage.report(visitor, query, &mut record).await,
         // A user token opens nothing here, well-formed or not.
         Err(Refusal::InvalidToken) => Err(Refusal::InvalidKey.into()),
         Err(refusal) => Err(refusal.clone().into()),
@@ -147,11 +149,11 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
             answer
         }
     };
-    if let Ok((visitor, _)) = &entered {
+    if let Ok(visitor) = &visitor {
         public.door.remember(visitor, &record.outcome);
     }
     public.metrics.finish(&record);
-    drain(&public, request);
+    drain(&public, request, counted);
     answer
 }
 
@@ -165,17 +167,29 @@ async fn unknown_method(State(public): State<Arc<Public>>, request: Request) -> 
 
 fn refuse(public: &Public, request: Request, refusal: Refusal) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::Other);
+    let (counted, refusal) = match public.door.count_in(request.headers(), request.extensions(), &mut record) {
+        Ok((guard, _)) => (Some(guard), refusal),
+        Err(too_many) => (None, too_many),
+    };
     let answer = reply::refused(&refusal, &record.request_id);
     record.outcome = Outcome::Refused(refusal);
     public.metrics.finish(&record);
-    drain(public, request);
+    drain(public, request, counted);
     answer
 }
 
-/// Lets a body that nobody reads run out beside its answer, so that whoever sends it sees the answer.
-fn drain(public: &Public, request: Request) {
+/// Lets a body that nobody reads run out beside its answer, so that whoever sends it sees the answer. The request is in
+/// flight until then.
+fn drain(public: &Public, request: Request, counted: Option<InFlightGuard>) {
     let (head, body) = request.into_parts();
-    public.tasks.spawn(Upload::new(&head.headers, body).drain());
+    if body.is_end_stream() {
+        return;
+    }
+    let upload = Upload::new(&head.headers, body);
+    public.tasks.spawn(async move {
+        let _counted = counted;
+        upload.drain().await;
+    });
 }
 
 /// The caller's own id if it is sane, else a fresh one.

@@ -7,6 +7,9 @@ use hyper::{
 };
 use std::time::Duration;
 
+/// The largest integer that a structured field can hold (RFC 9651, section 3.3.1): fifteen digits.
+const LARGEST: u64 = 999_999_999_999_999;
+
 /// What each limit allows: `"burst";q=20;w=20, "month";q=50`
 pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -17,11 +20,12 @@ pub(super) const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 pub(super) fn write(headers: &mut HeaderMap, limits: &[Limit]) {
     let policies = limits.iter().map(|limit| {
         let window = limit.window.map_or_else(String::new, |window| format!(";w={}", whole_seconds(window)));
-        format!("\"{}\";q={}{window}", limit.policy, limit.quota)
+        format!("\"{}\";q={}{window}", limit.policy, limit.quota.min(LARGEST))
     });
     let left = limits.iter().filter_map(|limit| {
         let left = limit.left?;
-        Some(format!("\"{}\";r={};t={}", limit.policy, left.requests, whole_seconds(left.resets_in)))
+        let requests = left.requests.min(LARGEST);
+        Some(format!("\"{}\";r={requests};t={}", limit.policy, whole_seconds(left.resets_in)))
     });
     for (name, items) in [(POLICY, policies.collect::<Vec<_>>()), (LEFT, left.collect())] {
         if let (false, Ok(value)) = (items.is_empty(), HeaderValue::try_from(items.join(", "))) {

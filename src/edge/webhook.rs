@@ -69,6 +69,9 @@ async fn take(public: &Public, request: Request, record: &mut Record) -> Result<
     if !public.stripe.is_on() {
         return Err((Refusal::NotFound, None));
     }
+    // Nobody knows yet whether this is Stripe, and the body is held in memory.
+    let counted = public.door.count_in(&head.headers, &head.extensions, record);
+    let (_counted, _) = counted.map_err(|too_many| (too_many, None))?;
     let (body, _share) = whole(body, &public.deliveries).await?;
     let signature = head.headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let taken = public.stripe.take(signature, &body, record).await;

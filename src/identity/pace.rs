@@ -1,4 +1,4 @@
-//! The short-term limit seen from here: a flood of one known account is turned away before it costs the store anything.
+//! The short-term limit seen from here: a flood of one known account is turned away before the store has to decide.
 
 mod time;
 
@@ -40,8 +40,8 @@ const HEAD_START: u32 = 64;
 /// The store decides, for all gateways together; this only says no when the store surely would. Hence it counts what
 /// was let through here and not given back, which on a single gateway is at most what the store counted too, from the
 /// moment the request left, which is before the store saw it; and it refills a little faster, so that two clocks which
-/// drift apart cannot make it the stricter one. What that gains in a flood that goes on, the store's own no takes
-/// back: [`Pace::hold_off`]. Only while that no is still on its way back can it be stricter, by that one request.
+/// drift apart cannot make it the stricter one. What that gains, the store's own count takes back with each answer:
+/// see [`Passed`]. Only while a no is still on its way back can it be stricter, by that one request.
 pub struct Pace<C: Clock = PaceClock> {
     clock: C,
     by_limit: RwLock<ByLimit<C>>,
@@ -64,6 +64,14 @@ struct Limit<C: Clock> {
     limiter: RateLimiter<Uid, Buckets, C, NoOpMiddleware<C::Instant>>,
 }
 
+/// A request that was let through to the store. What the store made of it is to be told; dropped, it stays counted.
+#[must_use]
+pub struct Passed<C: Clock = PaceClock> {
+    uid: Uid,
+    /// By which limit, and how long after its start; `None` for who is left to the store alone.
+    counted: Option<(Arc<Limit<C>>, Nanos)>,
+}
+
 impl Pace {
     /// Nobody has asked yet. Goes by the monotonic clock, unless a test turns the time.
     #[must_use]
@@ -77,42 +85,23 @@ impl<C: Clock + Clone> Pace<C> {
         Self { clock, by_limit: RwLock::default(), asked: AtomicU64::new(0), full: AtomicBool::new(false) }
     }
 
-    /// Lets a request of an account through to the store, or tells how long the store would have it wait.
-    ///
-    /// What is let through and then not admitted must be told: [`Pace::hold_off`] or [`Pace::give_back`].
-    pub fn allow(&self, uid: &Uid, burst: Burst) -> Result<(), Duration> {
+    /// Lets a request of an account through to the store, or tells how long the store would have it wait: never less, if
+    /// it has told its count of the last one, and at most a second more.
+    pub fn allow(&self, uid: &Uid, burst: Burst) -> Result<Passed<C>, Duration> {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             self.sweep();
         }
+        let uncounted = Passed { uid: uid.clone(), counted: None };
         if self.full.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(uncounted);
         }
-        let Some(limit) = self.limit(burst) else { return Ok(()) };
-        // What the head start has gained is added again: never told too early, and at most a second too late.
-        let told = |no: NotUntil<C::Instant>| no.wait_time_from(self.clock.now()) + limit.head_start;
-        limit.limiter.check_key(uid).map_err(told)
-    }
-
-    /// The store found the account too fast after all, and knows for how long: nothing is let through before.
-    pub fn hold_off(&self, uid: &Uid, burst: Burst, retry_after: Duration) {
-        if self.full.load(Ordering::Relaxed) {
-            return;
-        }
-        if let Some(limit) = self.limit(burst) {
-            let wait = Nanos::from(less_head_start(retry_after));
-            let room_again = self.clock.now().duration_since(limit.started) + wait;
-            limit.buckets.empty_until(uid, room_again + limit.tolerance, limit.interval);
-        }
-    }
-
-    /// Takes back one [`Pace::allow`]: the store did not take it into account.
-    pub fn give_back(&self, uid: &Uid, burst: Burst) {
-        if self.full.load(Ordering::Relaxed) {
-            return;
-        }
-        if let Some(limit) = self.limit(burst) {
-            limit.buckets.put_one_back(uid, limit.interval);
-        }
+        let Some(limit) = self.limit(burst) else { return Ok(uncounted) };
+        let now = self.clock.now();
+        // What the head start has gained since the store's last word is added again.
+        let told = |no: NotUntil<C::Instant>| no.wait_time_from(now) + limit.head_start;
+        limit.limiter.check_key(uid).map_err(told)?;
+        let since_start = now.duration_since(limit.started);
+        Ok(Passed { counted: Some((limit, since_start)), ..uncounted })
     }
 
     fn limit(&self, burst: Burst) -> Option<Arc<Limit<C>>> {
@@ -137,6 +126,36 @@ impl<C: Clock + Clone> Pace<C> {
         });
         let accounts: usize = by_limit.values().map(|limit| limit.limiter.len()).sum();
         self.full.store(accounts >= ACCOUNTS, Ordering::Relaxed);
+    }
+}
+
+impl<C: Clock> Passed<C> {
+    /// The store admitted it, and by its count the account's theoretical arrival now lies so far ahead.
+    pub fn admitted(self, ahead: Duration) {
+        if let Some((limit, at)) = self.counted {
+            limit.buckets.raise_to(&self.uid, at + Nanos::from(less_head_start(ahead)));
+        }
+    }
+
+    /// The store found the account too fast after all, and knows for how long: nothing is let through before.
+    pub fn too_fast(self, retry_after: Duration) {
+        if let Some((limit, at)) = self.counted {
+            let room_again = at + Nanos::from(less_head_start(retry_after));
+            limit.buckets.empty_until(&self.uid, room_again + limit.tolerance, limit.interval);
+        }
+    }
+
+    /// The store did not take it into account.
+    pub fn give_back(self) {
+        if let Some((limit, _)) = self.counted {
+            limit.buckets.put_one_back(&self.uid, limit.interval);
+        }
+    }
+}
+
+impl<C: Clock> fmt::Debug for Passed<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passed").field("uid", &self.uid).finish_non_exhaustive()
     }
 }
 
@@ -173,6 +192,12 @@ fn less_head_start(span: Duration) -> Duration {
 struct Buckets(Arc<DashMapStateStore<Uid>>);
 
 impl Buckets {
+    /// Lets nothing through before what this arrival means.
+    fn raise_to(&self, uid: &Uid, arrival: Nanos) {
+        let _always_replaced: Result<(), ()> =
+            self.measure_and_replace(uid, |known| Ok(((), known.map_or(arrival, |known| known.max(arrival)))));
+    }
+
     /// Puts one request back, and lets nothing through before what this arrival means.
     fn empty_until(&self, uid: &Uid, arrival: Nanos, interval: Duration) {
         let _always_replaced: Result<(), ()> = self.measure_and_replace(uid, |known| {

@@ -8,14 +8,16 @@ use crate::{
         limit::{Limit, Remaining},
         refusal::Refusal,
     },
+    identity::pace::Passed,
+    store,
     telemetry::{Record, TurnedAway},
 };
 use std::time::Duration;
 
-/// Before the store: turns a flood of one account away without asking.
-pub(super) fn pace(rmbg: &Rmbg, caller: &Caller, record: &mut Record) -> Result<(), Stop> {
-    let Some((account, burst)) = caller.account().zip(caller.burst(&rmbg.rules)) else { return Ok(()) };
-    rmbg.pace.allow(&account.uid, burst).map_err(|retry_after| {
+/// Before the store: turns a flood of one account away without asking. `None` for who is not counted here.
+pub(super) fn pace(rmbg: &Rmbg, caller: &Caller, record: &mut Record) -> Result<Option<Passed>, Stop> {
+    let Some((account, burst)) = caller.account().zip(caller.burst(&rmbg.rules)) else { return Ok(None) };
+    rmbg.pace.allow(&account.uid, burst).map(Some).map_err(|retry_after| {
         let denial = Denial::TooFast { retry_after };
         record.turned_away = Some(TurnedAway::Pace);
         record.limits = Told { caller, rules: &rmbg.rules }.denied(denial);
@@ -24,9 +26,9 @@ pub(super) fn pace(rmbg: &Rmbg, caller: &Caller, record: &mut Record) -> Result<
 }
 
 /// Holds one credit for the caller, or says which limit stands in the way; beside it, what to tell of the limits.
-pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller) -> (Vec<Limit>, Result<Pledge, Stop>) {
+pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> (Vec<Limit>, Result<Pledge, Stop>) {
     let told = Told { caller, rules: &rmbg.rules };
-    match ask(rmbg, caller).await {
+    match ask(rmbg, caller, passed).await {
         Ok((mut pledge, Admission::Held(hold, left))) => {
             let limits = told.held(&hold, left);
             pledge.holds(hold);
@@ -44,23 +46,29 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller) -> (Vec<Limit>, Result<P
     }
 }
 
-async fn ask(rmbg: &Rmbg, caller: &Caller) -> Result<(Pledge, Admission), Stop> {
+async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pledge, Admission), Stop> {
     let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
     let pledge = Pledge::new(rmbg, draw.payer(), lease)?;
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
     let admission = rmbg.store.hold(&request).await;
-    if let Some((account, burst)) = caller.account().zip(burst) {
-        match admission {
-            Ok(Admission::Held(..) | Admission::Denied(Denial::Exhausted { .. })) => {}
-            Ok(Admission::Denied(Denial::TooFast { retry_after })) => {
-                rmbg.pace.hold_off(&account.uid, burst, retry_after);
-            }
-            Ok(Admission::Denied(Denial::NoAccount) | Admission::Settled(_)) | Err(_) => {
-                rmbg.pace.give_back(&account.uid, burst);
-            }
-        }
+    if let Some(passed) = passed {
+        tell(passed, &admission);
     }
     Ok((pledge, admission?))
+}
+
+/// What the store made of a request that was let through to it.
+fn tell(passed: Passed, admission: &store::Result<Admission>) {
+    match admission {
+        Ok(Admission::Held(hold, left)) => {
+            if let Some(arrival) = left.arrival {
+                passed.admitted(hold.taken.until(arrival));
+            }
+        }
+        Ok(Admission::Denied(Denial::Exhausted { .. })) => {}
+        Ok(Admission::Denied(Denial::TooFast { retry_after })) => passed.too_fast(*retry_after),
+        Ok(Admission::Denied(Denial::NoAccount) | Admission::Settled(_)) | Err(_) => passed.give_back(),
+    }
 }
 
 fn refusal(caller: &Caller, denial: Denial) -> Refusal {
@@ -126,4 +134,38 @@ impl Told<'_> {
 /// What an account that has used nothing could spend: what it includes, and what it has bought.
 fn allowance(account: &Account) -> u64 {
     account.credits.saturating_add(u64::try_from(account.prepaid).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        domain::{
+            caller::Uid,
+            credit::{Burst, Settlement},
+        },
+        identity::pace::Pace,
+        store::Fault,
+    };
+    use std::sync::{Arc, atomic::AtomicI64};
+
+    #[test]
+    fn what_the_store_did_not_take_into_account_is_not_counted_here_either() {
+        let soon = Duration::from_secs(1);
+        let burst = Burst { per_minute: 6, size: 2 };
+        let uid = Uid::new("ann").unwrap();
+        for (admission, passes) in [
+            (Err(Fault::Unavailable("away".into())), 9),
+            (Ok(Admission::Denied(Denial::NoAccount)), 9),
+            (Ok(Admission::Settled(Settlement::Released)), 9),
+            (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon })), 2),
+            (Ok(Admission::Denied(Denial::TooFast { retry_after: soon })), 1),
+        ] {
+            let pace = Pace::new(Clock::Turned(Arc::new(AtomicI64::new(0))));
+            let passed =
+                (0..9).map_while(|_| pace.allow(&uid, burst).ok()).map(|passed| tell(passed, &admission)).count();
+            assert_eq!(passed, passes, "{admission:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::{
     people::Person,
     world::{NOON, World},
 };
-use rembg_gateway::domain::credit::Burst;
+use rembg_gateway::domain::{client_address::ForwardingHeader, credit::Burst};
 
 const MIDNIGHT: i64 = NOON + 12 * 3_600;
 
@@ -82,6 +82,26 @@ async fn nobody_gets_another_day_by_inventing_addresses() {
     assert_eq!(status(&world.stranger().calling_from("203.0.113.7")).await, 200);
     for chain in ["203.0.113.1, 203.0.113.7", "nonsense, 203.0.113.7"] {
         assert_eq!(status(&world.stranger().calling_from(chain)).await, 429, "what stands left is the client's word");
+    }
+}
+
+#[tokio::test]
+async fn proxies_may_write_forwarded_instead_and_then_the_other_header_is_the_clients_word() {
+    let world = World::with(|config| {
+        config.anonymous.per_day = 1;
+        config.limits.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.limits.client_ip_header = ForwardingHeader::Forwarded;
+    })
+    .await;
+    let seen_by_proxy = |node: &str| world.stranger().with("forwarded", &format!("for={node};proto=https"));
+    for (node, expected, why) in [
+        ("198.51.100.1, for=203.0.113.7", 200, "the first call"),
+        ("\"203.0.113.7:4711\"", 429, "the same client"),
+        ("\"[2001:db8::1]:80\"", 200, "somebody else"),
+        ("_hidden", 200, "nobody knows who, so it is the proxy"),
+        ("unknown", 429, "the proxy again"),
+    ] {
+        assert_eq!(status(&seen_by_proxy(node).calling_from("203.0.113.99")).await, expected, "{why}");
     }
 }
 

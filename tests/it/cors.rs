@@ -85,6 +85,18 @@ async fn a_star_is_every_page() {
 }
 
 #[tokio::test]
+async fn a_page_may_send_the_header_that_tokens_are_configured_to_come_in() {
+    let world = World::with(|config| {
+        config.cors.origins = vec![PAGE.into()];
+        config.auth.user_token.header = "X-User-Token".into();
+    })
+    .await;
+    let reply = preflight(&world.stranger(), "/rmbg", PAGE).await;
+    let allowed = "x-api-key, x-user-token, content-type, x-request-id";
+    assert_eq!(reply.header("access-control-allow-headers"), Some(allowed));
+}
+
+#[tokio::test]
 async fn without_origins_there_is_nothing_of_it() {
     let world = World::start().await;
     let reply = preflight(&world.stranger(), "/rmbg", PAGE).await;

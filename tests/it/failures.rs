@@ -46,6 +46,7 @@ async fn a_backend_that_is_not_there_costs_nothing_and_is_not_ready() {
     assert_eq!(ann.used().await, 0);
     let ready = world.operator().get("/readyz").await;
     assert_eq!((ready.status, ready.json()["backend"].as_bool()), (503, Some(false)));
+    assert_eq!(ready.header("retry-after"), Some("1"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::{
     backend::Manner,
+    billed::{Shape, UPDATED, billed_world, event, subscription},
     form::Form,
     people::Reply,
     world::{NOON, World},
@@ -93,6 +94,30 @@ async fn a_capped_key_is_told_of_its_cap() {
     assert!(reply.header("ratelimit-policy").unwrap().ends_with(r#""month";q=2"#));
     assert!(reply.header("ratelimit").unwrap().contains(r#""month";r=1;"#));
     assert_eq!(reply.header("x-credits-remaining"), Some("9"), "the account's own");
+}
+
+#[tokio::test]
+async fn in_a_billing_cycle_the_month_is_the_cycle() {
+    let world = billed_world().await;
+    let ann = world.customer("ann", 3).await;
+    let cycle = (NOON - 9, NOON + 12_345);
+    world.delivered(&event("evt_1", NOON, UPDATED, &subscription(Shape::Basil, "ann", cycle))).await;
+    for left in (0..10).rev() {
+        let reply = ann.cut(&Form::with_picture()).await;
+        assert!(reply.header("ratelimit").unwrap().ends_with(&format!(r#""month";r={left};t=12345"#)), "{reply:?}");
+    }
+    world.turn_clock_by(45);
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("12300")));
+}
+
+#[tokio::test]
+async fn a_limit_beyond_fifteen_digits_is_told_as_the_largest_that_a_header_can_hold() {
+    let world = world().await;
+    let ann = world.customer("ann", u64::from(u32::MAX) << 21).await;
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert!(reply.header("ratelimit-policy").unwrap().ends_with(r#""month";q=999999999999999"#));
+    assert!(reply.header("ratelimit").unwrap().contains(r#""month";r=999999999999999;t="#));
 }
 
 #[tokio::test]

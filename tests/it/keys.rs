@@ -6,11 +6,28 @@ use crate::{
     world::{NOON, World},
 };
 use rembg_gateway::domain::caller::Uid;
+use std::fs;
 
 const MONTH_END: i64 = NOON + 16 * 86_400 + 12 * 3_600;
 
 fn ann() -> Uid {
     Uid::new("ann").unwrap()
+}
+
+#[tokio::test]
+async fn a_typo_is_told_without_asking_the_store() {
+    let world = World::start().await;
+    world.customer("ann", 9).await;
+    let key = world.key_for(&ann()).await;
+    let (start, last) = key.split_at(key.len() - 1);
+    let typo = format!("{start}{}", if last == "x" { "y" } else { "x" });
+    let file = world.config.store.sqlite_path().unwrap();
+    fs::rename(file, file.with_extension("elsewhere")).unwrap();
+    let status = async |key: &str| Person::with_key(world.app.public, key).cut(&Form::with_picture()).await.status;
+    assert_eq!(status(&key).await, 503, "this one is looked for, and the store is away");
+    for mistyped in [&typo, "rgw_live_short", "too short"] {
+        assert_eq!(status(mistyped).await, 401, "{mistyped}");
+    }
 }
 
 #[tokio::test]

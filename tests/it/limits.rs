@@ -4,6 +4,7 @@ use crate::{
     backend::Manner,
     form::Form,
     people::Person,
+    rawsocket::Raw,
     world::{NOON, World},
 };
 use rembg_gateway::{
@@ -11,7 +12,7 @@ use rembg_gateway::{
     domain::{caller::Uid, credit::Burst, plan::Plan},
     store::AccountChange,
 };
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 const TOO_FAST: &str = "You're making requests too quickly, Please Upgrade or slow down.";
 const BURST: Burst = Burst { per_minute: 6, size: 2 };
@@ -62,6 +63,40 @@ async fn a_plan_lets_so_many_through_at_once_and_then_one_after_the_told_time() 
 }
 
 #[tokio::test]
+async fn who_has_called_as_fast_as_allowed_for_long_is_told_the_right_time() {
+    let world = World::with(slow).await;
+    let ann = world.customer("ann", 100).await;
+    assert_eq!(let_through(&ann, 2).await, 2);
+    for _ in 0..30 {
+        world.turn_clock_by(10);
+        assert_eq!(status(&ann).await, 200);
+    }
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
+    assert!((turned_away(&world, "pace").await - 1.0).abs() < 0.5, "told here, as the store would");
+}
+
+#[tokio::test]
+async fn gateways_on_one_store_share_every_limit() {
+    let world = World::with(slow).await;
+    let beside = world.gateway_beside().await;
+    let ann = world.customer("ann", 100).await;
+    let there = |person: &Person| Person::with_key(beside.public, &person.headers[0].1);
+    assert_eq!(let_through(&there(&ann), 3).await, 2);
+    for _ in 0..3 {
+        let reply = ann.cut(&Form::with_picture()).await;
+        assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
+    }
+    let here = turned_away(&world, "pace").await;
+    assert!((here - 2.0).abs() < 0.5, "only the store knew, and has said so once: {here}");
+    let bob = world.customer("bob", 1).await;
+    assert_eq!(status(&there(&bob)).await, 200);
+    let reply = bob.cut(&Form::with_picture()).await;
+    assert_eq!((reply.status, reply.header("x-credits-charged")), (429, None), "the credit is spent, there as here");
+    beside.stop().await;
+}
+
+#[tokio::test]
 async fn all_keys_of_an_account_share_its_limit_and_other_accounts_do_not() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
@@ -103,7 +138,19 @@ async fn an_accounts_own_limit_goes_before_its_plans_until_the_next_plan() {
 }
 
 #[tokio::test]
-async fn a_flood_of_one_account_is_turned_away_before_the_store_is_asked() {
+async fn an_account_on_a_plan_that_is_gone_has_the_default_plans_limit() {
+    let world = World::with(|config| {
+        slow(config);
+        config.default_plan = "Test".into();
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    world.store.put_account(&AccountChange { plan: Some(("Gone".into(), 100)), ..change("ann") }).await.unwrap();
+    assert_eq!(let_through(&ann, 9).await, 2);
+}
+
+#[tokio::test]
+async fn a_flood_of_one_account_is_turned_away_before_the_store_has_to_decide() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
     assert_eq!(let_through(&ann, 20).await, 2);
@@ -197,6 +244,35 @@ async fn a_client_has_only_so_many_requests_at_once() {
     }
     world.backend.will(Manner::picture());
     assert_eq!(status(&here).await, 200, "there is room again");
+}
+
+#[tokio::test]
+async fn whatever_is_asked_for_counts_as_in_flight_until_its_upload_has_run_out() {
+    let world = World::with(|config| {
+        config.limits.in_flight_per_client = NonZeroU32::MIN;
+        config.stripe.webhook_secrets = vec!["whsec_of_the_tests".into()];
+    })
+    .await;
+    let until = async |status: u16| {
+        let seen = async { while world.stranger().get("/elsewhere").await.status != status {} };
+        tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap_or_else(|_| panic!("never {status}"));
+    };
+    for start in [
+        "POST /nowhere HTTP/1.1\r\n",
+        "PUT /rmbg HTTP/1.1\r\n",
+        "POST /rmbg HTTP/1.1\r\nx-api-key: a\r\nauthorization: Bearer b\r\n",
+        "POST /rmbg HTTP/1.1\r\nx-api-key:\r\n",
+        "GET /api/membership-usage HTTP/1.1\r\n",
+        "POST /api/webhooks/stripe HTTP/1.1\r\n",
+    ] {
+        let mut raw = Raw::connect(world.app.public).await;
+        raw.send(&format!("{start}host: x\r\ncontent-length: 9\r\n\r\n")).await;
+        until(429).await;
+        let reply = world.stranger().with("x-api-key", "a").get("/api/membership-usage").await;
+        assert_eq!((reply.status, reply.header("retry-after")), (429, Some("1")), "while {start}");
+        drop(raw);
+        until(404).await;
+    }
 }
 
 #[tokio::test]

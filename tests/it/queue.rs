@@ -1,6 +1,10 @@
 //! The line before the backend: by turns, bounded, and honest.
 
 use crate::{backend::Manner, form::Form, people::Reply, world::World};
+use rembg_gateway::{
+    domain::{caller::Uid, plan::Plan},
+    store::AccountChange,
+};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -49,6 +53,43 @@ async fn one_accounts_many_requests_do_not_delay_anothers_one() {
     let bobs = turns.iter().position(|seen| seen.head.contains("x-request-id: bob\r\n")).unwrap();
     assert!(bobs <= 2, "behind the one at work and one in line, not the {bobs}th");
     assert_eq!((ann.used().await, bob.used().await), (11, 1));
+}
+
+#[tokio::test]
+async fn a_plans_priority_gives_more_turns() {
+    let world = World::with(|config| {
+        config.backend.concurrency = 1;
+        let plan = config.plans["Test"];
+        config.plans.insert("First".into(), Plan { priority: 255, ..plan });
+    })
+    .await;
+    world.backend.will(Manner::Wait);
+    let (ann, vip) = (world.customer("ann", 100).await, world.customer("vip", 100).await);
+    let first = AccountChange {
+        uid: Uid::new("vip").unwrap(),
+        plan: Some(("First".into(), 100)),
+        credits: None,
+        burst: None,
+        email_verified: None,
+        only_new: false,
+    };
+    world.store.put_account(&first).await.unwrap();
+    let mut asking = vec![ask(&world, &ann, "ann")];
+    world.backend.has_seen(1).await;
+    for (waiting, (person, name)) in
+        [(&ann, "ann"), (&ann, "ann"), (&vip, "vip"), (&vip, "vip")].into_iter().enumerate()
+    {
+        asking.push(ask(&world, person, name));
+        in_line(&world, u32::try_from(waiting).unwrap() + 1).await;
+    }
+    for _ in 0..5 {
+        world.backend.let_one_go();
+    }
+    for one in asking {
+        assert_eq!(one.await.unwrap().status, 200);
+    }
+    let turns: Vec<_> = world.backend.seen().iter().map(|seen| seen.head.contains("x-request-id: vip\r\n")).collect();
+    assert_eq!(turns, [false, true, true, false, false], "both before the two that came earlier");
 }
 
 #[tokio::test]

@@ -205,6 +205,7 @@ async fn only_a_verified_accounts_key_opens_it_and_nobody_may_keep_any_answer() 
         (world.stranger(), 401, "invalid api key"),
         (world.stranger().with("x-api-key", "nonsense"), 401, "invalid api key"),
         (token, 401, "invalid api key"),
+        (world.stranger().with("authorization", "Bearer"), 401, "invalid api key"),
         (both, 400, "This is a mistake: Cannot use both API key and user token"),
         (una, 403, "Email address not verified \u{2013} please check your inbox"),
     ] {

@@ -97,6 +97,11 @@ impl World {
         panic!("cycles that other software has counted are not indexed");
     }
 
+    /// A second gateway on the same store.
+    pub async fn gateway_beside(&self) -> App {
+        App::start(&self.config, Clock::Turned(Arc::clone(&self.clock))).await.unwrap()
+    }
+
     /// Somebody with an account on plan `Test`, so many included credits, and a key.
     pub async fn customer(&self, uid: &str, credits: u64) -> Person {
         let uid = Uid::new(uid).unwrap();

@@ -17,19 +17,17 @@ fn a_flood_is_turned_away_here_and_told_how_long_to_wait() {
     assert_eq!(through, 5);
     let wait = pace.allow(&uid(1), BURST).unwrap_err();
     assert_eq!(wait, Duration::from_secs(1), "as the store would say");
-    assert_eq!(pace.allow(&uid(2), BURST), Ok(()), "somebody else");
+    assert!(pace.allow(&uid(2), BURST).is_ok(), "somebody else");
     clock.advance(wait);
-    assert_eq!(pace.allow(&uid(1), BURST), Ok(()), "after the wait");
+    assert!(pace.allow(&uid(1), BURST).is_ok(), "after the wait");
 }
 
 #[test]
 fn what_the_store_did_not_admit_is_given_back_and_nothing_more() {
     let pace = Pace::with_clock(FakeRelativeClock::default());
     for _ in 0..100 {
-        assert_eq!(pace.allow(&uid(1), BURST), Ok(()));
-        pace.give_back(&uid(1), BURST);
+        pace.allow(&uid(1), BURST).expect("the last one was given back").give_back();
     }
-    pace.give_back(&uid(1), BURST);
     assert_eq!((0..100).filter(|_| pace.allow(&uid(1), BURST).is_ok()).count(), 5);
 }
 
@@ -39,11 +37,14 @@ fn a_flood_that_goes_on_costs_the_store_two_calls_an_interval() {
     let pace = Pace::with_clock(clock.clone());
     let (mut arrival, mut asked, mut admitted) = (None, 0, 0);
     for tick in 0..10_000 {
-        if pace.allow(&uid(1), BURST).is_ok() {
+        if let Ok(passed) = pace.allow(&uid(1), BURST) {
             asked += 1;
             match BURST.judge(arrival, UnixMicros(tick * 100_000)) {
-                Verdict::Admit(next) => (arrival, admitted) = (Some(next), admitted + 1),
-                Verdict::Wait(retry_after) => pace.hold_off(&uid(1), BURST, retry_after),
+                Verdict::Admit(next) => {
+                    (arrival, admitted) = (Some(next), admitted + 1);
+                    passed.admitted(UnixMicros(tick * 100_000).until(next));
+                }
+                Verdict::Wait(retry_after) => passed.too_fast(retry_after),
             }
         }
         clock.advance(Duration::from_millis(100));
@@ -53,10 +54,30 @@ fn a_flood_that_goes_on_costs_the_store_two_calls_an_interval() {
 }
 
 #[test]
+fn who_has_called_as_fast_as_allowed_for_long_is_not_told_to_come_back_too_early() {
+    let burst = Burst { per_minute: 6, size: 2 };
+    let clock = FakeRelativeClock::default();
+    let pace = Pace::with_clock(clock.clone());
+    let (mut arrival, mut now) = (None, UnixMicros(0));
+    for call in 0..40 {
+        if call > 1 {
+            clock.advance(Duration::from_secs(10));
+            now = now.plus(Duration::from_secs(10));
+        }
+        let passed = pace.allow(&uid(1), burst).expect("as the store would");
+        let Verdict::Admit(next) = burst.judge(arrival, now) else { panic!("the store refused call {call}") };
+        passed.admitted(now.until(next));
+        arrival = Some(next);
+    }
+    assert_eq!(burst.judge(arrival, now), Verdict::Wait(Duration::from_secs(10)));
+    assert_eq!(pace.allow(&uid(1), burst).unwrap_err(), Duration::from_secs(10));
+}
+
+#[test]
 fn a_raised_plan_unblocks_at_once() {
     let pace = Pace::with_clock(FakeRelativeClock::default());
     while pace.allow(&uid(1), BURST).is_ok() {}
-    assert_eq!(pace.allow(&uid(1), Burst { per_minute: 600, size: 100 }), Ok(()));
+    assert!(pace.allow(&uid(1), Burst { per_minute: 600, size: 100 }).is_ok());
 }
 
 #[test]
@@ -65,7 +86,7 @@ fn memory_is_bounded_and_whoever_does_not_fit_is_left_to_the_store() {
     let pace = Pace::with_clock(clock.clone());
     let many = ACCOUNTS + 3 * usize::try_from(SWEEP_EVERY).unwrap();
     for account in 0..many {
-        pace.allow(&uid(account), BURST).expect("the first request of an account");
+        let _passed = pace.allow(&uid(account), BURST).expect("the first request of an account");
     }
     let remembered = |pace: &Pace<FakeRelativeClock>| {
         pace.by_limit.read().unwrap().values().map(|limit| limit.limiter.len()).sum::<usize>()
@@ -86,7 +107,7 @@ fn limits_of_ones_own_are_bounded_too() {
     let pace = Pace::with_clock(FakeRelativeClock::default());
     let most = u32::try_from(LIMITS).unwrap();
     for size in 1..most + 100 {
-        pace.allow(&uid(1), Burst { per_minute: 1, size }).expect("a fresh bucket");
+        let _passed = pace.allow(&uid(1), Burst { per_minute: 1, size }).expect("a fresh bucket");
     }
     assert_eq!(pace.by_limit.read().unwrap().len(), LIMITS);
 }
@@ -96,10 +117,10 @@ proptest! {
 
     /// The store as the reference: asked at the same moments, on a clock that runs up to 1 % slow.
     #[test]
-    fn nothing_is_refused_that_the_store_would_admit(
+    fn nothing_is_refused_that_the_store_would_admit_and_the_wait_is_the_stores(
         per_minute in 1u32..5_000,
         size in 1u32..40,
-        slow in 0u64..10,
+        slow in prop_oneof![Just(0u64), 0u64..10],
         gaps in prop::collection::vec(prop_oneof![Just(0u64), 0u64..200_000, 0u64..80_000_000], 1..300),
     ) {
         let burst = Burst { per_minute, size };
@@ -110,13 +131,19 @@ proptest! {
             micros += gap;
             clock.advance(Duration::from_micros(gap) * 1_000 / (1_000 + u32::try_from(slow).unwrap()));
             let here = pace.allow(&uid(1), burst);
-            match burst.judge(arrival, UnixMicros(i64::try_from(micros).unwrap())) {
-                Verdict::Admit(next) => {
+            let now = UnixMicros(i64::try_from(micros).unwrap());
+            match (burst.judge(arrival, now), here) {
+                (Verdict::Admit(next), here) => {
                     prop_assert!(here.is_ok(), "refused {here:?} at {micros}");
                     arrival = Some(next);
+                    here.unwrap().admitted(now.until(next));
                 }
-                Verdict::Wait(retry_after) if here.is_ok() => pace.hold_off(&uid(1), burst, retry_after),
-                Verdict::Wait(_) => {}
+                (Verdict::Wait(retry_after), Ok(passed)) => passed.too_fast(retry_after),
+                (Verdict::Wait(retry_after), Err(told)) => {
+                    let exact = slow == 0;
+                    prop_assert!(!exact || told >= retry_after, "told {told:?} of {retry_after:?} at {micros}");
+                    prop_assert!(!exact || told <= retry_after + Duration::from_secs(1), "told {told:?} of {retry_after:?}");
+                }
             }
         }
     }

@@ -53,6 +53,13 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// How long a set is kept that its issuer would have kept for so long.
+    fn keep_for(&self, max_age: Option<Duration>) -> Duration {
+        max_age.unwrap_or_default().clamp(self.shortest, self.longest)
+    }
+}
+
 /// One issuer's keys.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -168,7 +175,7 @@ impl Keys {
         tracing::debug!(issuer = %self.issuer, "read the keys of user tokens");
         self.set.store(Some(Arc::new(set)));
         Ok(match source {
-            Source::Url(..) => max_age.unwrap_or_default().clamp(self.timing.shortest, self.timing.longest),
+            Source::Url(..) => self.timing.keep_for(max_age),
             Source::File(_) => self.timing.file,
         })
     }
@@ -203,6 +210,16 @@ fn settled(choice: Choice) -> Result<Arc<Key>, VerifyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_is_kept_as_long_as_its_issuer_says_within_bounds() {
+        let minutes = Duration::from_mins;
+        for (max_age, kept) in
+            [(None, 5), (Some(0), 5), (Some(4), 5), (Some(19), 19), (Some(360), 360), (Some(1_000_000), 360)]
+        {
+            assert_eq!(Timing::default().keep_for(max_age.map(minutes)), minutes(kept), "{max_age:?}");
+        }
+    }
 
     #[test]
     fn an_unknown_kid_is_worth_a_reading_only_after_a_rest_and_not_twice() {

@@ -147,6 +147,32 @@ fn a_preset_refuses_whom_its_issuer_lets_in_unasked() {
 }
 
 #[test]
+fn every_setting_of_an_issuer_reaches_the_check_of_its_tokens() {
+    type Change = fn(&mut UserTokenConfig);
+    let signer = Signer::new("EdDSA");
+    let late = json!({"exp": NOW.0 - 1});
+    let later = json!({"exp": NOW.0 - 100});
+    let elsewhere = json!({"own": true});
+    let verified = Ok(VerifiedUser { email_verified: Some(true), ..user("user-7") });
+    let table: [(Change, Value, Result<VerifiedUser, VerifyError>); 8] = [
+        (|_| {}, late.clone(), Ok(user("user-7"))),
+        (|config| config.leeway_s = 0, late, refused(TokenRefused::Expired)),
+        (|_| {}, later.clone(), refused(TokenRefused::Expired)),
+        (|config| config.leeway_s = 101, later, Ok(user("user-7"))),
+        (|_| {}, elsewhere.clone(), Ok(user("user-7"))),
+        (|config| config.email_verified_claim = vec!["own".into()], elsewhere, verified),
+        (|config| config.preset = Some(Preset::Supabase), json!({}), refused(TokenRefused::NotSignedIn)),
+        (|config| config.authorized_parties = vec!["app".into()], json!({}), refused(TokenRefused::Audience)),
+    ];
+    for (change, claims, expected) in table {
+        let (mut config, _file) = with_jwks_file(&json!({"keys": [signer.jwk_named("k")]}));
+        change(&mut config);
+        let token = signer.token("k", &claims_but(&claims));
+        assert_eq!(verify_under(&config, &[token]), [expected], "{claims} under {config:?}");
+    }
+}
+
+#[test]
 fn two_issuers_never_share_an_account() {
     let (first, second) = (Signer::new("EdDSA"), Signer::new("ES256"));
     let (mut config, _file) = with_jwks_file(&json!({"keys": [first.jwk_named("k")]}));

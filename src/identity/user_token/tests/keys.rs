@@ -157,6 +157,21 @@ fn rotated_keys_are_found_and_everybody_who_waits_is_served_by_one_reading() {
 }
 
 #[test]
+fn a_key_that_the_issuer_withdraws_is_given_up_though_nobody_asks_for_another() {
+    run(async {
+        let (old, new) = (Signer::new("EdDSA"), Signer::new("EdDSA"));
+        let server = IssuerServer::start(&set(&[("old", &old)])).await;
+        let often = Timing { shortest: Duration::from_millis(5), floor: Duration::from_hours(1), ..EAGER };
+        let tokens = start(&server, often).await;
+        let by_old = old.token("old", &good_claims());
+        assert_eq!(tokens.verify(&by_old, NOW).await, Ok(user("user-7")));
+        server.publish(200, set(&[("new", &new)]).to_string());
+        until(&tokens, &by_old, refused(TokenRefused::Key)).await;
+        assert_eq!(tokens.verify(&new.token("new", &good_claims()), NOW).await, Ok(user("user-7")));
+    });
+}
+
+#[test]
 fn a_storm_of_unknown_kids_does_not_reach_the_issuer() {
     run(async {
         let signer = Signer::new("EdDSA");
@@ -173,6 +188,9 @@ fn a_storm_of_unknown_kids_does_not_reach_the_issuer() {
             assert_eq!(eager.verify(&storm[0], NOW).await, refused(TokenRefused::Key));
         }
         assert_eq!(server.asked(), 3, "at start, and once for a kid that stays unknown");
+        let long = signer.token(&"k".repeat(257), &good_claims());
+        assert_eq!(eager.verify(&long, NOW).await, refused(TokenRefused::Key));
+        assert_eq!(server.asked(), 3, "nobody has a kid that long");
     });
 }
 
