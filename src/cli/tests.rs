@@ -251,4 +251,9 @@ async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
     let findings = findings["findings"].as_array().unwrap();
     let warned = findings.iter().find(|finding| finding["subject"] == "stripe").unwrap();
     assert_eq!(warned["verdict"], "warn");
+    for (says, known) in [("evt_1 is forgotten.", true), ("evt_1 is not parked.", false)] {
+        let forgotten = operator.types("stripe forget evt_1").await;
+        assert_eq!((forgotten.words.as_str(), forgotten.good), (says, known));
+    }
+    assert_eq!(value(operator.types("stripe parked").await), json!([]));
 }

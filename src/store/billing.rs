@@ -15,7 +15,7 @@ pub struct StripeState {
     pub account: Option<Account>,
     /// What the last step left under [`StripeStep::remembered`].
     pub remembered: Option<String>,
-    /// How many steps were applied to the account; to be sent back as [`StripeStep::expected`].
+    /// How many steps were applied to the account, and plans assigned to it by hand; to be sent back as [`StripeStep::expected`].
     pub version: u64,
 }
 

@@ -184,9 +184,9 @@ impl Store for RedisStore {
     }
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        let (account, revision) = accounts::put(&self.desk, change).await?;
-        self.noted(Write::Account(account.clone(), revision)).await?;
-        Ok(self.desk.in_force(account))
+        let changed = accounts::put(&self.desk, change).await?;
+        self.noted(Write::Account(changed.clone())).await?;
+        Ok(self.desk.in_force(changed.account))
     }
 
     async fn accounts(&self) -> Result<Vec<Account>> {

@@ -80,6 +80,28 @@ pub(crate) async fn a_step_from_an_older_state_writes_nothing(world: &World) {
     world.audited(&uid).await;
 }
 
+pub(crate) async fn a_plan_that_an_operator_assigns_meanwhile_is_not_undone(world: &World) {
+    let (uid, new) = (world.account("42", 5, 0).await, Uid::new("new").unwrap());
+    for uid in [&uid, &new] {
+        let computed_from = world.store.stripe_state(uid).await.unwrap().version;
+        let gold = AccountChange {
+            uid: uid.clone(),
+            plan: Some(("Gold".into(), 70)),
+            credits: None,
+            burst: None,
+            email_verified: None,
+            only_new: false,
+        };
+        world.store.put_account(&gold).await.unwrap();
+        let fall = Changes { plan: Some(("Free".into(), 2)), ..Changes::default() };
+        let late = step(uid, "evt_1", computed_from, fall);
+        assert_eq!(world.store.apply_stripe(&late).await.unwrap(), Stepped::Stale);
+        let state = world.store.stripe_state(uid).await.unwrap();
+        assert_eq!((state.account.unwrap().membership.as_str(), state.remembered), ("Gold", None));
+        applied(world, StripeStep { expected: state.version, ..late }).await;
+    }
+}
+
 pub(crate) async fn steps_at_once_come_one_after_another(world: &World) {
     let uid = world.account("42", 0, 0).await;
     let steps = (0..12).map(|number| {

@@ -62,6 +62,7 @@ every_engine_keeps! {
     billing {
         a_step_is_written_once
         a_step_from_an_older_state_writes_nothing
+        a_plan_that_an_operator_assigns_meanwhile_is_not_undone
         steps_at_once_come_one_after_another
         a_step_makes_the_account_that_it_names
         a_period_comes_back_as_it_was_stated

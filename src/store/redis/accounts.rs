@@ -49,8 +49,17 @@ pub(super) async fn all(desk: &Desk) -> Result<Vec<Account>> {
     Ok(accounts.into_values().collect())
 }
 
-/// The account as it is after the change, and the number of that change.
-pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<(Account, u64)> {
+/// What a change made of an account.
+#[derive(Clone, Debug)]
+pub(super) struct Changed {
+    pub(super) account: Account,
+    /// The number of the change.
+    revision: u64,
+    /// Whether steps of Stripe's that were computed before it do nothing.
+    before_steps: bool,
+}
+
+pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<Changed> {
     let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
     if credits.is_some_and(|credits| i64::try_from(credits).is_err()) {
         return Err(Fault::Impossible("no account can have that many credits".into()));
@@ -60,20 +69,23 @@ pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<(Account,
     for _ in 0..STALE_TRIES {
         let (present, Seen(seen)) = (desk.present(&guess), &guess.seen);
         let fall_to = if present.falls { desk.terms.default_plan.0.as_str() } else { "" };
-        let call = Call::of(&desk.scripts.put_account).key(desk.names(&change.uid).own()).arg(change.uid.as_str());
+        let names = desk.names(&change.uid);
+        let call = Call::of(&desk.scripts.put_account).key(names.own()).key(names.stripe()).arg(change.uid.as_str());
         let call = call.arg(desk.now_argument()).arg(seen).arg(present.from.0).arg(present.until.0).arg(keys::CHANGES);
         let call = call.arg(if change.only_new { "1" } else { "" }).arg(fall_to).arg(present.credits(&desk.terms));
         let ends_own_limit = change.plan.is_some() || change.burst.is_some();
-        let call = changed_fields(call.arg(if ends_own_limit { "1" } else { "" }), change, credits);
+        let call = call.arg(if ends_own_limit { "1" } else { "" });
+        let call = changed_fields(call.arg(if change.plan.is_some() { "1" } else { "" }), change, credits);
         let mut answer: Vec<String> = call.run(&desk.line).await?;
         if let Some(better) = desk.corrected(&payer, &answer)? {
             guess = better;
             continue;
         }
         desk.callers.forget_account(&change.uid);
-        let fields: HashMap<String, String> = pairs(answer.split_off(1));
+        let fields = pairs(answer.split_off(2));
+        let before_steps = answer.last().is_some_and(|word| word == "1");
         let revision = fields.get("revision").and_then(|text| text.parse().ok()).unwrap_or(0);
-        return Ok((desk.noticed(&change.uid, fields), revision));
+        return Ok(Changed { account: desk.noticed(&change.uid, fields), revision, before_steps });
     }
     Err(restless())
 }
@@ -96,11 +108,14 @@ fn changed_fields<'a>(mut call: Call<'a>, change: &AccountChange, credits: Optio
 
 /// Writes a change again that the server has lost, unless a later one has been made since. The balance comes back with
 /// its grants, the period with Stripe's steps.
-pub(super) async fn restore(desk: &Desk, account: &Account, revision: u64) -> Result<()> {
+pub(super) async fn restore(desk: &Desk, changed: &Changed) -> Result<()> {
+    let Changed { account, revision, before_steps } = changed;
+    let names = desk.names(&account.uid);
     let fallen = account.billing_period.filter(|period| period.fallen);
-    let call = Call::of(&desk.scripts.restore_account).key(desk.names(&account.uid).own()).arg(account.uid.as_str());
-    let call = call.arg(keys::CHANGES).arg(revision);
+    let call = Call::of(&desk.scripts.restore_account).key(names.own()).key(names.stripe()).arg(account.uid.as_str());
+    let call = call.arg(keys::CHANGES).arg(*revision);
     let call = call.arg(fallen.map_or(String::new(), |period| period.start.0.to_string()));
+    let call = call.arg(u8::from(*before_steps));
     let mut call = call.arg("membership").arg(&account.membership).arg("credits").arg(account.credits);
     call = call.arg("email_verified").arg(u8::from(account.email_verified));
     if let Some(burst) = account.burst {

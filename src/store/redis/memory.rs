@@ -1,10 +1,15 @@
 //! Every write of the last ten minutes, to be made again when a server has been started anew or another has taken over:
 //! acknowledged is not durable. All of them are idempotent, so that making them again is free.
 
-use super::{accounts, admission, api_keys, desk::Desk, grants, parked, settlement, stripe};
+use super::{
+    accounts::{self, Changed},
+    admission, api_keys,
+    desk::Desk,
+    grants, parked, settlement, stripe,
+};
 use crate::{
     domain::{
-        caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
+        caller::{ApiKey, KeyHash, KeyId, Payer, Uid},
         credit::{Hold, OperationId},
     },
     store::{Fault, ParkedEvent, Result, Stepped, StripeStep},
@@ -37,8 +42,7 @@ const STEP_PAUSE: Duration = Duration::from_millis(50);
 /// One acknowledged write.
 #[derive(Clone, Debug)]
 pub(super) enum Write {
-    /// As the change left it, and the change's number.
-    Account(Account, u64),
+    Account(Changed),
     Stripe(StripeStep),
     Parked(ParkedEvent),
     Unparked(String),
@@ -66,7 +70,7 @@ impl Write {
 
     async fn again(self, desk: &Desk) -> Result<()> {
         match self {
-            Self::Account(account, revision) => accounts::restore(desk, &account, revision).await,
+            Self::Account(changed) => accounts::restore(desk, &changed).await,
             Self::Stripe(step) => again_step(desk, &step).await,
             Self::Parked(event) => parked::park(desk, &event).await,
             Self::Unparked(id) => parked::unpark(desk, &id).await,

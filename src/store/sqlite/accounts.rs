@@ -1,6 +1,6 @@
 //! Accounts.
 
-use super::present::Present;
+use super::{present::Present, stripe};
 use crate::{
     domain::{
         caller::{Account, Uid},
@@ -49,8 +49,12 @@ pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) ->
         return existing(db, &change.uid).map(|account| present.account(account));
     }
     let stored = existing(db, &change.uid)?;
-    if present.terms.must_fall(&stored, present.now.seconds()) {
+    let falls = present.terms.must_fall(&stored, present.now.seconds());
+    if falls {
         fall(db, &present.account(stored))?;
+    }
+    if falls || plan.is_some() {
+        stripe::outdate_steps(db, &change.uid)?;
     }
     // A plan brings its own short-term limit, so the account's goes.
     let clear = plan.is_some() || change.burst.is_some();

@@ -12,7 +12,8 @@ pub(super) fn state(db: &Connection, uid: &Uid) -> Result<StripeState> {
         .prepare_cached("SELECT version, remembered FROM stripe_accounts WHERE uid = ?1")?
         .query_row([uid.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let (version, remembered) = stored.map_or((0, None), |(version, text)| (version, Some(text)));
+    let (version, text) = stored.unwrap_or_default();
+    let remembered = Some(text).filter(|text| !text.is_empty());
     Ok(StripeState { account: accounts::find(db, uid)?, remembered, version: version.unsigned_abs() })
 }
 
@@ -31,6 +32,16 @@ pub(super) fn apply(db: &Connection, step: &StripeStep, now: UnixMicros) -> Resu
             .execute([alias, step.uid.as_str()])?;
     }
     Ok(stepped)
+}
+
+/// Steps that were computed from the account as it was do nothing any more.
+pub(super) fn outdate_steps(db: &Connection, uid: &Uid) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO stripe_accounts (uid, version, remembered) VALUES (?1, 1, '')
+         ON CONFLICT (uid) DO UPDATE SET version = version + 1",
+    )?
+    .execute([uid.as_str()])?;
+    Ok(())
 }
 
 pub(super) fn owner(db: &Connection, aliases: &[String]) -> Result<Option<Uid>> {
