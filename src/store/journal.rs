@@ -17,6 +17,7 @@ use crate::{
         period::Counters,
         time::UnixSeconds,
     },
+    failpoint::{self, Point},
 };
 use async_trait::async_trait;
 use file::{Entry, JournalFile};
@@ -89,6 +90,7 @@ impl Journal {
         let written = spawn_blocking(move || {
             journal.waiting().coming += 1;
             let written = journal.file.append(&entry);
+            failpoint::reach(Point::AfterSync);
             let mut waiting = journal.waiting();
             waiting.coming -= 1;
             written.map(|()| waiting.entries.push_back(entry))
