@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod away;
 #[path = "../it/backend.rs"]
 #[expect(dead_code, unreachable_pub, reason = "made for tests/it, which needs more of it")]
 mod backend;
