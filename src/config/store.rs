@@ -16,17 +16,23 @@ pub struct StoreConfig {
     pub url: String,
     /// Folder of the journal, which a Redis needs beside it.
     pub journal: PathBuf,
+    /// Authorities that a Redis reached by TLS is checked against, in PEM, instead of the machine's.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { url: "sqlite:data/gateway.db".into(), journal: "data/journal".into() }
+        Self { url: "sqlite:data/gateway.db".into(), journal: "data/journal".into(), ca_file: None }
     }
 }
 
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreConfig").field("url", &self.shown()).field("journal", &self.journal).finish()
+        f.debug_struct("StoreConfig")
+            .field("url", &self.shown())
+            .field("journal", &self.journal)
+            .field("ca_file", &self.ca_file)
+            .finish()
     }
 }
 
@@ -46,7 +52,8 @@ impl StoreConfig {
     /// Where the Redis is; `None` where the address is of another kind, an error in words where it cannot be read.
     #[must_use]
     pub fn redis_url(&self) -> Option<Result<RedisUrl, String>> {
-        RedisUrl::parse(&self.url)
+        let url = RedisUrl::parse(&self.url)?;
+        Some(url.map(|url| RedisUrl { ca_file: self.ca_file.clone(), ..url }))
     }
 }
 

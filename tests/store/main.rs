@@ -4,12 +4,16 @@
 
 mod accounts;
 mod billing;
+mod connections;
 mod crash;
 mod embedded;
 mod leases;
 mod limits;
 mod model;
 mod outages;
+#[path = "../faults/servers.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "made for tests/faults, which needs more of it")]
+mod ports;
 mod races;
 mod redis;
 mod server;
