@@ -2,6 +2,7 @@
 
 use crate::{
     ports::{Redis, free_port, until},
+    proxy::{Proxy, Wire},
     world::{World, key},
 };
 use rembg_gateway::{
@@ -13,6 +14,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 const NOTHING_SAVED: [&str; 2] = ["--appendonly", "no"];
@@ -86,4 +88,40 @@ async fn user_password_and_database_are_those_of_the_address() {
     let Some(Fault::Unavailable(words)) = refused else { panic!("{refused:?}") };
     assert!(words.to_lowercase().contains("auth") || words.contains("WRONGPASS"), "{words}");
     assert!(!words.contains("guessed"), "{words}");
+}
+
+/// The world's store through the proxy, in use.
+async fn through(proxy: &Proxy) -> World {
+    let world = World::at(&format!("redis://{}", proxy.address)).await;
+    let uid = world.account("42", 5, 0).await;
+    world.served(&world.request(&uid)).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_leads_nowhere_is_replaced() {
+    let server = Redis::start(&NOTHING_SAVED).await;
+    let proxy = Proxy::to(server.port).await;
+    let world = through(&proxy).await;
+    proxy.is_now(Wire::Hole);
+    // Nothing breaks it, nobody ends it, and the system's keepalive is answered: only that no answers come can tell.
+    until("a new one answers", async || world.store.ping().await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_a_silent_way_is_whole_again_so_is_the_store_within_a_second() {
+    let server = Redis::start(&NOTHING_SAVED).await;
+    let proxy = Proxy::to(server.port).await;
+    let world = through(&proxy).await;
+    proxy.is_now(Wire::Silent);
+    until("the store is known to be away", async || {
+        let asked = Instant::now();
+        world.store.ping().await.is_err() && asked.elapsed() < Duration::from_millis(100)
+    })
+    .await;
+    proxy.is_now(Wire::Whole);
+    let begun = Instant::now();
+    until("the store answers", async || world.store.ping().await.is_ok()).await;
+    // A second, and what a busy machine adds.
+    assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
 }
