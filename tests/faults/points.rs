@@ -22,7 +22,7 @@ pub(crate) async fn every_point(redis: &Redis) -> Vec<Row> {
     let mut rows = Vec::new();
     for point in Point::ALL {
         rows.push(match point {
-            Point::AfterSync => gateway_dies_with_a_keep_in_its_journal(redis).await,
+            Point::AfterSync => gateway_dies_with_a_keep_in_its_journal(redis, Wire::Cut, "").await,
             Point::InRelease => gateway_dies_in_a_release(redis).await,
             Point::BeforeHold
             | Point::AfterHold
@@ -33,6 +33,8 @@ pub(crate) async fn every_point(redis: &Redis) -> Vec<Row> {
             | Point::AfterKeep => gateway_dies_at_work(redis, point).await,
         });
     }
+    let done = gateway_dies_with_a_keep_in_its_journal(redis, Wire::NoAnswers, ", its keeps done").await;
+    rows.push(done);
     rows
 }
 
@@ -43,8 +45,8 @@ async fn gateway_dies_at_work(redis: &Redis, point: Point) -> Row {
     replaced(scene, point, &url).await
 }
 
-/// The store is away when the backend's answers come.
-async fn gateway_dies_with_a_keep_in_its_journal(redis: &Redis) -> Row {
+/// The store does not take the keeps of the backend's answers, or does not say so.
+async fn gateway_dies_with_a_keep_in_its_journal(redis: &Redis, wire: Wire, more: &str) -> Row {
     let (proxy, direct) = (Proxy::to(redis.port).await, at(redis.port));
     let url = at(proxy.address.port());
     let mut scene = Scene::doomed(&url, &direct, Some((Point::AfterSync, 1))).await;
@@ -54,14 +56,15 @@ async fn gateway_dies_with_a_keep_in_its_journal(redis: &Redis) -> Row {
     // More than the other gateway has callers.
     let before = scene.backend.seen().len();
     scene.backend.has_seen(before + CALLERS / 2 + 1).await;
-    proxy.is_now(Wire::Cut);
+    proxy.is_now(wire);
     scene.backend.will(Manner::picture());
     for _ in 0..CALLERS {
         scene.backend.let_one_go();
     }
     scene.dies(0).await;
     proxy.is_now(Wire::Whole);
-    replaced(scene, Point::AfterSync, &url).await
+    let row = replaced(scene, Point::AfterSync, &url).await;
+    Row { run: format!("{}{more}", row.run), ..row }
 }
 
 /// Somebody sends forms that are refused, after the hold and before the backend.
