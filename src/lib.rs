@@ -22,6 +22,7 @@
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
 //! | [`random`] | the one place that fresh ids and secrets come from |
+//! | [`failpoint`] | for tests: dying at a chosen point of the journey |
 //! | [`domain`] | the rules, pure |
 
 pub mod cli;
@@ -40,4 +41,5 @@ pub mod telemetry;
 pub mod config;
 pub mod clock;
 pub mod random;
+pub mod failpoint;
 pub mod domain;

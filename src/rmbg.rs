@@ -20,6 +20,7 @@ use crate::{
         refusal::Refusal,
         transfer,
     },
+    failpoint::{self, Point},
     identity::{ApiKeys, Visitor, pace::Pace, user_token::UserTokens},
     random::NoRandomness,
     spool::Budgets,
@@ -150,9 +151,11 @@ impl Rmbg {
         record.uid = caller.account().map(|account| account.uid.clone());
         record.channel = caller.channel();
         let passed = admit::pace(self, &caller, record)?;
+        failpoint::reach(Point::BeforeHold);
         let (limits, pledge) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await;
         record.limits = limits;
         let pledge = pledge?;
+        failpoint::reach(Point::AfterHold);
         let answer = tokio::select! {
             answer = self.answer(&caller, upload, record) => answer,
             () = gone.cancelled() => Err(Stop::Gone),
@@ -164,9 +167,13 @@ impl Rmbg {
     async fn answer(&self, caller: &Caller, upload: &mut Upload, record: &mut Record) -> Result<Answer, Stop> {
         let pixel_limit = caller.pixel_limit(&self.rules);
         let (form, image) = record.time(Step::Form, form::read(self, upload, pixel_limit)).await?;
+        failpoint::reach(Point::AfterForm);
         record.bytes_in = image.len();
         let job = send::job(self, caller, form, image, record.request_id.clone());
-        record.time(Step::Send, send::send(self, &job)).await
+        failpoint::reach(Point::BeforeSend);
+        let answer = record.time(Step::Send, send::send(self, &job)).await?;
+        failpoint::reach(Point::AfterAnswer);
+        Ok(answer)
     }
 }
 
@@ -175,7 +182,9 @@ async fn settle(pledge: Pledge, answer: Result<Answer, Stop>) -> Result<Served, 
     match answer {
         Ok(answer) if (200..300).contains(&answer.status) => {
             let spent = pledge.pool();
+            failpoint::reach(Point::BeforeKeep);
             let remaining = pledge.keep().await?;
+            failpoint::reach(Point::AfterKeep);
             Ok(Served { answer, spent, remaining })
         }
         Ok(answer) => {

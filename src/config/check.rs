@@ -76,13 +76,18 @@ impl Checks<'_> {
     fn store(&mut self, config: &Config) {
         let example = "sqlite:PATH, such as \"sqlite:data/gateway.db\"";
         match config.store.redis_url() {
-            Some(Ok(_)) => {
+            Some(Ok(url)) => {
                 let api_key = &config.auth.api_key;
                 let given = !api_key.pepper.is_empty() || api_key.pepper_file.is_some();
                 let fault = "must be set: every gateway on one Redis needs the same";
                 self.require("auth.api_key.pepper", given, fault);
                 let lends = config.store.on_store_failure == OnStoreFailure::Refuse || config.store.grace_credits > 0;
                 self.require("store.grace_credits", lends, "must be at least 1 with on_store_failure = \"allow\"");
+                let fault = "is for a Redis that is reached by TLS; write rediss:// in store.url";
+                self.require("store.ca_file", url.tls || url.ca_file.is_none(), fault);
+                if let Some(Err(error)) = url.ca_file.map(fs::read) {
+                    self.require("store.ca_file", false, format!("cannot be read: {error}"));
+                }
             }
             Some(Err(fault)) => self.require("store.url", false, fault),
             None if config.store.url.starts_with("sqlite:") => {

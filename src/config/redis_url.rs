@@ -15,8 +15,10 @@ const SENTINEL_PORT: u16 = 26379;
 pub struct RedisUrl {
     /// Where to ask.
     pub place: RedisPlace,
-    /// Whether by TLS, against the machine's trusted certificates.
+    /// Whether by TLS.
     pub tls: bool,
+    /// Authorities that TLS is checked against, in PEM; `None` for the machine's. Stands beside the address, not in it.
+    pub ca_file: Option<PathBuf>,
     /// The ACL user; `None` for the default one.
     pub user: Option<String>,
     /// Its password.
@@ -63,7 +65,8 @@ impl RedisUrl {
         if path.is_empty() {
             return Err("names no socket".into());
         }
-        Ok(Self { place: RedisPlace::Socket(path.into()), tls: false, user: None, password: None, database: 0 })
+        let place = RedisPlace::Socket(path.into());
+        Ok(Self { place, tls: false, ca_file: None, user: None, password: None, database: 0 })
     }
 
     fn network(kind: &str, tls: bool, rest: &str) -> Result<Self, String> {
@@ -85,7 +88,8 @@ impl RedisUrl {
         if matches!(place, RedisPlace::Cluster(_)) && database != 0 {
             return Err("a Cluster has no database but 0".into());
         }
-        Ok(Self { place, tls, user: given(user)?, password: given(password)?.map(Into::into), database })
+        let (user, password) = (given(user)?, given(password)?.map(Into::into));
+        Ok(Self { place, tls, ca_file: None, user, password, database })
     }
 }
 

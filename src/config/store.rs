@@ -20,6 +20,8 @@ pub struct StoreConfig {
     pub on_store_failure: OnStoreFailure,
     /// With `allow`: credits that each account may spend meanwhile, on each gateway.
     pub grace_credits: u64,
+    /// Authorities that a Redis reached by TLS is checked against, in PEM, instead of the machine's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What becomes of requests while the store is away.
@@ -40,6 +42,7 @@ impl Default for StoreConfig {
             journal: "data/journal".into(),
             on_store_failure: OnStoreFailure::Refuse,
             grace_credits: 10,
+            ca_file: None,
         }
     }
 }
@@ -51,6 +54,7 @@ impl fmt::Debug for StoreConfig {
             .field("journal", &self.journal)
             .field("on_store_failure", &self.on_store_failure)
             .field("grace_credits", &self.grace_credits)
+            .field("ca_file", &self.ca_file)
             .finish()
     }
 }
@@ -71,7 +75,8 @@ impl StoreConfig {
     /// Where the Redis is; `None` where the address is of another kind, an error in words where it cannot be read.
     #[must_use]
     pub fn redis_url(&self) -> Option<Result<RedisUrl, String>> {
-        RedisUrl::parse(&self.url)
+        let url = RedisUrl::parse(&self.url)?;
+        Some(url.map(|url| RedisUrl { ca_file: self.ca_file.clone(), ..url }))
     }
 }
 

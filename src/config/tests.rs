@@ -68,6 +68,14 @@ const MISTAKES: &[(&str, &str)] = &[
         "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\", or redis://HOST:PORT",
     ),
     ("[store]\nurl = \"redis://h:x\"", "store.url: \"x\" is no port"),
+    (
+        "[store]\nurl = \"redis://h\"\nca_file = \"Cargo.toml\"\n[auth.api_key]\npepper = \"sixteen-or-longer\"",
+        "store.ca_file: is for a Redis that is reached by TLS; write rediss:// in store.url",
+    ),
+    (
+        "[store]\nurl = \"rediss://h\"\nca_file = \"/no/such/file\"\n[auth.api_key]\npepper = \"sixteen-or-longer\"",
+        "store.ca_file: cannot be read: No such file or directory (os error 2)",
+    ),
     ("[store]\nurl = \"redis://h\"", "auth.api_key.pepper: must be set: every gateway on one Redis needs the same"),
     (
         "[store]\non_store_failure = \"allow\"",

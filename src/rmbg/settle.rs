@@ -6,6 +6,7 @@ use crate::{
         caller::Payer,
         credit::{Charge, Hold, OperationId, Pool, Settlement},
     },
+    failpoint::{self, Point},
     random::{NoRandomness, fresh_operation_id},
     store::{Fault, Store},
 };
@@ -104,6 +105,7 @@ async fn release_until(store: Arc<dyn Store>, id: OperationId, payer: Payer, lea
 }
 
 async fn released(store: &dyn Store, id: &OperationId, payer: &Payer) -> bool {
+    failpoint::reach(Point::InRelease);
     match store.release(id, payer).await {
         Ok(Settlement::Released) => true,
         Ok(Settlement::Kept) => {

@@ -20,6 +20,7 @@ use crate::{
         plan::Terms,
         time::UnixSeconds,
     },
+    failpoint::{self, Point},
     telemetry::StoreGauges,
 };
 use async_trait::async_trait;
@@ -111,6 +112,7 @@ impl Journal {
         let written = spawn_blocking(move || {
             journal.waiting().coming += 1;
             let written = journal.file.append(&entry);
+            failpoint::reach(Point::AfterSync);
             let mut waiting = journal.waiting();
             waiting.coming -= 1;
             written.map(|()| waiting.entries.push_back(entry))

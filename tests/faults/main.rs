@@ -4,19 +4,24 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod away;
 #[path = "../it/backend.rs"]
 #[expect(dead_code, unreachable_pub, reason = "made for tests/it, which needs more of it")]
 mod backend;
 #[path = "../it/form.rs"]
 #[expect(dead_code, unreachable_pub, reason = "made for tests/it, which needs more of it")]
 mod form;
+mod gateway;
+mod ledger;
+mod points;
 mod proxy;
 mod scene;
 mod servers;
 
 use backend::Manner;
+use points::{every_point, keeps_come_after_their_lease};
 use proxy::{Proxy, Wire};
-use scene::{Row, Scene, UID};
+use scene::{Row, Scene};
 use servers::{Cluster, Redis, SAVED, Watched};
 use std::{fmt::Write as _, time::Duration};
 
@@ -100,12 +105,12 @@ async fn master_killed_under_sentinel() -> Row {
 }
 
 async fn primary_killed_in_a_cluster() -> Row {
-    let mut cluster = Cluster::start().await;
+    let mut cluster = Cluster::start(1).await;
     let url = cluster.url();
     let mut scene = Scene::set(&url, &url).await;
     scene.callers_come();
     scene.answered(SOME).await;
-    cluster.home_of(&format!("user:{{{UID}}}")).kill();
+    cluster.home_of(&format!("user:{{{}}}", scene.uid)).kill();
     scene.reckoning("Cluster primary killed").await
 }
 
@@ -135,14 +140,14 @@ async fn memory_is_full() -> Row {
 
 fn table(rows: &[Row]) -> String {
     let mut table = String::from(
-        "| run | served | answered | counted | charged twice | answered uncounted | overshoot | stuck holds |\n\
-         |---|---|---|---|---|---|---|---|\n",
+        "| run | served | answered | counted | charged twice | answered uncounted | late keeps | overshoot | stuck holds |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
-        let Row { run, served, answered, counted, twice, uncounted, overshoot, stuck } = row;
+        let Row { run, served, answered, counted, twice, uncounted, late, overshoot, stuck } = row;
         writeln!(
             table,
-            "| {run} | {served} | {answered} | {counted} | {twice} | {uncounted} | {overshoot} | {stuck} |"
+            "| {run} | {served} | {answered} | {counted} | {twice} | {uncounted} | {late} | {overshoot} | {stuck} |"
         )
         .unwrap();
     }
@@ -151,7 +156,8 @@ fn table(rows: &[Row]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_nothing_is_charged_twice_nothing_is_free_and_nobody_overshoots() {
-    let rows = [
+    let lasting = Redis::start(&SAVED).await;
+    let mut rows = vec![
         gateway_killed_before_the_backend_answers().await,
         gateway_killed_before_its_keep_is_answered(Wire::Silent, "gateway killed, its keeps arrive after its death")
             .await,
@@ -167,12 +173,15 @@ async fn whatever_is_killed_nothing_is_charged_twice_nothing_is_free_and_nobody_
         wire_is(Wire::NoAnswers, Duration::from_millis(1_500), "no answers for 1.5 s").await,
         wire_is(Wire::Slow(Duration::from_millis(300)), Duration::from_secs(1), "every answer 300 ms late").await,
         memory_is_full().await,
+        keeps_come_after_their_lease(&lasting).await,
     ];
+    rows.extend(every_point(&lasting).await);
     let table = table(&rows);
     std::io::Write::write_all(&mut std::io::stdout(), table.as_bytes()).unwrap();
     for row in &rows {
         assert!(row.served >= SOME && row.counted >= row.answered, "{row:?}\n{table}");
-        let Row { twice, uncounted, overshoot, stuck, .. } = row;
-        assert_eq!((twice, uncounted, overshoot, stuck), (&0, &0, &0, &0), "{row:?}\n{table}");
+        let Row { twice, uncounted, late, overshoot, stuck, .. } = row;
+        assert_eq!((twice, uncounted, stuck), (&0, &0, &0), "{row:?}\n{table}");
+        assert!(overshoot <= late, "{row:?}\n{table}");
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Wire {
     Cut,
     /// Passes nothing on, in either direction, and says nothing.
     Silent,
+    /// Connections that stand lead nowhere from now on, for ever, and say nothing; new ones are whole.
+    Hole,
     /// Passes requests on, but no answers: what was asked is done, and nobody knows.
     NoAnswers,
     /// Takes so long with each answer.
@@ -52,13 +54,19 @@ impl Proxy {
 
 async fn join(near: TcpStream, far: TcpStream, wire: watch::Receiver<Wire>) {
     let ((mut near_in, mut near_out), (mut far_in, mut far_out)) = (near.into_split(), far.into_split());
-    let mut cut = wire.clone();
+    let (cut, hole) = (told(wire.clone(), Wire::Cut), told(wire.clone(), Wire::Hole));
+    let new = *wire.borrow() == Wire::Hole;
     let (asking, answering) = (wire.clone(), wire);
     tokio::select! {
         () = pass(&mut near_in, &mut far_out, asking, false) => {}
         () = pass(&mut far_in, &mut near_out, answering, true) => {}
-        _ = cut.wait_for(|wire| *wire == Wire::Cut) => {}
+        () = cut => {}
+        () = hole, if !new => std::future::pending().await,
     }
+}
+
+async fn told(mut wire: watch::Receiver<Wire>, what: Wire) {
+    drop(wire.wait_for(|wire| *wire == what).await);
 }
 
 async fn pass(

@@ -106,33 +106,34 @@ impl Watched {
     }
 }
 
-/// Three primaries, each with a replica.
+/// Three primaries, each with so many replicas.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Redis>,
 }
 
 impl Cluster {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(replicas: usize) -> Self {
         let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--appendonly", "yes"];
         let mut nodes = Vec::new();
-        for _ in 0..6 {
+        for _ in 0..3 * (1 + replicas) {
             nodes.push(Redis::start(&settings).await);
         }
         let places = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
         let made = Command::new("redis-cli")
             .args(["--cluster", "create"])
             .args(places)
-            .args(["--cluster-replicas", "1", "--cluster-yes"])
+            .args(["--cluster-replicas", &replicas.to_string(), "--cluster-yes"])
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
         let cluster = Self { nodes };
+        let known = format!("cluster_known_nodes:{}", cluster.nodes.len());
         until("the Cluster is whole", async || {
             cluster.nodes.iter().all(|node| {
                 let info = node.say::<String>(&["CLUSTER", "INFO"]).unwrap_or_default();
                 let role = node.say::<String>(&["INFO", "replication"]).unwrap_or_default();
                 let linked = role.contains("role:master") || role.contains("master_link_status:up");
-                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:6") && linked
+                info.contains("cluster_state:ok") && info.contains(&known) && linked
             })
         })
         .await;

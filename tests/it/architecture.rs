@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Reading order: a module may use those after it, and itself.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "cli",
     "app",
     "edge",
@@ -23,6 +23,7 @@ const ORDER: [&str; 17] = [
     "config",
     "clock",
     "random",
+    "failpoint",
     "domain",
 ];
 

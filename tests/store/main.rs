@@ -4,12 +4,20 @@
 
 mod accounts;
 mod billing;
+mod cluster;
+mod connections;
 mod crash;
 mod embedded;
 mod leases;
 mod limits;
 mod model;
 mod outages;
+#[path = "../faults/servers.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "made for tests/faults, which needs more of it")]
+mod ports;
+#[path = "../faults/proxy.rs"]
+#[expect(dead_code, reason = "made for tests/faults, which needs more of it")]
+mod proxy;
 mod races;
 mod redis;
 mod server;
@@ -18,7 +26,7 @@ mod settling;
 mod windows;
 mod world;
 
-/// Runs each promise against each engine, in a world of its own.
+/// Runs each promise against each engine, in a world of its own; on a Cluster, which is slow to start, one after another.
 macro_rules! every_engine_keeps {
     ($($group:ident { $($promise:ident)+ })+) => {
         mod on_sqlite {
@@ -36,6 +44,15 @@ macro_rules! every_engine_keeps {
                     crate::$group::$promise(&crate::world::World::redis().await).await;
                 })+
             })+
+        }
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn a_cluster_keeps_every_promise() {
+            let cluster = cluster::Empty::start().await;
+            $($({
+                let world = cluster.world().await;
+                Box::pin($group::$promise(&world)).await;
+            })+)+
+            cluster::names_keep_their_braces(&cluster).await;
         }
     };
 }

@@ -3,6 +3,7 @@
 use crate::server::Server;
 use rembg_gateway::{
     clock::Clock,
+    config::StoreConfig,
     domain::{
         caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
         credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Settlement},
@@ -10,7 +11,7 @@ use rembg_gateway::{
         plan::Terms,
         time::{Month, UnixMicros, UnixSeconds},
     },
-    store::{AccountChange, Store, Usage, sqlite::SqliteStore},
+    store::{AccountChange, Store, Usage, redis::RedisStore, sqlite::SqliteStore},
 };
 use std::{
     path::PathBuf,
@@ -71,6 +72,20 @@ impl World {
         let clock = Arc::new(AtomicI64::new(NOON.micros().0));
         let store = server.open(Clock::Turned(Arc::clone(&clock))).await;
         Self { store, clock, operations: AtomicU64::new(0), folder, server: Some(server) }
+    }
+
+    /// The Redis engine at an address.
+    pub(crate) async fn at(url: &str) -> Self {
+        Self::on(url, None).await
+    }
+
+    /// The same, vouched for by an authority.
+    pub(crate) async fn on(url: &str, ca_file: Option<PathBuf>) -> Self {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(AtomicI64::new(NOON.micros().0)));
+        let config = StoreConfig { url: url.to_owned(), ca_file, ..StoreConfig::default() };
+        let url = config.redis_url().unwrap().unwrap();
+        let store = RedisStore::open(&url, Clock::Turned(Arc::clone(&clock)), terms()).await.unwrap();
+        Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder, server: None }
     }
 
     /// Where the embedded engine's file is.

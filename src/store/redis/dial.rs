@@ -3,15 +3,16 @@
 use crate::config::{Node, RedisPlace, RedisUrl};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, ProtocolVersion,
-    RedisConnectionInfo, RedisFuture, RedisResult, TlsMode, Value,
+    RedisConnectionInfo, RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
     aio::{ConnectionLike, MultiplexedConnection, PubSub},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::ExposeSecret as _;
-use std::{io, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 use tokio::{sync::Mutex, time::timeout};
 
 /// How long a connection may take to stand, and an answer to come. Redis answers in far less than a millisecond.
@@ -31,8 +32,14 @@ const CLUSTER_WAIT: u64 = 100;
 /// Makes connections to one place.
 pub(super) struct Dialer {
     settings: RedisConnectionInfo,
-    tls: bool,
+    security: Security,
     place: Place,
+}
+
+/// Whether by TLS, and whom to trust then if not the machine's authorities.
+enum Security {
+    Plain,
+    Tls(Option<TlsCertificates>),
 }
 
 enum Place {
@@ -49,7 +56,7 @@ pub(super) enum Connection {
 }
 
 impl Dialer {
-    /// Connects to nothing yet; fails only for an address that makes no sense.
+    /// Connects to nothing yet; fails only for an address that makes no sense, or authorities that cannot be read.
     pub(super) fn new(url: &RedisUrl) -> RedisResult<Self> {
         let mut settings = RedisConnectionInfo::default().set_db(url.database).set_protocol(ProtocolVersion::RESP3);
         if let Some(user) = &url.user {
@@ -58,17 +65,23 @@ impl Dialer {
         if let Some(password) = &url.password {
             settings = settings.set_password(password.expose_secret());
         }
+        let security = match (url.tls, &url.ca_file) {
+            (false, _) => Security::Plain,
+            (true, file) => Security::Tls(file.as_deref().map(authorities).transpose()?),
+        };
         let place = match &url.place {
-            RedisPlace::Server(node) => Place::Server(client(address(node, url.tls), &settings)?),
-            RedisPlace::Socket(path) => Place::Server(client(ConnectionAddr::Unix(path.clone()), &settings)?),
+            RedisPlace::Server(node) => Place::Server(security.client(node, &settings)?),
+            RedisPlace::Socket(path) => {
+                Place::Server(Client::open(info(ConnectionAddr::Unix(path.clone()), &settings)?)?)
+            }
             RedisPlace::Cluster(nodes) => {
-                Place::Cluster { client: cluster(nodes, url.tls, &settings)?, nodes: nodes.clone() }
+                Place::Cluster { client: cluster(nodes, &security, &settings)?, nodes: nodes.clone() }
             }
             RedisPlace::Sentinel(nodes, master) => {
-                Place::Sentinel(Mutex::new(sentinel(nodes, master, url.tls, &settings)?))
+                Place::Sentinel(Mutex::new(sentinel(nodes, master, &security, &settings)?))
             }
         };
-        Ok(Self { settings, tls: url.tls, place })
+        Ok(Self { settings, security, place })
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -95,7 +108,7 @@ impl Dialer {
             if let Place::Cluster { nodes, .. } = &self.place {
                 let mut last = too_late();
                 for node in nodes {
-                    match client(address(node, self.tls), &self.settings)?.get_async_pubsub().await {
+                    match self.security.client(node, &self.settings)?.get_async_pubsub().await {
                         Ok(heard) => return Ok(heard),
                         Err(error) => last = error,
                     }
@@ -161,46 +174,81 @@ fn tcp() -> TcpSettings {
         .set_user_timeout(Duration::from_secs(5))
 }
 
-fn address((host, port): &Node, tls: bool) -> ConnectionAddr {
-    let (host, port) = (host.clone(), *port);
-    if tls {
-        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
-    } else {
-        ConnectionAddr::Tcp(host, port)
+impl Security {
+    fn address(&self, (host, port): &Node) -> ConnectionAddr {
+        let (host, port) = (host.clone(), *port);
+        match self {
+            Self::Plain => ConnectionAddr::Tcp(host, port),
+            Self::Tls(_) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+        }
     }
+
+    fn authorities(&self) -> Option<&TlsCertificates> {
+        match self {
+            Self::Plain => None,
+            Self::Tls(authorities) => authorities.as_ref(),
+        }
+    }
+
+    fn client(&self, node: &Node, settings: &RedisConnectionInfo) -> RedisResult<Client> {
+        let info = info(self.address(node), settings)?;
+        match self.authorities() {
+            Some(authorities) => Client::build_with_tls(info, authorities.clone()),
+            None => Client::open(info),
+        }
+    }
+}
+
+/// Nobody would be trusted on the word of an empty file: that is a mistake to tell before the first handshake fails.
+fn authorities(path: &Path) -> RedisResult<TlsCertificates> {
+    let wrong = |why: String| io::Error::other(format!("store.ca_file {}: {why}", path.display()));
+    let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    if CertificateDer::pem_slice_iter(&pem).next().is_none() {
+        return Err(wrong("holds no certificate".into()).into());
+    }
+    Ok(TlsCertificates { client_tls: None, root_cert: Some(pem) })
 }
 
 fn info(address: ConnectionAddr, settings: &RedisConnectionInfo) -> RedisResult<ConnectionInfo> {
     Ok(address.into_connection_info()?.set_tcp_settings(tcp()).set_redis_settings(settings.clone()))
 }
 
-fn client(address: ConnectionAddr, settings: &RedisConnectionInfo) -> RedisResult<Client> {
-    Client::open(info(address, settings)?)
-}
-
-fn cluster(nodes: &[Node], tls: bool, settings: &RedisConnectionInfo) -> RedisResult<ClusterClient> {
-    let nodes = nodes.iter().map(|node| info(address(node, tls), settings)).collect::<RedisResult<Vec<_>>>()?;
-    ClusterClient::builder(nodes)
+fn cluster(nodes: &[Node], security: &Security, settings: &RedisConnectionInfo) -> RedisResult<ClusterClient> {
+    let nodes = nodes.iter().map(|node| info(security.address(node), settings)).collect::<RedisResult<Vec<_>>>()?;
+    let mut builder = ClusterClient::builder(nodes)
         .tcp_settings(tcp())
         .use_protocol(ProtocolVersion::RESP3)
         .connection_timeout(CONNECT)
         .response_timeout(ANSWER)
         .retries(CLUSTER_RETRIES)
         .max_retry_wait(CLUSTER_WAIT)
-        .connection_concurrency_limit(IN_FLIGHT)
-        .build()
+        .connection_concurrency_limit(IN_FLIGHT);
+    if let Some(authorities) = security.authorities() {
+        builder = builder.certs(authorities.clone());
+    }
+    builder.build()
 }
 
-fn sentinel(nodes: &[Node], master: &str, tls: bool, settings: &RedisConnectionInfo) -> RedisResult<SentinelClient> {
-    let nodes = nodes.iter().map(|node| address(node, tls));
+fn sentinel(
+    nodes: &[Node],
+    master: &str,
+    security: &Security,
+    settings: &RedisConnectionInfo,
+) -> RedisResult<SentinelClient> {
+    let nodes = nodes.iter().map(|node| security.address(node));
     let mut builder = SentinelClientBuilder::new(nodes, master, SentinelServerType::Master)?
         .set_client_to_redis_db(settings.db())
         .set_client_to_redis_protocol(settings.protocol())
         .set_client_to_redis_tcp_settings(tcp())
         .set_client_to_sentinel_tcp_settings(tcp());
-    if tls {
+    if matches!(security, Security::Tls(_)) {
         builder =
             builder.set_client_to_redis_tls_mode(TlsMode::Secure).set_client_to_sentinel_tls_mode(TlsMode::Secure);
+    }
+    if let Some(authorities) = security.authorities() {
+        builder = builder
+            .set_client_to_redis_certificates(authorities.clone())
+            .set_client_to_sentinel_certificates(authorities.clone());
     }
     if let Some(user) = settings.username() {
         builder = builder.set_client_to_redis_username(user);

@@ -1,0 +1,123 @@
+//! For tests: a gateway that dies, as by kill -9, when it comes to a chosen point of a picture's journey.
+//!
+//! That no credit is lost or charged twice, whenever a gateway dies, can only be shown by dying at each point, and nobody hits
+//! from outside the moment between, say, a keep and its answer. `REMBG_GATEWAY_TEST_DIE_AT=POINT` dies there at the first
+//! time, `POINT:N` at the Nth. Passing a point costs one atomic load. Only builds with debug assertions have any of this:
+//! in a release the points are empty, and the variable is not read.
+
+/// Points at which a gateway can be made to die, in the order of the journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// The caller is known; the store has not been asked for a credit.
+    BeforeHold,
+    /// One credit is set aside.
+    AfterHold,
+    /// The form is read whole and found good.
+    AfterForm,
+    /// The picture is about to go to the backend.
+    BeforeSend,
+    /// The backend's whole answer is here.
+    AfterAnswer,
+    /// The store is about to be asked to count.
+    BeforeKeep,
+    /// The store has counted, or the journal has; the caller has heard nothing.
+    AfterKeep,
+    /// A keep that the store did not take is on the disk.
+    AfterSync,
+    /// A credit is about to be given back.
+    InRelease,
+}
+
+impl Point {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::BeforeHold,
+        Self::AfterHold,
+        Self::AfterForm,
+        Self::BeforeSend,
+        Self::AfterAnswer,
+        Self::BeforeKeep,
+        Self::AfterKeep,
+        Self::AfterSync,
+        Self::InRelease,
+    ];
+
+    /// Its name in the variable.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BeforeHold => "before_hold",
+            Self::AfterHold => "after_hold",
+            Self::AfterForm => "after_form",
+            Self::BeforeSend => "before_send",
+            Self::AfterAnswer => "after_answer",
+            Self::BeforeKeep => "before_keep",
+            Self::AfterKeep => "after_keep",
+            Self::AfterSync => "after_sync",
+            Self::InRelease => "in_release",
+        }
+    }
+}
+
+/// The journey has come to this point.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub fn reach(_: Point) {}
+
+/// The journey has come to this point: the end, if it is the chosen one.
+#[cfg(debug_assertions)]
+pub fn reach(point: Point) {
+    switch::reach(point);
+}
+
+#[cfg(debug_assertions)]
+mod switch {
+    use super::Point;
+    use std::{
+        env, process,
+        sync::{
+            LazyLock,
+            atomic::{AtomicU64, Ordering},
+        },
+    };
+
+    /// The chosen point, and how often it is still to be passed.
+    struct Switch {
+        point: Point,
+        left: AtomicU64,
+    }
+
+    static SWITCH: LazyLock<Option<Switch>> = LazyLock::new(|| chosen(&env::var("REMBG_GATEWAY_TEST_DIE_AT").ok()?));
+
+    fn chosen(text: &str) -> Option<Switch> {
+        let (name, time) = text.split_once(':').unwrap_or((text, "1"));
+        let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
+        Some(Switch { point, left: AtomicU64::new(time.parse().ok()?) })
+    }
+
+    pub(super) fn reach(point: Point) {
+        if let Some(switch) = &*SWITCH
+            && switch.point == point
+            && switch.left.fetch_sub(1, Ordering::Relaxed) == 1
+        {
+            // Nothing is unwound, dropped or flushed.
+            process::abort();
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn every_point_can_be_chosen_by_its_name_with_or_without_a_number() {
+            for point in Point::ALL {
+                for (text, left) in [(point.name().to_owned(), 1), (format!("{}:7", point.name()), 7)] {
+                    let switch = chosen(&text).unwrap();
+                    assert_eq!((switch.point, switch.left.into_inner()), (point, left));
+                }
+            }
+            assert!(["", "nowhere", "after_keep:", "after_keep:x"].into_iter().all(|text| chosen(text).is_none()));
+        }
+    }
+}
