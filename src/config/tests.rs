@@ -67,7 +67,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "[store]\nurl = \"postgres://u:secret@h/d\"",
         "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\", or redis://HOST:PORT",
     ),
-    ("[store]\nurl = \"redis://h:x\"", "store.url: \"x\" is no port"),
+    (
+        "[store]\nurl = \"redis://h:x\"",
+        "store.url: has no port number after its last colon (a slash in a password is %2F)",
+    ),
     ("[store]\nurl = \"redis://h\"", "auth.api_key.pepper: must be set: every gateway on one Redis needs the same"),
     ("[store]\nurl = \"sqlite:\"", "store.url: names no file; write sqlite:PATH, such as \"sqlite:data/gateway.db\""),
     (
