@@ -77,6 +77,11 @@ impl Journaled {
     }
 }
 
+/// How many keeps are in the folder's journals that no store has acknowledged; none without the folder. Blocks on the disk.
+pub fn keeps_left(folder: &Path) -> Result<usize> {
+    file::left(folder).map_err(|error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display())))
+}
+
 impl Drop for Journaled {
     fn drop(&mut self) {
         self.handing_in.abort();

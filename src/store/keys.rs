@@ -47,6 +47,11 @@ impl AccountNames {
         &self.own
     }
 
+    /// The whole name of what is called `below` among the account's: `user:42:app_usage:2026:3` of `app_usage:2026:3`.
+    pub(super) fn whole(&self, below: &str) -> String {
+        format!("{}:{below}", self.own)
+    }
+
     /// `user:42:app_usage:2026:3` or `user:42:api_usage:cycle:1774268612`: included credits.
     pub(super) fn usage(&self, channel: Channel, window: Counters) -> String {
         format!("{}:{}_usage:{}", self.own, channel.as_str(), span(window))

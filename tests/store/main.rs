@@ -6,14 +6,19 @@ mod accounts;
 mod billing;
 mod crash;
 mod embedded;
+mod furniture;
 mod leases;
 mod limits;
+mod migration;
 mod model;
 mod outages;
 mod races;
 mod redis;
 mod server;
 mod sequences;
+#[path = "../faults/servers.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "made for tests/faults, which needs more of it")]
+mod servers;
 mod settling;
 mod windows;
 mod world;

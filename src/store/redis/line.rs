@@ -109,6 +109,11 @@ impl Line {
         drop(self.shared.recall.set(recall));
     }
 
+    /// Who is at the other end.
+    pub(super) fn identity(&self) -> Result<Identity> {
+        Ok(self.shared.up()?.identity.clone())
+    }
+
     pub(super) fn dialer(&self) -> &Dialer {
         &self.shared.dialer
     }

@@ -1,4 +1,4 @@
-//! The Lua scripts, one for each writing verb, and two to write again what was lost. A server that has lost them is given them again.
+//! The Lua scripts, one for each writing verb (an import has four), and two to write again what was lost. A server that has lost them is given them again.
 
 use super::line::{Line, Request};
 use crate::store::Result;
@@ -25,6 +25,10 @@ pub(super) struct Scripts {
     pub(super) unpark: Script,
     pub(super) put_key: Script,
     pub(super) revoke_key: Script,
+    pub(super) import: Script,
+    pub(super) import_ledger: Script,
+    pub(super) import_grants: Script,
+    pub(super) import_moments: Script,
 }
 
 impl Scripts {
@@ -42,6 +46,10 @@ impl Scripts {
             unpark: script!("unpark"),
             put_key: script!("put_key"),
             revoke_key: script!("revoke_key"),
+            import: script!("import"),
+            import_ledger: script!("import_ledger"),
+            import_grants: script!("import_grants"),
+            import_moments: script!("import_moments"),
         }
     }
 }
