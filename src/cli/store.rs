@@ -134,9 +134,11 @@ fn pepper(from: &End, to: &End) -> String {
              it) before the gateway starts.",
             full(&source)
         ),
-        _ => {
-            "Every key stays valid as long as auth.api_key.pepper, or its file, stays what it is at the source.".into()
-        }
+        (None, Some(PepperSource::BesideStore(target))) => format!(
+            "The pepper must come along, or no key opens anything: write what auth.api_key.pepper is at the source to {}.",
+            full(&target)
+        ),
+        _ => "Every key stays valid as long as auth.api_key.pepper, or its file, is what it is at the source.".into(),
     }
 }
 
