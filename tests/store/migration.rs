@@ -251,7 +251,13 @@ async fn other_contents_are_left_alone(first: World, target: World) {
     let uid = |name: &str| Uid::new(name).unwrap();
     let (hash, taken) = key("k1", &uid("43"));
     first.store.put_key(&hash, &taken).await.unwrap();
-    // 41 has another allowance there, 42 another ledger; 43's key is 45's there.
+    // 41 has another allowance there, 42 another ledger; 43's key is 45's there; 46 lacks one grant.
+    for (world, grants) in [(&first, 2), (&target, 1)] {
+        let uid = world.account("46", 3, 0).await;
+        for entry in &long_ledger(grants) {
+            world.store.grant(&uid, 1, &entry.operation).await.unwrap();
+        }
+    }
     target.account("41", 4, 0).await;
     target.account("42", 3, 0).await;
     target.store.grant(&uid("42"), 5, &OperationId("another".into())).await.unwrap();
@@ -268,6 +274,7 @@ async fn other_contents_are_left_alone(first: World, target: World) {
             "account 41 is there already, with other contents: credits",
             "account 42 is there already, with other contents: its ledger",
             "this key exists already, as k1",
+            "account 46 is there already, with other contents: its ledger",
         ]
     );
     let after = everything(&to).await;
