@@ -13,6 +13,7 @@ mod key;
 mod print;
 mod report;
 mod serve;
+mod store;
 mod stripe;
 mod table;
 #[cfg(test)]
@@ -36,7 +37,7 @@ const USAGE: u8 = 64;
     name = "rembg-gateway",
     version,
     about = "A gateway in front of a background-removal backend: keys, limits, exact metering",
-    after_help = "Every command can be used while the gateway runs.\n\
+    after_help = "Every command but store migrate can be used while the gateway runs.\n\
                   Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration."
 )]
 pub struct Arguments {
@@ -68,6 +69,9 @@ enum Command {
     /// Billing by Stripe
     #[command(subcommand)]
     Stripe(stripe::StripeCommand),
+    /// Where everything is kept
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// What accounts have used this month (UTC) and have left
     Usage(usage::UsageCommand),
     /// Compare the counters with the ledger; exits 1 if any differs
@@ -119,6 +123,7 @@ async fn perform(command: Command, config: Config) -> Result<Report, Failure> {
         Command::Key(command) => command.run(&desk, &mut io::stdin()).await,
         Command::Credits(command) => command.run(&desk).await,
         Command::Stripe(command) => command.run(&desk).await,
+        Command::Store(command) => command.run(&desk).await,
         Command::Usage(command) => command.run(&desk).await,
         Command::Audit(command) => command.run(&desk).await,
         Command::Doctor => doctor::run(&desk).await,

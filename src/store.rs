@@ -4,13 +4,17 @@
 mod billing;
 mod journal;
 mod keys;
+mod migrate;
+mod movable;
 mod open;
 pub mod redis;
 pub mod sqlite;
 
 pub use billing::{Changes, ParkedEvent, Stepped, StripeState, StripeStep};
-pub use journal::Journaled;
-pub use open::{open, open_to_serve};
+pub use journal::{Journaled, keeps_left};
+pub use migrate::{Migration, Problem, migrate};
+pub use movable::{AccountExport, KeyExport, List, Mark, Movable, Part, Records};
+pub use open::{open, open_to_move, open_to_serve};
 
 use crate::domain::{
     caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
@@ -225,6 +229,13 @@ pub enum EntryKind {
         key: Option<KeyId>,
         /// Whether the keep came later than its lease.
         late: bool,
+    },
+    /// What a counter, or the balance, stood at when it was taken over: the ledger does not know why.
+    Opening {
+        /// The counter's documented name without the account's own, or `prepaid`.
+        counter: String,
+        /// What it stood at.
+        credits: i64,
     },
     /// The prepaid balance was changed by so many credits.
     Granted {

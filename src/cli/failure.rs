@@ -16,6 +16,12 @@ pub(super) enum Failure {
     Keyring(#[from] KeyringError),
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Between two stores.
+    #[error(transparent)]
+    Migration(Fault),
+    /// Of a store, on the command line.
+    #[error("{0}")]
+    Address(String),
     #[error("the key cannot be read from standard input: {0}")]
     Input(String),
     #[error("the answer cannot be put into words: {0}")]
@@ -28,9 +34,10 @@ impl Failure {
     /// 64 for what the operator wrote, 1 for what happened.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Configuration(_) => USAGE,
+            Self::Configuration(_) | Self::Address(_) => USAGE,
             Self::Admin(_)
             | Self::Store(_)
+            | Self::Migration(_)
             | Self::Keyring(_)
             | Self::Start(_)
             | Self::Input(_)
@@ -53,9 +60,16 @@ impl Failure {
                 }
             },
             Self::Store(fault) => store_hint(fault),
+            Self::Migration(Fault::Unavailable(_) | Fault::Unexpected(_)) => {
+                Some("Nothing is lost: the same command goes on where this one stopped.")
+            }
             Self::Keyring(_) => Some("Is it the right file and the right user? rembg-gateway doctor tells more."),
             Self::Input(_) => Some("Use it like this: rembg-gateway key import UID < FILE"),
-            Self::Start(_) | Self::Report(_) | Self::Runtime(_) => None,
+            Self::Migration(Fault::Impossible(_))
+            | Self::Address(_)
+            | Self::Start(_)
+            | Self::Report(_)
+            | Self::Runtime(_) => None,
         }
     }
 }

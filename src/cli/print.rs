@@ -23,6 +23,11 @@ pub(super) fn failure(failure: &Failure) {
     }
 }
 
+/// Tells how far something is: beside the answer, so that scripts are not disturbed.
+pub(super) fn progress(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Asks the person at the terminal for something; a script is not asked.
 pub(super) fn prompt(text: &str) {
     if io::IsTerminal::is_terminal(&io::stdin()) {

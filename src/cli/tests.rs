@@ -36,6 +36,7 @@ impl Operator {
             Command::Key(command) => command.run(&self.desk, &mut input.as_bytes()).await,
             Command::Credits(command) => command.run(&self.desk).await,
             Command::Stripe(command) => command.run(&self.desk).await,
+            Command::Store(command) => command.run(&self.desk).await,
             Command::Usage(command) => command.run(&self.desk).await,
             Command::Audit(command) => command.run(&self.desk).await,
             Command::Check => check::run(&self.desk),

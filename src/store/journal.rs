@@ -28,6 +28,7 @@ use file::{Entry, JournalFile};
 use grace::Grace;
 use std::{
     collections::VecDeque,
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -98,6 +99,11 @@ impl Journaled {
         let (grace, Draw::Account { uid, .. }) = (self.grace.as_ref()?, &request.draw) else { return None };
         grace.lend(request, &self.store.last_known_account(uid)?, self.journal.clock.now())
     }
+}
+
+/// How many keeps are in the folder's journals that no store has acknowledged; none without the folder. Blocks on the disk.
+pub fn keeps_left(folder: &Path) -> Result<usize> {
+    file::left(folder).map_err(|error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display())))
 }
 
 impl Drop for Journaled {

@@ -50,6 +50,13 @@ impl Installation {
         self.folder.path().join("tmp")
     }
 
+    /// Adds a line to the configuration.
+    pub fn set(&self, line: &str) {
+        let path = self.folder.path().join("gateway.toml");
+        let settings = fs::read_to_string(&path).unwrap();
+        fs::write(path, format!("{settings}\n{line}\n")).unwrap();
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rembg-gateway"));
         command.current_dir(self.folder.path()).env("TMPDIR", self.temporary()).args(["--config", "gateway.toml"]);

@@ -14,6 +14,10 @@ mod disk;
 mod form;
 mod gateway;
 mod killed;
+mod migration;
+#[path = "../faults/servers.rs"]
+#[expect(dead_code, reason = "made for tests/faults, which needs more of it")]
+mod servers;
 mod stopped;
 #[path = "../it/people.rs"]
 #[expect(dead_code, reason = "the journey's tests use the rest")]

@@ -8,8 +8,10 @@ mod cluster;
 mod connections;
 mod crash;
 mod embedded;
+mod furniture;
 mod leases;
 mod limits;
+mod migration;
 mod model;
 mod outages;
 #[path = "../faults/servers.rs"]
@@ -22,6 +24,9 @@ mod races;
 mod redis;
 mod server;
 mod sequences;
+#[path = "../faults/servers.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "made for tests/faults, which needs more of it")]
+mod servers;
 mod settling;
 mod windows;
 mod world;

@@ -56,6 +56,22 @@ struct Queue {
     failed: Option<(u64, io::ErrorKind)>,
 }
 
+/// How many keeps are in the folder's files, whoever has them open.
+pub(super) fn left(folder: &Path) -> io::Result<usize> {
+    let found = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        found => found?,
+    };
+    let mut keeps = 0;
+    for path in found {
+        let path = path?.path();
+        if path.extension().is_some_and(|ending| ending == ENDING) {
+            keeps += read(&fs::read(&path)?, &path).len();
+        }
+    }
+    Ok(keeps)
+}
+
 impl JournalFile {
     /// A new file in the folder, with the keeps that were left in the files of processes that are gone.
     pub(super) fn open(folder: &Path) -> io::Result<(Self, Vec<Entry>)> {

@@ -8,11 +8,11 @@ use crate::{
         caller::{Account, ApiKey, KeyHash, KeyId, Uid},
         time::UnixSeconds,
     },
-    store::{Fault, KeyUse, Result, keys},
+    store::{Fault, KeyExport, KeyUse, Result, keys},
 };
 use redis::cmd;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio::time::Instant;
 
 /// A key as the account's side stores it. When it was revoked is stored apart.
@@ -31,6 +31,17 @@ struct Pointer {
     hash: KeyHash,
 }
 
+impl Pointer {
+    fn to(hash: &KeyHash, key: &ApiKey) -> Self {
+        Self { uid: key.uid.clone(), id: key.id.clone(), hash: hash.clone() }
+    }
+
+    /// By the hash, and by the public identifier.
+    fn names(&self) -> [String; 2] {
+        [keys::key_pointer(&self.hash), keys::key_id_pointer(&self.id)]
+    }
+}
+
 pub(super) async fn caller(desk: &Desk, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
     let now = Instant::now();
     if let Some(caller) = desk.callers.of_key(hash, now) {
@@ -47,19 +58,10 @@ pub(super) async fn caller(desk: &Desk, hash: &KeyHash) -> Result<Option<(ApiKey
 }
 
 pub(super) async fn put(desk: &Desk, hash: &KeyHash, key: &ApiKey) -> Result<()> {
-    let pointer = Pointer { uid: key.uid.clone(), id: key.id.clone(), hash: hash.clone() };
-    let (by_hash, by_id) = (keys::key_pointer(hash), keys::key_id_pointer(&key.id));
-    for name in [&by_hash, &by_id] {
-        if let Some(taken) = self::pointer(desk, name).await?
-            && taken != pointer
-        {
-            return Err(exists(&taken.id));
-        }
-    }
-    let names = desk.names(&key.uid);
-    let stored = Stored { hash: hash.clone(), key: ApiKey { revoked: None, ..key.clone() } };
-    let call = Call::of(&desk.scripts.put_key).key(names.own()).key(names.keys()).arg(&key.id.0).arg(text(&stored)?);
-    let put: String = call.run(&desk.line).await?;
+    must_be_free(desk, hash, key).await?;
+    let (names, pointer) = (desk.names(&key.uid), Pointer::to(hash, key));
+    let call = Call::of(&desk.scripts.put_key).key(names.own()).key(names.keys()).arg(&key.id.0);
+    let put: String = call.arg(stored(hash, key)?).run(&desk.line).await?;
     match put.as_str() {
         "no_account" => return Err(accounts::nobody(&key.uid)),
         "other" if self::key(desk, &pointer).await?.is_none_or(|there| there.id != key.id) => {
@@ -70,35 +72,72 @@ pub(super) async fn put(desk: &Desk, hash: &KeyHash, key: &ApiKey) -> Result<()>
     if let Some(at) = key.revoked {
         let () = desk.line.command(cmd("HSETNX").arg(names.revoked()).arg(&key.id.0).arg(at.0)).await?;
     }
-    for name in [&by_id, &by_hash] {
-        let () = desk.line.command(cmd("SETNX").arg(name).arg(text(&pointer)?)).await?;
-        match self::pointer(desk, name).await? {
-            Some(taken) if taken != pointer => {
-                let () = desk.line.command(cmd("HDEL").arg(names.keys()).arg(&key.id.0)).await?;
-                return Err(exists(&taken.id));
-            }
-            _ => {}
+    if let Err(fault) = point_to(desk, hash, key).await {
+        if matches!(fault, Fault::Impossible(_)) {
+            let () = desk.line.command(cmd("HDEL").arg(names.keys()).arg(&key.id.0)).await?;
         }
+        return Err(fault);
     }
     Ok(())
 }
 
 pub(super) async fn of_account(desk: &Desk, uid: &Uid) -> Result<Vec<KeyUse>> {
     let (names, month) = (desk.names(uid), desk.now().seconds().month());
-    let stored: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(names.keys())).await?;
-    let revoked: HashMap<String, i64> = desk.line.command(cmd("HGETALL").arg(names.revoked())).await?;
-    let last_used: Vec<(String, i64)> =
-        desk.line.command(cmd("ZRANGE").arg(names.last_used()).arg(0).arg(-1).arg("WITHSCORES")).await?;
-    let last_used: HashMap<_, _> = last_used.into_iter().collect();
     let mut keys = Vec::new();
-    for (id, stored) in stored {
-        let key = ApiKey { revoked: revoked.get(&id).copied().map(UnixSeconds), ..read(&stored)?.key };
+    for KeyExport { key, last_used, .. } in exported(desk, uid).await? {
         let used_this_month = counters::value(desk, &names.key_usage(&key.id, month)).await?;
-        let last_used = last_used.get(&key.id.0).copied().map(UnixSeconds);
         keys.push(KeyUse { key, used_this_month, last_used });
     }
     keys.sort_by(|one, other| (one.key.created, &one.key.id).cmp(&(other.key.created, &other.key.id)));
     Ok(keys)
+}
+
+/// An account's keys with their hashes, by their public identifiers.
+pub(super) async fn exported(desk: &Desk, uid: &Uid) -> Result<Vec<KeyExport>> {
+    let names = desk.names(uid);
+    let stored: BTreeMap<String, String> = desk.line.command(cmd("HGETALL").arg(names.keys())).await?;
+    let revoked: HashMap<String, i64> = desk.line.command(cmd("HGETALL").arg(names.revoked())).await?;
+    let last_used: Vec<(String, i64)> =
+        desk.line.command(cmd("ZRANGE").arg(names.last_used()).arg(0).arg(-1).arg("WITHSCORES")).await?;
+    let last_used: HashMap<_, _> = last_used.into_iter().collect();
+    let whole = |(id, stored): (String, String)| {
+        let Stored { hash, key } = read(&stored)?;
+        let key = ApiKey { revoked: revoked.get(&id).copied().map(UnixSeconds), ..key };
+        Ok(KeyExport { hash, key, last_used: last_used.get(&id).copied().map(UnixSeconds) })
+    };
+    stored.into_iter().map(whole).collect()
+}
+
+/// A key as the account's side stores it.
+pub(super) fn stored(hash: &KeyHash, key: &ApiKey) -> Result<String> {
+    text(&Stored { hash: hash.clone(), key: ApiKey { revoked: None, ..key.clone() } })
+}
+
+/// Makes sure that neither the hash nor the public identifier is another key's.
+pub(super) async fn must_be_free(desk: &Desk, hash: &KeyHash, key: &ApiKey) -> Result<()> {
+    let pointer = Pointer::to(hash, key);
+    for name in pointer.names() {
+        must_be_free_or_ours(desk, &name, &pointer).await?;
+    }
+    Ok(())
+}
+
+/// Makes the pointers to a key that is on its account's side. Another gateway may have been faster with another key.
+pub(super) async fn point_to(desk: &Desk, hash: &KeyHash, key: &ApiKey) -> Result<()> {
+    let pointer = Pointer::to(hash, key);
+    // By the hash last: then it opens its account, and can be revoked.
+    for name in pointer.names().iter().rev() {
+        let () = desk.line.command(cmd("SETNX").arg(name).arg(text(&pointer)?)).await?;
+        must_be_free_or_ours(desk, name, &pointer).await?;
+    }
+    Ok(())
+}
+
+async fn must_be_free_or_ours(desk: &Desk, name: &str, ours: &Pointer) -> Result<()> {
+    match pointer(desk, name).await? {
+        Some(taken) if taken != *ours => Err(exists(&taken.id)),
+        _ => Ok(()),
+    }
 }
 
 pub(super) async fn revoke(desk: &Desk, id: &KeyId) -> Result<bool> {

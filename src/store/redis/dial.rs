@@ -88,6 +88,11 @@ impl Dialer {
         matches!(self.place, Place::Cluster { .. })
     }
 
+    /// The database's number.
+    pub(super) fn database(&self) -> i64 {
+        self.settings.db()
+    }
+
     /// A new connection, to the master of the moment.
     pub(super) fn connect(&self) -> RedisFuture<'_, Connection> {
         let found = async {

@@ -1,27 +1,26 @@
 //! The ledger: a stream a month, and the audit that adds it all up again.
 
-use super::{accounts, counters, desk::Desk, record};
+use super::{
+    accounts, counters,
+    desk::Desk,
+    entry::{self, Fields, strange},
+    record,
+};
 use crate::{
-    domain::{
-        caller::{KeyId, Uid},
-        credit::Pool,
-        time::UnixSeconds,
-    },
+    domain::{caller::Uid, credit::Pool, time::Month},
     store::{
-        Audit, Difference, Fault, Result,
+        Audit, Difference, EntryKind, LedgerEntry, Result,
         keys::{AccountNames, Served},
     },
 };
 use redis::cmd;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// What the balance is called among the counters of an audit.
-const PREPAID: &str = "prepaid";
+pub(super) const PREPAID: &str = "prepaid";
 
 /// Entries read at once.
 const PAGE: usize = 1_000;
-
-type Entry = HashMap<String, String>;
 
 /// What is stored and what the ledger says, by counter. Only what this gateway has counted: the rest has no ledger.
 pub(super) async fn audit(desk: &Desk, uid: &Uid) -> Result<Audit> {
@@ -29,14 +28,12 @@ pub(super) async fn audit(desk: &Desk, uid: &Uid) -> Result<Audit> {
     let names = desk.names(uid);
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     let mut entries = 0;
-    let months: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(names.ledgers())).await?;
-    for text in months {
-        let month = record::month(&text).ok_or_else(|| strange(&text))?;
+    for month in months(desk, &names).await? {
         entries += fold(desk, &names, &names.ledger(month), &mut sums).await?;
     }
     let counted: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(names.counted())).await?;
     for counter in counted {
-        sums.entry(if counter == PREPAID { counter } else { format!("{}:{counter}", names.own()) }).or_default();
+        sums.entry(if counter == PREPAID { counter } else { names.whole(&counter) }).or_default();
     }
     let mut differences = Vec::new();
     for (counter, ledger) in sums {
@@ -53,70 +50,60 @@ pub(super) async fn audit(desk: &Desk, uid: &Uid) -> Result<Audit> {
 
 /// Adds one month's stream to the sums; answers how many entries it has, openings excluded.
 async fn fold(desk: &Desk, names: &AccountNames, stream: &str, sums: &mut BTreeMap<String, i64>) -> Result<u64> {
-    let (mut from, mut entries) = ("-".to_owned(), 0);
+    let (mut after, mut entries) = (String::new(), 0);
     loop {
-        let mut command = cmd("XRANGE");
-        command.arg(stream).arg(&from).arg("+").arg("COUNT").arg(PAGE);
-        let page: Vec<(String, Entry)> = desk.line.command(&command).await?;
-        let full = page.len() == PAGE;
-        for (id, entry) in page {
-            entries += u64::from(add(names, &entry, sums)?);
-            from = format!("({id}");
-        }
-        if !full {
-            return Ok(entries);
+        let page = page(desk, stream, &after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(entries) };
+        after.clone_from(last);
+        for (_, entry) in page {
+            entries += u64::from(add(names, entry.kind, sums));
         }
     }
+}
+
+/// The entries of a stream after the one with this id, or from its beginning if that is empty.
+pub(super) async fn page(desk: &Desk, stream: &str, after: &str, most: usize) -> Result<Vec<(String, LedgerEntry)>> {
+    let from = if after.is_empty() { "-".to_owned() } else { format!("({after}") };
+    let mut command = cmd("XRANGE");
+    command.arg(stream).arg(from).arg("+").arg("COUNT").arg(most);
+    let page: Vec<(String, Fields)> = desk.line.command(&command).await?;
+    page.into_iter().map(|(id, fields)| Ok((id, entry::read(&fields)?))).collect()
+}
+
+/// The months that have a ledger, oldest first.
+pub(super) async fn months(desk: &Desk, names: &AccountNames) -> Result<Vec<Month>> {
+    let months: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(names.ledgers())).await?;
+    let months = months.iter().map(|text| record::month(text).ok_or_else(|| strange(text)));
+    let mut months = months.collect::<Result<Vec<_>>>()?;
+    months.sort_unstable();
+    Ok(months)
 }
 
 /// Whether the entry is one of this gateway's own operations.
-fn add(names: &AccountNames, entry: &Entry, sums: &mut BTreeMap<String, i64>) -> Result<bool> {
-    let field = |name: &str| entry.get(name).map_or("", String::as_str);
-    let credits = || field("credits").parse::<i64>().map_err(|_| strange(entry));
-    match field("kind") {
-        "granted" => *sums.entry(PREPAID.into()).or_default() += credits()?,
-        "opening" => {
-            let counter = field("counter");
-            let name = if counter == PREPAID { PREPAID.into() } else { format!("{}:{counter}", names.own()) };
-            *sums.entry(name).or_default() += credits()?;
-            return Ok(false);
+fn add(names: &AccountNames, kind: EntryKind, sums: &mut BTreeMap<String, i64>) -> bool {
+    let mut sum = |counter: String, by: i64| *sums.entry(counter).or_default() += by;
+    match kind {
+        EntryKind::Granted { credits } => sum(PREPAID.into(), credits),
+        EntryKind::Opening { counter, credits } => {
+            sum(if counter == PREPAID { counter } else { names.whole(&counter) }, credits);
+            return false;
         }
-        "plan_changed" | "period_synced" => {}
-        "moved" => moved(names, entry, sums)?,
-        "served" => {
-            let pool = record::pool(field("pool")).ok_or_else(|| strange(entry))?;
-            let key = Some(field("key")).filter(|key| !key.is_empty()).map(|key| KeyId(key.into()));
-            let served = Served {
-                channel: record::channel(field("channel")).ok_or_else(|| strange(entry))?,
-                pool,
-                month: record::month(field("month")).ok_or_else(|| strange(entry))?,
-                cycle: field("cycle").parse().ok().map(UnixSeconds),
-                key: key.as_ref(),
-            };
-            for counter in served.counters(names) {
-                *sums.entry(counter).or_default() += 1;
+        EntryKind::PlanChanged { .. } | EntryKind::PeriodSynced { .. } => {}
+        EntryKind::Moved { from, to, app, api, prepaid } => {
+            for (start, sign) in [(from, -1), (to, 1)] {
+                for (counter, count) in names.cycle_counters(start).into_iter().zip([app, api, prepaid]) {
+                    sum(counter, sign * count.cast_signed());
+                }
+            }
+        }
+        EntryKind::Served { channel, pool, month, cycle, key, late: _ } => {
+            for counter in (Served { channel, pool, month, cycle, key: key.as_ref() }).counters(names) {
+                sum(counter, 1);
             }
             if pool == Pool::Prepaid {
-                *sums.entry(PREPAID.into()).or_default() -= 1;
+                sum(PREPAID.into(), -1);
             }
         }
-        _ => return Err(strange(entry)),
     }
-    Ok(true)
-}
-
-/// Usage that went from one cycle to another.
-fn moved(names: &AccountNames, entry: &Entry, sums: &mut BTreeMap<String, i64>) -> Result<()> {
-    let number = |name: &str| entry.get(name).and_then(|text| text.parse::<i64>().ok()).ok_or_else(|| strange(entry));
-    for (start, sign) in [(number("from")?, -1), (number("to")?, 1)] {
-        let counters = names.cycle_counters(UnixSeconds(start));
-        for (counter, count) in counters.into_iter().zip(["app", "api", "prepaid"]) {
-            *sums.entry(counter).or_default() += sign * number(count)?;
-        }
-    }
-    Ok(())
-}
-
-fn strange(what: impl std::fmt::Debug) -> Fault {
-    Fault::Unexpected(format!("the ledger says {what:?}"))
+    true
 }

@@ -115,6 +115,11 @@ impl Line {
         self.shared.outages.load(Ordering::Relaxed)
     }
 
+    /// Who is at the other end.
+    pub(super) fn identity(&self) -> Result<Identity> {
+        Ok(self.shared.up()?.identity.clone())
+    }
+
     pub(super) fn dialer(&self) -> &Dialer {
         &self.shared.dialer
     }

@@ -1,4 +1,5 @@
-//! The Lua scripts, one for each writing verb, two to write again what was lost, and one to list. A server that has lost them is given them again.
+//! The Lua scripts: one for each writing verb (an import has four), two to write again what was lost, and one to list. A
+//! server that has lost them is given them again.
 
 use super::line::{Line, Request};
 use crate::store::Result;
@@ -26,6 +27,10 @@ pub(super) struct Scripts {
     pub(super) unpark: Script,
     pub(super) put_key: Script,
     pub(super) revoke_key: Script,
+    pub(super) import: Script,
+    pub(super) import_ledger: Script,
+    pub(super) import_grants: Script,
+    pub(super) import_moments: Script,
 }
 
 impl Scripts {
@@ -44,6 +49,10 @@ impl Scripts {
             unpark: script!("unpark"),
             put_key: script!("put_key"),
             revoke_key: script!("revoke_key"),
+            import: script!("import"),
+            import_ledger: script!("import_ledger"),
+            import_grants: script!("import_grants"),
+            import_moments: script!("import_moments"),
         }
     }
 }

@@ -68,6 +68,26 @@ pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) ->
     existing(db, &change.uid)
 }
 
+/// Makes an account with everything that it has.
+pub(super) fn insert(db: &Connection, account: &Account) -> Result<()> {
+    let Account { uid, membership, credits, prepaid, email_verified, burst, billing_period } = account;
+    let (per_minute, size) = burst.map(|burst| (burst.per_minute, burst.size)).unzip();
+    db.prepare_cached(
+        "INSERT INTO accounts (uid, membership, credits, prepaid, email_verified, burst_per_minute, burst_size)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        uid.as_str(),
+        membership,
+        allowance(*credits)?,
+        prepaid,
+        email_verified,
+        per_minute,
+        size
+    ])?;
+    billing_period.map_or(Ok(()), |period| set_period(db, uid, &period))
+}
+
 pub(super) fn set_plan(db: &Connection, uid: &Uid, plan: &str, credits: u64) -> Result<()> {
     db.prepare_cached(
         "UPDATE accounts SET membership = ?2, credits = ?3, burst_per_minute = NULL, burst_size = NULL WHERE uid = ?1",

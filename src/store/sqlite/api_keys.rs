@@ -7,7 +7,7 @@ use crate::{
         network::Network,
         time::UnixSeconds,
     },
-    store::{Fault, KeyUse, Result, keys::AccountNames},
+    store::{Fault, KeyExport, KeyUse, Result, keys::AccountNames},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -59,6 +59,19 @@ pub(super) fn of_account(db: &Connection, uid: &Uid, now: UnixSeconds) -> Result
         let used_this_month = counters::value(db, &names.key_usage(&key.id, now.month()))?;
         let last_used = row.get::<_, Option<i64>>(9)?.map(UnixSeconds);
         keys.push(KeyUse { key, used_this_month, last_used });
+    }
+    Ok(keys)
+}
+
+/// An account's keys with their hashes, by their public identifiers.
+pub(super) fn exported(db: &Connection, uid: &Uid) -> Result<Vec<KeyExport>> {
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS}, last_used, hash FROM api_keys WHERE uid = ?1 ORDER BY id"))?;
+    let mut rows = statement.query([uid.as_str()])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let last_used = row.get::<_, Option<i64>>(9)?.map(UnixSeconds);
+        keys.push(KeyExport { hash: KeyHash(row.get(10)?), key: from_row(row)?, last_used });
     }
     Ok(keys)
 }

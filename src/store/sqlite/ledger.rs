@@ -4,9 +4,9 @@ use super::accounts;
 use crate::{
     domain::{
         caller::{Channel, KeyId, Uid},
-        credit::Pool,
+        credit::{OperationId, Pool},
         period::Counters,
-        time::{Month, UnixSeconds},
+        time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
         Audit, Difference, EntryKind, Fault, LedgerEntry, Result,
@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 
 /// The kind of an entry that moved usage between cycles.
 const MOVED: &str = "moved";
+
+/// The kind of an entry that took over a counter.
+const OPENING: &str = "opening";
 
 /// What the balance is called among the counters of an audit.
 const PREPAID: &str = "prepaid";
@@ -42,6 +45,7 @@ pub(super) fn append(db: &Connection, uid: &Uid, entry: &LedgerEntry) -> Result<
                 key.as_ref().map(|key| &key.0),
                 late
             ])?,
+        EntryKind::Opening { .. } => detailed(db, uid, entry, OPENING)?,
         EntryKind::Granted { credits } => db
             .prepare_cached(
                 "INSERT INTO ledger (uid, operation, at, kind, credits) VALUES (?1, ?2, ?3, 'granted', ?4)",
@@ -62,6 +66,33 @@ fn detailed(db: &Connection, uid: &Uid, entry: &LedgerEntry, kind: &str) -> Resu
     Ok(written)
 }
 
+/// At most so many entries of an account after the one with this number, in order, each with its own.
+pub(super) fn after(db: &Connection, uid: &Uid, seq: i64, most: usize) -> Result<Vec<(i64, LedgerEntry)>> {
+    let mut statement = db.prepare_cached(
+        "SELECT channel, pool, year, month, cycle, key, late, credits, detail, kind, operation, at, seq FROM ledger
+         WHERE uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![uid.as_str(), seq, i64::try_from(most).unwrap_or(i64::MAX)])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (operation, at) = (OperationId(row.get(10)?), UnixMicros(row.get(11)?));
+        entries.push((row.get(12)?, LedgerEntry { operation, at, kind: kind(row)? }));
+    }
+    Ok(entries)
+}
+
+fn kind(row: &Row<'_>) -> Result<EntryKind> {
+    match row.get::<_, String>(9)?.as_str() {
+        "granted" => Ok(EntryKind::Granted { credits: row.get(7)? }),
+        "served" => {
+            let key = row.get::<_, Option<String>>(5)?.map(KeyId);
+            let Served { channel, pool, month, cycle, .. } = served(row, None)?;
+            Ok(EntryKind::Served { channel, pool, month, cycle, key, late: row.get(6)? })
+        }
+        _ => serde_json::from_str(&row.get::<_, String>(8)?).map_err(|error| unexpected(&error)),
+    }
+}
+
 pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     let account = accounts::existing(db, uid)?;
     let names = AccountNames::of(uid);
@@ -70,7 +101,7 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     read_counters(db, &names, &mut sums)?;
     fold_served(db, uid, &names, &mut sums)?;
     fold_granted(db, uid, &mut sums)?;
-    fold_moved(db, uid, &names, &mut sums)?;
+    fold_detailed(db, uid, &names, &mut sums)?;
     Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences: sums.differences() })
 }
 
@@ -132,11 +163,15 @@ fn fold_granted(db: &Connection, uid: &Uid, sums: &mut Sums) -> Result<()> {
     Ok(())
 }
 
-fn fold_moved(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
-    let mut statement = db.prepare_cached("SELECT detail FROM ledger WHERE uid = ?1 AND kind = ?2")?;
-    let mut rows = statement.query([uid.as_str(), MOVED])?;
+fn fold_detailed(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
+    let mut statement = db.prepare_cached("SELECT detail FROM ledger WHERE uid = ?1 AND kind IN (?2, ?3)")?;
+    let mut rows = statement.query([uid.as_str(), MOVED, OPENING])?;
     while let Some(row) = rows.next()? {
         let kind = serde_json::from_str(&row.get::<_, String>(0)?).map_err(|error| unexpected(&error))?;
+        if let EntryKind::Opening { counter, credits } = kind {
+            sums.ledger(if counter == PREPAID { counter } else { names.whole(&counter) }, credits);
+            continue;
+        }
         let EntryKind::Moved { from, to, app, api, prepaid } = kind else { continue };
         for (start, sign) in [(from, -1), (to, 1)] {
             let cycle = Counters::Cycle(start);
@@ -153,9 +188,11 @@ fn fold_moved(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums)
     Ok(())
 }
 
+/// Entries of this gateway's own operations.
 fn entries(db: &Connection, uid: &Uid) -> Result<u64> {
-    let entries: i64 =
-        db.prepare_cached("SELECT COUNT(*) FROM ledger WHERE uid = ?1")?.query_row([uid.as_str()], |row| row.get(0))?;
+    let entries: i64 = db
+        .prepare_cached("SELECT COUNT(*) FROM ledger WHERE uid = ?1 AND kind <> ?2")?
+        .query_row([uid.as_str(), OPENING], |row| row.get(0))?;
     Ok(entries.unsigned_abs())
 }
 

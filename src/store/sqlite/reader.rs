@@ -26,6 +26,11 @@ impl Readers {
         Self { turns: Arc::new(Semaphore::new(READERS)), pool: Arc::new(pool) }
     }
 
+    /// Device and inode of the file.
+    pub(super) fn identity(&self) -> (u64, u64) {
+        self.pool.file.identity()
+    }
+
     /// Runs `look` on one snapshot of everything committed so far.
     pub(super) async fn run<T: Send + 'static>(
         &self,

@@ -202,6 +202,11 @@ impl File {
         Ok(db)
     }
 
+    /// Device and inode.
+    pub(super) fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
     /// Fails when the path no longer names the file that is open: what is written to a deleted file is lost, and
     /// `SQLite` would go on writing to it.
     pub(super) fn check_in_place(&self) -> Result<()> {

@@ -1,0 +1,166 @@
+//! `store`
+
+use super::{Desk, Failure, Report, print};
+use crate::{
+    config::{Config, StoreConfig},
+    identity::PepperSource,
+    store::{self, Fault, Migration, Movable, Problem},
+};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::{
+    path::{Path, absolute},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The least time between two words about how far it is.
+const PAUSE: Duration = Duration::from_secs(2);
+
+const WHAT_TO_KNOW: &str = "\
+Stop every gateway first, and see that their journals are empty: nobody else may write to either store meanwhile.
+The source stays as it is, and so do accounts that only the target has. An account that is at the target with other
+contents is named and left alone. Cut off, the same command goes on where it stopped.
+
+Keys are stored as hashes: they stay valid under the same pepper, which the answer tells where to put.
+
+Left behind: today's counters of anonymous clients and all short-term limits (both begin anew), and what other
+software keeps beside the documented keys. A password in an address can be kept from other users of the machine by
+giving it in the environment.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Move every account with its keys, counters and ledger to another store; exits 1 if anything differs there
+    #[command(after_help = WHAT_TO_KNOW)]
+    Migrate(Migrate),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// The store to move from, as in store.url: sqlite:PATH, redis://…, redis+cluster://…
+    #[arg(long, value_name = "URL", env = "REMBG_GATEWAY_MIGRATE_FROM", hide_env_values = true)]
+    from: String,
+    /// The store to move to
+    #[arg(long, value_name = "URL", env = "REMBG_GATEWAY_MIGRATE_TO", hide_env_values = true)]
+    to: String,
+}
+
+impl StoreCommand {
+    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
+        let Self::Migrate(Migrate { from, to }) = self;
+        let (from, to) = (End::of(desk, "--from", from)?, End::of(desk, "--to", to)?);
+        from.must_be_complete()?;
+        let source = from.open(desk).await?;
+        let target = to.open(desk).await?;
+        let said = Mutex::new(Instant::now());
+        let told = |done, total| {
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            if said.elapsed() >= PAUSE {
+                *said = Instant::now();
+                print::progress(&format!("{done} of {total} accounts …"));
+            }
+        };
+        let moved = store::migrate(&*source, &*target, &told).await.map_err(Failure::Migration)?;
+        let (shown_from, shown_to) = (from.config.store.shown(), to.config.store.shown());
+        let pepper = pepper(&from, &to);
+        let good = moved.problems.is_empty();
+        let begins = format!("From {shown_from} to {shown_to}.\n\n{pepper}\n\n");
+        let value = json!({"from": shown_from, "to": shown_to, "moved": moved, "pepper": pepper, "good": good});
+        Ok(Report::new(begins + &words(&moved), value)?.judged(good))
+    }
+}
+
+/// One of the two stores.
+struct End {
+    config: Config,
+}
+
+impl End {
+    /// Says what is wrong with an address, but does not show it: where its password is cannot be told.
+    fn of(desk: &Desk, option: &str, url: String) -> Result<Self, Failure> {
+        let store = StoreConfig { url, ..desk.config.store.clone() };
+        let fault = match (store.redis_url(), store.sqlite_path()) {
+            (Some(Ok(_)), _) | (None, Some(_)) => None,
+            (Some(Err(fault)), _) => Some(fault),
+            (None, None) => Some("must look like sqlite:data/gateway.db or redis://127.0.0.1:6379".into()),
+        };
+        match fault {
+            None => Ok(Self { config: Config { store, ..desk.config.clone() } }),
+            Some(fault) => Err(Failure::Address(format!("{option} {fault}"))),
+        }
+    }
+
+    /// A file that is not there would be made, and keeps in a journal would be lost.
+    fn must_be_complete(&self) -> Result<(), Failure> {
+        let store = &self.config.store;
+        if let Some(path) = store.sqlite_path() {
+            return if path.exists() {
+                Ok(())
+            } else {
+                Err(Fault::Impossible(format!("there is no store at {}", path.display())).into())
+            };
+        }
+        match store::keeps_left(&store.journal)? {
+            0 => Ok(()),
+            keeps => Err(Fault::Impossible(format!(
+                "the journal in {} has keeps ({keeps}) that {} has not counted yet; serve from it once more, until the \
+                 journal is empty, and stop the gateway again",
+                store.journal.display(),
+                store.shown()
+            ))
+            .into()),
+        }
+    }
+
+    async fn open(&self, desk: &Desk) -> Result<Arc<dyn Movable>, Failure> {
+        Ok(store::open_to_move(&self.config, desk.clock.clone()).await?)
+    }
+}
+
+/// What keeps the keys valid: their hashes have moved, the pepper that they were made with has not.
+fn pepper(from: &End, to: &End) -> String {
+    let full = |path: &Path| absolute(path).unwrap_or_else(|_| path.into()).display().to_string();
+    match (PepperSource::of(&from.config), PepperSource::of(&to.config)) {
+        (Some(PepperSource::BesideStore(source)), Some(PepperSource::BesideStore(target))) if source == target => {
+            format!("Every key stays valid with the pepper in {}, which both stores share.", full(&source))
+        }
+        (Some(PepperSource::BesideStore(source)), Some(PepperSource::BesideStore(target))) => format!(
+            "The pepper must come along, or no key opens anything: copy {} to {} before the gateway starts.",
+            full(&source),
+            full(&target)
+        ),
+        (Some(PepperSource::BesideStore(source)), _) => format!(
+            "The pepper must come along, or no key opens anything: set auth.api_key.pepper_file = \"{}\" (or to a copy of \
+             it) before the gateway starts.",
+            full(&source)
+        ),
+        (None, Some(PepperSource::BesideStore(target))) => format!(
+            "The pepper must come along, or no key opens anything: write what auth.api_key.pepper is at the source to {}.",
+            full(&target)
+        ),
+        _ => "Every key stays valid as long as auth.api_key.pepper, or its file, is what it is at the source.".into(),
+    }
+}
+
+fn words(moved: &Migration) -> String {
+    let Migration { accounts, keys, ledger_entries, parked_events, problems } = moved;
+    let line = |Problem { account, says }: &Problem| match account {
+        Some(uid) if !says.contains(&format!("account {uid} ")) => format!("  account {uid}: {says}\n"),
+        _ => format!("  {says}\n"),
+    };
+    let parked = match parked_events {
+        0 => String::new(),
+        1 => "1 parked event of Stripe's came along.\n".into(),
+        many => format!("{many} parked events of Stripe's came along.\n"),
+    };
+    let verdict = match problems.len() {
+        0 => "everything agrees".into(),
+        1 => "1 thing does not agree, see above".into(),
+        many => format!("{many} things do not agree, see above"),
+    };
+    let problems: String = problems.iter().map(line).collect();
+    let problems = if problems.is_empty() { problems } else { format!("These are not as they were:\n{problems}\n") };
+    format!(
+        "{problems}{parked}{accounts} accounts, {keys} keys, {ledger_entries} ledger entries moved; audit: {verdict}"
+    )
+}

@@ -1,0 +1,223 @@
+//! Everything of an account, for another store.
+//!
+//! What other software had counted and this gateway has not adopted yet is exported as adopted: the ledger ends with an
+//! opening for each such counter. So the ledger of an export always explains all of its counters.
+
+use super::{
+    accounts, api_keys, counters,
+    desk::Desk,
+    ledger::{self, PREPAID},
+    record,
+};
+use crate::{
+    domain::{
+        caller::{Account, Channel, Payer, Uid},
+        credit::{OperationId, Settlement},
+        period::Counters,
+        time::{Month, UnixMicros, UnixSeconds},
+    },
+    store::{
+        AccountExport, EntryKind, Fault, LedgerEntry, List, Mark, Part, Records, Result,
+        keys::{self, AccountNames, PayerNames},
+        movable::{PART, SETTLED_FOR},
+    },
+};
+use futures_util::future::try_join_all;
+use redis::cmd;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Other software may have counted months since then. There is no index of them.
+const FIRST_YEAR: u16 = 2010;
+
+/// The mark after the last opening.
+const OPENED: &str = "opened";
+
+pub(super) async fn account(desk: &Desk, uid: &Uid) -> Result<Option<AccountExport>> {
+    let Some(account) = accounts::find(desk, uid).await? else { return Ok(None) };
+    let names = desk.names(uid);
+    let counters = all_counters(desk, &names).await?;
+    let openings = openings(desk, &names, &account, counters.clone()).await?;
+    let mut entries = u64::try_from(openings.len()).unwrap_or(u64::MAX);
+    for month in ledger::months(desk, &names).await? {
+        entries += desk.line.command::<u64>(cmd("XLEN").arg(names.ledger(month))).await?;
+    }
+    let stripe: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(names.stripe())).await?;
+    let version = stripe.get("version").map(|text| text.parse().map_err(|_| strange("Stripe's steps", text)));
+    let remembered = stripe.get("remembered").cloned().unwrap_or_default();
+    let moved: BTreeMap<i64, i64> = desk.line.command(cmd("HGETALL").arg(names.moved_cycles())).await?;
+    Ok(Some(AccountExport {
+        keys: api_keys::exported(desk, uid).await?,
+        counters,
+        ledger: entries,
+        grants: desk.line.command(cmd("HLEN").arg(names.grants())).await?,
+        stripe: version.transpose()?.map(|version| (version, remembered)),
+        stripe_ids: stripe_ids(desk, uid, &names).await?,
+        moved_cycles: moved.into_iter().map(|(from, to)| (UnixSeconds(from), UnixSeconds(to))).collect(),
+        account,
+    }))
+}
+
+pub(super) async fn part(desk: &Desk, uid: &Uid, list: List, after: &Mark) -> Result<Part> {
+    let names = desk.names(uid);
+    match list {
+        List::Ledger => {
+            let (entries, next) = ledger_after(desk, uid, after, PART).await?;
+            Ok(Part { next: next.filter(|_| !entries.is_empty()), records: Records::Ledger(entries) })
+        }
+        List::Grants => grants(desk, &names, after).await,
+        List::Settled => {
+            let (moments, next) =
+                moments(desk, &PayerNames::of(&Payer::Account(uid.clone()), desk.style).settled, after).await?;
+            let since = desk.now().0.saturating_sub(SETTLED_FOR);
+            let young = moments.into_iter().filter(|(_, at)| at.0 >= since);
+            let records = young.map(|(name, at)| settled(&name, at)).collect::<Result<_>>()?;
+            Ok(Part { records: Records::Settled(records), next })
+        }
+        List::Events => {
+            let (moments, next) = moments(desk, &names.stripe_events(), after).await?;
+            Ok(Part { records: Records::Events(moments), next })
+        }
+    }
+}
+
+/// At most so many entries of a ledger after the mark, openings last; and the mark after them.
+pub(super) async fn ledger_after(
+    desk: &Desk,
+    uid: &Uid,
+    after: &Mark,
+    most: usize,
+) -> Result<(Vec<LedgerEntry>, Option<Mark>)> {
+    if after.0 == OPENED {
+        return Ok((Vec::new(), None));
+    }
+    let names = desk.names(uid);
+    let (began, last) = after.0.split_once(' ').unwrap_or_default();
+    let began = record::month(began);
+    for month in ledger::months(desk, &names).await? {
+        if began.is_some_and(|began| month < began) {
+            continue;
+        }
+        let last = if began == Some(month) { last } else { "" };
+        let page = ledger::page(desk, &names.ledger(month), last, most).await?;
+        if let Some((id, _)) = page.last() {
+            let next = mark(month, id);
+            return Ok((page.into_iter().map(|(_, entry)| entry).collect(), Some(next)));
+        }
+    }
+    let Some(account) = accounts::find(desk, uid).await? else { return Ok((Vec::new(), None)) };
+    let counters = all_counters(desk, &names).await?;
+    Ok((openings(desk, &names, &account, counters).await?, Some(Mark(OPENED.into()))))
+}
+
+/// The mark after one entry of a month's stream.
+pub(super) fn mark(month: Month, id: &str) -> Mark {
+    Mark(format!("{month} {id}"))
+}
+
+/// Entries that adopt what this gateway has not counted. The same each time, so that an export can be repeated.
+async fn openings(
+    desk: &Desk,
+    names: &AccountNames,
+    account: &Account,
+    mut stands: BTreeMap<String, i64>,
+) -> Result<Vec<LedgerEntry>> {
+    let counted: BTreeSet<String> = desk.line.command(cmd("SMEMBERS").arg(names.counted())).await?;
+    stands.insert(PREPAID.into(), account.prepaid);
+    let new: Vec<_> = stands.into_iter().filter(|(name, value)| *value != 0 && !counted.contains(name)).collect();
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    let at = last_moment(desk, names).await?;
+    let entry = |(counter, credits): (String, i64)| LedgerEntry {
+        operation: OperationId(format!("opening:{counter}")),
+        at,
+        kind: EntryKind::Opening { counter, credits },
+    };
+    Ok(new.into_iter().map(entry).collect())
+}
+
+/// When the ledger was last written to.
+async fn last_moment(desk: &Desk, names: &AccountNames) -> Result<UnixMicros> {
+    let long_ago = Month { year: FIRST_YEAR, month: 1 }.start().micros();
+    let Some(month) = ledger::months(desk, names).await?.pop() else { return Ok(long_ago) };
+    let mut command = cmd("XREVRANGE");
+    command.arg(names.ledger(month)).arg("+").arg("-").arg("COUNT").arg(1);
+    let last: Vec<(String, HashMap<String, String>)> = desk.line.command(&command).await?;
+    let at = last.first().and_then(|(_, fields)| fields.get("at")?.parse().ok());
+    Ok(at.map_or(long_ago, UnixMicros))
+}
+
+/// Every counter of an account: what this gateway has counted, and what other software may have.
+async fn all_counters(desk: &Desk, names: &AccountNames) -> Result<BTreeMap<String, i64>> {
+    counters::index_cycles(desk.line.clone(), desk.style).await?;
+    let mut known: BTreeSet<String> = desk.line.command(cmd("SMEMBERS").arg(names.counted())).await?;
+    known.remove(PREPAID);
+    let cycles: Vec<i64> = desk.line.command(cmd("ZRANGE").arg(names.cycle_index()).arg(0).arg(-1)).await?;
+    for name in cycles.into_iter().flat_map(|start| names.cycle_counters(UnixSeconds(start))) {
+        known.insert(names.below(&name).to_owned());
+    }
+    let (mut month, last) = (Month { year: FIRST_YEAR, month: 1 }, desk.now().seconds().month().next());
+    while month <= last {
+        for channel in [Channel::App, Channel::Api] {
+            known.insert(names.below(&names.usage(channel, Counters::Month(month))).to_owned());
+        }
+        month = month.next();
+    }
+    let (known, mut counters) = (known.into_iter().collect::<Vec<_>>(), BTreeMap::new());
+    for some in known.chunks(PART) {
+        let whole: Vec<String> = some.iter().map(|name| names.whole(name)).collect();
+        let values: Vec<Option<String>> = desk.line.command(cmd("MGET").arg(whole)).await?;
+        for (name, value) in some.iter().zip(values) {
+            let Some(value) = value else { continue };
+            counters.insert(name.clone(), value.parse().map_err(|_| strange(name, &value))?);
+        }
+    }
+    Ok(counters)
+}
+
+/// Stripe's ids that lead to the account, those whose pointer was cut off included.
+async fn stripe_ids(desk: &Desk, uid: &Uid, names: &AccountNames) -> Result<BTreeSet<String>> {
+    let learnt: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(names.stripe_ids())).await?;
+    let mut ids = BTreeSet::new();
+    for some in learnt.chunks(PART) {
+        let owners = some.iter().map(async |id| {
+            let owner: Option<String> = desk.line.command(cmd("GET").arg(keys::stripe_pointer(id))).await?;
+            Ok::<_, Fault>(owner.is_none_or(|owner| owner == uid.as_str()).then(|| id.clone()))
+        });
+        ids.extend(try_join_all(owners).await?.into_iter().flatten());
+    }
+    Ok(ids)
+}
+
+/// A hash has no order: Redis' own cursor is the mark.
+async fn grants(desk: &Desk, names: &AccountNames, after: &Mark) -> Result<Part> {
+    let cursor = if after.0.is_empty() { "0" } else { after.0.as_str() };
+    let mut command = cmd("HSCAN");
+    command.arg(names.grants()).arg(cursor).arg("COUNT").arg(PART);
+    let (next, found): (String, Vec<(String, i64)>) = desk.line.command(&command).await?;
+    let records = found.into_iter().map(|(id, balance)| (OperationId(id), balance)).collect();
+    Ok(Part { records: Records::Grants(records), next: Some(Mark(next)).filter(|next| next.0 != "0") })
+}
+
+/// Names by their moments; the mark is how many have been read.
+async fn moments(desk: &Desk, set: &str, after: &Mark) -> Result<(Vec<(String, UnixMicros)>, Option<Mark>)> {
+    let from: usize = after.0.parse().unwrap_or(0);
+    let mut command = cmd("ZRANGE");
+    command.arg(set).arg(from).arg(from + PART - 1).arg("WITHSCORES");
+    let found: Vec<(String, i64)> = desk.line.command(&command).await?;
+    let next = (found.len() == PART).then(|| Mark((from + PART).to_string()));
+    Ok((found.into_iter().map(|(name, at)| (name, UnixMicros(at))).collect(), next))
+}
+
+fn settled(name: &str, at: UnixMicros) -> Result<(OperationId, Settlement, UnixMicros)> {
+    let end = match name.as_bytes().first() {
+        Some(b'+') => Settlement::Kept,
+        Some(b'-') => Settlement::Released,
+        _ => return Err(strange("an operation", name)),
+    };
+    Ok((OperationId(name[1..].to_owned()), end, at))
+}
+
+fn strange(what: &str, value: &str) -> Fault {
+    Fault::Unexpected(format!("{what} is {value:?}"))
+}

@@ -1,0 +1,226 @@
+//! An account from another store.
+//!
+//! Its long lists come first, in parts that can be written again; nobody sees them, as long as the account's own hash
+//! is missing. That comes with everything else in one script, and the pointers from keys and Stripe's ids last.
+
+use super::{
+    api_keys,
+    desk::Desk,
+    entry, export,
+    present::{PERIOD_FIELDS, period_fields},
+    record,
+    scripts::Call,
+    stripe,
+};
+use crate::{
+    domain::{
+        caller::{Account, Payer, Uid},
+        credit::{OperationId, Settlement},
+        time::{Month, UnixMicros, UnixSeconds},
+    },
+    store::{
+        AccountExport, Fault, KeyExport, LedgerEntry, Mark, Records, Result,
+        keys::{self, AccountNames, PayerNames},
+        movable::other,
+    },
+};
+use redis::cmd;
+
+pub(super) async fn part(desk: &Desk, uid: &Uid, records: &Records, after: &Mark) -> Result<Mark> {
+    let names = desk.names(uid);
+    let mut call = Call::of(match records {
+        Records::Ledger(entries) => return ledger(desk, uid, entries, after).await,
+        Records::Grants(_) => &desk.scripts.import_grants,
+        Records::Settled(_) | Records::Events(_) => &desk.scripts.import_moments,
+    });
+    call = call.key(names.own());
+    call = match records {
+        Records::Ledger(_) => call,
+        Records::Grants(grants) => {
+            let call = call.key(names.grants());
+            grants.iter().fold(call, |call, (OperationId(id), balance)| call.arg(id).arg(balance))
+        }
+        Records::Settled(operations) => {
+            let call = call.key(PayerNames::of(&Payer::Account(uid.clone()), desk.style).settled);
+            operations.iter().fold(call, |call, (OperationId(id), end, at)| {
+                let (sign, otherwise) = if *end == Settlement::Kept { ('+', '-') } else { ('-', '+') };
+                call.arg(format!("{sign}{id}")).arg(at.0).arg(format!("{otherwise}{id}"))
+            })
+        }
+        Records::Events(events) => {
+            let call = call.key(names.stripe_events());
+            events.iter().fold(call, |call, (event, at)| call.arg(event).arg(at.0).arg(""))
+        }
+    };
+    written(uid, &call.run::<Vec<String>>(&desk.line).await?)?;
+    Ok(Mark::default())
+}
+
+/// Compares what is there and appends the rest.
+async fn ledger(desk: &Desk, uid: &Uid, entries: &[LedgerEntry], after: &Mark) -> Result<Mark> {
+    let (mut mark, mut rest) = (after.clone(), entries);
+    while !rest.is_empty() {
+        let (there, next) = export::ledger_after(desk, uid, &mark, rest.len()).await?;
+        if there.is_empty() {
+            break;
+        }
+        if !rest.starts_with(&there) {
+            return Err(other(uid, "its ledger"));
+        }
+        rest = &rest[there.len()..];
+        mark = next.unwrap_or(mark);
+    }
+    let names = desk.names(uid);
+    while !rest.is_empty() {
+        let (month, ids) = places(&mark, rest);
+        let mut call = Call::of(&desk.scripts.import_ledger).key(names.own()).key(names.ledger(month));
+        call = call.key(names.ledgers()).arg(month.to_string());
+        let (now, later) = rest.split_at(ids.len());
+        for (entry, id) in now.iter().zip(&ids) {
+            let words = entry::words(entry)?;
+            call = call.arg(id).arg(words.len());
+            call = words.into_iter().fold(call, Call::arg);
+        }
+        written(uid, &call.run::<Vec<String>>(&desk.line).await?)?;
+        mark = ids.last().map_or(mark, |id| export::mark(month, id));
+        rest = later;
+    }
+    Ok(mark)
+}
+
+/// The month of the first entries after the mark, and their ids in its stream. They follow from the entries alone, so that
+/// writing them again finds them. Neither months nor ids go back, even where a clock did: the order stays.
+fn places(mark: &Mark, entries: &[LedgerEntry]) -> (Month, Vec<String>) {
+    let (began, last) = mark.0.split_once(' ').unwrap_or_default();
+    let began = record::month(began);
+    let of = |entry: &LedgerEntry| began.map_or(month(entry.at), |began| began.max(month(entry.at)));
+    let first = entries.first().map_or(Month { year: 1, month: 1 }, of);
+    let last = last.split_once('-').and_then(|(millis, number)| Some((millis.parse().ok()?, number.parse().ok()?)));
+    let (mut millis, mut number): (i64, u64) = last.filter(|_| began == Some(first)).unwrap_or_default();
+    let mut ids = Vec::new();
+    for entry in entries.iter().take_while(|entry| of(entry) == first) {
+        let at = entry.at.0.div_euclid(1_000);
+        (millis, number) = if at > millis { (at, 1) } else { (millis, number + 1) };
+        ids.push(format!("{millis}-{number}"));
+    }
+    (first, ids)
+}
+
+fn month(at: UnixMicros) -> Month {
+    at.seconds().month()
+}
+
+pub(super) async fn account(desk: &Desk, export: &AccountExport) -> Result<()> {
+    let uid = &export.account.uid;
+    for key in &export.keys {
+        api_keys::must_be_free(desk, &key.hash, &key.key).await?;
+    }
+    for id in &export.stripe_ids {
+        if let Some(owner) = stripe::owner(desk, std::slice::from_ref(id)).await?
+            && owner != *uid
+        {
+            return Err(Fault::Impossible(format!("Stripe's id {id} leads to account {owner} already")));
+        }
+    }
+    let answer: Vec<String> = call(desk, export)?.run(&desk.line).await?;
+    if answer == ["there"] {
+        let there = export::account(desk, uid).await?;
+        export.must_equal(&there.ok_or_else(|| other(uid, "it goes and comes"))?)?;
+    } else {
+        written(uid, &answer)?;
+    }
+    desk.callers.forget_account(uid);
+    for key in &export.keys {
+        api_keys::point_to(desk, &key.hash, &key.key).await?;
+    }
+    for id in &export.stripe_ids {
+        let () = desk.line.command(cmd("SETNX").arg(keys::stripe_pointer(id)).arg(uid.as_str())).await?;
+    }
+    Ok(())
+}
+
+fn call<'a>(desk: &'a Desk, export: &AccountExport) -> Result<Call<'a>> {
+    let names = desk.names(&export.account.uid);
+    let call = Call::of(&desk.scripts.import)
+        .key(names.own())
+        .key(names.keys())
+        .key(names.revoked())
+        .key(names.last_used())
+        .key(names.stripe())
+        .key(names.stripe_ids())
+        .key(names.moved_cycles())
+        .key(names.counted())
+        .key(names.cycle_index())
+        .key(names.ledgers())
+        .key(names.grants())
+        .arg(export.ledger)
+        .arg(export.grants);
+    let text = |number: i64| number.to_string();
+    let pair = |name: &str, value: String| [name.to_owned(), value];
+    let call = group(call, export.counters.iter().map(|(name, value)| pair(name, text(*value))));
+    let call = group(call, account_fields(&export.account));
+    let mut stored = Vec::new();
+    for key in &export.keys {
+        stored.push(pair(&key.key.id.0, api_keys::stored(&key.hash, &key.key)?));
+    }
+    let call = group(call, stored);
+    let moments = |moment: fn(&KeyExport) -> Option<UnixSeconds>| {
+        let known = export.keys.iter().filter_map(move |key| Some((&key.key.id.0, moment(key)?)));
+        known.map(|(id, at)| pair(id, text(at.0))).collect::<Vec<_>>()
+    };
+    let call = group(call, moments(|key| key.key.revoked));
+    let call = group(call, moments(|key| key.last_used));
+    let stripe = export.stripe.iter().flat_map(|(version, remembered)| {
+        [pair("version", version.to_string()), pair("remembered", remembered.clone())]
+    });
+    let call = group(call, stripe);
+    let call = group(call, export.stripe_ids.iter().map(|id| [id.clone()]));
+    let call = group(call, export.moved_cycles.iter().map(|(from, to)| [text(from.0), text(to.0)]));
+    Ok(group(call, cycles(&names, export)))
+}
+
+/// How many, then all of them.
+fn group<const N: usize>(call: Call<'_>, items: impl IntoIterator<Item = [String; N]>) -> Call<'_> {
+    let items: Vec<_> = items.into_iter().collect();
+    let call = call.arg(items.len());
+    items.into_iter().flatten().fold(call, Call::arg)
+}
+
+/// The starts of the cycles that have counters of included credits.
+fn cycles(names: &AccountNames, export: &AccountExport) -> Vec<[String; 1]> {
+    let starts = export.counters.keys().filter_map(|name| keys::cycle_named(&names.whole(name)));
+    let mut starts: Vec<_> = starts.map(|(_, start)| start).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    starts.into_iter().map(|start| [start.0.to_string()]).collect()
+}
+
+/// The account's hash.
+fn account_fields(account: &Account) -> Vec<[String; 2]> {
+    let Account { uid, membership, credits, prepaid, email_verified, burst, billing_period } = account;
+    let mut fields = vec![
+        ("uid", uid.to_string()),
+        ("membership", membership.clone()),
+        ("credits", credits.to_string()),
+        ("prepaid_credits", prepaid.to_string()),
+        ("email_verified", u8::from(*email_verified).to_string()),
+        ("revision", "1".into()),
+    ];
+    if let Some(burst) = burst {
+        fields.extend([("burst_per_minute", burst.per_minute.to_string()), ("burst_size", burst.size.to_string())]);
+    }
+    if let Some(period) = billing_period {
+        let known = PERIOD_FIELDS.into_iter().zip(period_fields(period));
+        fields.extend(known.filter(|(_, value)| !value.is_empty()));
+    }
+    fields.into_iter().map(|(name, value)| [name.to_owned(), value]).collect()
+}
+
+/// What a script says of what it found.
+fn written(uid: &Uid, answer: &[String]) -> Result<()> {
+    match answer {
+        [word] if word == "written" => Ok(()),
+        [word, what] if word == "other" => Err(other(uid, what)),
+        _ => Err(Fault::Unexpected(format!("the script for an import says {answer:?}"))),
+    }
+}
