@@ -1,7 +1,7 @@
 //! The documented names on a real Cluster; the suite itself runs there too (`main.rs`).
 
 use crate::{
-    ports::Cluster,
+    servers::Cluster,
     world::{MARCH, World},
 };
 use rembg_gateway::domain::{period::BillingPeriod, time::UnixSeconds};

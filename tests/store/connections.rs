@@ -1,8 +1,8 @@
 //! Ways to reach a Redis, and a way that leads nowhere any more.
 
 use crate::{
-    ports::{Redis, free_port, until},
     proxy::{Proxy, Wire},
+    servers::{Redis, free_port, until},
     world::{World, key},
 };
 use rembg_gateway::{

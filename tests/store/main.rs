@@ -14,9 +14,6 @@ mod limits;
 mod migration;
 mod model;
 mod outages;
-#[path = "../faults/servers.rs"]
-#[expect(dead_code, clippy::expect_used, reason = "made for tests/faults, which needs more of it")]
-mod ports;
 #[path = "../faults/proxy.rs"]
 #[expect(dead_code, reason = "made for tests/faults, which needs more of it")]
 mod proxy;

@@ -141,7 +141,7 @@ async fn everything_comes_from_redis_to_sqlite_and_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_comes_from_sqlite_to_a_cluster_and_back() {
-    let (world, cluster, last) = (World::sqlite(), Cluster::start().await, World::sqlite());
+    let (world, cluster, last) = (World::sqlite(), Cluster::start(0).await, World::sqlite());
     let furnished = furnish(&world).await;
     last.turn_to(world.now());
     let stores = [opened(&world).await, at(&cluster.url(), world.clock()).await, opened(&last).await];
