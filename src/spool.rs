@@ -25,7 +25,8 @@ const READ_PIECE: u64 = 256 * 1024;
 pub struct Budgets {
     /// Bytes in memory. When it is exhausted, bodies go to their files sooner.
     pub memory: Arc<Budget>,
-    /// Bytes in temporary files. When it is exhausted, requests are refused.
+    /// Bytes in temporary files. When it is exhausted, requests are refused. Bodies that grow as they come spare what it
+    /// keeps, so that slow uploads, however many, leave room for the answers of those that are here.
     pub disk: Arc<Budget>,
 }
 
@@ -59,19 +60,19 @@ pub struct Room {
 impl Room {
     /// Space that takes from the budgets as it is filled, up to `most` bytes.
     pub fn growing(budgets: &Budgets, most: u64) -> Result<Self, SpoolError> {
-        Self::with_disk(budgets, most, 0)
+        Self::with_disk(budgets, most, budgets.disk.sparing())
     }
 
     /// Space for `most` bytes that are taken from the budgets now, so that filling it cannot fail for want of room.
     pub fn reserve(budgets: &Budgets, most: u64) -> Result<Self, SpoolError> {
-        Self::with_disk(budgets, most, most)
+        Self::with_disk(budgets, most, budgets.disk.take(most).ok_or(SpoolError::NoRoom)?)
     }
 
-    fn with_disk(budgets: &Budgets, most: u64, disk: u64) -> Result<Self, SpoolError> {
+    fn with_disk(budgets: &Budgets, most: u64, disk: Share) -> Result<Self, SpoolError> {
         Ok(Self {
             most,
             memory: budgets.memory.take(0).ok_or(SpoolError::NoRoom)?,
-            disk: budgets.disk.take(disk).ok_or(SpoolError::NoRoom)?,
+            disk,
             file: None,
             in_file: 0,
             tail: Vec::new(),
