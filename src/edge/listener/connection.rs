@@ -110,14 +110,14 @@ impl Reception {
         };
         tokio::select! {
             end = connection.as_mut() => return end.map_err(io::Error::other),
-            () = under_way.overdue() => return Err(ErrorKind::TimedOut.into()),
+            () = under_way.too_far() => return Err(ErrorKind::ConnectionAborted.into()),
             () = under_way.quiet(rules.head_timeout, rules.idle_timeout) => {}
             () = stopping => {}
         }
         connection.as_mut().graceful_shutdown();
         tokio::select! {
             end = connection => end.map_err(io::Error::other),
-            () = under_way.overdue() => Err(ErrorKind::TimedOut.into()),
+            () = under_way.too_far() => Err(ErrorKind::ConnectionAborted.into()),
             () = under_way.quiet(LINGER, LINGER) => Err(ErrorKind::TimedOut.into()),
         }
     }
