@@ -31,6 +31,8 @@ pub enum Manner {
     Close,
     /// The same, as soon as the request's head is there.
     CloseEarly,
+    /// Reads the beginning of the request, no more of it, and never answers.
+    Stall,
     /// Sends the head and half of the body, then resets the connection.
     HalfAnAnswer,
     /// Sends a head that does not say how long the body is, some of it, and ends.
@@ -160,6 +162,10 @@ impl StubBackend {
                 let _ = stream.read_buf(&mut buffer).await;
                 return;
             }
+            if matches!(*self.manner.lock().unwrap(), Manner::Stall) {
+                let _ = stream.read_buf(&mut buffer).await;
+                return std::future::pending().await;
+            }
             let Some(seen) = read_request(&mut stream, &mut buffer).await else { return };
             let manner = self.manner.lock().unwrap().clone();
             if seen.head.starts_with("GET ") {
@@ -218,7 +224,7 @@ impl StubBackend {
                 stream.write_all(refusal.as_bytes()).await.is_ok()
             }
             Manner::SpentKey(..) => answer(stream, 200, "image/webp", PICTURE).await,
-            Manner::Hang => {
+            Manner::Hang | Manner::Stall => {
                 // Until the other side gives up.
                 let _ = stream.read(&mut [0; 1]).await;
                 false
