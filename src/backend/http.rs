@@ -111,7 +111,8 @@ impl Remote {
         parts.path_and_query = settings.health_path.parse().ok();
         let health_url = Uri::from_parts(parts).unwrap_or_else(|_| url.clone());
         let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(false);
+        // What the library then sends again is what it had not begun to send when a kept connection turned out closed.
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(true);
         let client = builder.build(connector.clone());
         let checks = builder.pool_max_idle_per_host(0).build(connector);
         Ok(Self { client, checks, url, health_url, metered })

@@ -17,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 pub enum Manner {
     /// Answers at once.
     Answer { status: u16, content_type: &'static str, body: Vec<u8> },
+    /// Answers at once, and closes the connection without having said so.
+    AnswerAndClose,
     /// Answers, but only once [`StubBackend::let_one_go`] has been called for it.
     Wait,
     /// Answers after a while.
@@ -201,6 +203,10 @@ impl StubBackend {
     async fn act(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner, head: &str) -> bool {
         match manner {
             Manner::Answer { status, content_type, body } => answer(stream, status, content_type, &body).await,
+            Manner::AnswerAndClose => {
+                answer(stream, 200, "image/webp", PICTURE).await;
+                false
+            }
             Manner::Wait => {
                 self.turns.acquire().await.unwrap().forget();
                 answer(stream, 200, "image/webp", PICTURE).await

@@ -90,6 +90,17 @@ async fn a_service_that_is_not_there_is_passed_over_and_no_caller_notices() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_closes_its_connections_is_never_asked_on_a_closed_one() {
+    let world = World::start().await;
+    let ann = world.customer("ann", 1_000).await;
+    world.backend.will(Manner::AnswerAndClose);
+    for turn in 0..300 {
+        assert_eq!(ann.cut(&Form::with_picture()).await.status, 200, "{turn}");
+    }
+    assert_eq!(ann.used().await, 300);
+}
+
 #[tokio::test]
 async fn another_service_is_asked_while_nobody_has_begun_to_answer_and_none_twice() {
     let (world, second) = two(|_| {}).await;
