@@ -185,7 +185,7 @@ async fn who_takes_requests_back_as_fast_as_they_are_made_is_hung_up_on() {
         let request = hyper::Request::post("http://x/rmbg")
             .header("x-api-key", &ann.headers[0].1)
             .header("content-type", Form::content_type())
-            .body(Pending::default());
+            .body(Pending);
         async move {
             client.ready().await?;
             // Long enough to be begun, and never to be answered: its body does not come.
@@ -207,7 +207,6 @@ async fn who_takes_requests_back_as_fast_as_they_are_made_is_hung_up_on() {
 }
 
 /// A body that never comes.
-#[derive(Default)]
 struct Pending;
 
 impl hyper::body::Body for Pending {
