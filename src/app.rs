@@ -118,7 +118,7 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets {
             memory: Budget::new(config.limits.memory_budget.0),
-            disk: Budget::new(config.limits.spool_budget.0),
+            disk: Budget::keeping(config.limits.spool_budget.0, config.limits.kept_for_answers()),
         };
         let tasks = TaskTracker::new();
         let admin = Admin {

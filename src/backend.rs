@@ -26,7 +26,10 @@ use crate::{
     telemetry::BackendGauges,
 };
 use async_trait::async_trait;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// When to ask again after there was no room for an answer.
@@ -54,6 +57,8 @@ pub struct Job {
     pub budgets: Budgets,
     /// The longest answer that is read, in bytes.
     pub max_answer: u64,
+    /// Whether the service that is asked has been given all of it, as far as the connection knows.
+    pub sent_whole: Arc<AtomicBool>,
 }
 
 impl Job {

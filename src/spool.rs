@@ -9,13 +9,14 @@ mod tests;
 pub use budget::{Budget, Share};
 
 use bytes::{Bytes, BytesMut};
-use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
+use std::{fs::File, io, ops::RangeInclusive, os::unix::fs::FileExt as _, sync::Arc};
 
 /// Bytes of one body that are in memory at most; more goes to its file.
 pub const MEMORY_PER_BODY: u64 = 1024 * 1024;
 
-/// Pieces smaller than this are copied together, so that a body sent byte by byte costs no allocation a byte.
-const SMALL: usize = 4 * 1024;
+/// What is in memory is copied into buffers of this size, the first ones smaller. The wire's own buffers are up to twice
+/// as large as the piece that is in them, or a thousand times where a client sends little at once; no budget would know.
+const BUFFERS: RangeInclusive<u64> = 4 * 1024..=64 * 1024;
 
 /// How much of a file is read at once.
 const READ_PIECE: u64 = 256 * 1024;
@@ -25,7 +26,8 @@ const READ_PIECE: u64 = 256 * 1024;
 pub struct Budgets {
     /// Bytes in memory. When it is exhausted, bodies go to their files sooner.
     pub memory: Arc<Budget>,
-    /// Bytes in temporary files. When it is exhausted, requests are refused.
+    /// Bytes in temporary files. When it is exhausted, requests are refused. Bodies that grow as they come spare what it
+    /// keeps, so that slow uploads, however many, leave room for the answers of those that are here.
     pub disk: Arc<Budget>,
 }
 
@@ -52,30 +54,30 @@ pub struct Room {
     file: Option<Arc<File>>,
     in_file: u64,
     tail: Vec<Bytes>,
-    small: BytesMut,
+    filling: BytesMut,
     in_memory: u64,
 }
 
 impl Room {
     /// Space that takes from the budgets as it is filled, up to `most` bytes.
     pub fn growing(budgets: &Budgets, most: u64) -> Result<Self, SpoolError> {
-        Self::with_disk(budgets, most, 0)
+        Self::with_disk(budgets, most, budgets.disk.sparing())
     }
 
     /// Space for `most` bytes that are taken from the budgets now, so that filling it cannot fail for want of room.
     pub fn reserve(budgets: &Budgets, most: u64) -> Result<Self, SpoolError> {
-        Self::with_disk(budgets, most, most)
+        Self::with_disk(budgets, most, budgets.disk.take(most).ok_or(SpoolError::NoRoom)?)
     }
 
-    fn with_disk(budgets: &Budgets, most: u64, disk: u64) -> Result<Self, SpoolError> {
+    fn with_disk(budgets: &Budgets, most: u64, disk: Share) -> Result<Self, SpoolError> {
         Ok(Self {
             most,
             memory: budgets.memory.take(0).ok_or(SpoolError::NoRoom)?,
-            disk: budgets.disk.take(disk).ok_or(SpoolError::NoRoom)?,
+            disk,
             file: None,
             in_file: 0,
             tail: Vec::new(),
-            small: BytesMut::new(),
+            filling: BytesMut::new(),
             in_memory: 0,
         })
     }
@@ -100,17 +102,16 @@ impl Room {
         }
         let in_memory = self.in_memory + length;
         if in_memory <= MEMORY_PER_BODY && self.memory.grow_to(in_memory) {
-            self.remember(piece);
+            self.remember(&piece);
             return Ok(());
         }
-        self.remember(piece);
-        self.spill().await
+        self.spill(piece).await
     }
 
     /// The body, complete. What was reserved and not used goes back to the budgets.
     #[must_use]
     pub fn finish(mut self) -> Spooled {
-        self.join_small();
+        self.seal();
         self.memory.shrink_to(self.in_memory);
         self.disk.shrink_to(self.in_file);
         Spooled {
@@ -122,29 +123,37 @@ impl Room {
         }
     }
 
-    fn remember(&mut self, piece: Bytes) {
+    fn remember(&mut self, mut piece: &[u8]) {
         self.in_memory += piece.len() as u64;
-        if piece.len() < SMALL {
-            self.small.extend_from_slice(&piece);
-        } else {
-            self.join_small();
-            self.tail.push(piece);
+        while !piece.is_empty() {
+            let space = self.filling.capacity() - self.filling.len();
+            if space == 0 {
+                self.seal();
+                let size = self.in_memory.clamp(*BUFFERS.start(), *BUFFERS.end());
+                self.filling = BytesMut::with_capacity(usize::try_from(size).unwrap_or(usize::MAX));
+                continue;
+            }
+            let (fits, rest) = piece.split_at(space.min(piece.len()));
+            self.filling.extend_from_slice(fits);
+            piece = rest;
         }
     }
 
-    fn join_small(&mut self) {
-        if !self.small.is_empty() {
-            self.tail.push(self.small.split().freeze());
+    fn seal(&mut self) {
+        if !self.filling.is_empty() {
+            self.tail.push(std::mem::take(&mut self.filling).freeze());
         }
     }
 
-    /// Moves everything in memory to the end of the file.
-    async fn spill(&mut self) -> Result<(), SpoolError> {
-        self.join_small();
-        if !self.disk.grow_to((self.in_file + self.in_memory).max(self.disk.size())) {
+    /// Moves everything in memory to the end of the file, and the piece after it.
+    async fn spill(&mut self, piece: Bytes) -> Result<(), SpoolError> {
+        self.seal();
+        let in_file = self.in_file + self.in_memory + piece.len() as u64;
+        if !self.disk.grow_to(in_file.max(self.disk.size())) {
             return Err(SpoolError::NoRoom);
         }
-        let (file, pieces, mut offset) = (self.file.clone(), std::mem::take(&mut self.tail), self.in_file);
+        let (file, mut pieces, mut offset) = (self.file.clone(), std::mem::take(&mut self.tail), self.in_file);
+        pieces.push(piece);
         let file = blocking(move || {
             let file = match file {
                 Some(file) => file,
@@ -158,7 +167,7 @@ impl Room {
         })
         .await?;
         self.file = Some(file);
-        self.in_file += self.in_memory;
+        self.in_file = in_file;
         self.in_memory = 0;
         self.memory.shrink_to(0);
         Ok(())

@@ -29,7 +29,13 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use std::{error::Error, io, path::PathBuf, sync::atomic::Ordering, time::Duration};
+use std::{
+    error::Error,
+    io,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::time::timeout_at;
 
 /// How long an unused connection is kept. Shorter than the 5 seconds after which common Python servers close theirs, so
@@ -105,7 +111,8 @@ impl Remote {
         parts.path_and_query = settings.health_path.parse().ok();
         let health_url = Uri::from_parts(parts).unwrap_or_else(|_| url.clone());
         let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(false);
+        // What the library then sends again is what it had not begun to send when a kept connection turned out closed.
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(true);
         let client = builder.build(connector.clone());
         let checks = builder.pool_max_idle_per_host(0).build(connector);
         Ok(Self { client, checks, url, health_url, metered })
@@ -123,12 +130,13 @@ impl Remote {
         if let Some(more) = request.headers_mut() {
             more.extend(headers);
         }
-        let sent_whole = form.sent_whole();
-        let request =
-            request.body(form.into_body()).map_err(|error| Trouble::last(Failure::Failed(error.to_string())))?;
+        job.sent_whole.store(false, Ordering::Release);
+        let request = request
+            .body(form.into_body(Arc::clone(&job.sent_whole)))
+            .map_err(|error| Trouble::last(Failure::Failed(error.to_string())))?;
         let exchange = async {
             let answer = self.client.request(request).await.map_err(|error| {
-                let elsewhere = self.elsewhere(&error, sent_whole.load(Ordering::Acquire));
+                let elsewhere = self.elsewhere(&error, job.sent_whole.load(Ordering::Acquire));
                 Trouble { failure: failed(&error), elsewhere }
             })?;
             read(answer, room).await.map_err(Trouble::last)

@@ -3,12 +3,13 @@
 use super::{
     Answer, Backend, Failure, Job, SharedAccount,
     health::{Alone, Health},
-    queue::Queue,
+    queue::{Queue, Slot},
     service::{Elsewhere, Service, Trouble},
 };
 use crate::telemetry::{BackendGauges, ServiceGauges};
 use async_trait::async_trait;
 use std::{
+    future::pending,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -19,7 +20,7 @@ use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
 /// Statuses by which something in front of a service says that there is no service.
@@ -93,7 +94,7 @@ impl Pool {
 #[async_trait]
 impl Backend for Pool {
     async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
-        let members = &*self.members;
+        let members = &self.members;
         let mut tried = Vec::new();
         let mut failed = None;
         loop {
@@ -104,13 +105,13 @@ impl Backend for Pool {
             };
             let at = slot.service();
             let Some(member) = members.services.get(at) else { return Err(Failure::TimedOut) };
-            let outcome = member.service.exchange(job).await;
-            match &outcome {
-                Ok(_) | Err(Trouble { failure: Failure::TimedOut, .. }) => slot.worked(),
-                Err(_) => drop(slot),
-            }
-            members.learn(at, &outcome);
-            match outcome {
+            // A task of its own: the service works on although nobody waits for the answer any more, and until it is
+            // done its slot is not free.
+            let left = CancellationToken::new();
+            let _left = left.clone().drop_guard();
+            let job_there = Job { sent_whole: Arc::default(), ..job.clone() };
+            let exchange = tokio::spawn(Arc::clone(members).exchange(slot, job_there, left));
+            match exchange.await.map_err(|panic| Failure::Failed(panic.to_string()))? {
                 Ok(answer) => return member.service.finish(job, answer).await,
                 Err(Trouble { failure, elsewhere: Elsewhere::Final }) => return Err(failure),
                 Err(Trouble { failure, elsewhere: Elsewhere::MayBeAsked }) => {
@@ -150,6 +151,29 @@ impl Backend for Pool {
 }
 
 impl Members {
+    /// Asks the service that the slot is for. When the caller has `left` before the service has all of the job, it gets
+    /// no more of it.
+    async fn exchange(self: Arc<Self>, slot: Slot, job: Job, left: CancellationToken) -> Result<Answer, Trouble> {
+        let at = slot.service();
+        let Some(member) = self.services.get(at) else { return Err(Trouble::last(Failure::TimedOut)) };
+        let in_vain = async {
+            left.cancelled().await;
+            if job.sent_whole.load(Ordering::Acquire) {
+                pending::<()>().await;
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = member.service.exchange(&job) => outcome,
+            () = in_vain => return Err(Trouble::last(Failure::TimedOut)),
+        };
+        match &outcome {
+            Ok(_) | Err(Trouble { failure: Failure::TimedOut, .. }) => slot.worked(),
+            Err(_) => drop(slot),
+        }
+        self.learn(at, &outcome);
+        outcome
+    }
+
     /// What a request's outcome says of the service's health.
     fn learn(&self, at: usize, outcome: &Result<Answer, Trouble>) {
         if matches!(outcome, Ok(answer) if (200..300).contains(&answer.status)) {

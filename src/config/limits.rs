@@ -45,6 +45,13 @@ impl LimitsConfig {
         Pace { grace: Duration::from_secs(self.transfer_grace_s), bytes_per_second: self.transfer_min_rate.0 }
     }
 
+    /// What uploads leave of the spool budget: a quarter, or one answer where that is more, but never more than half.
+    #[must_use]
+    pub fn kept_for_answers(&self) -> u64 {
+        let (all, answer) = (self.spool_budget.0, self.max_answer.0);
+        answer.clamp(all / 4, all / 2)
+    }
+
     /// Whose word on client addresses is believed.
     #[must_use]
     pub fn proxies(&self) -> TrustedProxies {
@@ -131,6 +138,16 @@ fn parse(text: &str) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn uploads_leave_room_for_answers_and_have_room_themselves() {
+        for (spool, answer, kept) in [(8 << 30, 128 << 20, 2 << 30), (256, 128, 128), (256, 100, 100), (256, 256, 128)]
+        {
+            let limits =
+                LimitsConfig { spool_budget: Bytes(spool), max_answer: Bytes(answer), ..LimitsConfig::default() };
+            assert_eq!(limits.kept_for_answers(), kept, "{spool} in all, {answer} an answer");
+        }
+    }
 
     #[test]
     fn a_size_is_shown_as_it_may_be_written() {

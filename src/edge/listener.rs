@@ -40,7 +40,8 @@ const HTTP1_HEADERS: usize = 64;
 const HTTP1_BUFFER: usize = 64 * 1024;
 
 /// Bounds on HTTP/2, per connection: requests at once, a request's headers, what a client may send unasked, what
-/// waits to be sent, and streams that it has reset before we looked at them.
+/// waits to be sent, and streams that it has reset before we looked at them. Those that it resets later are counted with
+/// the requests under way.
 const HTTP2_STREAMS: u32 = 64;
 const HTTP2_HEADERS: u32 = 32 * 1024;
 const HTTP2_WINDOW: u32 = 512 * 1024;

@@ -25,6 +25,7 @@ pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, requ
         priority: caller.priority(&rmbg.rules),
         budgets: rmbg.budgets.clone(),
         max_answer: rmbg.rules.max_answer,
+        sent_whole: Arc::default(),
     }
 }
 

@@ -36,6 +36,23 @@ fn a_reservation_shrinks_to_what_was_written() {
     });
 }
 
+#[test]
+fn what_is_in_memory_holds_on_to_nothing_larger() {
+    run(async {
+        let budgets = budgets(MEMORY_PER_BODY, 0);
+        let mut room = Room::growing(&budgets, u64::MAX).unwrap();
+        let wires_buffer = Bytes::from(vec![1; 64 * 1024]);
+        for _ in 0..100 {
+            room.write(wires_buffer.slice(..5_000)).await.unwrap();
+        }
+        assert!(wires_buffer.is_unique(), "the wire can use its buffer again");
+        let held: usize = room.tail.iter().map(Bytes::len).sum::<usize>() + room.filling.capacity();
+        assert!(held <= 500_000 + 64 * 1024, "{held} bytes are held for 500,000");
+        let body = room.finish();
+        assert!(body.to_vec().await.unwrap() == vec![1; 500_000]);
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

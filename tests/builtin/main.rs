@@ -78,6 +78,7 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
         priority: 0,
         budgets: budgets(),
         max_answer: 64 << 20,
+        sent_whole: Arc::default(),
     }
 }
 

@@ -85,7 +85,7 @@ fn large() -> Form {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_fails_nothing_is_charged_held_or_left_behind() {
     let world = World::with(|config| {
-        config.backend.timeout_s = 2;
+        config.backend.timeout_s = 5;
         config.backend.check_interval_s = 600;
         config.limits.max_answer = rembg_gateway::config::Bytes(8 << 20);
     })

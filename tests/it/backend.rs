@@ -17,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 pub enum Manner {
     /// Answers at once.
     Answer { status: u16, content_type: &'static str, body: Vec<u8> },
+    /// Answers at once, and closes the connection without having said so.
+    AnswerAndClose,
     /// Answers, but only once [`StubBackend::let_one_go`] has been called for it.
     Wait,
     /// Answers after a while.
@@ -31,6 +33,8 @@ pub enum Manner {
     Close,
     /// The same, as soon as the request's head is there.
     CloseEarly,
+    /// Reads the beginning of the request, no more of it, and never answers.
+    Stall,
     /// Sends the head and half of the body, then resets the connection.
     HalfAnAnswer,
     /// Sends a head that does not say how long the body is, some of it, and ends.
@@ -160,6 +164,10 @@ impl StubBackend {
                 let _ = stream.read_buf(&mut buffer).await;
                 return;
             }
+            if matches!(*self.manner.lock().unwrap(), Manner::Stall) {
+                let _ = stream.read_buf(&mut buffer).await;
+                return std::future::pending().await;
+            }
             let Some(seen) = read_request(&mut stream, &mut buffer).await else { return };
             let manner = self.manner.lock().unwrap().clone();
             if seen.head.starts_with("GET ") {
@@ -195,6 +203,10 @@ impl StubBackend {
     async fn act(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner, head: &str) -> bool {
         match manner {
             Manner::Answer { status, content_type, body } => answer(stream, status, content_type, &body).await,
+            Manner::AnswerAndClose => {
+                answer(stream, 200, "image/webp", PICTURE).await;
+                false
+            }
             Manner::Wait => {
                 self.turns.acquire().await.unwrap().forget();
                 answer(stream, 200, "image/webp", PICTURE).await
@@ -218,7 +230,7 @@ impl StubBackend {
                 stream.write_all(refusal.as_bytes()).await.is_ok()
             }
             Manner::SpentKey(..) => answer(stream, 200, "image/webp", PICTURE).await,
-            Manner::Hang => {
+            Manner::Hang | Manner::Stall => {
                 // Until the other side gives up.
                 let _ = stream.read(&mut [0; 1]).await;
                 false

@@ -1,6 +1,11 @@
 //! The line before the backend: by turns, bounded, and honest.
 
-use crate::{backend::Manner, form::Form, people::Reply, world::World};
+use crate::{
+    backend::Manner,
+    form::{Form, png},
+    people::Reply,
+    world::World,
+};
 use rembg_gateway::{
     domain::{caller::Uid, plan::Plan},
     store::AccountChange,
@@ -16,19 +21,31 @@ async fn one_at_a_time() -> World {
 }
 
 async fn in_line(world: &World, requests: u32) {
+    until(world, "rgw_backend_waiting ", requests).await;
+}
+
+async fn at_work(world: &World, requests: u32) {
+    until(world, &format!("rgw_backend_in_flight{{backend=\"{}\"}}", world.backend.url()), requests).await;
+}
+
+async fn until(world: &World, metric: &str, requests: u32) {
     for _ in 0..1_000 {
-        if (world.metric("rgw_backend_waiting ").await - f64::from(requests)).abs() < 0.5 {
+        if (world.metric(metric).await - f64::from(requests)).abs() < 0.5 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    panic!("there never were {requests} in line");
+    panic!("{metric}never was {requests}");
 }
 
 fn ask(world: &World, person: &crate::people::Person, request_id: &str) -> JoinHandle<Reply> {
+    ask_with(world, person, request_id, Form::with_picture())
+}
+
+fn ask_with(world: &World, person: &crate::people::Person, request_id: &str, form: Form) -> JoinHandle<Reply> {
     let person = person.clone().with("x-request-id", request_id);
     assert_eq!(person.base, world.app.public);
-    tokio::spawn(async move { person.cut(&Form::with_picture()).await })
+    tokio::spawn(async move { person.cut(&form).await })
 }
 
 #[tokio::test]
@@ -121,25 +138,92 @@ async fn a_full_line_is_503_at_once_and_nothing_is_held_for_it() {
 }
 
 #[tokio::test]
+async fn who_fills_the_line_keeps_nobody_else_out() {
+    let world = World::with(|config| {
+        config.backend.concurrency = 1;
+        config.backend.waiting_per_slot = 2;
+    })
+    .await;
+    world.backend.will(Manner::Wait);
+    let (ann, bob) = (world.customer("ann", 100).await, world.customer("bob", 100).await);
+    let mut anns = vec![ask(&world, &ann, "ann")];
+    world.backend.has_seen(1).await;
+    for waiting in 1..=2 {
+        anns.push(ask(&world, &ann, "ann"));
+        in_line(&world, waiting).await;
+    }
+    let bobs = ask(&world, &bob, "bob");
+    let given_up = anns.pop().unwrap().await.unwrap();
+    assert_eq!((given_up.status, given_up.error().as_str()), (503, "The service is busy. Please retry shortly."));
+    assert!(given_up.header("retry-after").is_some());
+    for _ in 0..3 {
+        world.backend.let_one_go();
+    }
+    assert_eq!(bobs.await.unwrap().status, 200);
+    for one in anns {
+        assert_eq!(one.await.unwrap().status, 200);
+    }
+    assert_eq!((ann.used().await, bob.used().await), (2, 1));
+    world.nothing_held().await;
+}
+
+#[tokio::test]
 async fn who_cannot_be_served_in_time_is_told_at_once_and_not_after_it() {
     let world = World::with(|config| {
         config.backend.concurrency = 1;
-        config.backend.timeout_s = 3;
+        config.backend.timeout_s = 5;
     })
     .await;
     let ann = world.customer("ann", 100).await;
-    world.backend.will(Manner::Slow(Duration::from_millis(1_800)));
+    world.backend.will(Manner::Slow(Duration::from_millis(3_500)));
     assert_eq!(ann.cut(&Form::with_picture()).await.status, 200, "from now on it is known how long a picture takes");
+    world.backend.will(Manner::Wait);
     let served = ask(&world, &ann, "served");
     world.backend.has_seen(2).await;
-    let before = tokio::time::Instant::now();
     let refused = ann.cut(&Form::with_picture()).await;
-    assert_eq!(refused.status, 503);
+    assert_eq!(refused.status, 503, "while the one before it is still at work");
     let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
-    assert!((1..=2).contains(&seconds), "it would have been about a second late, not {seconds}");
-    assert!(before.elapsed() < Duration::from_secs(1), "at once");
+    assert!((1..=5).contains(&seconds), "it would have been two seconds late, or a little more, not {seconds}");
+    world.backend.let_one_go();
     assert_eq!(served.await.unwrap().status, 200);
     assert_eq!(ann.used().await, 2);
+}
+
+#[tokio::test]
+async fn who_leaves_the_service_at_work_does_not_free_its_slot() {
+    let world = one_at_a_time().await;
+    let ann = world.customer("ann", 100).await;
+    let leaves = ask(&world, &ann, "leaves");
+    world.backend.has_seen(1).await;
+    leaves.abort();
+    world.nothing_held().await;
+    let waits = ask(&world, &ann, "waits");
+    in_line(&world, 1).await;
+    assert_eq!(world.backend.seen().len(), 1, "the service is still at work on the first");
+    world.backend.let_one_go();
+    world.backend.let_one_go();
+    assert_eq!(waits.await.unwrap().status, 200);
+    assert_eq!(ann.used().await, 1);
+}
+
+#[tokio::test]
+async fn who_leaves_before_the_service_has_all_of_it_frees_the_slot_and_the_service_gets_no_more() {
+    let world = World::with(|config| {
+        config.backend.concurrency = 1;
+        config.backend.check_interval_s = 600;
+        config.backend.timeout_s = 600;
+    })
+    .await;
+    world.backend.will(Manner::Stall);
+    let ann = world.customer("ann", 100).await;
+    let mut file = png(4, 4);
+    file.resize(16 << 20, 0);
+    let leaves = ask_with(&world, &ann, "leaves", Form::empty().image("a.png", &file));
+    at_work(&world, 1).await;
+    leaves.abort();
+    at_work(&world, 0).await;
+    world.nothing_held().await;
+    assert_eq!(ann.used().await, 0);
 }
 
 #[tokio::test]

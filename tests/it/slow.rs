@@ -6,6 +6,7 @@ use crate::{
     rawsocket::Raw,
     world::World,
 };
+use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rembg_gateway::config::{Bytes, Config};
 use std::time::Duration;
@@ -26,9 +27,9 @@ async fn who_says_nothing_or_trickles_a_head_is_hung_up_on() {
     let world = World::with(impatient).await;
     for start in ["", "G", "PRI * HTTP/2.0\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "POST /rmbg HTTP/1.1\r\nx-slow: "]
     {
+        let begun = Instant::now();
         let mut raw = Raw::connect(world.app.public).await;
         raw.send(start).await;
-        let begun = Instant::now();
         let trickle = async {
             if start.ends_with("slow: ") {
                 raw.trickle(&[b'a'; 600], SHORT / 10).await;
@@ -136,6 +137,89 @@ async fn who_does_not_read_the_answer_does_not_keep_it_in_memory() {
     };
     tokio::time::timeout(SHORT * 20, given_back).await.expect("the answer was let go of");
     assert_eq!(ann.used().await, 1, "it was served all the same");
+}
+
+#[tokio::test]
+async fn slow_uploads_that_fill_the_spool_block_nobody_else() {
+    let world = World::with(|config| {
+        config.limits.spool_budget = Bytes(8 << 20);
+        config.limits.max_answer = Bytes(2 << 20);
+    })
+    .await;
+    let ann = world.customer("ann", 10).await;
+    let mut file = png(4, 4);
+    file.resize(16 << 20, 0);
+    let body = Form::empty().image("a.png", &file).body();
+    let head = format!(
+        "POST /rmbg HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
+        ann.headers[0].1,
+        Form::content_type(),
+        body.len()
+    );
+    let mut slow = Vec::new();
+    for (sent, in_files) in [(3 << 20, 2 << 20), (3 << 20, 4 << 20), (3 << 20, 0)] {
+        let mut raw = Raw::connect(world.app.public).await;
+        raw.send(&head).await;
+        raw.send_bytes(&body[..sent]).await;
+        world.metric_reaches(r#"rgw_body_budget_used_bytes{kind="disk"}"#, f64::from(in_files)).await;
+        slow.push(raw);
+    }
+    let refused = slow.pop().unwrap().head().await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    let reply = ann.cut(&Form::with_picture()).await;
+    assert_eq!(reply.status, 200, "there is room for its answer: {reply:?}");
+    drop(slow);
+    world.nothing_held().await;
+}
+
+#[tokio::test]
+async fn who_takes_requests_back_as_fast_as_they_are_made_is_hung_up_on() {
+    let world = World::start().await;
+    let ann = world.customer("ann", 10_000).await;
+    let stream = TcpStream::connect(world.app.public).await.unwrap();
+    let (client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let taken_back = |client: &SendRequest<Pending>| {
+        let mut client = client.clone();
+        let request = hyper::Request::post("http://x/rmbg")
+            .header("x-api-key", &ann.headers[0].1)
+            .header("content-type", Form::content_type())
+            .body(Pending);
+        async move {
+            client.ready().await?;
+            // Long enough to be begun, and never to be answered: its body does not come.
+            tokio::time::timeout(SHORT / 100, client.send_request(request.unwrap()))
+                .await
+                .map_or(Ok(()), |end| end.map(drop))
+        }
+    };
+    for _ in 0..10 {
+        taken_back(&client).await.expect("a few are nobody's business");
+    }
+    let mut rounds = 0;
+    while futures_util::future::join_all((0..60).map(|_| taken_back(&client))).await.iter().all(Result::is_ok) {
+        rounds += 1;
+        assert!(rounds < 50, "3,000 were taken back and it goes on");
+    }
+    let _ = tokio::time::timeout(SHORT * 20, connection).await.expect("the connection was closed");
+    world.nothing_held().await;
+    assert_eq!(ann.used().await, 0);
+}
+
+/// A body that never comes.
+struct Pending;
+
+impl hyper::body::Body for Pending {
+    type Data = &'static [u8];
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
 }
 
 #[tokio::test]

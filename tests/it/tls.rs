@@ -3,6 +3,7 @@
 use crate::{rawsocket::Raw, world::World};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rembg_gateway::config::Config;
 use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion,
     crypto::aws_lc_rs,
@@ -21,12 +22,12 @@ fn certify(folder: &Path) -> CertificateDer<'static> {
     made.cert.der().clone()
 }
 
-async fn secured(folder: &Path) -> World {
+async fn secured(folder: &Path, change: impl FnOnce(&mut Config)) -> World {
     World::with(|config| {
         config.listen.tls_cert = Some(folder.join("cert.pem"));
         config.listen.tls_key = Some(folder.join("key.pem"));
         config.listen.plain = Some(([127, 0, 0, 1], 0).into());
-        config.listen.head_timeout_s = 1;
+        change(config);
     })
     .await
 }
@@ -53,7 +54,7 @@ async fn connect(
 async fn both_versions_of_tls_carry_both_versions_of_http() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = certify(folder.path());
-    let world = secured(folder.path()).await;
+    let world = secured(folder.path(), |_| {}).await;
     for version in [&TLS12, &TLS13] {
         for alpn in [&b"h2"[..], b"http/1.1"] {
             let stream = connect(world.app.public, &certificate, version, alpn).await.unwrap();
@@ -83,7 +84,7 @@ async fn both_versions_of_tls_carry_both_versions_of_http() {
 async fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let old = certify(folder.path());
-    let world = secured(folder.path()).await;
+    let world = secured(folder.path(), |_| {}).await;
     let offers = async |certificate: &CertificateDer<'static>| {
         connect(world.app.public, certificate, &TLS13, b"h2").await.is_ok()
     };
@@ -121,7 +122,7 @@ async fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
 async fn who_never_ends_the_handshake_is_hung_up_on() {
     let folder = tempfile::tempdir().unwrap();
     certify(folder.path());
-    let world = secured(folder.path()).await;
+    let world = secured(folder.path(), |config| config.listen.head_timeout_s = 1).await;
     for start in ["", "\x16\x03\x01", "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"] {
         let mut raw = Raw::connect(world.app.public).await;
         raw.send(start).await;

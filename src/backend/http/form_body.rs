@@ -32,7 +32,6 @@ pub(in crate::backend) struct FormBody {
     head: Bytes,
     image: Arc<Spooled>,
     tail: Bytes,
-    sent_whole: Arc<AtomicBool>,
 }
 
 impl FormBody {
@@ -60,7 +59,7 @@ impl FormBody {
         }
         tail.put_slice(format!("--{boundary}--\r\n").as_bytes());
         let (head, tail) = (head.freeze(), tail.freeze());
-        Ok(Self { boundary, head, image: Arc::clone(image), tail, sent_whole: Arc::default() })
+        Ok(Self { boundary, head, image: Arc::clone(image), tail })
     }
 
     pub(super) fn content_type(&self) -> String {
@@ -71,12 +70,9 @@ impl FormBody {
         self.head.len() as u64 + self.image.len() + self.tail.len() as u64
     }
 
-    /// Becomes true when the last byte has been given to the connection: before that, nobody can have read it.
-    pub(super) fn sent_whole(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.sent_whole)
-    }
-
-    pub(super) fn into_body(self) -> UnsyncBoxBody<Bytes, io::Error> {
+    /// `sent_whole` becomes true when the last byte has been given to the connection: before that, nobody can have read
+    /// it.
+    pub(super) fn into_body(self, sent_whole: Arc<AtomicBool>) -> UnsyncBoxBody<Bytes, io::Error> {
         let image = stream::try_unfold((self.image, 0), |(image, offset)| async move {
             let piece = image.piece_at(offset).await?;
             Ok(piece.map(|piece| {
@@ -84,7 +80,7 @@ impl FormBody {
                 (piece, (image, next))
             }))
         });
-        let (head, tail, sent_whole) = (self.head, self.tail, self.sent_whole);
+        let (head, tail) = (self.head, self.tail);
         let head = stream::once(async move { Ok(head) });
         let tail = stream::once(async move {
             sent_whole.store(true, Ordering::Release);

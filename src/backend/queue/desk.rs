@@ -63,14 +63,16 @@ impl<T> Desk<T> {
 
     /// Lines up, or is told after how long asking again makes sense.
     ///
-    /// Refused at once is who finds no service up, a full line, or so many before it that, by what services take, its
-    /// answer would come after its deadline.
+    /// Refused at once is who finds no service up, a line that is full of those whose turn is before its own, or so many
+    /// before it that, by what services take, its answer would come after its deadline. A full line gives up its last
+    /// one for somebody whose turn is earlier: who fills it keeps nobody else out.
     pub(super) fn enter(&mut self, ask: Ask<'_>, item: T) -> Result<Place, Duration> {
         let usable = |at: usize| !ask.tried.contains(&at);
         let ahead = self.order.ahead_of(ask.payer, ask.priority);
         let Some(wait) = self.wait(ask.now, ahead, usable) else { return Err(self.recheck.max(AT_LEAST)) };
         if ahead >= self.free(usable) {
-            if self.order.len() >= self.most_waiting {
+            let full = self.order.len() >= self.most_waiting;
+            if full && ahead >= self.order.len() {
                 return Err(self.backlog(ask.now));
             }
             if let Some(typical) = self.typical {
@@ -79,6 +81,10 @@ impl<T> Desk<T> {
                 if !late.is_zero() {
                     return Err(late.max(AT_LEAST));
                 }
+            }
+            if full {
+                // Whoever waits for it hears of it by its end.
+                drop(self.order.give_up_last());
             }
         }
         Ok(self.order.join(ask.payer, ask.priority, Waiting { item, tried: ask.tried.to_vec() }))

@@ -73,6 +73,18 @@ impl<T> Order<T> {
         Some(item)
     }
 
+    /// Takes out the one whose turn comes last, as if it had never joined.
+    pub(super) fn give_up_last(&mut self) -> Option<T> {
+        let place = *self.waiting.last_key_value()?.0;
+        let payer = self.waiting.get(&place).map(|(payer, _)| payer.clone())?;
+        let item = self.leave(place);
+        let before = self.waiting.iter().rev().find(|(_, (of, _))| *of == payer).map(|(place, _)| place.time);
+        if let Some((clock, time)) = self.payers.get_mut(&payer).zip(before) {
+            clock.time = time;
+        }
+        item
+    }
+
     /// The first in line that `may` be served, taken out.
     pub(super) fn next(&mut self, mut may: impl FnMut(&T) -> bool) -> Option<T> {
         let place = *self.waiting.iter().find(|(_, (_, item))| may(item))?.0;
@@ -124,6 +136,19 @@ mod tests {
         assert_eq!((order.leave(first), order.leave(first)), (Some('a'), None));
         assert_eq!((order.next(|_| true), order.next(|_| true)), (Some('b'), None));
         assert!(order.payers.is_empty(), "nothing is kept of payers who wait for nothing");
+    }
+
+    #[test]
+    fn who_is_given_up_is_the_last_one_and_has_not_used_a_turn() {
+        let mut order = Order::new();
+        for (who, item) in [(1, 'a'), (1, 'b'), (2, 'c'), (1, 'd')] {
+            order.join(&payer(who), 1, item);
+        }
+        assert_eq!(order.give_up_last(), Some('d'));
+        order.join(&payer(2), 1, 'e');
+        order.join(&payer(1), 1, 'f');
+        assert_eq!(std::iter::from_fn(|| order.next(|_| true)).collect::<String>(), "acbef");
+        assert_eq!(order.give_up_last(), None);
     }
 
     #[test]

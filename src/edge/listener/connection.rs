@@ -19,7 +19,6 @@ use rustix::net::sockopt::set_tcp_user_timeout;
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
-    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -67,11 +66,12 @@ impl Reception {
             debug!(%peer, "has as many connections as it may");
             return Ok(());
         };
+        // What a handshake takes is given back after it: most connections spend their time being idle.
         match &self.tls {
-            None => Box::pin(Arc::clone(&self).converse(stream, peer)).await,
+            None => Arc::clone(&self).converse(stream, peer).await,
             Some(tls) => {
-                let secured = within(rules.head_timeout, tls.accept(stream)).await?;
-                Box::pin(Arc::clone(&self).converse(secured, peer)).await
+                let secured = Box::pin(within(rules.head_timeout, tls.accept(stream)));
+                Arc::clone(&self).converse(secured.await?, peer).await
             }
         }
     }
@@ -92,33 +92,37 @@ impl Reception {
         self.gate.clients.enter(peer.ip()).map(Some).ok_or(())
     }
 
-    async fn converse(
+    /// Not an async function, which would hold the stream twice: as what it was called with, and in the connection.
+    fn converse(
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
-    ) -> io::Result<()> {
-        let rules = &self.gate.rules;
+    ) -> impl Future<Output = io::Result<()>> + Send {
         let under_way = UnderWay::new();
         let service = {
             let (reception, under_way) = (Arc::clone(&self), under_way.clone());
             service_fn(move |request| Arc::clone(&reception).answer(request, peer, under_way.begin()))
         };
-        let mut connection = pin!(self.gate.server.serve_connection(TokioIo::new(stream), service));
-        let stopping = async {
-            self.stop.cancelled().await;
-            let _ = timeout(FIRST_REQUEST, under_way.first()).await;
-        };
-        tokio::select! {
-            end = connection.as_mut() => return end.map_err(io::Error::other),
-            () = under_way.overdue() => return Err(ErrorKind::TimedOut.into()),
-            () = under_way.quiet(rules.head_timeout, rules.idle_timeout) => {}
-            () = stopping => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        tokio::select! {
-            end = connection => end.map_err(io::Error::other),
-            () = under_way.overdue() => Err(ErrorKind::TimedOut.into()),
-            () = under_way.quiet(LINGER, LINGER) => Err(ErrorKind::TimedOut.into()),
+        let connection = self.gate.server.serve_connection(TokioIo::new(stream), service).into_owned();
+        let mut connection = Box::pin(connection);
+        async move {
+            let rules = &self.gate.rules;
+            let stopping = async {
+                self.stop.cancelled().await;
+                let _ = timeout(FIRST_REQUEST, under_way.first()).await;
+            };
+            tokio::select! {
+                end = connection.as_mut() => return end.map_err(io::Error::other),
+                () = under_way.too_far() => return Err(ErrorKind::ConnectionAborted.into()),
+                () = under_way.quiet(rules.head_timeout, rules.idle_timeout) => {}
+                () = stopping => {}
+            }
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                end = connection => end.map_err(io::Error::other),
+                () = under_way.too_far() => Err(ErrorKind::ConnectionAborted.into()),
+                () = under_way.quiet(LINGER, LINGER) => Err(ErrorKind::TimedOut.into()),
+            }
         }
     }
 

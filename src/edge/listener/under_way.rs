@@ -10,36 +10,58 @@ use std::{
 };
 use tokio::{
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Requests that one connection may take back within a second before they are answered. HTTP/2 makes that so cheap that
+/// a client could have us begin, and ask the store, as fast as it can write (the "rapid reset" of 2023).
+const TAKEN_BACK: u32 = 200;
+const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     open: usize,
     ever: bool,
+    /// How many were taken back since then, within about a second.
+    taken_back: Option<(Instant, u32)>,
 }
 
-/// Counts them, and knows when one takes too long.
+impl Count {
+    /// One was taken back; whether that was one too many.
+    fn take_back(&mut self, now: Instant) -> bool {
+        let (since, before) = self.taken_back.filter(|(since, _)| now - *since < SECOND).unwrap_or((now, 0));
+        self.taken_back = Some((since, before + 1));
+        before >= TAKEN_BACK
+    }
+}
+
+/// Counts them, and knows when the client has gone too far with one, or with many.
 #[derive(Clone, Debug)]
 pub(super) struct UnderWay {
     count: watch::Sender<Count>,
-    overdue: CancellationToken,
+    too_far: CancellationToken,
 }
 
 /// One request; under way until dropped.
 #[derive(Debug)]
-pub(super) struct Turn(UnderWay);
+pub(super) struct Turn {
+    under_way: UnderWay,
+    answered: bool,
+}
 
 impl UnderWay {
     pub(super) fn new() -> Self {
-        Self { count: watch::Sender::default(), overdue: CancellationToken::new() }
+        Self { count: watch::Sender::default(), too_far: CancellationToken::new() }
     }
 
     /// Another request.
     pub(super) fn begin(&self) -> Turn {
-        self.count.send_modify(|count| *count = Count { open: count.open + 1, ever: true });
-        Turn(self.clone())
+        self.count.send_modify(|count| {
+            count.open += 1;
+            count.ever = true;
+        });
+        Turn { under_way: self.clone(), answered: false }
     }
 
     /// Waits for the first request.
@@ -62,17 +84,18 @@ impl UnderWay {
         }
     }
 
-    /// Waits until an answer has not been taken in its time.
-    pub(super) async fn overdue(&self) {
-        self.overdue.cancelled().await;
+    /// Waits until an answer has not been taken in its time, or too many requests were taken back.
+    pub(super) async fn too_far(&self) {
+        self.too_far.cancelled().await;
     }
 }
 
 impl Turn {
     /// The answer, which keeps the request under way until its body is sent, for at most `limit`.
-    pub(super) fn answered(self, answer: Response, limit: Duration) -> Response {
+    pub(super) fn answered(mut self, answer: Response, limit: Duration) -> Response {
+        self.answered = true;
         answer.map(|body| {
-            let (sent, overdue) = (CancellationToken::new(), self.0.overdue.clone());
+            let (sent, overdue) = (CancellationToken::new(), self.under_way.too_far.clone());
             if !body.is_end_stream() {
                 let sent = sent.clone();
                 tokio::spawn(async move {
@@ -89,7 +112,14 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.count.send_modify(|count| count.open -= 1);
+        let mut too_many = false;
+        self.under_way.count.send_modify(|count| {
+            count.open -= 1;
+            too_many = !self.answered && count.take_back(Instant::now());
+        });
+        if too_many {
+            self.under_way.too_far.cancel();
+        }
     }
 }
 
@@ -116,5 +146,21 @@ impl HttpBody for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_may_see_so_many_taken_back_and_no_more() {
+        let (mut count, start) = (Count::default(), Instant::now());
+        for second in 0..3 {
+            for _ in 0..TAKEN_BACK {
+                assert!(!count.take_back(start + SECOND * second));
+            }
+        }
+        assert!(count.take_back(start + SECOND * 5 / 2));
     }
 }

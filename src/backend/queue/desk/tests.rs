@@ -114,6 +114,26 @@ fn a_full_line_refuses_with_the_time_that_it_will_take() {
     assert_eq!(desk.enter(at(now + seconds(2), &ann, MINUTE), 5), Err(seconds(4)));
 }
 
+#[test]
+fn who_fills_the_line_keeps_nobody_else_out() {
+    let (ann, bob, now) = (ann(), Payer::Account(Uid::new("bob").expect("an id")), Instant::now());
+    let mut desk = desk(&[1], 3, seconds(3));
+    for item in 0..4 {
+        desk.enter(at(now, &ann, MINUTE), item).expect("a slot and three places");
+        desk.serve(now);
+    }
+    assert!(desk.enter(at(now, &ann, MINUTE), 4).is_err());
+    desk.enter(at(now, &bob, MINUTE), 10).expect("in place of ann's last");
+    assert!(desk.enter(at(now, &bob, seconds(5)), 11).is_err(), "too late for it: nobody is given up");
+    assert!(desk.enter(at(now, &ann, MINUTE), 5).is_err());
+    assert_eq!(desk.waiting(), 3);
+    let served = std::iter::from_fn(|| {
+        desk.done(0, now, None);
+        desk.serve(now)
+    });
+    assert_eq!(served.map(|(item, _)| item).collect::<Vec<_>>(), [1, 10, 2]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
