@@ -6,7 +6,6 @@ use crate::{
     world::{NOON, World},
 };
 use rembg_gateway::domain::caller::Uid;
-use std::fs;
 
 const MONTH_END: i64 = NOON + 16 * 86_400 + 12 * 3_600;
 
@@ -21,8 +20,7 @@ async fn a_typo_is_told_without_asking_the_store() {
     let key = world.key_for(&ann()).await;
     let (start, last) = key.split_at(key.len() - 1);
     let typo = format!("{start}{}", if last == "x" { "y" } else { "x" });
-    let file = world.config.store.sqlite_path().unwrap();
-    fs::rename(file, file.with_extension("elsewhere")).unwrap();
+    world.engine.goes_away();
     let status = async |key: &str| Person::with_key(world.app.public, key).cut(&Form::with_picture()).await.status;
     assert_eq!(status(&key).await, 503, "this one is looked for, and the store is away");
     for mistyped in [&typo, "rgw_live_short", "too short"] {
