@@ -117,6 +117,11 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets a parked event, if it is one.
     async fn unpark(&self, id: &str) -> Result<()>;
 
+    /// Whether the next verb would fail without anybody being asked, so that nothing is owed for it.
+    fn is_away(&self) -> bool {
+        false
+    }
+
     /// What was last known of the caller behind a key, for while the store is away; nobody where nothing is remembered.
     fn last_known_caller(&self, _hash: &KeyHash) -> Option<(ApiKey, Account)> {
         None

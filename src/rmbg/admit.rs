@@ -48,6 +48,11 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) 
 
 async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pledge, Admission), Stop> {
     let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
+    if rmbg.store.is_away() {
+        // Nobody is asked, so no release is owed.
+        passed.into_iter().for_each(Passed::give_back);
+        return Err(store::Fault::Unavailable("the store is away".into()).into());
+    }
     let pledge = Pledge::new(rmbg, draw.payer(), lease)?;
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
     let admission = rmbg.store.hold(&request).await;

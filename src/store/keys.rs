@@ -214,6 +214,14 @@ pub(super) const OPEN_HOLDS: &str = "gateway:holds";
 /// Set once the cycles that other software had counted are in their accounts' indexes.
 pub(super) const CYCLES_INDEXED: &str = "gateway:cycles_indexed";
 
+/// The gateways that serve, by when they were last there. What belongs to it shares the tag.
+pub(super) const ALIVE: &str = "gateway:{peers}";
+
+/// `gateway:{peers}:recalled:…`: the gateways that have written again what this server, or these, may have lost.
+pub(super) fn recalled(identity: &[String]) -> String {
+    format!("{ALIVE}:recalled:{}", encode(&identity.join("+")))
+}
+
 /// Where changes of accounts and keys are told to every gateway.
 pub(super) const CHANGES: &str = "gateway:changes";
 

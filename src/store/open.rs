@@ -1,10 +1,17 @@
 //! From an address to a store.
 
-use super::{Fault, Journaled, Movable, Result, Store, redis::RedisStore, sqlite::SqliteStore};
-use crate::{clock::Clock, config::Config};
+use super::{
+    Fault, Journaled, Movable, Result, Store,
+    redis::{RedisStore, Role},
+    sqlite::SqliteStore,
+};
+use crate::{
+    clock::Clock,
+    config::{Config, RedisUrl},
+};
 use std::sync::Arc;
 
-/// Opens the store that the configuration names, on its terms. Blocks on the disk for the embedded one.
+/// Opens the store that the configuration names, on its terms, for a command. Blocks on the disk for the embedded one.
 pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
     let store: Arc<dyn Store> = open_to_move(config, clock).await?;
     Ok(store)
@@ -12,21 +19,30 @@ pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
 
 /// The same for moving its accounts, or others to it.
 pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Movable>> {
-    if let Some(url) = config.store.redis_url() {
-        let url = url.map_err(|fault| Fault::Impossible(format!("store.url {fault}")))?;
-        return Ok(Arc::new(RedisStore::open(&url, clock, config.terms()).await?));
-    }
-    match config.store.sqlite_path() {
-        Some(path) => Ok(Arc::new(SqliteStore::open(path, clock, config.terms())?)),
-        None => Err(Fault::Impossible("store.url is no address of a store".into())),
+    match redis_url(config)? {
+        Some(url) => Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), Role::Command).await?)),
+        None => Ok(embedded(config, clock)?),
     }
 }
 
 /// The same for a gateway that serves: what a store on another machine does not acknowledge goes to the journal.
 pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
-    let store = open(config, clock.clone()).await?;
-    if config.store.redis_url().is_none() {
+    let Some(url) = redis_url(config)? else {
+        let store: Arc<dyn Store> = embedded(config, clock)?;
         return Ok(store);
-    }
+    };
+    let store = Arc::new(RedisStore::open(&url, clock.clone(), config.terms(), Role::Gateway).await?);
     Ok(Arc::new(Journaled::open(store, &config.store, clock, config.terms())?))
+}
+
+fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {
+    let url = config.store.redis_url().transpose();
+    url.map_err(|fault| Fault::Impossible(format!("store.url {fault}")))
+}
+
+fn embedded(config: &Config, clock: Clock) -> Result<Arc<SqliteStore>> {
+    match config.store.sqlite_path() {
+        Some(path) => Ok(Arc::new(SqliteStore::open(path, clock, config.terms())?)),
+        None => Err(Fault::Impossible("store.url is no address of a store".into())),
+    }
 }

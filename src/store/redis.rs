@@ -57,6 +57,15 @@ use scripts::Scripts;
 use std::sync::{Arc, Weak};
 use tokio::task::JoinHandle;
 
+/// Who opens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A gateway that serves. After a restart of the server all of them wait for each other.
+    Gateway,
+    /// An operator's command, which comes and goes.
+    Command,
+}
+
 /// A store on a Redis. Dropping it closes its connections.
 pub struct RedisStore {
     desk: Arc<Desk>,
@@ -67,10 +76,10 @@ pub struct RedisStore {
 impl RedisStore {
     /// Connects. [`Fault::Unavailable`] if nobody answers, [`Fault::Impossible`] for an address that makes no sense or a
     /// server that will not do.
-    pub async fn open(url: &RedisUrl, clock: Clock, terms: Terms) -> Result<Self> {
+    pub async fn open(url: &RedisUrl, clock: Clock, terms: Terms, role: Role) -> Result<Self> {
         let dialer = Dialer::new(url).map_err(|error| Fault::Impossible(error.to_string()))?;
         let style = if dialer.is_cluster() { KeyStyle::Hashtag } else { KeyStyle::Plain };
-        let line = Line::open(dialer).await?;
+        let line = Line::open(dialer, role).await?;
         for remark in line.inspected(&clock).await? {
             match remark.weight {
                 Weight::Good => {}
@@ -229,7 +238,8 @@ impl Store for RedisStore {
 
     async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped> {
         let stepped = stripe::apply(&self.desk, step).await?;
-        if stepped == Stepped::Applied {
+        // A repeat may have been applied just now, without anybody hearing of it.
+        if stepped != Stepped::Stale {
             self.noted(Write::Stripe(step.clone())).await?;
         }
         Ok(stepped)
@@ -256,6 +266,10 @@ impl Store for RedisStore {
         parked::unpark(&self.desk, id).await?;
         self.memory.note(Write::Unparked(id.into()));
         Ok(())
+    }
+
+    fn is_away(&self) -> bool {
+        self.desk.line.is_down()
     }
 
     fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {

@@ -114,6 +114,20 @@ async fn primary_killed_in_a_cluster() -> Row {
     scene.reckoning("Cluster primary killed").await
 }
 
+/// It is back before anybody else takes over, and its clients' library says nothing of it.
+async fn primary_restarted_in_a_cluster() -> Row {
+    let mut cluster = Cluster::with(0, "no").await;
+    let url = cluster.url();
+    let mut scene = Scene::set(&url, &url).await;
+    let home = cluster.home_of(&format!("user:{{{}}}", scene.uid));
+    home.say::<()>(&["SAVE"]).unwrap();
+    scene.callers_come();
+    scene.answered(SOME).await;
+    home.kill();
+    home.revive().await;
+    scene.reckoning("Cluster primary restarted, all since its snapshot lost").await
+}
+
 async fn wire_is(wire: Wire, span: Duration, run: &'static str) -> Row {
     let redis = Redis::start(&SAVED).await;
     let (proxy, direct) = (Proxy::to(redis.port).await, at(redis.port));
@@ -168,6 +182,7 @@ async fn whatever_is_killed_nothing_is_charged_twice_nothing_is_free_and_nobody_
         redis_killed_with_all_since_its_snapshot().await,
         master_killed_under_sentinel().await,
         primary_killed_in_a_cluster().await,
+        primary_restarted_in_a_cluster().await,
         wire_is(Wire::Cut, Duration::from_millis(1_500), "connection cut for 1.5 s").await,
         wire_is(Wire::Silent, Duration::from_millis(2_500), "connection silent for 2.5 s").await,
         wire_is(Wire::NoAnswers, Duration::from_millis(1_500), "no answers for 1.5 s").await,

@@ -113,7 +113,12 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(replicas: usize) -> Self {
-        let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--appendonly", "yes"];
+        Self::with(replicas, "yes").await
+    }
+
+    /// The same, whose servers keep an append-only file or not.
+    pub(crate) async fn with(replicas: usize, appendonly: &str) -> Self {
+        let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--appendonly", appendonly];
         let mut nodes = Vec::new();
         for _ in 0..3 * (1 + replicas) {
             nodes.push(Redis::start(&settings).await);

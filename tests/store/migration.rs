@@ -15,7 +15,9 @@ use rembg_gateway::{
     },
     store::{
         AccountExport, EntryKind, Fault, Granted, LedgerEntry, List, Mark, Migration, Movable, Problem, Records,
-        Stepped, Usage, migrate, redis::RedisStore, sqlite::SqliteStore,
+        Stepped, Usage, migrate,
+        redis::{RedisStore, Role},
+        sqlite::SqliteStore,
     },
 };
 use std::sync::Arc;
@@ -30,7 +32,7 @@ async fn opened(world: &World) -> Arc<dyn Movable> {
 
 async fn at(url: &str, clock: Clock) -> Arc<dyn Movable> {
     let url = StoreConfig { url: url.into(), ..StoreConfig::default() }.redis_url().unwrap().unwrap();
-    Arc::new(RedisStore::open(&url, clock, terms()).await.unwrap())
+    Arc::new(RedisStore::open(&url, clock, terms(), Role::Command).await.unwrap())
 }
 
 async fn moved(from: &Arc<dyn Movable>, to: &Arc<dyn Movable>) -> Migration {

@@ -9,7 +9,7 @@ use rembg_gateway::{
     config::{Config, OnStoreFailure, StoreConfig},
     domain::credit::{Admission, Kept, Settlement},
     store::{
-        self, Fault, Store,
+        self, AccountChange, Fault, Store,
         redis::{Weight, inspect},
     },
 };
@@ -244,4 +244,45 @@ async fn known_accounts_are_lent_so_many_credits_while_it_is_away_and_all_are_co
     assert_eq!((used.app, used.api, world.audited(&uid).await), (1, 2, 3));
     let Ok(Admission::Held(..)) = gateway.hold(&world.request(&uid)).await else { panic!("the store is back") };
     assert_eq!(gateway.gauges().outages, 1);
+}
+
+/// A gateway that is slow to write again what it remembers is not overtaken by one that has nothing to write again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restart_no_gateway_admits_before_the_others_have_written_again_what_was_lost() {
+    const USED: usize = 4_000;
+    let mut world = World::redis_with(&NOTHING_SAVED).await;
+    let uid = world.account("42", USED as u64, 0).await;
+    let (busy, idle) = (serving(&world).await, serving(&world).await);
+    // The account is the busy gateway's own write too, or it would be gone.
+    let all = AccountChange {
+        uid: uid.clone(),
+        plan: None,
+        credits: Some(USED as u64),
+        burst: None,
+        email_verified: Some(true),
+        only_new: false,
+    };
+    for store in [&busy, &idle] {
+        store.put_account(&all).await.unwrap();
+    }
+    for _ in 0..USED / 100 {
+        let requests: Vec<_> = (0..100).map(|_| world.request(&uid)).collect();
+        let spent = requests.iter().map(async |request| {
+            let Admission::Held(hold, _) = busy.hold(request).await.unwrap() else { panic!("no hold") };
+            busy.keep(&hold).await.unwrap()
+        });
+        futures_util::future::join_all(spent).await;
+    }
+    let server = world.server.as_mut().unwrap();
+    server.kill();
+    server.revive(&NOTHING_SAVED).await;
+    let request = world.request(&uid);
+    let admission = loop {
+        match idle.hold(&request).await {
+            Err(Fault::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(1)).await,
+            admission => break admission.unwrap(),
+        }
+    };
+    assert!(matches!(admission, Admission::Denied(_)), "{admission:?}");
+    assert_eq!(world.usage(&uid, MARCH).await.app, USED as u64);
 }

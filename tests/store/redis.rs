@@ -9,7 +9,7 @@ use rembg_gateway::{
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
     },
-    store::{AccountChange, Difference, Store, Usage},
+    store::{AccountChange, Difference, Fault, Store, Usage},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -226,4 +226,51 @@ async fn settled_operations_are_forgotten_by_age_only() {
     world.served(&world.request(&uid)).await;
     assert_eq!(by_hand(&world, "ZSCORE user:42:settled +operation-0"), None);
     assert_eq!(world.store.usage(&uid, Counters::Month(MARCH)).await.unwrap().app, 102);
+}
+
+#[tokio::test]
+async fn numbers_that_other_software_has_spoilt_stop_their_account_before_anything_is_written_and_nobody_else() {
+    let world = World::redis().await;
+    let (uid, other) = (world.account("42", 5, 5).await, world.account("43", 5, 0).await);
+    let open = world.held(&world.request(&uid)).await;
+    let odd = |asked: Result<(), Fault>| match asked {
+        Err(Fault::Unexpected(words)) => assert!(words.contains("no whole number"), "{words}"),
+        other => panic!("{other:?}"),
+    };
+    for (spoil, mend) in [
+        ("SET user:42:app_usage:2026:3 3.0", "DEL user:42:app_usage:2026:3"),
+        ("HSET user:42 prepaid_credits 10.00", "HSET user:42 prepaid_credits 5"),
+    ] {
+        by_hand(&world, spoil);
+        odd(world.store.hold(&world.request(&uid)).await.map(drop));
+        by_hand(&world, mend);
+    }
+    by_hand(&world, "SET user:42:app_usage:2026:3 3.0");
+    odd(world.store.keep(&open).await.map(drop));
+    assert!(matches!(world.store.usage(&uid, Counters::Month(MARCH)).await, Err(Fault::Unexpected(_))));
+    by_hand(&world, "DEL user:42:app_usage:2026:3");
+    assert_eq!(by_hand(&world, "EXISTS user:42:ledger:2026:3").as_deref(), Some("1"), "the grant");
+    assert_eq!(world.kept(&open).await.settlement, Settlement::Kept);
+    assert_eq!((world.usage(&uid, MARCH).await.app, world.audited(&uid).await), (1, 2));
+
+    let latin: &[&[u8]] = &[b"HSET", b"user:42", b"name", b"J\xfcrgen"];
+    world.server.as_ref().unwrap().by_hand_in_bytes(latin);
+    assert_eq!(world.store.account(&uid).await.unwrap().unwrap().prepaid, 5);
+    world.account("42", 6, 0).await;
+    world.served(&world.request(&other)).await;
+    assert_eq!(world.store.gauges().outages, 0, "the connection is not to blame");
+}
+
+#[tokio::test]
+async fn a_release_is_remembered_for_a_day_and_a_keep_for_a_week() {
+    let world = World::redis().await;
+    let uid = world.account("42", 9, 0).await;
+    let (kept, released) = (world.served(&world.request(&uid)).await, world.held(&world.request(&uid)).await);
+    world.released(&released).await;
+    world.turn(Duration::from_hours(24));
+    assert_eq!(world.kept(&released).await.settlement, Settlement::Released);
+    world.turn(Duration::from_secs(1));
+    world.served(&world.request(&uid)).await;
+    assert_eq!(by_hand(&world, "ZCARD user:42:settled").as_deref(), Some("2"), "the two keeps");
+    assert_eq!(world.released(&kept).await, Settlement::Kept);
 }

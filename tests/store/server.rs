@@ -5,7 +5,10 @@ use redis::{Client, Connection, FromRedisValue, cmd};
 use rembg_gateway::{
     clock::Clock,
     config::{Config, StoreConfig},
-    store::{Store, redis::RedisStore},
+    store::{
+        Store,
+        redis::{RedisStore, Role},
+    },
 };
 use std::{
     io,
@@ -64,12 +67,21 @@ impl Server {
     /// A store on it.
     pub(crate) async fn open(&self, clock: Clock) -> Arc<dyn Store> {
         let url = self.config().store.redis_url().unwrap().unwrap();
-        Arc::new(RedisStore::open(&url, clock, terms()).await.unwrap())
+        Arc::new(RedisStore::open(&url, clock, terms(), Role::Command).await.unwrap())
     }
 
     /// What another program asks of it.
     pub(crate) fn by_hand<T: FromRedisValue>(&self, words: &[&str]) -> T {
         cmd(words[0]).arg(&words[1..]).query(&mut self.try_connect().unwrap()).unwrap()
+    }
+
+    /// The same with words that are no text.
+    pub(crate) fn by_hand_in_bytes(&self, words: &[&[u8]]) {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(word);
+        }
+        command.query::<()>(&mut self.try_connect().unwrap()).unwrap();
     }
 
     fn try_connect(&self) -> redis::RedisResult<Connection> {

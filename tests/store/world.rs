@@ -11,7 +11,11 @@ use rembg_gateway::{
         plan::Terms,
         time::{Month, UnixMicros, UnixSeconds},
     },
-    store::{AccountChange, Store, Usage, redis::RedisStore, sqlite::SqliteStore},
+    store::{
+        AccountChange, Store, Usage,
+        redis::{RedisStore, Role},
+        sqlite::SqliteStore,
+    },
 };
 use std::{
     path::PathBuf,
@@ -84,7 +88,7 @@ impl World {
         let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(AtomicI64::new(NOON.micros().0)));
         let config = StoreConfig { url: url.to_owned(), ca_file, ..StoreConfig::default() };
         let url = config.redis_url().unwrap().unwrap();
-        let store = RedisStore::open(&url, Clock::Turned(Arc::clone(&clock)), terms()).await.unwrap();
+        let store = RedisStore::open(&url, Clock::Turned(Arc::clone(&clock)), terms(), Role::Command).await.unwrap();
         Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder, server: None }
     }
 

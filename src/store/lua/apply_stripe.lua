@@ -11,7 +11,7 @@
 --       10, 11 plan and its credits; '' for both without a change   12 '' or the period as a JSON text, for the ledger
 --       13–18 the period's fields in the order of PERIOD, '' for none   19 credits to add
 --       20… for each move: from, to, and the names of app, api and prepaid counters of both, without the account's own name
--- Gives {'applied'} | {'duplicate'} | {'behind'} (another step came in between) | {'stale', now, fields} | {'too_large'}
+-- Gives {'odd', what} for a number that cannot be added to | {'applied'} | {'duplicate'} | {'behind'} (another step came in between) | {'stale', now, fields} | {'too_large'}
 local CLAIMED_FOR = 30 * 86400 * 1000000
 local own, stripe, events, ledger, counted, cycles, moved, holds =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
@@ -20,7 +20,12 @@ if redis.call('ZSCORE', events, event) then return { 'duplicate' } end
 if (redis.call('HGET', stripe, 'version') or '0') ~= ARGV[7] then return { 'behind' } end
 if now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return stale(own, now) end
 
--- The one thing that can fail comes first.
+-- Everything that can fail comes first.
+for i = 20, #ARGV, 8 do
+  local strange = odd({ own .. ':' .. ARGV[i + 2], own .. ':' .. ARGV[i + 3], own .. ':' .. ARGV[i + 4],
+    own .. ':' .. ARGV[i + 5], own .. ':' .. ARGV[i + 6], own .. ':' .. ARGV[i + 7] })
+  if strange then return { 'odd', strange } end
+end
 local before = redis.call('HGET', own, 'prepaid_credits') or '0'
 if ARGV[19] ~= '0' then
   local done = redis.pcall('HINCRBY', own, 'prepaid_credits', ARGV[19])

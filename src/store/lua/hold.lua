@@ -9,7 +9,7 @@
 --       is so   9 pool: 'account', or 'day' of a client   10 pictures a day of a client; credits of an account that has
 --       fallen to the default plan, else ''   11 month or day   12 cycle or ''   13 allowance that enforcement reads
 --       14 channel|key, or '' of a client   15 end of the window (µs)   16 cap of the key or ''   17 end of the month (µs)
--- Gives {'held', record, arrival or '', credits left} | {'held', record} for a repeat | {'settled', 'kept' or 'released'}
+-- Gives {'odd', what} for a number that cannot be added to | {'held', record, arrival or '', credits left} | {'held', record} for a repeat | {'settled', 'kept' or 'released'}
 --       | {'no_account'} | {'stale', now, period fields} | {'too_fast', µs} | {'exhausted', µs}
 local own, holds, leases, settled, bucket, open = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9]
 local id, client = ARGV[1], ARGV[9] == 'day'
@@ -24,6 +24,9 @@ if not client and redis.call('EXISTS', own) == 0 then return { 'no_account' } en
 if now < tonumber(ARGV[7]) or now >= tonumber(ARGV[8]) or (not client and period(own) ~= ARGV[6]) then
   return stale(own, now)
 end
+
+local strange = odd({ KEYS[6], KEYS[7] }) or (not client and (odd_balance(own) or ARGV[16] ~= '' and odd({ KEYS[8] })))
+if strange then return { 'odd', strange } end
 
 -- Burst::judge
 local arrival = ''

@@ -10,7 +10,7 @@
 --       10 key id or ''   11 end of the lease (µs)   12 the present month   13 when a client's counter is forgotten
 --       (seconds)   14 credits of an account that has fallen to the default plan, else ''   15 what the name of the
 --       cycle's counter begins with   16… the other counters to raise; all without the account's own name and a colon
--- Gives {'kept' or 'released', credits, used, prepaid; '' for what is unknown} | {'no_account'} | {'stale', now, fields}
+-- Gives {'odd', what} for a number that cannot be added to | {'kept' or 'released', credits, used, prepaid; '' for what is unknown} | {'no_account'} | {'stale', now, fields}
 local own, settled = KEYS[1], KEYS[4]
 local id, pool, client = ARGV[1], ARGV[6], ARGV[6] == 'day'
 local now = clock(ARGV[2])
@@ -32,6 +32,17 @@ end
 local ended = settlement(settled, id)
 if ended then return standing(ended) end
 
+-- Everything that can fail is looked at before anything is written.
+local cycle = ARGV[8]
+if not client then
+  cycle = cycle ~= '' and redis.call('HGET', KEYS[11], cycle) or cycle
+  local raised = {}
+  for i = 16, #ARGV do table.insert(raised, own .. ':' .. ARGV[i]) end
+  if cycle ~= '' then table.insert(raised, own .. ':' .. ARGV[15] .. cycle) end
+  local strange = odd(raised) or (pool == 'prepaid' and odd_balance(own))
+  if strange then return { 'odd', strange } end
+end
+
 if client then
   redis.call('INCR', KEYS[9])
   redis.call('EXPIRE', KEYS[9], text(math.max(math.ceil(tonumber(ARGV[13]) - now / 1000000), 60)))
@@ -40,9 +51,7 @@ else
     adopt(KEYS[7], KEYS[5], id, now, counter, redis.call('INCR', own .. ':' .. counter) - 1)
   end
   for i = 16, #ARGV do raise(ARGV[i]) end
-  local cycle = ARGV[8]
   if cycle ~= '' then
-    cycle = redis.call('HGET', KEYS[11], cycle) or cycle
     raise(ARGV[15] .. cycle)
     if pool == 'included' then redis.call('ZADD', KEYS[8], cycle, cycle) end
   end

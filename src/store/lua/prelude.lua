@@ -2,8 +2,9 @@
 --
 -- A script may name keys beside KEYS: those of the same account or client, which share its slot.
 
--- Settled operations are remembered for a week; nothing repeats an older one.
-local SETTLED_FOR = 7 * 86400 * 1000000
+-- Settled operations are remembered for a week: a journal may hand in a keep that is days old. A release is remembered for
+-- a day, in which any hold or keep under its id has long arrived: or who is refused all the time would fill the memory.
+local SETTLED_FOR, RELEASED_FOR = 7 * 86400 * 1000000, 86400 * 1000000
 -- What belongs to an anonymous client is forgotten by itself, a day after the last repeat that could matter (seconds).
 local CLIENT_FOR = 8 * 86400
 
@@ -23,6 +24,19 @@ local function stored(key)
   return math.max(tonumber(redis.call('GET', key) or '0') or 0, 0)
 end
 
+-- The first of these names whose value is not a whole number, as other software may leave it; nothing can be added to it.
+local function odd(names)
+  for _, name in ipairs(names) do
+    local value = redis.call('GET', name)
+    if value and not value:match('^%-?%d+$') then return name end
+  end
+end
+
+local function odd_balance(own)
+  local value = redis.call('HGET', own, 'prepaid_credits')
+  return value and not value:match('^%-?%d+$') and own .. ' prepaid_credits'
+end
+
 -- How an operation ended: 'kept', 'released' or false.
 local function settlement(settled, id)
   if redis.call('ZSCORE', settled, '+' .. id) then return 'kept' end
@@ -32,7 +46,8 @@ end
 
 local function settle(settled, id, kept, now)
   redis.call('ZREMRANGEBYSCORE', settled, '-inf', '(' .. text(now - SETTLED_FOR))
-  redis.call('ZADD', settled, text(now), (kept and '+' or '-') .. id)
+  local score = kept and now or now - SETTLED_FOR + RELEASED_FOR
+  redis.call('ZADD', settled, text(score), (kept and '+' or '-') .. id)
 end
 
 -- What a hold's record says: end of the lease, pool, month or day, cycle, and (nil of a client) the key.

@@ -20,7 +20,9 @@ use std::collections::{BTreeMap, HashMap};
 const SCAN_COUNT: usize = 1_000;
 
 pub(super) async fn find(desk: &Desk, uid: &Uid) -> Result<Option<Account>> {
-    let fields: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(desk.names(uid).own())).await?;
+    // Other software may keep anything in it.
+    let fields: HashMap<String, Vec<u8>> = desk.line.command(cmd("HGETALL").arg(desk.names(uid).own())).await?;
+    let fields: HashMap<String, String> = fields.into_iter().map(|(name, value)| (name, words(&value))).collect();
     if fields.is_empty() {
         return Ok(None);
     }
@@ -76,7 +78,8 @@ pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<Changed> 
         let ends_own_limit = change.plan.is_some() || change.burst.is_some();
         let call = call.arg(if ends_own_limit { "1" } else { "" });
         let call = changed_fields(call.arg(if change.plan.is_some() { "1" } else { "" }), change, credits);
-        let mut answer: Vec<String> = call.run(&desk.line).await?;
+        let answer: Vec<Vec<u8>> = call.run(&desk.line).await?;
+        let mut answer: Vec<String> = answer.iter().map(|word| words(word)).collect();
         if let Some(better) = desk.corrected(&payer, &answer)? {
             guess = better;
             continue;
@@ -122,6 +125,10 @@ pub(super) async fn restore(desk: &Desk, changed: &Changed) -> Result<()> {
         call = call.arg("burst_per_minute").arg(burst.per_minute).arg("burst_size").arg(burst.size);
     }
     call.run(&desk.line).await
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn pairs(words: Vec<String>) -> HashMap<String, String> {

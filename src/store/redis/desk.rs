@@ -95,6 +95,11 @@ impl Desk {
 
     /// What is so, if a script says that it was sent something else.
     pub(super) fn corrected(&self, payer: &Payer, answer: &[String]) -> Result<Option<Guess>> {
+        if let [odd, what] = answer
+            && odd == "odd"
+        {
+            return Err(Fault::Unexpected(format!("{what} is no whole number: nothing can be counted there")));
+        }
         let [stale, now, seen] = answer else { return Ok(None) };
         if stale != "stale" {
             return Ok(None);

@@ -3,8 +3,8 @@
 use crate::config::{Node, RedisPlace, RedisUrl};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, ProtocolVersion,
-    RedisConnectionInfo, RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
-    aio::{ConnectionLike, MultiplexedConnection, PubSub},
+    PushInfo, PushKind, RedisConnectionInfo, RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
+    aio::{ConnectionLike, MultiplexedConnection, PubSub, SendError},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
@@ -13,7 +13,10 @@ use redis::{
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::ExposeSecret as _;
 use std::{fs, io, path::Path, time::Duration};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, watch},
+    time::timeout,
+};
 
 /// How long a connection may take to stand, and an answer to come. Redis answers in far less than a millisecond.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -34,6 +37,8 @@ pub(super) struct Dialer {
     settings: RedisConnectionInfo,
     security: Security,
     place: Place,
+    /// Connections of a Cluster that were lost: its client replaces them without a word to whoever asks.
+    lost: watch::Sender<u64>,
 }
 
 /// Whether by TLS, and whom to trust then if not the machine's authorities.
@@ -69,19 +74,32 @@ impl Dialer {
             (false, _) => Security::Plain,
             (true, file) => Security::Tls(file.as_deref().map(authorities).transpose()?),
         };
+        let lost = watch::Sender::new(0);
         let place = match &url.place {
             RedisPlace::Server(node) => Place::Server(security.client(node, &settings)?),
             RedisPlace::Socket(path) => {
                 Place::Server(Client::open(info(ConnectionAddr::Unix(path.clone()), &settings)?)?)
             }
             RedisPlace::Cluster(nodes) => {
-                Place::Cluster { client: cluster(nodes, &security, &settings)?, nodes: nodes.clone() }
+                Place::Cluster { client: cluster(nodes, &security, &settings, lost.clone())?, nodes: nodes.clone() }
             }
             RedisPlace::Sentinel(nodes, master) => {
                 Place::Sentinel(Mutex::new(sentinel(nodes, master, &security, &settings)?))
             }
         };
-        Ok(Self { settings, security, place })
+        Ok(Self { settings, security, place, lost })
+    }
+
+    /// How many connections to servers of a Cluster were lost so far; always 0 elsewhere, where whoever asks is told.
+    pub(super) fn connections_lost(&self) -> u64 {
+        *self.lost.borrow()
+    }
+
+    /// Waits until more than so many are lost.
+    pub(super) async fn loses_one_after(&self, so_many: u64) {
+        let mut lost = self.lost.subscribe();
+        // The sender is ours: this ends only when one is lost.
+        drop(lost.wait_for(|lost| *lost > so_many).await);
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -218,7 +236,18 @@ fn info(address: ConnectionAddr, settings: &RedisConnectionInfo) -> RedisResult<
     Ok(address.into_connection_info()?.set_tcp_settings(tcp()).set_redis_settings(settings.clone()))
 }
 
-fn cluster(nodes: &[Node], security: &Security, settings: &RedisConnectionInfo) -> RedisResult<ClusterClient> {
+fn cluster(
+    nodes: &[Node],
+    security: &Security,
+    settings: &RedisConnectionInfo,
+    lost: watch::Sender<u64>,
+) -> RedisResult<ClusterClient> {
+    let count = move |push: PushInfo| {
+        if push.kind == PushKind::Disconnection {
+            lost.send_modify(|lost| *lost += 1);
+        }
+        Ok::<_, SendError>(())
+    };
     let nodes = nodes.iter().map(|node| info(security.address(node), settings)).collect::<RedisResult<Vec<_>>>()?;
     let mut builder = ClusterClient::builder(nodes)
         .tcp_settings(tcp())
@@ -227,7 +256,8 @@ fn cluster(nodes: &[Node], security: &Security, settings: &RedisConnectionInfo) 
         .response_timeout(ANSWER)
         .retries(CLUSTER_RETRIES)
         .max_retry_wait(CLUSTER_WAIT)
-        .connection_concurrency_limit(IN_FLIGHT);
+        .connection_concurrency_limit(IN_FLIGHT)
+        .push_sender(count);
     if let Some(authorities) = security.authorities() {
         builder = builder.certs(authorities.clone());
     }

@@ -13,7 +13,7 @@ use redis::cmd;
 use std::collections::BTreeMap;
 
 /// The oldest version that has everything; Valkey counts as the Redis that it answers to.
-const OLDEST: (u32, u32) = (6, 2);
+const OLDEST: (u32, u32) = (7, 0);
 
 /// Clocks further apart than this are worth a word (µs).
 const SKEW: i64 = 2_000_000;

@@ -3,7 +3,12 @@
 //! While the line is down every verb fails at once. A connection that breaks, that only times out, or that leads to
 //! a server which is no longer (or not yet) the one to ask, is given up; the watchman dials until a new one stands.
 
+mod error;
+mod peers;
+mod watchman;
+
 use super::{
+    Role,
     dial::{Connection, Dialer},
     inspection::{self, Remark},
     server::{self, Identity, Master},
@@ -13,7 +18,9 @@ use crate::{
     store::{Fault, Result},
 };
 use async_trait::async_trait;
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErrorKind, Value, cmd};
+use error::fault;
+use peers::Peers;
+use redis::{Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation, Value, cmd};
 use std::{
     sync::{
         Arc, OnceLock,
@@ -22,11 +29,11 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::watch,
+    sync::{Mutex, watch},
     task::JoinHandle,
     time::{Instant, timeout},
 };
-use tracing::{info, warn};
+use tracing::warn;
 
 /// Answers in a row that did not come in time, after which a connection is given up.
 const TIMEOUTS: u32 = 3;
@@ -35,18 +42,14 @@ const TIMEOUTS: u32 = 3;
 const REPEATS: u32 = 2;
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long an operator's change waits for a replica (ms). Everything else on the connection waits with it.
+/// How long an operator's change waits for a replica (ms). Everything else on the connection waits with it, so only one
+/// does so at a time, and none for a while after one that waited in vain.
 const REPLICA_WAIT: u32 = 300;
+const REPLICA_PAUSE: Duration = Duration::from_secs(10);
 
-/// For how long a first connection is tried for.
+/// For how long a first connection is tried for, and the pause between two tries.
 const START: Duration = Duration::from_secs(3);
-
-/// How often an idle line is tried.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// The shortest and the longest pause between two attempts to connect.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+const START_PAUSE: Duration = Duration::from_millis(400);
 
 /// What is to be done on a line to a server that may have lost what it had acknowledged, before anybody else asks it.
 #[async_trait]
@@ -68,6 +71,10 @@ struct Shared {
     state: watch::Sender<State>,
     recall: OnceLock<Arc<dyn Recall>>,
     outages: AtomicU64,
+    /// The other gateways; `None` for a command, which serves nobody.
+    peers: Option<Peers>,
+    /// When a replica was last waited for in vain.
+    no_replica: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone)]
@@ -80,6 +87,8 @@ struct Up {
     connection: Connection,
     identity: Identity,
     timeouts: AtomicU32,
+    /// How many of the dialer's connections had been lost when this one stood.
+    lost_before: u64,
 }
 
 /// One request.
@@ -89,17 +98,24 @@ pub(super) enum Request<'a> {
 }
 
 impl Line {
-    /// Connects, and watches from then on. Waits some seconds for a failover under way to end.
-    pub(super) async fn open(dialer: Dialer) -> Result<Self> {
+    /// Connects, and watches from then on. Waits some seconds for a failover under way to end, and a gateway for the others.
+    pub(super) async fn open(dialer: Dialer, role: Role) -> Result<Self> {
+        let peers = match role {
+            Role::Gateway => Some(Peers::new()?),
+            Role::Command => None,
+        };
         let begun = Instant::now();
         let up = loop {
-            match dial(&dialer).await {
+            match Up::dial(&dialer).await {
                 Ok(up) => break up,
                 Err(error) if begun.elapsed() >= START => return Err(Fault::Unavailable(error.to_string())),
-                Err(_) => tokio::time::sleep(LONGEST_PAUSE).await,
+                Err(_) => tokio::time::sleep(START_PAUSE).await,
             }
         };
-        let shared = Arc::new(Shared::of(Arc::new(dialer), up));
+        if let Some(peers) = &peers {
+            peers.have_recalled(&up).await?;
+        }
+        let shared = Arc::new(Shared::of(Arc::new(dialer), up, peers));
         let watch = Arc::new(Watch(tokio::spawn(Arc::clone(&shared).watch())));
         Ok(Self { shared, _watch: Some(watch) })
     }
@@ -129,19 +145,23 @@ impl Line {
         let mut repeats = 0;
         loop {
             let up = self.shared.up()?;
-            let error = match up.answer(&request).await.and_then(|value| Ok(T::from_redis_value(value)?)) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
+            let (fault, worth_repeating) = tokio::select! {
+                answer = up.answer(&request) => match answer {
+                    Ok(value) => return read(value),
+                    Err(error) => (fault(&error), self.shared.blame(&up, &error)),
+                },
+                fault = self.shared.goes_down(&up) => (fault, true),
             };
-            let fault = fault(&error);
-            if !self.shared.blame(&up, &error) {
-                return Err(fault);
-            }
             repeats += 1;
-            if repeats > REPEATS || !self.shared.up_within(PATIENCE).await {
+            if !worth_repeating || repeats > REPEATS || !self.shared.up_within(PATIENCE).await {
                 return Err(fault);
             }
         }
+    }
+
+    /// Whether the next request would be refused without asking anybody.
+    pub(super) fn is_down(&self) -> bool {
+        self.shared.up().is_err()
     }
 
     pub(super) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
@@ -156,7 +176,12 @@ impl Line {
         {
             return Ok(());
         }
+        let mut in_vain = self.shared.no_replica.lock().await;
+        if in_vain.is_some_and(|since| since.elapsed() < REPLICA_PAUSE) {
+            return Ok(());
+        }
         let reached: u64 = self.command(cmd("WAIT").arg(1).arg(REPLICA_WAIT)).await?;
+        *in_vain = (reached == 0).then(Instant::now);
         if reached == 0 {
             warn!("no replica has confirmed an operator's change yet");
         }
@@ -178,9 +203,13 @@ impl Line {
     /// Asks one master.
     pub(super) async fn command_at<T: FromRedisValue>(&self, master: &Master, command: &Cmd) -> Result<T> {
         let mut connection = self.shared.up()?.connection.clone();
-        let answer = server::ask_one(&mut connection, master, command).await;
-        answer.and_then(|value| Ok(T::from_redis_value(value)?)).map_err(|error| fault(&error))
+        read(server::ask_one(&mut connection, master, command).await.map_err(|error| fault(&error))?)
     }
+}
+
+/// What an answer means. One that cannot be read is no fault of the connection.
+fn read<T: FromRedisValue>(value: Value) -> Result<T> {
+    T::from_redis_value(value).map_err(|error| Fault::Unexpected(error.to_string()))
 }
 
 impl Drop for Watch {
@@ -190,6 +219,14 @@ impl Drop for Watch {
 }
 
 impl Up {
+    /// A connection to a server that can be written to.
+    async fn dial(dialer: &Dialer) -> RedisResult<Arc<Self>> {
+        let mut connection = dialer.connect().await?;
+        let lost_before = dialer.connections_lost();
+        let identity = server::identity(&mut connection).await?;
+        Ok(Arc::new(Self { connection, identity, timeouts: AtomicU32::new(0), lost_before }))
+    }
+
     async fn answer(&self, request: &Request<'_>) -> RedisResult<Value> {
         let mut connection = self.connection.clone();
         let answer = match request {
@@ -204,8 +241,15 @@ impl Up {
 }
 
 impl Shared {
-    fn of(dialer: Arc<Dialer>, up: Arc<Up>) -> Self {
-        Self { dialer, state: watch::channel(State::Up(up)).0, recall: OnceLock::new(), outages: AtomicU64::new(0) }
+    fn of(dialer: Arc<Dialer>, up: Arc<Up>, peers: Option<Peers>) -> Self {
+        Self {
+            dialer,
+            state: watch::channel(State::Up(up)).0,
+            recall: OnceLock::new(),
+            outages: AtomicU64::new(0),
+            peers,
+            no_replica: Mutex::default(),
+        }
     }
 
     fn up(&self) -> Result<Arc<Up>> {
@@ -220,14 +264,25 @@ impl Shared {
         timeout(patience, state.wait_for(|state| matches!(state, State::Up(_)))).await.is_ok_and(|seen| seen.is_ok())
     }
 
+    /// Waits until that connection is no longer the one which everybody uses: what is still asked on it may be done or not.
+    async fn goes_down(&self, up: &Arc<Up>) -> Fault {
+        let mut state = self.state.subscribe();
+        let is_other = |state: &State| !matches!(state, State::Up(now) if Arc::ptr_eq(now, up));
+        let why = match state.wait_for(is_other).await.as_deref() {
+            Ok(State::Down(why)) => why.to_string(),
+            Ok(State::Up(_)) | Err(_) => "the connection was replaced".into(),
+        };
+        Fault::Unavailable(why)
+    }
+
     /// Whether asking again may help; takes the line down if the connection is to blame.
     fn blame(&self, up: &Arc<Up>, error: &RedisError) -> bool {
-        let kind = error.kind();
-        let broken = matches!(kind, ErrorKind::Io | ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound);
-        if !broken && !matches!(kind, ErrorKind::Server(kind) if is_elsewhere(kind)) {
-            return false;
-        }
-        let lost = !error.is_timeout() || up.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS;
+        let Some(blame) = error::blame(error) else { return false };
+        let lost = match blame {
+            error::Blame::Connection => true,
+            error::Blame::Slowness => up.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS,
+            error::Blame::Nobody => false,
+        };
         if lost {
             self.take_down(up, &error.to_string());
         }
@@ -248,93 +303,4 @@ impl Shared {
             warn!(why, "the store is away: requests are answered 503");
         }
     }
-
-    async fn watch(self: Arc<Self>) {
-        let mut state = self.state.subscribe();
-        let mut identity = self.up().map(|up| up.identity.clone()).unwrap_or_default();
-        loop {
-            let now = state.borrow_and_update().clone();
-            match now {
-                State::Up(up) => tokio::select! {
-                    changed = state.changed() => if changed.is_err() { return },
-                    () = tokio::time::sleep(HEARTBEAT) => self.try_line(&up).await,
-                },
-                State::Down(_) => identity = self.dial_until_up(identity).await,
-            }
-        }
-    }
-
-    async fn try_line(&self, up: &Arc<Up>) {
-        let mut connection = up.connection.clone();
-        match server::identity(&mut connection).await {
-            Ok(identity) if identity == up.identity => up.timeouts.store(0, Ordering::Relaxed),
-            Ok(_) => self.take_down(up, "another server has taken over"),
-            Err(error) => {
-                self.blame(up, &error);
-            }
-        }
-    }
-
-    /// Answers with who is at the other end now.
-    async fn dial_until_up(&self, last: Identity) -> Identity {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match self.redial(&last).await {
-                Ok(up) => {
-                    let identity = up.identity.clone();
-                    self.state.send_replace(State::Up(up));
-                    info!("the store is back");
-                    return identity;
-                }
-                Err(fault) => {
-                    self.state.send_replace(State::Down(fault.to_string().into()));
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-            }
-        }
-    }
-
-    async fn redial(&self, last: &Identity) -> Result<Arc<Up>> {
-        let up = dial(&self.dialer).await.map_err(|error| fault(&error))?;
-        if up.identity != *last
-            && let Some(recall) = self.recall.get()
-        {
-            let shared = Arc::new(Self::of(Arc::clone(&self.dialer), Arc::clone(&up)));
-            recall.recall(Line { shared, _watch: None }).await?;
-        }
-        Ok(up)
-    }
-}
-
-/// A connection to a server that can be written to.
-async fn dial(dialer: &Dialer) -> RedisResult<Arc<Up>> {
-    let mut connection = dialer.connect().await?;
-    let identity = server::identity(&mut connection).await?;
-    Ok(Arc::new(Up { connection, identity, timeouts: AtomicU32::new(0) }))
-}
-
-/// The server says that it is not, or not yet, the one to ask.
-fn is_elsewhere(kind: ServerErrorKind) -> bool {
-    use ServerErrorKind as Kind;
-    matches!(
-        kind,
-        Kind::BusyLoading
-            | Kind::ReadOnly
-            | Kind::MasterDown
-            | Kind::ClusterDown
-            | Kind::TryAgain
-            | Kind::Moved
-            | Kind::Ask
-    )
-}
-
-/// What an error means to the gateway.
-pub(super) fn fault(error: &RedisError) -> Fault {
-    let full = matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS" | "BUSY"));
-    let kind = error.kind();
-    let unexpected = kind == ErrorKind::UnexpectedReturnType
-        || matches!(kind, ErrorKind::Server(kind) if !is_elsewhere(kind))
-        || (kind == ErrorKind::Extension && !full);
-    if unexpected { Fault::Unexpected(error.to_string()) } else { Fault::Unavailable(error.to_string()) }
 }

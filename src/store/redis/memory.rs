@@ -11,17 +11,18 @@ use crate::{
     domain::{
         caller::{ApiKey, KeyHash, KeyId, Payer, Uid},
         credit::{Hold, OperationId},
+        time::UnixMicros,
     },
     store::{Fault, ParkedEvent, Result, Stepped, StripeStep},
 };
 use futures_util::future::join_all;
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// How long a write is remembered: longer than any server goes without a sync to its disk or its replica.
 const REMEMBERED: Duration = Duration::from_mins(10);
@@ -35,8 +36,9 @@ const AT_ONCE: usize = 128;
 /// The pass whose writes are made again one after another: of two changes of one thing, the later one stays.
 const IN_ORDER: usize = 0;
 
-/// How often, and after which pause, a step of Stripe's waits for one before it that another gateway makes again.
-const STEP_TRIES: usize = 20;
+/// For how long all of Stripe's steps together wait for ones before them that another gateway makes again, and the pause
+/// between two looks.
+const STEPS_WAIT: Duration = Duration::from_secs(2);
 const STEP_PAUSE: Duration = Duration::from_millis(50);
 
 /// One acknowledged write.
@@ -68,10 +70,26 @@ impl Write {
         }
     }
 
-    async fn again(self, desk: &Desk) -> Result<()> {
+    /// The operation that it settles.
+    fn settles(&self) -> Option<&OperationId> {
+        match self {
+            Self::Kept(hold) => Some(&hold.id),
+            Self::Released(id, _) => Some(id),
+            Self::Account(_)
+            | Self::Stripe(_)
+            | Self::Parked(_)
+            | Self::Unparked(_)
+            | Self::Key(..)
+            | Self::Revoked(_)
+            | Self::Granted(..)
+            | Self::Held(_) => None,
+        }
+    }
+
+    async fn again(self, desk: &Desk, waits_until: Instant) -> Result<()> {
         match self {
             Self::Account(changed) => accounts::restore(desk, &changed).await,
-            Self::Stripe(step) => again_step(desk, &step).await,
+            Self::Stripe(step) => again_step(desk, &step, waits_until).await,
             Self::Parked(event) => parked::park(desk, &event).await,
             Self::Unparked(id) => parked::unpark(desk, &id).await,
             Self::Key(hash, key) => api_keys::put(desk, &hash, &key).await,
@@ -101,23 +119,28 @@ impl Memory {
 
     /// Makes every write again. [`Fault::Unavailable`] where the server goes away meanwhile; then all is to be made again.
     pub(super) async fn recall(&self, desk: &Desk) -> Result<()> {
-        let writes: Vec<Write> = self.lock().iter().map(|(_, write)| write.clone()).collect();
-        let total = writes.len();
+        let waits_until = Instant::now() + STEPS_WAIT;
+        let (mut total, mut refused) = (0, 0);
         for pass in 0..PASSES {
-            let of_pass: Vec<&Write> = writes.iter().filter(|write| write.pass() == pass).collect();
+            let of_pass = self.of_pass(pass, desk.now());
+            total += of_pass.len();
             for some in of_pass.chunks(if pass == IN_ORDER { 1 } else { AT_ONCE }) {
-                let mut under_way = Vec::with_capacity(some.len());
-                for write in some {
-                    under_way.push((*write).clone().again(desk));
-                }
+                let under_way = some.iter().map(|write| write.clone().again(desk, waits_until));
                 for outcome in join_all(under_way).await {
                     match outcome {
                         Err(Fault::Unavailable(why)) => return Err(Fault::Unavailable(why)),
                         // An account deleted meanwhile, credits spent meanwhile: what is so now, stays.
-                        Ok(()) | Err(Fault::Impossible(_) | Fault::Unexpected(_)) => {}
+                        Ok(()) | Err(Fault::Impossible(_)) => {}
+                        Err(fault @ Fault::Unexpected(_)) => {
+                            refused += 1;
+                            debug!(%fault, "a write cannot be made again");
+                        }
                     }
                 }
             }
+        }
+        if refused > 0 {
+            warn!(refused, "writes that the server may have lost could not be made again; compare with: audit");
         }
         if total > 0 {
             info!(writes = total, "another server, or one started anew: what it may have lost was written again");
@@ -125,21 +148,33 @@ impl Memory {
         Ok(())
     }
 
+    /// What is to be made again in one pass. A hold that has been settled since, or whose lease has ended, need not come
+    /// back.
+    fn of_pass(&self, pass: usize, now: UnixMicros) -> Vec<Write> {
+        let writes = self.lock();
+        let settled: HashSet<&OperationId> = writes.iter().filter_map(|(_, write)| write.settles()).collect();
+        let is_over =
+            |write: &Write| matches!(write, Write::Held(hold) if hold.expires <= now || settled.contains(&hold.id));
+        let of_pass = writes.iter().map(|(_, write)| write).filter(|write| write.pass() == pass && !is_over(write));
+        of_pass.cloned().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, Write)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn again_step(desk: &Desk, step: &StripeStep) -> Result<()> {
-    for _ in 0..STEP_TRIES {
-        if stripe::apply(desk, step).await? != Stepped::Stale {
-            return Ok(());
+async fn again_step(desk: &Desk, step: &StripeStep, waits_until: Instant) -> Result<()> {
+    while stripe::apply(desk, step).await? == Stepped::Stale {
+        if Instant::now() >= waits_until {
+            let event = &step.event;
+            warn!(
+                event,
+                "an event of Stripe's was lost with the server and cannot be written again; have Stripe resend it"
+            );
+            break;
         }
         tokio::time::sleep(STEP_PAUSE).await;
     }
-    warn!(
-        event = step.event,
-        "an event of Stripe's was lost with the server and cannot be written again; have Stripe resend it"
-    );
     Ok(())
 }
