@@ -8,7 +8,10 @@ use crate::{
 };
 use rembg_gateway::config::Bytes;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 
 const FAILED: &str = "The background-removal service failed. You have not been charged.";
 
@@ -47,6 +50,31 @@ async fn a_backend_that_is_not_there_costs_nothing_and_is_not_ready() {
     let ready = world.operator().get("/readyz").await;
     assert_eq!((ready.status, ready.json()["backend"].as_bool()), (503, Some(false)));
     assert_eq!(ready.header("retry-after"), Some("1"));
+}
+
+/// Whoever connects hears nothing: the queue of new connections is full and nobody takes one out.
+#[tokio::test]
+async fn a_backend_to_which_no_connection_comes_to_stand_is_given_up_and_costs_nothing() {
+    let deaf = TcpSocket::new_v4().unwrap();
+    deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let deaf = deaf.listen(1).unwrap();
+    let address = deaf.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+        queued.push(connected.unwrap());
+    }
+    let world = World::with(|config| {
+        config.backend.urls = vec![format!("http://{address}/rmbg")];
+        config.backend.connect_timeout_s = 1;
+        config.backend.timeout_s = 600;
+    })
+    .await;
+    let ann = world.customer("ann", 10).await;
+    let reply = timeout(Duration::from_secs(60), ann.cut(&Form::with_picture())).await;
+    let reply = reply.expect("the deadline for connecting is far shorter than the one for answering");
+    assert!(matches!(reply.status, 502 | 504), "{}", reply.status);
+    assert_eq!(ann.used().await, 0);
+    world.nothing_held().await;
 }
 
 #[tokio::test]
