@@ -4,7 +4,7 @@ use crate::world::{GRACE, LEASE, MARCH, NOON, World, key};
 use futures_util::future::join_all;
 use rembg_gateway::{
     domain::{
-        caller::Uid,
+        caller::{Overrides, Uid},
         period::{BillingPeriod, Counters, Interval, IntervalUnit, Move},
         time::{UnixMicros, UnixSeconds},
     },
@@ -88,7 +88,7 @@ pub(crate) async fn a_plan_that_an_operator_assigns_meanwhile_is_not_undone(worl
             uid: uid.clone(),
             plan: Some(("Gold".into(), 70)),
             credits: None,
-            burst: None,
+            overrides: Overrides::default(),
             email_verified: None,
             only_new: false,
         };
@@ -271,8 +271,14 @@ pub(crate) async fn what_an_operator_assigns_after_a_lapse_stays(world: &World) 
     ] {
         let uid = world.account(name, 0, 0).await;
         applied(world, step(&uid, "evt_1", 0, premium.clone())).await;
-        let change =
-            AccountChange { uid: uid.clone(), plan, credits, email_verified: None, burst: None, only_new: false };
+        let change = AccountChange {
+            uid: uid.clone(),
+            plan,
+            credits,
+            email_verified: None,
+            overrides: Overrides::default(),
+            only_new: false,
+        };
         world.store.put_account(&change).await.unwrap();
         let account = world.store.account(&uid).await.unwrap().unwrap();
         assert_eq!((account.membership.as_str(), account.credits), expected);

@@ -73,7 +73,7 @@ every_engine_keeps! {
         a_key_keeps_what_it_was_made_with
         when_keys_were_last_used_is_written_many_at_once
         an_account_that_is_there_is_not_made_again
-        a_limit_of_its_own_stays_until_the_next_plan
+        numbers_of_its_own_stay_until_the_next_plan
         accounts_are_listed_in_the_order_of_their_ids
         strange_account_ids_share_nothing
         the_store_answers_a_ping

@@ -5,7 +5,7 @@ use rembg_gateway::{
     clock::Clock,
     config::StoreConfig,
     domain::{
-        caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
+        caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Overrides, Payer, Uid},
         credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Settlement},
         period::Counters,
         plan::Terms,
@@ -133,7 +133,7 @@ impl World {
             uid: uid.clone(),
             plan: None,
             credits: Some(credits),
-            burst: None,
+            overrides: Overrides::default(),
             email_verified: Some(true),
             only_new: false,
         };

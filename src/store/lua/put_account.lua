@@ -6,13 +6,13 @@
 -- KEYS  1 own   2 stripe
 -- ARGV  1 the account's id   2 now or ''   3 the period fields that the caller saw   4, 5 from when until when (µs) what
 --       follows is so   6 where changes are told   7 '1' to leave alone an account that is there   8, 9 the default plan
---       and its credits if the account must fall to it, else ''   10 '1' to end a short-term limit of its own
---       11 '1' for a plan: steps of Stripe's that were computed from the account before it must do nothing
---       12… fields and their values
+--       and its credits if the account must fall to it, else ''   10 '1' for a plan: the account's own numbers end, and
+--       steps of Stripe's that were computed from the account before it must do nothing   11… fields and their values
 -- Gives {'is', '1' if such steps do nothing, else '0', its fields and their values…} | {'stale', now, period fields}
 local own = KEYS[1]
 local now = clock(ARGV[2])
-local before_steps = ARGV[11] == '1'
+local plan = ARGV[10] == '1'
+local before_steps = plan
 local function is(written)
   local fields = redis.call('HGETALL', own)
   table.insert(fields, 1, written and before_steps and '1' or '0')
@@ -30,8 +30,8 @@ if redis.call('EXISTS', own) == 1 then
   end
 end
 make(own, ARGV[1])
-if ARGV[10] == '1' then redis.call('HDEL', own, 'burst_per_minute', 'burst_size') end
-for i = 12, #ARGV, 2 do
+if plan then end_overrides(own) end
+for i = 11, #ARGV, 2 do
   redis.call('HSET', own, ARGV[i], ARGV[i + 1])
 end
 redis.call('HINCRBY', own, 'revision', 1)

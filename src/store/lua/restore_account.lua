@@ -9,7 +9,7 @@
 local own = KEYS[1]
 if tonumber(redis.call('HGET', own, 'revision') or '0') >= tonumber(ARGV[3]) then return 0 end
 make(own, ARGV[1])
-redis.call('HDEL', own, 'burst_per_minute', 'burst_size')
+end_overrides(own)
 for i = 6, #ARGV, 2 do
   redis.call('HSET', own, ARGV[i], ARGV[i + 1])
 end
