@@ -82,6 +82,7 @@ async fn what_is_found_is_said_in_one_sentence_each() {
 async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
     let mut world = World::redis_with(&NOTHING_SAVED).await;
     let uid = world.account("42", 3, 0).await;
+    let own = world.overridden(&uid).await;
     world.store.grant(&uid, 2, &world.operation()).await.unwrap();
     let (hash, stored) = key("k1", &uid);
     world.store.put_key(&hash, &stored).await.unwrap();
@@ -105,7 +106,7 @@ async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
     }
     assert_eq!(world.prepaid(&uid).await, 0);
     assert_eq!(world.audited(&uid).await, 1 + 5);
-    assert_eq!(world.store.keys(&uid).await.unwrap().len(), 1);
+    assert_eq!((world.store.keys(&uid).await.unwrap().len(), world.overrides(&uid).await), (1, own));
 }
 
 /// A serving gateway's store on the world's server, with its journal in the world's folder.
