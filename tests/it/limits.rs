@@ -88,6 +88,26 @@ async fn who_has_called_as_fast_as_allowed_for_long_is_told_the_right_time() {
 }
 
 #[tokio::test]
+async fn who_has_no_credits_is_told_the_right_time_too() {
+    let world = World::with(slow).await;
+    let poor = world.customer("poor", 0).await;
+    let exhausted = async || {
+        let reply = poor.cut(&Form::with_picture()).await;
+        assert_eq!(reply.status, 429);
+        assert_ne!(reply.error(), TOO_FAST);
+    };
+    exhausted().await;
+    for _ in 0..30 {
+        exhausted().await;
+        world.turn_clock_by(10);
+    }
+    exhausted().await;
+    let reply = poor.cut(&Form::with_picture()).await;
+    assert_eq!((reply.error().as_str(), reply.header("retry-after")), (TOO_FAST, Some("10")));
+    assert!((turned_away(&world, "pace").await - 1.0).abs() < 0.5, "told here, as the store would");
+}
+
+#[tokio::test]
 async fn gateways_on_one_store_share_every_limit() {
     let world = World::with(slow).await;
     let beside = world.gateway_beside().await;

@@ -119,7 +119,7 @@ every_engine_keeps! {
     }
     limits {
         a_denied_burst_moves_nothing
-        a_denied_quota_has_still_used_the_burst
+        a_denied_quota_has_still_used_the_burst_and_says_so
         a_keys_cap_bounds_what_it_spends_of_either_pool
         open_holds_of_a_capped_key_count_and_waiting_for_them_is_advised
         a_capped_keys_open_hold_of_last_month_takes_nothing_from_this_one

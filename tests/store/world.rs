@@ -209,7 +209,7 @@ impl World {
     /// After how long an exhausted payer is told to come back.
     pub(crate) async fn exhausted(&self, request: &HoldRequest) -> Duration {
         let admission = self.ask(request).await;
-        let Admission::Denied(Denial::Exhausted { retry_after }) = admission else {
+        let Admission::Denied(Denial::Exhausted { retry_after, .. }) = admission else {
             panic!("expected that no credit is left, got {admission:?}")
         };
         retry_after

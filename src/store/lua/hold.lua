@@ -10,7 +10,8 @@
 --       fallen to the default plan, else ''   11 month or day   12 cycle or ''   13 allowance that enforcement reads
 --       14 channel|key, or '' of a client   15 end of the window (µs)   16 cap of the key or ''   17 end of the month (µs)
 -- Gives {'held', record, arrival or '', credits left} | {'held', record} for a repeat | {'settled', 'kept' or 'released'}
---       | {'no_account'} | {'stale', now, period fields} | {'too_fast', µs} | {'exhausted', µs}
+--       | {'no_account'} | {'stale', now, period fields} | {'too_fast', µs}
+--       | {'exhausted', µs, µs until the bucket is full or ''}
 local own, holds, leases, settled, bucket, open = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9]
 local id, client = ARGV[1], ARGV[9] == 'day'
 local now = clock(ARGV[2])
@@ -26,7 +27,7 @@ if now < tonumber(ARGV[7]) or now >= tonumber(ARGV[8]) or (not client and period
 end
 
 -- Burst::judge
-local arrival = ''
+local arrival, full_in = '', ''
 if ARGV[4] ~= '' then
   local interval, whole = tonumber(ARGV[4]), tonumber(ARGV[5])
   local furthest = now + whole
@@ -34,7 +35,7 @@ if ARGV[4] ~= '' then
   if before > furthest then before = furthest - interval else before = math.max(before, now) end
   local next = before + interval
   if next > furthest then return { 'too_fast', text(next - furthest) } end
-  arrival = text(next)
+  arrival, full_in = text(next), text(next - now)
   redis.call('SET', bucket, arrival, 'PX', text(math.ceil((next - now) / 1000) + 60000))
 end
 
@@ -62,7 +63,7 @@ if ARGV[16] ~= '' then
   if free_of_key < 0 then
     local ends = tonumber(ARGV[17])
     if used < cap then ends = earliest(set, ends) end
-    return { 'exhausted', text(ends - now) }
+    return { 'exhausted', text(ends - now), full_in }
   end
 end
 
@@ -86,7 +87,7 @@ else
   local ends = tonumber(ARGV[15])
   if held_included > 0 and used < credits then ends = earliest(included, ends) end
   if held_prepaid > 0 and prepaid > 0 then ends = earliest(bought, ends) end
-  return { 'exhausted', text(ends - now) }
+  return { 'exhausted', text(ends - now), full_in }
 end
 
 forget(holds, leases, open, id)
