@@ -9,8 +9,8 @@ pub use error::AdminError;
 use crate::{
     config::Config,
     domain::{
-        caller::{Account, ApiKey, KeyId, Uid},
-        credit::{Burst, OperationId, Standing},
+        caller::{Account, ApiKey, KeyId, Overrides, Uid},
+        credit::{OperationId, Standing},
         network::Network,
         period::Counters,
         plan::{Plan, Terms},
@@ -41,8 +41,8 @@ pub struct AccountOrder {
     pub plan: Option<String>,
     /// An included allowance other than the plan's.
     pub credits: Option<u64>,
-    /// A short-term limit other than the plan's.
-    pub burst: Option<Burst>,
+    /// Other numbers than the plan's.
+    pub overrides: Overrides,
     /// Prepaid credits to begin with: granted once, however often the order is repeated.
     pub prepaid: Option<u32>,
     /// Whether the e-mail address counts as verified; on a new account it does, because the operator made it.
@@ -107,7 +107,7 @@ impl Admin {
             uid: order.uid.clone(),
             plan: plan.map(|name| self.plan(name)).transpose()?,
             credits: order.credits,
-            burst: order.burst,
+            overrides: order.overrides,
             email_verified: order.email_verified.or(created.then_some(true)),
             only_new: false,
         };

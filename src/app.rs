@@ -146,10 +146,10 @@ impl App {
                 rules: rules(config),
                 tasks: tasks.clone(),
             },
-            metrics,
+            metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
         };
-        let listeners = Listeners::bind(config).await?;
+        let listeners = Listeners::bind(config, &metrics).await?;
         let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         tokio::spawn(Arc::clone(&api_keys).keep_writing_uses(stop_public.clone()));

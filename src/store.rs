@@ -17,8 +17,8 @@ pub use movable::{AccountExport, KeyExport, List, Mark, Movable, Part, Records};
 pub use open::{open, open_to_move, open_to_serve};
 
 use crate::domain::{
-    caller::{Account, ApiKey, Channel, KeyHash, KeyId, Payer, Uid},
-    credit::{Admission, Burst, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
+    caller::{Account, ApiKey, Channel, KeyHash, KeyId, Overrides, Payer, Uid},
+    credit::{Admission, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
     period::{BillingPeriod, Counters},
     time::{Month, UnixMicros, UnixSeconds},
 };
@@ -154,7 +154,7 @@ pub struct Granted {
 }
 
 /// What to change of an account; `None` leaves a thing as it is, or at its default on a new account: no plan, no
-/// credits, no limit of its own, not verified.
+/// credits, no numbers of its own, not verified.
 #[derive(Clone, Debug)]
 pub struct AccountChange {
     /// The account.
@@ -163,8 +163,8 @@ pub struct AccountChange {
     pub plan: Option<(String, u64)>,
     /// An explicit allowance, which stays until the next plan change.
     pub credits: Option<u64>,
-    /// A short-term limit of its own, which stays until the next plan change.
-    pub burst: Option<Burst>,
+    /// Numbers other than the plan's, which stay until the next plan change.
+    pub overrides: Overrides,
     /// Whether the e-mail address is verified.
     pub email_verified: Option<bool>,
     /// Only to make the account: one that is there stays as it is.

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     clock::Clock,
     domain::{
-        caller::Channel,
+        caller::{Channel, Overrides},
         credit::{Admission, Draw, HoldRequest, KeyDraw, Settlement},
     },
     store::sqlite::SqliteStore,
@@ -36,7 +36,14 @@ fn uid(text: &str) -> Uid {
 }
 
 fn order(text: &str) -> AccountOrder {
-    AccountOrder { uid: uid(text), plan: None, credits: None, burst: None, prepaid: None, email_verified: None }
+    AccountOrder {
+        uid: uid(text),
+        plan: None,
+        credits: None,
+        overrides: Overrides::default(),
+        prepaid: None,
+        email_verified: None,
+    }
 }
 
 fn key_order(text: &str) -> KeyOrder {

@@ -4,6 +4,7 @@ use super::StartError;
 use crate::{
     config::Config,
     edge::{Gate, GateRules, Listener, Sockets, Tls},
+    telemetry::Metrics,
 };
 use axum::Router;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -32,7 +33,7 @@ pub(super) struct Addresses {
 }
 
 impl Listeners {
-    pub(super) async fn bind(config: &Config) -> Result<Self, StartError> {
+    pub(super) async fn bind(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
         let listen = &config.listen;
         let tls = match listen.tls_files() {
             Some((certificate, key)) => Some(Arc::new(Tls::load(certificate, key).await?)),
@@ -42,14 +43,15 @@ impl Listeners {
         let mut socket = |address| sockets.take(address).map_err(|error| StartError::Listen { address, error });
         let rules = rules(config);
         let longest = rules.request_timeout;
-        let gate = Gate::new(rules.clone());
-        let admin_door = Gate::new(GateRules {
+        let gate = Gate::new(rules.clone(), Arc::clone(metrics));
+        let admin_rules = GateRules {
             connections: ADMIN_CONNECTIONS,
             connections_per_client: ADMIN_CONNECTIONS,
             uncounted: Vec::new(),
             proxy_protocol_from: Vec::new(),
             ..rules
-        });
+        };
+        let admin_door = Gate::new(admin_rules, Arc::clone(metrics));
         let public = Listener::new(socket(listen.public)?, Arc::clone(&gate), tls.clone());
         let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| Listener::new(socket, gate, None));
         let admin = Listener::new(socket(listen.admin)?, admin_door, None);

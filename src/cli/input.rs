@@ -21,6 +21,12 @@ pub(super) fn burst(text: &str) -> Result<Burst, &'static str> {
     burst.ok_or("write requests a minute and at once, such as 60/20")
 }
 
+/// The most pixels of a picture: as many as a store can note.
+pub(super) fn pixels(text: &str) -> Result<u64, &'static str> {
+    let pixels = text.parse::<u64>().ok().filter(|pixels| *pixels >= 1 && i64::try_from(*pixels).is_ok());
+    pixels.ok_or("write how many, such as 40000000")
+}
+
 /// A moment: a date, which is its first second in UTC, or a date with time and zone.
 pub(super) fn moment(text: &str) -> Result<UnixSeconds, &'static str> {
     let date = text.parse::<civil::Date>().ok().filter(|_| text.len() == 10);

@@ -77,7 +77,7 @@ async fn an_account_is_made_then_changed_and_the_words_say_which() {
     assert_eq!(
         value(made),
         json!({"uid": "42", "membership": "Premium-20000", "credits": 18500, "prepaid": 2000, "email_verified": true,
-               "burst": null, "billing_period": null, "created": true, "prepaid_granted": true})
+               "burst": null, "priority": null, "max_pixels": null, "billing_period": null, "created": true, "prepaid_granted": true})
     );
     let again = operator.types("user add 42 --prepaid 2000 --email-verified false").await;
     assert_eq!(
@@ -106,17 +106,32 @@ async fn a_key_is_made_listed_and_revoked() {
 }
 
 #[tokio::test]
-async fn a_key_may_have_networks_and_a_cap_and_an_account_a_limit_of_its_own() {
+async fn a_key_may_have_networks_and_a_cap_and_an_account_numbers_of_its_own() {
     let operator = Operator::new();
     let made = operator.types("user add 42 --burst 90/30").await;
     assert!(made.words.ends_with("Its own short-term limit: 90 a minute, 30 at once."), "{}", made.words);
+    let made = operator.types("user add 42 --priority 3 --max-pixels 40000000").await;
+    let own = "30 at once.\nIts own priority: 3.\nIts own limit on pictures: 40000000 pixels.";
+    assert!(made.words.ends_with(own), "{}", made.words);
+    let made = value(made);
+    assert_eq!(
+        (&made["burst"]["size"], &made["priority"], &made["max_pixels"]),
+        (&json!(30), &json!(3), &json!(40_000_000))
+    );
     operator.types("key create 42 --network 10.0.0.0/8 --network 2001:db8::1 --monthly-cap 500").await;
     let listed = operator.types("key list 42").await;
     assert!(listed.words.contains("never") && listed.words.ends_with("0 of 500"), "{}", listed.words);
     let listed = value(listed);
     assert_eq!(listed[0]["networks"], json!(["10.0.0.0/8", "2001:db8::1/128"]));
     assert_eq!(listed[0]["monthly_cap"], 500);
-    for line in ["g key create 42 --network ten", "g user add 42 --burst 60", "g user add 42 --burst 0/5"] {
+    for line in [
+        "g key create 42 --network ten",
+        "g user add 42 --burst 60",
+        "g user add 42 --burst 0/5",
+        "g user add 42 --priority 256",
+        "g user add 42 --max-pixels 0",
+        "g user add 42 --max-pixels 9223372036854775808",
+    ] {
         assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
     }
 }

@@ -3,7 +3,10 @@
 use super::{Desk, Failure, Report, input};
 use crate::{
     admin::{AccountMade, AccountOrder},
-    domain::{caller::Uid, credit::Burst},
+    domain::{
+        caller::{Overrides, Uid},
+        credit::Burst,
+    },
 };
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
@@ -28,6 +31,12 @@ pub(super) struct Add {
     /// Short-term limit other than the plan's, until a plan is next named: requests a minute, and at once after a rest
     #[arg(long, value_name = "PER_MINUTE/SIZE", value_parser = input::burst)]
     burst: Option<Burst>,
+    /// Backend priority other than the plan's, until a plan is next named: how many more turns than others it gets
+    #[arg(long, value_name = "N")]
+    priority: Option<u8>,
+    /// Most pixels of a picture other than the plan's, until a plan is next named; the backend's own limit still holds
+    #[arg(long, value_name = "N", value_parser = input::pixels)]
+    max_pixels: Option<u64>,
     /// Prepaid credits to begin with; repeating this does not add them again
     #[arg(long, value_name = "N")]
     prepaid: Option<u32>,
@@ -38,8 +47,9 @@ pub(super) struct Add {
 
 impl UserCommand {
     pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
-        let Self::Add(Add { uid, plan, credits, burst, prepaid, email_verified }) = self;
-        let order = AccountOrder { uid, plan, credits, burst, prepaid, email_verified };
+        let Self::Add(Add { uid, plan, credits, burst, priority, max_pixels, prepaid, email_verified }) = self;
+        let overrides = Overrides { burst, priority, max_pixels };
+        let order = AccountOrder { uid, plan, credits, overrides, prepaid, email_verified };
         let made = desk.admin().await?.put_account(&order).await?;
         Report::new(words(&made, prepaid.unwrap_or(0)), &made)
     }
@@ -56,9 +66,16 @@ fn words(made: &AccountMade, prepaid: u32) -> String {
         account.prepaid,
         if account.email_verified { "verified" } else { "not verified" },
     );
-    if let Some(burst) = account.burst {
-        // Writing to a string cannot fail.
+    let Overrides { burst, priority, max_pixels } = account.overrides;
+    // Writing to a string cannot fail.
+    if let Some(burst) = burst {
         let _ = write!(words, "\nIts own short-term limit: {} a minute, {} at once.", burst.per_minute, burst.size);
+    }
+    if let Some(priority) = priority {
+        let _ = write!(words, "\nIts own priority: {priority}.");
+    }
+    if let Some(pixels) = max_pixels {
+        let _ = write!(words, "\nIts own limit on pictures: {pixels} pixels.");
     }
     if prepaid > 0 && !prepaid_granted {
         words.push_str("\nIts first prepaid credits were granted before; nothing was added. For more: credits grant.");

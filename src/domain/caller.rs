@@ -105,10 +105,34 @@ pub struct Account {
     pub prepaid: i64,
     /// Whether the e-mail address has been verified; otherwise every call is 403.
     pub email_verified: bool,
-    /// A short-term limit other than the plan's.
-    pub burst: Option<Burst>,
+    /// What it has other than its plan has it, until the next plan change.
+    #[serde(flatten)]
+    pub overrides: Overrides,
     /// Stripe's latest known period, once a webhook has written it.
     pub billing_period: Option<BillingPeriod>,
+}
+
+/// Numbers of an account's own, which go before its plan's; `None` for the plan's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overrides {
+    /// The short-term limit.
+    pub burst: Option<Burst>,
+    /// How many more turns than others it gets when there is a line before the backend.
+    pub priority: Option<u8>,
+    /// The most pixels that a picture may have.
+    pub max_pixels: Option<u64>,
+}
+
+impl Overrides {
+    /// These, and for what they leave open, those of `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            burst: self.burst.or(other.burst),
+            priority: self.priority.or(other.priority),
+            max_pixels: self.max_pixels.or(other.max_pixels),
+        }
+    }
 }
 
 /// One API key as stored: everything but the key itself, which only its owner has.

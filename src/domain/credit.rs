@@ -194,6 +194,9 @@ pub enum Denial {
     Exhausted {
         /// Until the window (for a key's cap, the UTC month) ends or, where only open holds stand in the way, the earliest of their leases.
         retry_after: Duration,
+        /// Until the short-term bucket is full again, which this request has taken from; `None` where no limit was asked
+        /// for. A span and not a moment, for the store's clock need not be the caller's.
+        full_in: Option<Duration>,
     },
     /// There is no such account (any more).
     NoAccount,

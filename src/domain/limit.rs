@@ -1,6 +1,6 @@
 //! Limits as callers are told of them: what each allows, and how much of that is left.
 
-use super::{credit::Burst, time::UnixMicros};
+use super::credit::Burst;
 use std::time::Duration;
 
 /// A day: the window of the anonymous limit.
@@ -58,19 +58,19 @@ impl Limit {
 }
 
 impl Burst {
-    /// What the bucket holds at `now`, given its theoretical arrival time.
+    /// What the bucket holds that will be full after so long: when its theoretical arrival time has come.
     #[must_use]
-    pub fn remaining(self, arrival: UnixMicros, now: UnixMicros) -> Remaining {
+    pub fn remaining(self, full_in: Duration) -> Remaining {
         let whole = self.interval_micros() * i64::from(self.size.max(1));
-        let room = whole - arrival.0.saturating_sub(now.0).clamp(0, whole);
-        Remaining { requests: (room / self.interval_micros()).unsigned_abs(), resets_in: now.until(arrival) }
+        let room = whole - i64::try_from(full_in.as_micros()).unwrap_or(i64::MAX).min(whole);
+        Remaining { requests: (room / self.interval_micros()).unsigned_abs(), resets_in: full_in }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::quota::Verdict;
+    use crate::domain::{quota::Verdict, time::UnixMicros};
     use proptest::prelude::*;
 
     proptest! {
@@ -83,20 +83,21 @@ mod tests {
             let (burst, now) = (Burst { per_minute, size }, UnixMicros(1_772_366_400_000_000));
             let whole = burst.interval_micros() * i64::from(size);
             let mut arrival = UnixMicros(now.0 + ahead.min(whole));
-            let left = burst.remaining(arrival, now);
+            let full = arrival;
+            let left = burst.remaining(now.until(arrival));
             let mut admitted = 0;
             while let Verdict::Admit(next) = burst.judge(Some(arrival), now) {
                 (arrival, admitted) = (next, admitted + 1);
             }
             prop_assert_eq!(left.requests, admitted);
             let rested = UnixMicros(now.0 + i64::try_from(left.resets_in.as_micros()).unwrap());
-            prop_assert_eq!(burst.remaining(UnixMicros(now.0 + ahead.min(whole)), rested).requests, u64::from(size));
+            prop_assert_eq!(burst.remaining(rested.until(full)).requests, u64::from(size));
         }
     }
 
     #[test]
     fn a_bucket_that_is_fuller_than_it_can_be_has_nothing_left() {
         let burst = Burst { per_minute: 60, size: 2 };
-        assert_eq!(burst.remaining(UnixMicros(i64::MAX), UnixMicros(0)).requests, 0);
+        assert_eq!(burst.remaining(Duration::MAX).requests, 0);
     }
 }

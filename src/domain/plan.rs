@@ -1,6 +1,11 @@
 //! Plans: what an account may do, by the name of its membership; and the terms on which a subscription keeps one.
 
-use super::{caller::Account, credit::Burst, period::Window, time::UnixSeconds};
+use super::{
+    caller::{Account, Overrides},
+    credit::Burst,
+    period::Window,
+    time::UnixSeconds,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -51,7 +56,7 @@ impl Terms {
             return stored;
         }
         let (membership, credits) = self.default_plan.clone();
-        let mut fallen = Account { membership, credits, burst: None, ..stored };
+        let mut fallen = Account { membership, credits, overrides: Overrides::default(), ..stored };
         if let Some(period) = &mut fallen.billing_period {
             period.fallen = true;
         }
@@ -73,7 +78,7 @@ mod tests {
             credits: 7,
             prepaid: 3,
             email_verified: true,
-            burst: None,
+            overrides: Overrides { priority: Some(9), ..Overrides::default() },
             billing_period: period,
         };
         let period = BillingPeriod::new(UnixSeconds(100), UnixSeconds(200));
@@ -90,7 +95,8 @@ mod tests {
         ] {
             let seen = terms.in_force(account(stored), UnixSeconds(now));
             assert_eq!((seen.membership.as_str(), seen.prepaid), (membership, 3), "{stored:?} at {now}");
-            assert_eq!(seen.credits, if membership == "Free" { 50 } else { 7 });
+            let free = membership == "Free";
+            assert_eq!((seen.credits, seen.overrides.priority), if free { (50, None) } else { (7, Some(9)) });
             assert!(!terms.must_fall(&seen, UnixSeconds(now)));
         }
     }

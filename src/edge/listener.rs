@@ -10,7 +10,10 @@ mod under_way;
 pub use sockets::{Socket, Sockets};
 pub use tls::{Tls, TlsError};
 
-use crate::domain::{network::Network, transfer::Pace};
+use crate::{
+    domain::{network::Network, transfer::Pace},
+    telemetry::Metrics,
+};
 use axum::Router;
 use connection::Reception;
 use hyper_util::{
@@ -79,15 +82,16 @@ pub struct Gate {
     server: auto::Builder<TokioExecutor>,
     slots: Arc<Semaphore>,
     clients: PerClient,
+    metrics: Arc<Metrics>,
 }
 
 impl Gate {
-    /// A gate behind which nobody is yet.
+    /// A gate behind which nobody is yet. Whom it turns away, it counts.
     #[must_use]
-    pub fn new(rules: GateRules) -> Arc<Self> {
+    pub fn new(rules: GateRules, metrics: Arc<Metrics>) -> Arc<Self> {
         let server = server(&rules);
         let slots = Arc::new(Semaphore::new(rules.connections));
-        Arc::new(Self { server, slots, clients: PerClient::new(rules.connections_per_client), rules })
+        Arc::new(Self { server, slots, clients: PerClient::new(rules.connections_per_client), rules, metrics })
     }
 }
 

@@ -130,8 +130,9 @@ impl<C: Clock + Clone> Pace<C> {
 }
 
 impl<C: Clock> Passed<C> {
-    /// The store admitted it, and by its count the account's theoretical arrival now lies so far ahead.
-    pub fn admitted(self, ahead: Duration) {
+    /// The store's short-term limit let it through, and by its count the account's theoretical arrival now lies so far
+    /// ahead.
+    pub fn counted(self, ahead: Duration) {
         if let Some((limit, at)) = self.counted {
             limit.buckets.raise_to(&self.uid, at + Nanos::from(less_head_start(ahead)));
         }

@@ -67,10 +67,14 @@ fn tell(passed: Passed, admission: &store::Result<Admission>) {
     match admission {
         Ok(Admission::Held(hold, left)) => {
             if let Some(arrival) = left.arrival {
-                passed.admitted(hold.taken.until(arrival));
+                passed.counted(hold.taken.until(arrival));
             }
         }
-        Ok(Admission::Denied(Denial::Exhausted { .. })) => {}
+        Ok(Admission::Denied(Denial::Exhausted { full_in, .. })) => {
+            if let Some(full_in) = full_in {
+                passed.counted(*full_in);
+            }
+        }
         Ok(Admission::Denied(Denial::TooFast { retry_after })) => passed.too_fast(*retry_after),
         Ok(Admission::Denied(Denial::NoAccount) | Admission::Settled(_)) | Err(_) => passed.give_back(),
     }
@@ -79,10 +83,10 @@ fn tell(passed: Passed, admission: &store::Result<Admission>) {
 fn refusal(caller: &Caller, denial: Denial) -> Refusal {
     match (denial, caller) {
         (Denial::TooFast { retry_after }, _) => Refusal::TooFast { retry_after: at_least_a_second(retry_after) },
-        (Denial::Exhausted { retry_after }, Caller::Anonymous(_)) => {
+        (Denial::Exhausted { retry_after, .. }, Caller::Anonymous(_)) => {
             Refusal::DailyLimit { retry_after: at_least_a_second(retry_after) }
         }
-        (Denial::Exhausted { retry_after }, Caller::Key(..) | Caller::Token(_)) => {
+        (Denial::Exhausted { retry_after, .. }, Caller::Key(..) | Caller::Token(_)) => {
             Refusal::MonthlyLimit { retry_after: at_least_a_second(retry_after) }
         }
         (Denial::NoAccount, Caller::Token(_)) => Refusal::InvalidToken,
@@ -102,14 +106,13 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn held(&self, hold: &Hold, left: Left) -> Vec<Limit> {
-        let burst = self.caller.burst(self.rules).zip(left.arrival);
         let window_ends = match self.caller.account() {
             Some(account) => self.rules.terms.window(account, hold.taken.seconds()).until,
             None => hold.taken.seconds().date().end(),
         };
         let resets_in = hold.taken.until(window_ends.micros());
         self.limits(
-            burst.map(|(burst, arrival)| burst.remaining(arrival, hold.taken)),
+            left.arrival.map(|arrival| hold.taken.until(arrival)).and_then(|full_in| self.short_term(full_in)),
             left.quota.map(|requests| Remaining { requests, resets_in }),
         )
     }
@@ -117,9 +120,16 @@ impl Told<'_> {
     fn denied(&self, denial: Denial) -> Vec<Limit> {
         match denial {
             Denial::TooFast { retry_after } => self.limits(Some(Remaining::none_for(retry_after)), None),
-            Denial::Exhausted { retry_after } => self.limits(None, Some(Remaining::none_for(retry_after))),
+            Denial::Exhausted { retry_after, full_in } => {
+                let short_term = full_in.and_then(|full_in| self.short_term(full_in));
+                self.limits(short_term, Some(Remaining::none_for(retry_after)))
+            }
             Denial::NoAccount => Vec::new(),
         }
+    }
+
+    fn short_term(&self, full_in: Duration) -> Option<Remaining> {
+        self.caller.burst(self.rules).map(|burst| burst.remaining(full_in))
     }
 
     fn limits(&self, burst: Option<Remaining>, quota: Option<Remaining>) -> Vec<Limit> {
@@ -158,13 +168,14 @@ mod tests {
     #[test]
     fn what_the_store_did_not_take_into_account_is_not_counted_here_either() {
         let soon = Duration::from_secs(1);
-        let burst = Burst { per_minute: 6, size: 2 };
+        let (burst, whole) = (Burst { per_minute: 6, size: 2 }, Duration::from_secs(20));
         let uid = Uid::new("ann").unwrap();
         for (admission, passes) in [
             (Err(Fault::Unavailable("away".into())), 9),
             (Ok(Admission::Denied(Denial::NoAccount)), 9),
             (Ok(Admission::Settled(Settlement::Released)), 9),
-            (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon })), 2),
+            (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon, full_in: None })), 2),
+            (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon, full_in: Some(whole) })), 1),
             (Ok(Admission::Denied(Denial::TooFast { retry_after: soon })), 1),
         ] {
             let pace = Pace::new(Clock::Turned(Arc::new(AtomicI64::new(0))));

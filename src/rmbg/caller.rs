@@ -3,7 +3,7 @@
 use super::{Rmbg, Rules, Stop};
 use crate::{
     domain::{
-        caller::{Account, ApiKey, Channel, ClientAddress},
+        caller::{Account, ApiKey, Channel, ClientAddress, Overrides},
         credit::{Burst, Draw, KeyDraw},
         plan::Plan,
         refusal::Refusal,
@@ -60,21 +60,25 @@ impl Caller {
     pub(super) fn burst(&self, rules: &Rules) -> Option<Burst> {
         match self {
             Self::Key(account, _) | Self::Token(account) => {
-                account.burst.or_else(|| plan(account, rules).map(|plan| plan.burst))
+                account.overrides.burst.or_else(|| plan(account, rules).map(|plan| plan.burst))
             }
             Self::Anonymous(_) => Some(rules.anonymous.burst),
         }
     }
 
-    /// The backend's order of service.
+    /// The backend's order of service: an account's own, or its plan's.
     pub(super) fn priority(&self, rules: &Rules) -> u8 {
-        self.account().and_then(|account| plan(account, rules)).map_or(0, |plan| plan.priority)
+        let Some(account) = self.account() else { return 0 };
+        account.overrides.priority.or_else(|| plan(account, rules).map(|plan| plan.priority)).unwrap_or(0)
     }
 
-    /// The most pixels that a picture may have: the backend's limit or the plan's, whichever is lower.
+    /// The most pixels that a picture may have: the backend's limit or the caller's (an account's own, or its plan's),
+    /// whichever is lower.
     pub(super) fn pixel_limit(&self, rules: &Rules) -> Option<u64> {
-        let of_plan = self.account().and_then(|account| plan(account, rules)).and_then(|plan| plan.max_pixels);
-        [rules.pixel_limit, of_plan].into_iter().flatten().min()
+        let of_caller = self.account().and_then(|account| {
+            account.overrides.max_pixels.or_else(|| plan(account, rules).and_then(|plan| plan.max_pixels))
+        });
+        [rules.pixel_limit, of_caller].into_iter().flatten().min()
     }
 }
 
@@ -108,8 +112,14 @@ pub(super) async fn identify(rmbg: &Rmbg, visitor: &Visitor) -> Result<Caller, S
 async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
     let verified = rmbg.user_tokens.verify(token.expose_secret(), rmbg.clock.now().seconds()).await;
     let VerifiedUser { uid, email_verified } = verified.map_err(stop_for)?;
-    let unchanged =
-        AccountChange { uid, plan: None, credits: None, burst: None, email_verified: None, only_new: false };
+    let unchanged = AccountChange {
+        uid,
+        plan: None,
+        credits: None,
+        overrides: Overrides::default(),
+        email_verified: None,
+        only_new: false,
+    };
     let account = match rmbg.store.account(&unchanged.uid).await? {
         Some(account) => account,
         None if rmbg.rules.create_accounts => {

@@ -5,7 +5,7 @@
 
 use super::{Fault, LedgerEntry, Result, Store};
 use crate::domain::{
-    caller::{Account, ApiKey, KeyHash, Uid},
+    caller::{Account, ApiKey, KeyHash, Overrides, Uid},
     credit::{OperationId, Settlement},
     time::{UnixMicros, UnixSeconds},
 };
@@ -147,13 +147,16 @@ impl AccountExport {
     }
 
     fn by_name(&self) -> BTreeMap<String, String> {
-        let Account { uid: _, membership, credits, prepaid, email_verified, burst, billing_period } = &self.account;
+        let Account { uid: _, membership, credits, prepaid, email_verified, overrides, billing_period } = &self.account;
+        let Overrides { burst, priority, max_pixels } = overrides;
         let mut all = BTreeMap::from([
             ("membership".into(), membership.clone()),
             ("credits".into(), credits.to_string()),
             ("prepaid".into(), prepaid.to_string()),
             ("e-mail verified".into(), email_verified.to_string()),
             ("short-term limit".into(), format!("{burst:?}")),
+            ("priority".into(), format!("{priority:?}")),
+            ("most pixels".into(), format!("{max_pixels:?}")),
             ("billing period".into(), format!("{billing_period:?}")),
             ("ledger entries".into(), self.ledger.to_string()),
             ("grants".into(), self.grants.to_string()),

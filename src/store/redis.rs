@@ -237,10 +237,10 @@ impl Store for RedisStore {
     }
 
     async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped> {
-        let stepped = stripe::apply(&self.desk, step).await?;
+        let (stepped, written) = stripe::apply(&self.desk, step).await?;
         // A repeat may have been applied just now, without anybody hearing of it.
-        if stepped != Stepped::Stale {
-            self.noted(Write::Stripe(step.clone())).await?;
+        if let Some(written) = written {
+            self.noted(Write::Stripe(written)).await?;
         }
         Ok(stepped)
     }

@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::{Config, SecretError, StripeConfig},
     domain::{
-        caller::{Account, Uid},
+        caller::{Account, Overrides, Uid},
         plan::{Plan, Terms},
         refusal::Refusal,
     },
@@ -236,7 +236,7 @@ fn nobody_yet(uid: &Uid) -> Account {
         credits: 0,
         prepaid: 0,
         email_verified: false,
-        burst: None,
+        overrides: Overrides::default(),
         billing_period: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     gauges::{BackendGauges, StoreGauges},
-    record::{Outcome, Record},
+    record::{Outcome, Record, TurnedAway},
 };
 use crate::spool::Budgets;
 use prometheus::{
@@ -63,7 +63,7 @@ impl Metrics {
             )?,
             turned_away: our.counters(
                 "rgw_turned_away_total",
-                "Requests answered 429 before the store was asked, by what turned them away.",
+                "Requests answered 429 before the store was asked, and connections closed unheard, by what turned them away.",
                 &["by"],
             )?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
@@ -114,13 +114,18 @@ impl Metrics {
             self.stripe_events.with_label_values(&[outcome]).inc();
         }
         if let Some(by) = record.turned_away {
-            self.turned_away.with_label_values(&[by.as_str()]).inc();
+            self.turn_away(by);
         }
         if record.bytes_in > 0 {
             #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
             self.uploaded.observe(record.bytes_in as f64);
         }
         write_line(record, elapsed.as_millis());
+    }
+
+    /// Counts what was turned away. For requests, [`finish`](Self::finish) does.
+    pub fn turn_away(&self, by: TurnedAway) {
+        self.turned_away.with_label_values(&[by.as_str()]).inc();
     }
 
     /// Takes what is to be seen of the backend, for the next [`render`](Self::render).

@@ -99,11 +99,13 @@ impl Route {
     }
 }
 
-/// What turns requests away before they cost the store anything.
+/// What turns requests, or whole connections, away before they cost the store anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnedAway {
     /// Too many bad credentials from one client.
     BadCredentials,
+    /// Too many connections of one client at once.
+    Connections,
     /// Too many requests of one client at once.
     InFlight,
     /// Too many requests of one account in a short time.
@@ -116,6 +118,7 @@ impl TurnedAway {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadCredentials => "bad_credentials",
+            Self::Connections => "connections",
             Self::InFlight => "in_flight",
             Self::Pace => "pace",
         }

@@ -6,7 +6,11 @@ use crate::{
     secured::{Secured, output},
 };
 use rembg_gateway::{
-    domain::{caller::Uid, credit::Burst, plan::Plan},
+    domain::{
+        caller::{Overrides, Uid},
+        credit::Burst,
+        plan::Plan,
+    },
     store::AccountChange,
 };
 use serde_json::{Value, json};
@@ -199,5 +203,12 @@ async fn early_refusals_are_seen_while_it_is_still_uploading() {
 
 fn change(uid: &str, plan: Option<&str>, email_verified: Option<bool>) -> AccountChange {
     let plan = plan.map(|plan| (plan.to_owned(), 100));
-    AccountChange { uid: Uid::new(uid).unwrap(), plan, credits: None, email_verified, burst: None, only_new: false }
+    AccountChange {
+        uid: Uid::new(uid).unwrap(),
+        plan,
+        credits: None,
+        email_verified,
+        overrides: Overrides::default(),
+        only_new: false,
+    }
 }

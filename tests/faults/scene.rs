@@ -17,7 +17,7 @@ use rembg_gateway::{
     clock::Clock,
     config::{Config, StoreConfig},
     domain::{
-        caller::{ApiKey, Channel, Uid},
+        caller::{ApiKey, Channel, Overrides, Uid},
         credit::{Admission, Draw, HoldRequest},
         time::UnixSeconds,
     },
@@ -209,7 +209,7 @@ async fn customer(store: &dyn Store, uid: &Uid) -> String {
         uid: uid.clone(),
         plan: Some(("Free".into(), INCLUDED)),
         credits: None,
-        burst: None,
+        overrides: Overrides::default(),
         email_verified: Some(true),
         only_new: false,
     };

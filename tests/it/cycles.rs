@@ -6,7 +6,10 @@ use crate::{
     people::Person,
     world::{NOON, World},
 };
-use rembg_gateway::{domain::caller::Uid, store::AccountChange};
+use rembg_gateway::{
+    domain::caller::{Overrides, Uid},
+    store::AccountChange,
+};
 use serde_json::{Value, json};
 
 const CYCLE: &str = "/api/membership-usage?expand=billing_cycle";
@@ -34,7 +37,7 @@ async fn subscribed(world: &World, period: (i64, i64), anchor: Option<i64>, cred
         plan: None,
         credits: Some(credits),
         email_verified: Some(true),
-        burst: None,
+        overrides: Overrides::default(),
         only_new: false,
     };
     world.store.put_account(&change).await.unwrap();
@@ -209,7 +212,7 @@ async fn an_account_with_nothing_answers_zeros() {
         plan: None,
         credits: None,
         email_verified: Some(true),
-        burst: None,
+        overrides: Overrides::default(),
         only_new: false,
     };
     world.store.put_account(&nothing).await.unwrap();

@@ -61,7 +61,7 @@ async fn a_429_says_which_limit_has_nothing_left_and_for_how_long() {
     let exhausted = ann.cut(&Form::with_picture()).await;
     let month = (MONTH_END - NOON).to_string();
     let policy = Some(r#""burst";q=3;w=30, "month";q=1"#);
-    let left = format!(r#""month";r=0;t={month}"#);
+    let left = format!(r#""burst";r=1;t=20, "month";r=0;t={month}"#);
     assert_eq!(told(&exhausted), [policy, Some(left.as_str()), None, None]);
     assert_eq!(exhausted.header("retry-after"), Some(month.as_str()));
     ann.cut(&Form::with_picture()).await;
@@ -82,7 +82,7 @@ async fn a_stranger_is_told_of_the_day() {
     assert_eq!(told(&served), [policy, Some(r#""burst";r=2;t=10, "day";r=1;t=43200"#), Some("0"), None]);
     stranger.cut(&Form::with_picture()).await;
     let refused = stranger.cut(&Form::with_picture()).await;
-    assert_eq!(told(&refused), [policy, Some(r#""day";r=0;t=43200"#), None, None]);
+    assert_eq!(told(&refused), [policy, Some(r#""burst";r=0;t=30, "day";r=0;t=43200"#), None, None]);
 }
 
 #[tokio::test]

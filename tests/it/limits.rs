@@ -9,7 +9,11 @@ use crate::{
 };
 use rembg_gateway::{
     config::Config,
-    domain::{caller::Uid, credit::Burst, plan::Plan},
+    domain::{
+        caller::{Overrides, Uid},
+        credit::Burst,
+        plan::Plan,
+    },
     store::AccountChange,
 };
 use std::{num::NonZeroU32, time::Duration};
@@ -26,7 +30,14 @@ fn slow(config: &mut Config) {
 
 fn change(uid: &str) -> AccountChange {
     let uid = Uid::new(uid).unwrap();
-    AccountChange { uid, plan: None, credits: None, burst: None, email_verified: None, only_new: false }
+    AccountChange {
+        uid,
+        plan: None,
+        credits: None,
+        overrides: Overrides::default(),
+        email_verified: None,
+        only_new: false,
+    }
 }
 
 async fn status(person: &Person) -> u16 {
@@ -73,6 +84,26 @@ async fn who_has_called_as_fast_as_allowed_for_long_is_told_the_right_time() {
     }
     let reply = ann.cut(&Form::with_picture()).await;
     assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
+    assert!((turned_away(&world, "pace").await - 1.0).abs() < 0.5, "told here, as the store would");
+}
+
+#[tokio::test]
+async fn who_has_no_credits_is_told_the_right_time_too() {
+    let world = World::with(slow).await;
+    let poor = world.customer("poor", 0).await;
+    let exhausted = async || {
+        let reply = poor.cut(&Form::with_picture()).await;
+        assert_eq!(reply.status, 429);
+        assert_ne!(reply.error(), TOO_FAST);
+    };
+    exhausted().await;
+    for _ in 0..30 {
+        exhausted().await;
+        world.turn_clock_by(10);
+    }
+    exhausted().await;
+    let reply = poor.cut(&Form::with_picture()).await;
+    assert_eq!((reply.error().as_str(), reply.header("retry-after")), (TOO_FAST, Some("10")));
     assert!((turned_away(&world, "pace").await - 1.0).abs() < 0.5, "told here, as the store would");
 }
 
@@ -129,8 +160,8 @@ async fn more_credits_unblock_at_once() {
 async fn an_accounts_own_limit_goes_before_its_plans_until_the_next_plan() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
-    let own = Some(Burst { per_minute: 60, size: 4 });
-    world.store.put_account(&AccountChange { burst: own, ..change("ann") }).await.unwrap();
+    let own = Overrides { burst: Some(Burst { per_minute: 60, size: 4 }), ..Overrides::default() };
+    world.store.put_account(&AccountChange { overrides: own, ..change("ann") }).await.unwrap();
     assert_eq!(let_through(&ann, 9).await, 4);
     world.turn_clock_by(3_600);
     world.store.put_account(&AccountChange { plan: Some(("Test".into(), 100)), ..change("ann") }).await.unwrap();
@@ -171,6 +202,31 @@ async fn a_plan_may_refuse_pictures_that_the_backend_would_take() {
     assert_eq!(larger.status, 413);
     assert_eq!(larger.error(), "Image has 13 pixels, which exceeds the maximum of 12 processed here.");
     assert_eq!(ann.used().await, 1);
+}
+
+#[tokio::test]
+async fn an_accounts_own_pixels_go_before_its_plans_but_not_beyond_the_backends() {
+    let world = World::with(|config| {
+        config.backend.max_pixels = Some(20);
+        config.plans.entry("Test".into()).and_modify(|plan| plan.max_pixels = Some(12));
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    let most = async |width| {
+        let refused = ann.cut(&Form::empty().image("a.png", &crate::form::png(width, 1))).await;
+        (refused.status == 413).then(|| refused.error())
+    };
+    let told =
+        |width, most| Some(format!("Image has {width} pixels, which exceeds the maximum of {most} processed here."));
+    for (own, fits, most_told) in [(6, 6, 6), (15, 15, 15), (25, 20, 20)] {
+        let overrides = Overrides { max_pixels: Some(own), ..Overrides::default() };
+        world.store.put_account(&AccountChange { overrides, ..change("ann") }).await.unwrap();
+        assert_eq!((most(fits).await, most(fits + 1).await), (None, told(fits + 1, most_told)), "{own}");
+    }
+    world.store.put_account(&AccountChange { plan: Some(("Test".into(), 100)), ..change("ann") }).await.unwrap();
+    assert_eq!(most(13).await, told(13, 12), "the plan's again");
+    assert_eq!(ann.used().await, 3);
+    world.nothing_held().await;
 }
 
 #[tokio::test]

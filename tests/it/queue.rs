@@ -7,7 +7,10 @@ use crate::{
     world::World,
 };
 use rembg_gateway::{
-    domain::{caller::Uid, plan::Plan},
+    domain::{
+        caller::{Overrides, Uid},
+        plan::Plan,
+    },
     store::AccountChange,
 };
 use std::time::Duration;
@@ -74,6 +77,33 @@ async fn one_accounts_many_requests_do_not_delay_anothers_one() {
 
 #[tokio::test]
 async fn a_plans_priority_gives_more_turns() {
+    let first = AccountChange { plan: Some(("First".into(), 100)), ..unchanged("vip") };
+    assert_eq!(turns_of_vip(first).await, [false, true, true, false, false], "both before the two that came earlier");
+}
+
+#[tokio::test]
+async fn an_accounts_own_priority_goes_before_its_plans() {
+    let own = |priority| Overrides { priority: Some(priority), ..Overrides::default() };
+    let raised = AccountChange { overrides: own(255), ..unchanged("vip") };
+    assert_eq!(turns_of_vip(raised).await, [false, true, true, false, false], "both before the two that came earlier");
+    let lowered = AccountChange { plan: Some(("First".into(), 100)), overrides: own(0), ..unchanged("vip") };
+    assert_eq!(turns_of_vip(lowered).await, [false, false, true, false, true], "by turns, whatever the plan");
+}
+
+fn unchanged(uid: &str) -> AccountChange {
+    let uid = Uid::new(uid).unwrap();
+    AccountChange {
+        uid,
+        plan: None,
+        credits: None,
+        overrides: Overrides::default(),
+        email_verified: None,
+        only_new: false,
+    }
+}
+
+/// Which pictures are vip's, of three of ann's and two of vip's that ask after them, in the order in which they are served.
+async fn turns_of_vip(change: AccountChange) -> Vec<bool> {
     let world = World::with(|config| {
         config.backend.concurrency = 1;
         let plan = config.plans["Test"];
@@ -82,15 +112,7 @@ async fn a_plans_priority_gives_more_turns() {
     .await;
     world.backend.will(Manner::Wait);
     let (ann, vip) = (world.customer("ann", 100).await, world.customer("vip", 100).await);
-    let first = AccountChange {
-        uid: Uid::new("vip").unwrap(),
-        plan: Some(("First".into(), 100)),
-        credits: None,
-        burst: None,
-        email_verified: None,
-        only_new: false,
-    };
-    world.store.put_account(&first).await.unwrap();
+    world.store.put_account(&change).await.unwrap();
     let mut asking = vec![ask(&world, &ann, "ann")];
     world.backend.has_seen(1).await;
     for (waiting, (person, name)) in
@@ -105,8 +127,7 @@ async fn a_plans_priority_gives_more_turns() {
     for one in asking {
         assert_eq!(one.await.unwrap().status, 200);
     }
-    let turns: Vec<_> = world.backend.seen().iter().map(|seen| seen.head.contains("x-request-id: vip\r\n")).collect();
-    assert_eq!(turns, [false, true, true, false, false], "both before the two that came earlier");
+    world.backend.seen().iter().map(|seen| seen.head.contains("x-request-id: vip\r\n")).collect()
 }
 
 #[tokio::test]

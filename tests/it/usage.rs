@@ -7,7 +7,10 @@ use crate::{
     world::{NOON, World},
 };
 use hyper::Method;
-use rembg_gateway::{domain::caller::Uid, store::AccountChange};
+use rembg_gateway::{
+    domain::caller::{Overrides, Uid},
+    store::AccountChange,
+};
 use serde_json::{Value, json};
 
 const USAGE: &str = "/api/membership-usage";
@@ -197,7 +200,7 @@ async fn only_a_verified_accounts_key_opens_it_and_nobody_may_keep_any_answer() 
         plan: None,
         credits: None,
         email_verified: Some(false),
-        burst: None,
+        overrides: Overrides::default(),
         only_new: false,
     };
     world.store.put_account(&unverified).await.unwrap();

@@ -11,7 +11,7 @@ use rembg_gateway::{
     clock::Clock,
     config::{BackendKind, Bytes, Config},
     domain::{
-        caller::{ApiKey, Uid},
+        caller::{ApiKey, Overrides, Uid},
         credit::Burst,
         plan::Plan,
     },
@@ -109,7 +109,7 @@ impl World {
             uid: uid.clone(),
             plan: Some(("Test".into(), 100)),
             credits: Some(credits),
-            burst: None,
+            overrides: Overrides::default(),
             email_verified: Some(true),
             only_new: false,
         };

@@ -3,7 +3,7 @@
 use crate::world::{MARCH, NOON, World, key};
 use rembg_gateway::{
     domain::{
-        caller::{Account, ApiKey, KeyHash, KeyId, Uid},
+        caller::{Account, ApiKey, KeyHash, KeyId, Overrides, Uid},
         credit::{Admission, Burst, Denial, OperationId},
         time::UnixSeconds,
     },
@@ -12,7 +12,14 @@ use rembg_gateway::{
 use std::time::Duration;
 
 fn unchanged(uid: &Uid) -> AccountChange {
-    AccountChange { uid: uid.clone(), plan: None, credits: None, burst: None, email_verified: None, only_new: false }
+    AccountChange {
+        uid: uid.clone(),
+        plan: None,
+        credits: None,
+        overrides: Overrides::default(),
+        email_verified: None,
+        only_new: false,
+    }
 }
 
 pub(crate) async fn a_new_account_has_nothing_but_what_was_named(world: &World) {
@@ -24,7 +31,7 @@ pub(crate) async fn a_new_account_has_nothing_but_what_was_named(world: &World) 
         credits: 0,
         prepaid: 0,
         email_verified: false,
-        burst: None,
+        overrides: Overrides::default(),
         billing_period: None,
     };
     assert_eq!(world.store.put_account(&unchanged(&uid)).await.unwrap(), nothing);
@@ -90,6 +97,8 @@ pub(crate) async fn what_cannot_be_is_refused_and_changes_nothing(world: &World)
     let (uid, nobody) = (world.account("42", 1, 1).await, Uid::new("nobody").unwrap());
     let store = &world.store;
     let too_many = AccountChange { credits: Some(u64::MAX), ..unchanged(&uid) };
+    let most = Overrides { max_pixels: Some(u64::MAX), ..Overrides::default() };
+    let too_large = AccountChange { overrides: most, ..unchanged(&uid) };
     let (hash, orphan) = key("k1", &nobody);
     for (what, refused) in [
         ("a grant to nobody", store.grant(&nobody, 5, &world.operation()).await.err()),
@@ -97,6 +106,7 @@ pub(crate) async fn what_cannot_be_is_refused_and_changes_nothing(world: &World)
         ("a key for nobody", store.put_key(&hash, &orphan).await.err()),
         ("a balance beyond numbers", store.grant(&uid, i64::MAX, &world.operation()).await.err()),
         ("an allowance beyond numbers", store.put_account(&too_many).await.err()),
+        ("a picture beyond numbers", store.put_account(&too_large).await.err()),
     ] {
         assert!(matches!(refused, Some(Fault::Impossible(_))), "{what}: {refused:?}");
     }
@@ -234,16 +244,23 @@ pub(crate) async fn an_account_that_is_there_is_not_made_again(world: &World) {
     assert_eq!(world.store.account(&uid).await.unwrap(), Some(made));
 }
 
-pub(crate) async fn a_limit_of_its_own_stays_until_the_next_plan(world: &World) {
+pub(crate) async fn numbers_of_its_own_stay_until_the_next_plan(world: &World) {
     let uid = Uid::new("42").unwrap();
-    let (own, other) = (Burst { per_minute: 6, size: 2 }, Burst { per_minute: 7, size: 3 });
     let plan = Some(("Free".to_owned(), 50));
+    let only_burst = Overrides { burst: Some(Burst { per_minute: 6, size: 2 }), ..Overrides::default() };
+    let all = Overrides { priority: Some(0), max_pixels: Some(1_000_000), ..only_burst };
+    let other = Overrides { burst: Some(Burst { per_minute: 7, size: 3 }), ..all };
+    let only_priority = Overrides { priority: Some(255), ..Overrides::default() };
     for (change, expected) in [
-        (AccountChange { burst: Some(own), ..unchanged(&uid) }, Some(own)),
-        (AccountChange { credits: Some(7), ..unchanged(&uid) }, Some(own)),
-        (AccountChange { plan: plan.clone(), burst: Some(other), ..unchanged(&uid) }, Some(other)),
-        (AccountChange { plan, ..unchanged(&uid) }, None),
+        (AccountChange { overrides: only_burst, ..unchanged(&uid) }, only_burst),
+        (AccountChange { overrides: Overrides { burst: None, ..all }, ..unchanged(&uid) }, all),
+        (AccountChange { credits: Some(7), ..unchanged(&uid) }, all),
+        (AccountChange { overrides: other, ..unchanged(&uid) }, other),
+        (AccountChange { plan: plan.clone(), overrides: only_priority, ..unchanged(&uid) }, only_priority),
+        (AccountChange { plan: plan.clone(), overrides: all, ..unchanged(&uid) }, all),
+        (AccountChange { plan, ..unchanged(&uid) }, Overrides::default()),
     ] {
-        assert_eq!(world.store.put_account(&change).await.unwrap().burst, expected, "{change:?}");
+        assert_eq!(world.store.put_account(&change).await.unwrap().overrides, expected, "{change:?}");
+        assert_eq!(world.store.account(&uid).await.unwrap().unwrap().overrides, expected, "{change:?}");
     }
 }

@@ -4,7 +4,7 @@ use crate::world::{GRACE, LEASE, MARCH, NOON, World, key};
 use futures_util::future::join_all;
 use rembg_gateway::{
     domain::{
-        caller::Uid,
+        caller::{Overrides, Uid},
         period::{BillingPeriod, Counters, Interval, IntervalUnit, Move},
         time::{UnixMicros, UnixSeconds},
     },
@@ -47,6 +47,7 @@ async fn cycle(world: &World, uid: &Uid, start: UnixSeconds) -> Usage {
 
 pub(crate) async fn a_step_is_written_once(world: &World) {
     let uid = world.account("42", 5, 0).await;
+    world.overridden(&uid).await;
     let changes = Changes {
         plan: Some(("Premium".into(), 20)),
         period: Some(present_period()),
@@ -58,7 +59,7 @@ pub(crate) async fn a_step_is_written_once(world: &World) {
     let after = world.store.stripe_state(&uid).await.unwrap();
     let account = after.account.clone().unwrap();
     assert_eq!((account.membership.as_str(), account.credits, account.prepaid), ("Premium", 20, 100));
-    assert_eq!(account.billing_period, Some(present_period()));
+    assert_eq!((account.billing_period, account.overrides), (Some(present_period()), Overrides::default()));
     assert_eq!((after.version, after.remembered.as_deref()), (1, Some("{\"after\":\"evt_1\"}")));
     // The same event again, also as if it had been computed anew.
     for repeat in [first, step(&uid, "evt_1", 1, changes)] {
@@ -88,7 +89,7 @@ pub(crate) async fn a_plan_that_an_operator_assigns_meanwhile_is_not_undone(worl
             uid: uid.clone(),
             plan: Some(("Gold".into(), 70)),
             credits: None,
-            burst: None,
+            overrides: Overrides::default(),
             email_verified: None,
             only_new: false,
         };
@@ -246,12 +247,13 @@ pub(crate) async fn a_subscription_that_lapses_leaves_the_default_plan_at_once(w
         let account = world.store.account(&uid).await.unwrap().unwrap();
         assert_eq!(world.store.accounts().await.unwrap(), std::slice::from_ref(&account));
         assert_eq!(by_key, account);
-        (account.membership, account.credits)
+        (account.membership, account.credits, account.overrides)
     };
+    let own = world.overridden(&uid).await;
     world.turn_to(UnixMicros(lapses.0 - 1));
-    assert_eq!(membership().await, ("Premium".into(), 3));
+    assert_eq!(membership().await, ("Premium".into(), 3, own));
     world.turn_to(lapses);
-    assert_eq!(membership().await, ("Free".into(), 2));
+    assert_eq!(membership().await, ("Free".into(), 2, Overrides::default()));
     for _ in 0..2 {
         world.served(&world.request(&uid)).await;
     }
@@ -270,12 +272,21 @@ pub(crate) async fn what_an_operator_assigns_after_a_lapse_stays(world: &World) 
         ("43", None, Some(9), ("Free", 9)),
     ] {
         let uid = world.account(name, 0, 0).await;
-        applied(world, step(&uid, "evt_1", 0, premium.clone())).await;
-        let change =
-            AccountChange { uid: uid.clone(), plan, credits, email_verified: None, burst: None, only_new: false };
+        applied(world, step(&uid, "evt_1", 0, Changes { period: None, ..premium.clone() })).await;
+        world.overridden(&uid).await;
+        applied(world, step(&uid, "evt_2", 1, period(lapsed))).await;
+        let change = AccountChange {
+            uid: uid.clone(),
+            plan,
+            credits,
+            email_verified: None,
+            overrides: Overrides::default(),
+            only_new: false,
+        };
         world.store.put_account(&change).await.unwrap();
         let account = world.store.account(&uid).await.unwrap().unwrap();
         assert_eq!((account.membership.as_str(), account.credits), expected);
+        assert_eq!(account.overrides, Overrides::default(), "they ended with the lapse");
     }
 }
 

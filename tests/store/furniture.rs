@@ -3,7 +3,7 @@
 use crate::world::{GRACE, NOON, World, key};
 use rembg_gateway::{
     domain::{
-        caller::{ApiKey, KeyId, Uid},
+        caller::{ApiKey, KeyId, Overrides, Uid},
         credit::{Burst, Hold, OperationId},
         period::{BillingPeriod, Interval, IntervalUnit, Move},
         time::UnixSeconds,
@@ -91,7 +91,11 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
         uid: strange.clone(),
         plan: Some(("Free".into(), 2)),
         credits: None,
-        burst: Some(Burst { per_minute: 9, size: 3 }),
+        overrides: Overrides {
+            burst: Some(Burst { per_minute: 9, size: 3 }),
+            priority: Some(7),
+            max_pixels: Some(40_000_000),
+        },
         email_verified: Some(false),
         only_new: false,
     };
@@ -121,7 +125,7 @@ async fn lapsed(world: &World, change: &AccountChange) {
         let step = StripeStep { changes, ..steps(&uid)[0].clone() };
         assert_eq!(world.store.apply_stripe(&step).await.unwrap(), Stepped::Applied);
         if touched {
-            let change = AccountChange { uid, plan: None, burst: None, ..change.clone() };
+            let change = AccountChange { uid, plan: None, overrides: Overrides::default(), ..change.clone() };
             world.store.put_account(&change).await.unwrap();
         }
     }

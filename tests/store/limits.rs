@@ -34,11 +34,25 @@ pub(crate) async fn a_denied_burst_moves_nothing(world: &World) {
     assert_eq!(world.audited(&uid).await, 3);
 }
 
-pub(crate) async fn a_denied_quota_has_still_used_the_burst(world: &World) {
+pub(crate) async fn a_denied_quota_has_still_used_the_burst_and_says_so(world: &World) {
     let uid = world.account("42", 1, 0).await;
     world.served(&hurried(world.request(&uid))).await;
-    world.exhausted(&hurried(world.request(&uid))).await;
-    assert_too_fast(world, &hurried(world.request(&uid)), INTERVAL).await;
+    let capped = capped(world, hurried(world.request(&uid)), "k1", 0);
+    let none = |full_in| {
+        let retry_after = until_month_ends(world.now());
+        Admission::Denied(Denial::Exhausted { retry_after, full_in })
+    };
+    world.turn(Duration::from_secs(1));
+    assert_eq!(world.ask(&world.request(&uid)).await, none(None));
+    assert_eq!(world.ask(&hurried(world.request(&uid))).await, none(Some(Duration::from_secs(11))));
+    assert_too_fast(world, &hurried(world.request(&uid)), Duration::from_secs(5)).await;
+    world.turn(INTERVAL);
+    assert_eq!(world.ask(&capped).await, none(Some(Duration::from_secs(11))), "for the key, too");
+    let client = || hurried(world.client_request("203.0.113.7", 0));
+    let Admission::Denied(Denial::Exhausted { full_in, .. }) = world.ask(&client()).await else {
+        panic!("no pictures")
+    };
+    assert_eq!(full_in, Some(INTERVAL));
 }
 
 pub(crate) async fn a_repeat_takes_nothing_from_the_short_term_limit(world: &World) {

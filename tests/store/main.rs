@@ -18,6 +18,7 @@ mod outages;
 #[expect(dead_code, reason = "made for tests/faults, which needs more of it")]
 mod proxy;
 mod races;
+mod recalled;
 mod redis;
 mod server;
 mod sequences;
@@ -73,7 +74,7 @@ every_engine_keeps! {
         a_key_keeps_what_it_was_made_with
         when_keys_were_last_used_is_written_many_at_once
         an_account_that_is_there_is_not_made_again
-        a_limit_of_its_own_stays_until_the_next_plan
+        numbers_of_its_own_stay_until_the_next_plan
         accounts_are_listed_in_the_order_of_their_ids
         strange_account_ids_share_nothing
         the_store_answers_a_ping
@@ -119,7 +120,7 @@ every_engine_keeps! {
     }
     limits {
         a_denied_burst_moves_nothing
-        a_denied_quota_has_still_used_the_burst
+        a_denied_quota_has_still_used_the_burst_and_says_so
         a_keys_cap_bounds_what_it_spends_of_either_pool
         open_holds_of_a_capped_key_count_and_waiting_for_them_is_advised
         a_capped_keys_open_hold_of_last_month_takes_nothing_from_this_one

@@ -51,7 +51,10 @@ impl Model {
                 self.holds.insert(operation, hold.clone());
                 Admission::Held(hold, Left { arrival, quota: Some(quota) })
             }
-            Err(until) => Admission::Denied(Denial::Exhausted { retry_after: now.until(until) }),
+            Err(until) => {
+                let full_in = arrival.map(|arrival| now.until(arrival));
+                Admission::Denied(Denial::Exhausted { retry_after: now.until(until), full_in })
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use crate::world::{GRACE, LEASE, MARCH, NOON, World, key, until_month_ends};
 use futures_util::future::join_all;
 use rembg_gateway::{
     domain::{
-        caller::Uid,
+        caller::{Overrides, Uid},
         credit::{Admission, Settlement},
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
@@ -182,7 +182,7 @@ async fn what_one_gateway_changes_the_others_know_within_a_second() {
         uid: uid.clone(),
         plan: Some(("Gold".into(), 7)),
         credits: None,
-        burst: None,
+        overrides: Overrides::default(),
         email_verified: None,
         only_new: false,
     };

@@ -7,7 +7,7 @@ use crate::{
 use proptest::prelude::*;
 use rembg_gateway::{
     domain::{
-        caller::{ApiKey, Channel, ClientAddress, KeyId, Payer, Uid},
+        caller::{ApiKey, Channel, ClientAddress, KeyId, Overrides, Payer, Uid},
         credit::{Admission, Burst, Draw, Hold, HoldRequest, KeyDraw, OperationId},
         time::UnixMicros,
     },
@@ -129,7 +129,7 @@ impl Pair {
             uid: uid(number),
             plan: None,
             credits: Some(credits),
-            burst: None,
+            overrides: Overrides::default(),
             email_verified: Some(true),
             only_new: false,
         };

@@ -5,8 +5,8 @@ use rembg_gateway::{
     clock::Clock,
     config::StoreConfig,
     domain::{
-        caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
-        credit::{Admission, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Settlement},
+        caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Overrides, Payer, Uid},
+        credit::{Admission, Burst, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Settlement},
         period::Counters,
         plan::Terms,
         time::{Month, UnixMicros, UnixSeconds},
@@ -137,7 +137,7 @@ impl World {
             uid: uid.clone(),
             plan: None,
             credits: Some(credits),
-            burst: None,
+            overrides: Overrides::default(),
             email_verified: Some(true),
             only_new: false,
         };
@@ -146,6 +146,20 @@ impl World {
             self.store.grant(&uid, prepaid, &self.operation()).await.unwrap();
         }
         uid
+    }
+
+    /// Gives an account numbers of its own, which are told.
+    pub(crate) async fn overridden(&self, uid: &Uid) -> Overrides {
+        let burst = Some(Burst { per_minute: 9, size: 3 });
+        let overrides = Overrides { burst, priority: Some(7), max_pixels: Some(40_000_000) };
+        let uid = uid.clone();
+        let change = AccountChange { uid, plan: None, credits: None, overrides, email_verified: None, only_new: false };
+        assert_eq!(self.store.put_account(&change).await.unwrap().overrides, overrides);
+        overrides
+    }
+
+    pub(crate) async fn overrides(&self, uid: &Uid) -> Overrides {
+        self.store.account(uid).await.unwrap().unwrap().overrides
     }
 
     /// A request of an account's signed-in user, under a fresh id and without a short-term limit.
@@ -199,7 +213,7 @@ impl World {
     /// After how long an exhausted payer is told to come back.
     pub(crate) async fn exhausted(&self, request: &HoldRequest) -> Duration {
         let admission = self.ask(request).await;
-        let Admission::Denied(Denial::Exhausted { retry_after }) = admission else {
+        let Admission::Denied(Denial::Exhausted { retry_after, .. }) = admission else {
             panic!("expected that no credit is left, got {admission:?}")
         };
         retry_after

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::{
-    caller::Uid,
+    caller::{Overrides, Uid},
     complaint::Complaint,
     period::{Counters, Interval, IntervalUnit},
     time::Month,
@@ -21,7 +21,7 @@ fn account(period: Option<BillingPeriod>) -> Account {
         credits: 18_500,
         prepaid: 2_000,
         email_verified: true,
-        burst: None,
+        overrides: Overrides::default(),
         billing_period: period,
     }
 }

@@ -6,6 +6,7 @@ use super::{
     proxy_protocol,
     under_way::{Turn, UnderWay},
 };
+use crate::telemetry::TurnedAway;
 use axum::{Router, response::Response};
 use http_body::Body as _;
 use hyper::{
@@ -64,6 +65,7 @@ impl Reception {
         let peer = within(rules.head_timeout, self.peer_behind(&mut stream, address)).await?;
         let Ok(_counted) = self.count(peer) else {
             debug!(%peer, "has as many connections as it may");
+            self.gate.metrics.turn_away(TurnedAway::Connections);
             return Ok(());
         };
         // What a handshake takes is given back after it: most connections spend their time being idle.

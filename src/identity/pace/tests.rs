@@ -42,7 +42,7 @@ fn a_flood_that_goes_on_costs_the_store_two_calls_an_interval() {
             match BURST.judge(arrival, UnixMicros(tick * 100_000)) {
                 Verdict::Admit(next) => {
                     (arrival, admitted) = (Some(next), admitted + 1);
-                    passed.admitted(UnixMicros(tick * 100_000).until(next));
+                    passed.counted(UnixMicros(tick * 100_000).until(next));
                 }
                 Verdict::Wait(retry_after) => passed.too_fast(retry_after),
             }
@@ -66,7 +66,7 @@ fn who_has_called_as_fast_as_allowed_for_long_is_not_told_to_come_back_too_early
         }
         let passed = pace.allow(&uid(1), burst).expect("as the store would");
         let Verdict::Admit(next) = burst.judge(arrival, now) else { panic!("the store refused call {call}") };
-        passed.admitted(now.until(next));
+        passed.counted(now.until(next));
         arrival = Some(next);
     }
     assert_eq!(burst.judge(arrival, now), Verdict::Wait(Duration::from_secs(10)));
@@ -136,7 +136,7 @@ proptest! {
                 (Verdict::Admit(next), here) => {
                     prop_assert!(here.is_ok(), "refused {here:?} at {micros}");
                     arrival = Some(next);
-                    here.unwrap().admitted(now.until(next));
+                    here.unwrap().counted(now.until(next));
                 }
                 (Verdict::Wait(retry_after), Ok(passed)) => passed.too_fast(retry_after),
                 (Verdict::Wait(retry_after), Err(told)) => {

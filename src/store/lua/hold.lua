@@ -9,8 +9,10 @@
 --       is so   9 pool: 'account', or 'day' of a client   10 pictures a day of a client; credits of an account that has
 --       fallen to the default plan, else ''   11 month or day   12 cycle or ''   13 allowance that enforcement reads
 --       14 channel|key, or '' of a client   15 end of the window (µs)   16 cap of the key or ''   17 end of the month (µs)
--- Gives {'odd', what} for a number that cannot be added to | {'held', record, arrival or '', credits left} | {'held', record} for a repeat | {'settled', 'kept' or 'released'}
---       | {'no_account'} | {'stale', now, period fields} | {'too_fast', µs} | {'exhausted', µs}
+-- Gives {'odd', what} for a number that cannot be added to
+--       | {'held', record, arrival or '', credits left} | {'held', record} for a repeat | {'settled', 'kept' or 'released'}
+--       | {'no_account'} | {'stale', now, period fields} | {'too_fast', µs}
+--       | {'exhausted', µs, µs until the bucket is full or ''}
 local own, holds, leases, settled, bucket, open = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9]
 local id, client = ARGV[1], ARGV[9] == 'day'
 local now = clock(ARGV[2])
@@ -29,7 +31,7 @@ local strange = odd({ KEYS[6], KEYS[7] }) or (not client and (odd_balance(own) o
 if strange then return { 'odd', strange } end
 
 -- Burst::judge
-local arrival = ''
+local arrival, full_in = '', ''
 if ARGV[4] ~= '' then
   local interval, whole = tonumber(ARGV[4]), tonumber(ARGV[5])
   local furthest = now + whole
@@ -37,13 +39,8 @@ if ARGV[4] ~= '' then
   if before > furthest then before = furthest - interval else before = math.max(before, now) end
   local next = before + interval
   if next > furthest then return { 'too_fast', text(next - furthest) } end
-  arrival = text(next)
+  arrival, full_in = text(next), text(next - now)
   redis.call('SET', bucket, arrival, 'PX', text(math.ceil((next - now) / 1000) + 60000))
-end
-
--- Leases that have ended count for nothing; a few are cleared away with each call.
-for _, over in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', text(now), 'LIMIT', 0, 16)) do
-  forget(holds, leases, open, over)
 end
 
 local function held(set)
@@ -65,7 +62,7 @@ if ARGV[16] ~= '' then
   if free_of_key < 0 then
     local ends = tonumber(ARGV[17])
     if used < cap then ends = earliest(set, ends) end
-    return { 'exhausted', text(ends - now) }
+    return { 'exhausted', text(ends - now), full_in }
   end
 end
 
@@ -89,13 +86,19 @@ else
   local ends = tonumber(ARGV[15])
   if held_included > 0 and used < credits then ends = earliest(included, ends) end
   if held_prepaid > 0 and prepaid > 0 then ends = earliest(bought, ends) end
-  return { 'exhausted', text(ends - now) }
+  return { 'exhausted', text(ends - now), full_in }
 end
 
 forget(holds, leases, open, id)
-if open then redis.call('ZREMRANGEBYSCORE', open, '-inf', text(now)) end
 local record = table.concat({ text(now), text(now + tonumber(ARGV[3])), pool, ARGV[11], ARGV[12], ARGV[14] }, '|')
 enter(holds, leases, open, id, record)
+
+-- Leases that have ended count for nothing; a few are cleared away with each call. At the end: what gives memory back would
+-- let the rest of a script run on a server that has none left.
+for _, over in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', text(now), 'LIMIT', 0, 16)) do
+  forget(holds, leases, open, over)
+end
+if open then redis.call('ZREMRANGEBYSCORE', open, '-inf', text(now)) end
 
 -- Standing::free
 local free = math.max(credits - used - held_included, 0) + math.max(math.max(prepaid, 0) - held_prepaid, 0) - 1

@@ -40,6 +40,7 @@ if not client then
   for i = 16, #ARGV do table.insert(raised, own .. ':' .. ARGV[i]) end
   if cycle ~= '' then table.insert(raised, own .. ':' .. ARGV[15] .. cycle) end
   local strange = odd(raised) or (pool == 'prepaid' and odd_balance(own))
+    or other(KEYS[5], 'stream') or other(KEYS[6], 'set') or other(KEYS[7], 'set') or other(KEYS[8], 'zset')
   if strange then return { 'odd', strange } end
 end
 

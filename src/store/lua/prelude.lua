@@ -32,6 +32,12 @@ local function odd(names)
   end
 end
 
+-- A key of ours under whose name other software keeps something else.
+local function other(key, kind)
+  local found = redis.call('TYPE', key).ok
+  return found ~= kind and found ~= 'none' and key
+end
+
 local function odd_balance(own)
   local value = redis.call('HGET', own, 'prepaid_credits')
   return value and not value:match('^%-?%d+$') and own .. ' prepaid_credits'
@@ -116,10 +122,15 @@ local function make(own, uid)
   end
 end
 
--- Assigns a plan, which brings its own short-term limit.
+-- Ends what an account has other than its plan has it.
+local function end_overrides(own)
+  redis.call('HDEL', own, 'burst_per_minute', 'burst_size', 'priority', 'max_pixels')
+end
+
+-- Assigns a plan, which brings its own numbers.
 local function assign(own, plan, credits)
   redis.call('HSET', own, 'membership', plan, 'credits', credits)
-  redis.call('HDEL', own, 'burst_per_minute', 'burst_size')
+  end_overrides(own)
 end
 
 -- What other software had counted before us is adopted, so that counters stay the sum of their ledger.

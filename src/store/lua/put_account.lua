@@ -6,35 +6,39 @@
 -- KEYS  1 own   2 stripe
 -- ARGV  1 the account's id   2 now or ''   3 the period fields that the caller saw   4, 5 from when until when (µs) what
 --       follows is so   6 where changes are told   7 '1' to leave alone an account that is there   8, 9 the default plan
---       and its credits if the account must fall to it, else ''   10 '1' to end a short-term limit of its own
---       11 '1' for a plan: steps of Stripe's that were computed from the account before it must do nothing
---       12… fields and their values
--- Gives {'is', '1' if such steps do nothing, else '0', its fields and their values…} | {'stale', now, period fields}
+--       and its credits if the account must fall to it, else ''   10 '1' for a plan: the account's own numbers end, and
+--       steps of Stripe's that were computed from the account before it must do nothing   11… fields and their values
+-- Gives {'is', the version that a step of Stripe's must name from now on, its fields and their values…}
+--       | {'stale', now, period fields}
 local own = KEYS[1]
 local now = clock(ARGV[2])
-local before_steps = ARGV[11] == '1'
-local function is(written)
+local plan = ARGV[10] == '1'
+local numbers, email = plan, false
+local function is()
   local fields = redis.call('HGETALL', own)
-  table.insert(fields, 1, written and before_steps and '1' or '0')
+  table.insert(fields, 1, redis.call('HGET', KEYS[2], 'version') or '0')
   table.insert(fields, 1, 'is')
   return fields
 end
 
 if redis.call('EXISTS', own) == 1 then
-  if ARGV[7] == '1' then return is(false) end
+  if ARGV[7] == '1' then return is() end
   if now < tonumber(ARGV[4]) or now >= tonumber(ARGV[5]) or period(own) ~= ARGV[3] then return stale(own, now) end
   if ARGV[9] ~= '' then
     assign(own, ARGV[8], ARGV[9])
     redis.call('HSET', own, 'billing_fallen', '1')
-    before_steps = true
+    numbers, plan = true, true
   end
 end
 make(own, ARGV[1])
-if ARGV[10] == '1' then redis.call('HDEL', own, 'burst_per_minute', 'burst_size') end
-for i = 12, #ARGV, 2 do
+if ARGV[10] == '1' then end_overrides(own) end
+for i = 11, #ARGV, 2 do
+  if ARGV[i] == 'email_verified' then email = true else numbers = true end
   redis.call('HSET', own, ARGV[i], ARGV[i + 1])
 end
-redis.call('HINCRBY', own, 'revision', 1)
+local revision = redis.call('HINCRBY', own, 'revision', 1)
+if numbers then redis.call('HSET', own, 'revision:numbers', revision) end
+if email then redis.call('HSET', own, 'revision:email', revision) end
 redis.call('PUBLISH', ARGV[6], 'account ' .. ARGV[1])
-if before_steps then redis.call('HINCRBY', KEYS[2], 'version', 1) end
-return is(true)
+if plan then redis.call('HINCRBY', KEYS[2], 'version', 1) end
+return is()

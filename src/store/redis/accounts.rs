@@ -8,13 +8,16 @@ use super::{
 };
 use crate::{
     domain::{
-        caller::{Account, Payer, Uid},
+        caller::{Account, Overrides, Payer, Uid},
         credit::Burst,
     },
     store::{AccountChange, Fault, Result, keys},
 };
 use redis::cmd;
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    str::FromStr,
+};
 
 /// Names that one step of a walk over all keys looks at.
 const SCAN_COUNT: usize = 1_000;
@@ -55,16 +58,19 @@ pub(super) async fn all(desk: &Desk) -> Result<Vec<Account>> {
 #[derive(Clone, Debug)]
 pub(super) struct Changed {
     pub(super) account: Account,
-    /// The number of the change.
-    revision: u64,
-    /// Whether steps of Stripe's that were computed before it do nothing.
-    before_steps: bool,
+    /// The numbers of the changes that plan, credits and the like, and the e-mail address had come to.
+    revisions: [u64; 2],
+    /// The version that a step of Stripe's had to name.
+    version: u64,
 }
 
 pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<Changed> {
     let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
     if credits.is_some_and(|credits| i64::try_from(credits).is_err()) {
         return Err(Fault::Impossible("no account can have that many credits".into()));
+    }
+    if change.overrides.max_pixels.is_some_and(|pixels| i64::try_from(pixels).is_err()) {
+        return Err(Fault::Impossible("no picture can have that many pixels".into()));
     }
     let payer = Payer::Account(change.uid.clone());
     let mut guess = desk.guess(&payer);
@@ -75,8 +81,6 @@ pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<Changed> 
         let call = Call::of(&desk.scripts.put_account).key(names.own()).key(names.stripe()).arg(change.uid.as_str());
         let call = call.arg(desk.now_argument()).arg(seen).arg(present.from.0).arg(present.until.0).arg(keys::CHANGES);
         let call = call.arg(if change.only_new { "1" } else { "" }).arg(fall_to).arg(present.credits(&desk.terms));
-        let ends_own_limit = change.plan.is_some() || change.burst.is_some();
-        let call = call.arg(if ends_own_limit { "1" } else { "" });
         let call = changed_fields(call.arg(if change.plan.is_some() { "1" } else { "" }), change, credits);
         let answer: Vec<Vec<u8>> = call.run(&desk.line).await?;
         let mut answer: Vec<String> = answer.iter().map(|word| words(word)).collect();
@@ -86,9 +90,9 @@ pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<Changed> 
         }
         desk.callers.forget_account(&change.uid);
         let fields = pairs(answer.split_off(2));
-        let before_steps = answer.last().is_some_and(|word| word == "1");
-        let revision = fields.get("revision").and_then(|text| text.parse().ok()).unwrap_or(0);
-        return Ok(Changed { account: desk.noticed(&change.uid, fields), revision, before_steps });
+        let version = answer.last().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let revisions = ["revision:numbers", "revision:email"].map(|name| parsed(&fields, name).unwrap_or(0));
+        return Ok(Changed { account: desk.noticed(&change.uid, fields), revisions, version });
     }
     Err(restless())
 }
@@ -103,28 +107,36 @@ fn changed_fields<'a>(mut call: Call<'a>, change: &AccountChange, credits: Optio
     if let Some(verified) = change.email_verified {
         call = call.arg("email_verified").arg(u8::from(verified));
     }
-    if let Some(burst) = change.burst {
-        call = call.arg("burst_per_minute").arg(burst.per_minute).arg("burst_size").arg(burst.size);
-    }
-    call
+    overridden(change.overrides).into_iter().fold(call, |call, (name, value)| call.arg(name).arg(value))
+}
+
+/// The fields that an account has while it has numbers of its own.
+pub(super) fn overridden(overrides: Overrides) -> Vec<(&'static str, u64)> {
+    let Overrides { burst, priority, max_pixels } = overrides;
+    [
+        ("burst_per_minute", burst.map(|burst| burst.per_minute.into())),
+        ("burst_size", burst.map(|burst| burst.size.into())),
+        ("priority", priority.map(u64::from)),
+        ("max_pixels", max_pixels),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
 }
 
 /// Writes a change again that the server has lost, unless a later one has been made since. The balance comes back with
 /// its grants, the period with Stripe's steps.
 pub(super) async fn restore(desk: &Desk, changed: &Changed) -> Result<()> {
-    let Changed { account, revision, before_steps } = changed;
+    let Changed { account, revisions: [numbers, email], version } = changed;
     let names = desk.names(&account.uid);
     let fallen = account.billing_period.filter(|period| period.fallen);
     let call = Call::of(&desk.scripts.restore_account).key(names.own()).key(names.stripe()).arg(account.uid.as_str());
-    let call = call.arg(keys::CHANGES).arg(*revision);
+    let call = call.arg(keys::CHANGES).arg(*numbers).arg(*email);
     let call = call.arg(fallen.map_or(String::new(), |period| period.start.0.to_string()));
-    let call = call.arg(u8::from(*before_steps));
-    let mut call = call.arg("membership").arg(&account.membership).arg("credits").arg(account.credits);
-    call = call.arg("email_verified").arg(u8::from(account.email_verified));
-    if let Some(burst) = account.burst {
-        call = call.arg("burst_per_minute").arg(burst.per_minute).arg("burst_size").arg(burst.size);
-    }
-    call.run(&desk.line).await
+    let call = call.arg(*version).arg(u8::from(account.email_verified));
+    let call = call.arg("membership").arg(&account.membership).arg("credits").arg(account.credits);
+    let own = overridden(account.overrides).into_iter();
+    own.fold(call, |call, (name, value)| call.arg(name).arg(value)).run(&desk.line).await
 }
 
 fn words(bytes: &[u8]) -> String {
@@ -141,8 +153,12 @@ pub(super) fn from_fields(uid: &Uid, mut fields: HashMap<String, String>) -> (Ac
     let seen = Seen::of(|name| fields.get(name).cloned());
     let number = |name: &str| fields.get(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
     let verified = fields.get("email_verified").is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"));
-    let burst = |name: &str| fields.get(name).and_then(|text| text.parse().ok());
-    let burst = burst("burst_per_minute").zip(burst("burst_size"));
+    let burst = parsed(&fields, "burst_per_minute").zip(parsed(&fields, "burst_size"));
+    let overrides = Overrides {
+        burst: burst.map(|(per_minute, size)| Burst { per_minute, size }),
+        priority: parsed(&fields, "priority"),
+        max_pixels: parsed(&fields, "max_pixels"),
+    };
     let (credits, prepaid) = (u64::try_from(number("credits")).unwrap_or(0), number("prepaid_credits"));
     let account = Account {
         uid: uid.clone(),
@@ -150,10 +166,14 @@ pub(super) fn from_fields(uid: &Uid, mut fields: HashMap<String, String>) -> (Ac
         credits,
         prepaid,
         email_verified: verified,
-        burst: burst.map(|(per_minute, size)| Burst { per_minute, size }),
+        overrides,
         billing_period: seen.period(),
     };
     (account, seen)
+}
+
+fn parsed<T: FromStr>(fields: &HashMap<String, String>, name: &str) -> Option<T> {
+    fields.get(name)?.parse().ok()
 }
 
 /// Every key of a kind, on every master. May name one twice.

@@ -140,7 +140,10 @@ fn admission(request: &HoldRequest, answer: &[String]) -> Result<Admission> {
         ["settled", end] => Admission::Settled(settled_as(end)?),
         ["no_account"] => Admission::Denied(Denial::NoAccount),
         ["too_fast", after] => Admission::Denied(Denial::TooFast { retry_after: micros(after)? }),
-        ["exhausted", after] => Admission::Denied(Denial::Exhausted { retry_after: micros(after)? }),
+        ["exhausted", after, full] => {
+            let full_in = if full.is_empty() { None } else { Some(micros(full)?) };
+            Admission::Denied(Denial::Exhausted { retry_after: micros(after)?, full_in })
+        }
         _ => return Err(strange(answer)),
     })
 }

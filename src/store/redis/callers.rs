@@ -161,7 +161,10 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{caller::KeyId, time::UnixSeconds};
+    use crate::domain::{
+        caller::{KeyId, Overrides},
+        time::UnixSeconds,
+    };
 
     fn caller() -> (KeyHash, (ApiKey, Account)) {
         let uid = Uid::new("42").unwrap();
@@ -182,7 +185,7 @@ mod tests {
             credits: 1,
             prepaid: 0,
             email_verified: true,
-            burst: None,
+            overrides: Overrides::default(),
             billing_period: None,
         };
         (KeyHash("h".into()), (key, account))

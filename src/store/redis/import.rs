@@ -4,7 +4,7 @@
 //! is missing. That comes with everything else in one script, and the pointers from keys and Stripe's ids last.
 
 use super::{
-    api_keys,
+    accounts, api_keys,
     desk::Desk,
     entry, export,
     present::{PERIOD_FIELDS, period_fields},
@@ -197,7 +197,7 @@ fn cycles(names: &AccountNames, export: &AccountExport) -> Vec<[String; 1]> {
 
 /// The account's hash.
 fn account_fields(account: &Account) -> Vec<[String; 2]> {
-    let Account { uid, membership, credits, prepaid, email_verified, burst, billing_period } = account;
+    let Account { uid, membership, credits, prepaid, email_verified, overrides, billing_period } = account;
     let mut fields = vec![
         ("uid", uid.to_string()),
         ("membership", membership.clone()),
@@ -206,9 +206,7 @@ fn account_fields(account: &Account) -> Vec<[String; 2]> {
         ("email_verified", u8::from(*email_verified).to_string()),
         ("revision", "1".into()),
     ];
-    if let Some(burst) = burst {
-        fields.extend([("burst_per_minute", burst.per_minute.to_string()), ("burst_size", burst.size.to_string())]);
-    }
+    fields.extend(accounts::overridden(*overrides).into_iter().map(|(name, value)| (name, value.to_string())));
     if let Some(period) = billing_period {
         let known = PERIOD_FIELDS.into_iter().zip(period_fields(period));
         fields.extend(known.filter(|(_, value)| !value.is_empty()));

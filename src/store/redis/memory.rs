@@ -5,7 +5,8 @@ use super::{
     accounts::{self, Changed},
     admission, api_keys,
     desk::Desk,
-    grants, parked, settlement, stripe,
+    grants, parked, settlement,
+    stripe::{self, Written},
 };
 use crate::{
     domain::{
@@ -13,7 +14,7 @@ use crate::{
         credit::{Hold, OperationId},
         time::UnixMicros,
     },
-    store::{Fault, ParkedEvent, Result, Stepped, StripeStep},
+    store::{Fault, ParkedEvent, Result},
 };
 use futures_util::future::join_all;
 use std::{
@@ -36,16 +37,11 @@ const AT_ONCE: usize = 128;
 /// The pass whose writes are made again one after another: of two changes of one thing, the later one stays.
 const IN_ORDER: usize = 0;
 
-/// For how long all of Stripe's steps together wait for ones before them that another gateway makes again, and the pause
-/// between two looks.
-const STEPS_WAIT: Duration = Duration::from_secs(2);
-const STEP_PAUSE: Duration = Duration::from_millis(50);
-
 /// One acknowledged write.
 #[derive(Clone, Debug)]
 pub(super) enum Write {
     Account(Changed),
-    Stripe(StripeStep),
+    Stripe(Written),
     Parked(ParkedEvent),
     Unparked(String),
     Key(KeyHash, ApiKey),
@@ -86,10 +82,10 @@ impl Write {
         }
     }
 
-    async fn again(self, desk: &Desk, waits_until: Instant) -> Result<()> {
+    async fn again(self, desk: &Desk) -> Result<()> {
         match self {
             Self::Account(changed) => accounts::restore(desk, &changed).await,
-            Self::Stripe(step) => again_step(desk, &step, waits_until).await,
+            Self::Stripe(written) => stripe::restore(desk, &written).await,
             Self::Parked(event) => parked::park(desk, &event).await,
             Self::Unparked(id) => parked::unpark(desk, &id).await,
             Self::Key(hash, key) => api_keys::put(desk, &hash, &key).await,
@@ -119,13 +115,12 @@ impl Memory {
 
     /// Makes every write again. [`Fault::Unavailable`] where the server goes away meanwhile; then all is to be made again.
     pub(super) async fn recall(&self, desk: &Desk) -> Result<()> {
-        let waits_until = Instant::now() + STEPS_WAIT;
         let (mut total, mut refused) = (0, 0);
         for pass in 0..PASSES {
             let of_pass = self.of_pass(pass, desk.now());
             total += of_pass.len();
             for some in of_pass.chunks(if pass == IN_ORDER { 1 } else { AT_ONCE }) {
-                let under_way = some.iter().map(|write| write.clone().again(desk, waits_until));
+                let under_way = some.iter().map(|write| write.clone().again(desk));
                 for outcome in join_all(under_way).await {
                     match outcome {
                         Err(Fault::Unavailable(why)) => return Err(Fault::Unavailable(why)),
@@ -162,19 +157,4 @@ impl Memory {
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, Write)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn again_step(desk: &Desk, step: &StripeStep, waits_until: Instant) -> Result<()> {
-    while stripe::apply(desk, step).await? == Stepped::Stale {
-        if Instant::now() >= waits_until {
-            let event = &step.event;
-            warn!(
-                event,
-                "an event of Stripe's was lost with the server and cannot be written again; have Stripe resend it"
-            );
-            break;
-        }
-        tokio::time::sleep(STEP_PAUSE).await;
-    }
-    Ok(())
 }

@@ -29,13 +29,30 @@ pub(super) async fn state(desk: &Desk, uid: &Uid) -> Result<StripeState> {
     Ok(StripeState { account, remembered: left.get("remembered").cloned(), version })
 }
 
-pub(super) async fn apply(desk: &Desk, step: &StripeStep) -> Result<Stepped> {
-    let stepped = write(desk, step).await?;
-    if stepped != Stepped::Stale {
-        learn(desk, &step.uid, &step.learn).await?;
-        desk.callers.forget_account(&step.uid);
+/// The step, to be written again where the server has lost it.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) step: StripeStep,
+    /// The number of the change that plan, credits and the like had come to.
+    revision: u64,
+}
+
+/// What became of the step, and how it is written again; `None` where it was not written.
+pub(super) async fn apply(desk: &Desk, step: &StripeStep) -> Result<(Stepped, Option<Written>)> {
+    let (stepped, revision) = write(desk, step, &step.expected.to_string(), 0).await?;
+    if stepped == Stepped::Stale {
+        return Ok((stepped, None));
     }
-    Ok(stepped)
+    learn(desk, &step.uid, &step.learn).await?;
+    desk.callers.forget_account(&step.uid);
+    Ok((stepped, Some(Written { step: step.clone(), revision })))
+}
+
+/// Writes a step again that the server has lost.
+pub(super) async fn restore(desk: &Desk, written: &Written) -> Result<()> {
+    let Written { step, revision } = written;
+    write(desk, step, &format!("+{}", step.expected + 1), *revision).await?;
+    learn(desk, &step.uid, &step.learn).await
 }
 
 pub(super) async fn owner(desk: &Desk, aliases: &[String]) -> Result<Option<Uid>> {
@@ -57,16 +74,17 @@ async fn learn(desk: &Desk, uid: &Uid, aliases: &[String]) -> Result<()> {
     Ok(())
 }
 
-async fn write(desk: &Desk, step: &StripeStep) -> Result<Stepped> {
+/// What became of it, and the number of the change that the account's numbers have come to.
+async fn write(desk: &Desk, step: &StripeStep, version: &str, revision: u64) -> Result<(Stepped, u64)> {
     let payer = Payer::Account(step.uid.clone());
     let mut now = desk.now();
     for _ in 0..STALE_TRIES {
-        let answer: Vec<String> = call(desk, step, now)?.run(&desk.line).await?;
+        let answer: Vec<String> = call(desk, step, version, (now, revision))?.run(&desk.line).await?;
         let words: Vec<&str> = answer.iter().map(String::as_str).collect();
         match words[..] {
-            ["applied"] => return Ok(Stepped::Applied),
-            ["duplicate"] => return Ok(Stepped::Duplicate),
-            ["behind"] => return Ok(Stepped::Stale),
+            ["applied", change] => return Ok((Stepped::Applied, change.parse().unwrap_or(0))),
+            ["duplicate", change] => return Ok((Stepped::Duplicate, change.parse().unwrap_or(0))),
+            ["behind"] => return Ok((Stepped::Stale, 0)),
             ["too_large"] => return Err(Fault::Impossible("no balance can be that large".into())),
             _ => match desk.corrected(&payer, &answer)? {
                 Some(better) => now = better.now,
@@ -77,7 +95,7 @@ async fn write(desk: &Desk, step: &StripeStep) -> Result<Stepped> {
     Err(restless())
 }
 
-fn call<'a>(desk: &'a Desk, step: &StripeStep, now: UnixMicros) -> Result<Call<'a>> {
+fn call<'a>(desk: &'a Desk, step: &StripeStep, version: &str, (now, revision): (UnixMicros, u64)) -> Result<Call<'a>> {
     let (names, month, changes) = (desk.names(&step.uid), now.seconds().month(), &step.changes);
     let mut call = Call::of(&desk.scripts.apply_stripe)
         .key(names.own())
@@ -95,7 +113,7 @@ fn call<'a>(desk: &'a Desk, step: &StripeStep, now: UnixMicros) -> Result<Call<'
         .arg(month.end().micros().0)
         .arg(month.to_string())
         .arg(step.uid.as_str())
-        .arg(step.expected)
+        .arg(version)
         .arg(&step.remembered)
         .arg(keys::CHANGES);
     let (plan, credits) = match &changes.plan {
@@ -110,7 +128,7 @@ fn call<'a>(desk: &'a Desk, step: &StripeStep, now: UnixMicros) -> Result<Call<'
         }
         None => Default::default(),
     };
-    call = fields.into_iter().fold(call.arg(detail), Call::arg).arg(changes.credits);
+    call = fields.into_iter().fold(call.arg(detail), Call::arg).arg(changes.credits).arg(revision);
     for by in &changes.moves {
         call = call.arg(by.from.0).arg(by.to.0);
         for (from, to) in names.cycle_counters(by.from).iter().zip(&names.cycle_counters(by.to)) {

@@ -3,7 +3,7 @@
 use super::{present::Present, stripe};
 use crate::{
     domain::{
-        caller::{Account, Uid},
+        caller::{Account, Overrides, Uid},
         credit::Burst,
         period::{BillingPeriod, Interval, IntervalUnit},
         time::UnixSeconds,
@@ -14,7 +14,7 @@ use rusqlite::{Connection, Row, params};
 
 const COLUMNS: &str = "uid, membership, credits, prepaid, email_verified, billing_period_start, billing_period_end,
     billing_interval_unit, billing_interval_count, billing_anchor, billing_ends_at, billing_fallen,
-    burst_per_minute, burst_size";
+    burst_per_minute, burst_size, priority, max_pixels";
 
 /// The account as it is stored.
 pub(super) fn find(db: &Connection, uid: &Uid) -> Result<Option<Account>> {
@@ -49,50 +49,54 @@ pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) ->
         return existing(db, &change.uid).map(|account| present.account(account));
     }
     let stored = existing(db, &change.uid)?;
+    let before = stored.overrides;
     let falls = present.terms.must_fall(&stored, present.now.seconds());
     if falls {
         fall(db, &present.account(stored))?;
     }
-    if falls || plan.is_some() {
+    let another_plan = falls || plan.is_some();
+    if another_plan {
         stripe::outdate_steps(db, &change.uid)?;
     }
-    // A plan brings its own short-term limit, so the account's goes.
-    let clear = plan.is_some() || change.burst.is_some();
-    let (per_minute, size) = change.burst.map(|burst| (burst.per_minute, burst.size)).unzip();
+    // A plan brings its own numbers, so the account's go.
+    let overrides = if another_plan { change.overrides } else { change.overrides.or(before) };
     db.prepare_cached(
         "UPDATE accounts SET membership = COALESCE(?2, membership), credits = COALESCE(?3, credits),
-         email_verified = COALESCE(?4, email_verified),
-         burst_per_minute = IIF(?5, ?6, burst_per_minute), burst_size = IIF(?5, ?7, burst_size) WHERE uid = ?1",
+         email_verified = COALESCE(?4, email_verified) WHERE uid = ?1",
     )?
-    .execute(params![change.uid.as_str(), plan, credits, change.email_verified, clear, per_minute, size])?;
+    .execute(params![change.uid.as_str(), plan, credits, change.email_verified])?;
+    set_overrides(db, &change.uid, overrides)?;
     existing(db, &change.uid)
 }
 
 /// Makes an account with everything that it has.
 pub(super) fn insert(db: &Connection, account: &Account) -> Result<()> {
-    let Account { uid, membership, credits, prepaid, email_verified, burst, billing_period } = account;
-    let (per_minute, size) = burst.map(|burst| (burst.per_minute, burst.size)).unzip();
+    let Account { uid, membership, credits, prepaid, email_verified, overrides, billing_period } = account;
     db.prepare_cached(
-        "INSERT INTO accounts (uid, membership, credits, prepaid, email_verified, burst_per_minute, burst_size)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO accounts (uid, membership, credits, prepaid, email_verified) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![
-        uid.as_str(),
-        membership,
-        allowance(*credits)?,
-        prepaid,
-        email_verified,
-        per_minute,
-        size
-    ])?;
+    .execute(params![uid.as_str(), membership, allowance(*credits)?, prepaid, email_verified])?;
+    set_overrides(db, uid, *overrides)?;
     billing_period.map_or(Ok(()), |period| set_period(db, uid, &period))
 }
 
 pub(super) fn set_plan(db: &Connection, uid: &Uid, plan: &str, credits: u64) -> Result<()> {
+    db.prepare_cached("UPDATE accounts SET membership = ?2, credits = ?3 WHERE uid = ?1")?.execute(params![
+        uid.as_str(),
+        plan,
+        allowance(credits)?
+    ])?;
+    set_overrides(db, uid, Overrides::default())
+}
+
+fn set_overrides(db: &Connection, uid: &Uid, overrides: Overrides) -> Result<()> {
+    let Overrides { burst, priority, max_pixels } = overrides;
+    let (per_minute, size) = burst.map(|burst| (burst.per_minute, burst.size)).unzip();
+    let max_pixels = max_pixels.map(pixels).transpose()?;
     db.prepare_cached(
-        "UPDATE accounts SET membership = ?2, credits = ?3, burst_per_minute = NULL, burst_size = NULL WHERE uid = ?1",
+        "UPDATE accounts SET burst_per_minute = ?2, burst_size = ?3, priority = ?4, max_pixels = ?5 WHERE uid = ?1",
     )?
-    .execute(params![uid.as_str(), plan, allowance(credits)?])?;
+    .execute(params![uid.as_str(), per_minute, size, priority, max_pixels])?;
     Ok(())
 }
 
@@ -135,7 +139,11 @@ fn from_row(row: &Row<'_>) -> Result<Account> {
         credits: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
         prepaid: row.get(3)?,
         email_verified: row.get(4)?,
-        burst: burst.0.zip(burst.1).map(|(per_minute, size)| Burst { per_minute, size }),
+        overrides: Overrides {
+            burst: burst.0.zip(burst.1).map(|(per_minute, size)| Burst { per_minute, size }),
+            priority: row.get(14)?,
+            max_pixels: row.get::<_, Option<i64>>(15)?.and_then(|pixels| pixels.try_into().ok()),
+        },
         billing_period: period(row)?,
     })
 }
@@ -163,6 +171,10 @@ fn interval_unit(stored: &str) -> Result<IntervalUnit> {
 
 fn allowance(credits: u64) -> Result<i64> {
     i64::try_from(credits).map_err(|_| Fault::Impossible("no account can have that many credits".into()))
+}
+
+fn pixels(most: u64) -> Result<i64> {
+    i64::try_from(most).map_err(|_| Fault::Impossible("no picture can have that many pixels".into()))
 }
 
 /// An account id as stored.

@@ -19,12 +19,13 @@ use crate::{
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
 
 /// What will be charged and what is left then, or why nothing will be.
 type Decision = std::result::Result<(Charge, Left), Denial>;
 
-/// The same, as far as the quota goes: how many credits or pictures are left.
-type Quota = std::result::Result<(Charge, u64), Denial>;
+/// The same, as far as the quota goes: how many credits or pictures are left, or after how long there may be more.
+type Quota = std::result::Result<(Charge, u64), Duration>;
 
 pub(super) fn hold(db: &Connection, request: &HoldRequest, present: &Present) -> Result<Admission> {
     let now = present.now;
@@ -74,7 +75,10 @@ fn after_burst(
         Some(Verdict::Admit(arrival)) => Some(arrival),
         None => None,
     };
-    Ok(quota()?.map(|(charge, quota)| (charge, Left { arrival, quota: Some(quota) })))
+    Ok(match quota()? {
+        Ok((charge, quota)) => Ok((charge, Left { arrival, quota: Some(quota) })),
+        Err(retry_after) => Err(Denial::Exhausted { retry_after, full_in: arrival.map(|arrival| now.until(arrival)) }),
+    })
 }
 
 fn take_from_bucket(db: &Connection, payer: &str, burst: Burst, now: UnixMicros) -> Result<Verdict> {
@@ -103,7 +107,7 @@ fn account_quota(
     let now = present.now;
     let names = AccountNames::of(&account.uid);
     let free_of_key = match key.map(|key| key_quota(db, &names, key, now)).transpose()? {
-        Some(Err(denial)) => return Ok(Err(denial)),
+        Some(Err(wait)) => return Ok(Err(wait)),
         Some(Ok(free)) => free,
         None => u64::MAX,
     };
@@ -121,7 +125,7 @@ fn account_quota(
         let leases = [(Pool::Included, included), (Pool::Prepaid, prepaid)];
         let worth_waiting_for = leases.into_iter().filter(|(pool, _)| standing.frees_with_a_lease(*pool));
         let lease = worth_waiting_for.filter_map(|(_, open)| open.earliest).min();
-        return Ok(Err(exhausted(lease, window.until.micros(), now)));
+        return Ok(Err(wait(lease, window.until.micros(), now)));
     };
     let charge = Charge::Account {
         uid: account.uid.clone(),
@@ -140,13 +144,13 @@ fn key_quota(
     names: &AccountNames,
     key: &KeyDraw,
     now: UnixMicros,
-) -> Result<std::result::Result<u64, Denial>> {
+) -> Result<std::result::Result<u64, Duration>> {
     let Some(cap) = key.monthly_cap else { return Ok(Ok(u64::MAX)) };
     let month = now.seconds().month();
     let used = counters::value(db, &names.key_usage(&key.id, month))?;
     let Open { count: held, earliest } = holds::of_key(db, names.own(), &key.id, month, now)?;
     let lease = earliest.filter(|_| used < cap);
-    Ok(after_one_more(cap, used, held).ok_or_else(|| exhausted(lease, month.end().micros(), now)))
+    Ok(after_one_more(cap, used, held).ok_or_else(|| wait(lease, month.end().micros(), now)))
 }
 
 fn client_quota(db: &Connection, payer: &str, client: &ClientAddress, per_day: u64, now: UnixMicros) -> Result<Quota> {
@@ -155,7 +159,7 @@ fn client_quota(db: &Connection, payer: &str, client: &ClientAddress, per_day: u
     let Open { count: held, earliest } = holds::of_client(db, payer, day, now)?;
     match after_one_more(per_day, used, held) {
         Some(left) => Ok(Ok((Charge::Client { client: client.clone(), day }, left))),
-        None => Ok(Err(exhausted(earliest.filter(|_| used < per_day), day.end().micros(), now))),
+        None => Ok(Err(wait(earliest.filter(|_| used < per_day), day.end().micros(), now))),
     }
 }
 
@@ -163,6 +167,6 @@ fn after_one_more(most: u64, used: u64, held: u64) -> Option<u64> {
     most.checked_sub(used)?.checked_sub(held)?.checked_sub(1)
 }
 
-fn exhausted(lease: Option<UnixMicros>, end: UnixMicros, now: UnixMicros) -> Denial {
-    Denial::Exhausted { retry_after: now.until(lease.map_or(end, |lease| lease.min(end))) }
+fn wait(lease: Option<UnixMicros>, end: UnixMicros, now: UnixMicros) -> Duration {
+    now.until(lease.map_or(end, |lease| lease.min(end)))
 }

@@ -32,6 +32,8 @@ CREATE TABLE accounts (
     email_verified INTEGER NOT NULL DEFAULT 0,
     burst_per_minute INTEGER,
     burst_size INTEGER,
+    priority INTEGER,
+    max_pixels INTEGER,
     billing_period_start INTEGER,
     billing_period_end INTEGER,
     billing_interval_unit TEXT,

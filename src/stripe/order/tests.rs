@@ -2,7 +2,10 @@ mod histories;
 
 use super::*;
 use crate::{
-    domain::{caller::Uid, period::Window},
+    domain::{
+        caller::{Overrides, Uid},
+        period::Window,
+    },
     stripe::{
         effect::Decision,
         event::Event,
@@ -31,7 +34,7 @@ impl Books {
             credits: 50,
             prepaid: 0,
             email_verified: true,
-            burst: None,
+            overrides: Overrides::default(),
             billing_period: None,
         };
         Self { account, remembered: Remembered::default(), moved: Vec::new() }
