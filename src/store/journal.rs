@@ -4,8 +4,11 @@
 //! One file per process, locked; a gateway that starts adopts the files of those that are gone. A torn last line
 //! is a keep whose caller never got an answer. Handing one in twice is free: keeps are idempotent.
 
+mod entry;
 mod file;
 mod grace;
+mod hand_in;
+mod lines;
 
 use super::{
     AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeState, StripeStep, Usage,
@@ -20,58 +23,21 @@ use crate::{
         plan::Terms,
         time::UnixSeconds,
     },
-    failpoint::{self, Point},
     telemetry::StoreGauges,
 };
 use async_trait::async_trait;
-use file::{Entry, JournalFile};
+use file::JournalFile;
 use grace::Grace;
-use std::{
-    collections::VecDeque,
-    path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
-use tokio::{
-    sync::Notify,
-    task::{JoinHandle, spawn_blocking},
-};
-use tracing::{error, info, warn};
-
-/// How often a keep is tried before it is written down.
-const TRIES: u32 = 2;
-
-/// Between two attempts to hand in what is written down.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// An older keep is set aside: the store forgets operations after a week, and would count it twice (µs).
-const TOO_OLD: i64 = 6 * 86_400 * 1_000_000;
+use hand_in::Journal;
+use std::{path::Path, sync::Arc};
+use tokio::task::JoinHandle;
+use tracing::info;
 
 /// A store whose keeps survive its absence.
 pub struct Journaled {
     store: Arc<dyn Store>,
     journal: Arc<Journal>,
-    grace: Option<Grace>,
     handing_in: JoinHandle<()>,
-}
-
-struct Journal {
-    file: JournalFile,
-    waiting: Mutex<Waiting>,
-    written: Notify,
-    clock: Clock,
-    late: AtomicU64,
-    set_aside: AtomicU64,
-}
-
-/// What is to be handed in, in the order of writing.
-struct Waiting {
-    entries: VecDeque<Entry>,
-    /// How many more are on their way to the disk: until they are here, the file must not be emptied.
-    coming: usize,
 }
 
 impl Journaled {
@@ -83,21 +49,23 @@ impl Journaled {
         if !entries.is_empty() {
             info!(keeps = entries.len(), "the journal has keeps to hand in");
         }
-        let waiting = Mutex::new(Waiting { entries: entries.into(), coming: 0 });
-        let (late, set_aside) = (AtomicU64::new(0), AtomicU64::new(0));
-        let journal = Arc::new(Journal { file, waiting, written: Notify::new(), clock, late, set_aside });
         let grace = match config.on_store_failure {
             OnStoreFailure::Refuse => None,
             OnStoreFailure::Allow => Some(Grace::new(config.grace_credits, terms)),
         };
+        let journal = Arc::new(Journal::new(file, entries, clock, grace));
         let handing_in = tokio::spawn(Arc::clone(&journal).hand_in_for_ever(Arc::clone(&store)));
-        Ok(Self { store, journal, grace, handing_in })
+        Ok(Self { store, journal, handing_in })
     }
 
     /// A credit that the store, which is away, does not know of.
     fn lend(&self, request: &HoldRequest) -> Option<Hold> {
-        let (grace, Draw::Account { uid, .. }) = (self.grace.as_ref()?, &request.draw) else { return None };
+        let (grace, Draw::Account { uid, .. }) = (self.grace()?, &request.draw) else { return None };
         grace.lend(request, &self.store.last_known_account(uid)?, self.journal.clock.now())
+    }
+
+    fn grace(&self) -> Option<&Grace> {
+        self.journal.grace.as_ref()
     }
 }
 
@@ -112,92 +80,11 @@ impl Drop for Journaled {
     }
 }
 
-impl Journal {
-    async fn write(self: &Arc<Self>, hold: &Hold) -> Result<()> {
-        let (journal, entry) = (Arc::clone(self), Entry { at: self.clock.now(), hold: hold.clone() });
-        let written = spawn_blocking(move || {
-            journal.waiting().coming += 1;
-            let written = journal.file.append(&entry);
-            failpoint::reach(Point::AfterSync);
-            let mut waiting = journal.waiting();
-            waiting.coming -= 1;
-            written.map(|()| waiting.entries.push_back(entry))
-        });
-        let written = written.await.map_err(|_| Fault::Unavailable("the journal gave up".into()))?;
-        written.map_err(|error| Fault::Unavailable(format!("the journal cannot be written: {error}")))?;
-        self.written.notify_one();
-        Ok(())
-    }
-
-    async fn hand_in_for_ever(self: Arc<Self>, store: Arc<dyn Store>) {
-        loop {
-            while let Some(entry) = self.first() {
-                if !self.hand_in(&*store, &entry).await {
-                    break;
-                }
-                self.is_done(&entry);
-            }
-            if self.first().is_some() {
-                tokio::time::sleep(PAUSE).await;
-            } else {
-                self.written.notified().await;
-            }
-        }
-    }
-
-    /// Whether nothing more is to be done about it.
-    async fn hand_in(&self, store: &dyn Store, entry: &Entry) -> bool {
-        if self.clock.now().0 - entry.at.0 > TOO_OLD {
-            return self.set_aside(entry, "it is older than six days");
-        }
-        match store.keep(&entry.hold).await {
-            Ok(kept) if kept.settlement == Settlement::Kept => {
-                let late = self.clock.now() >= entry.hold.expires;
-                self.late.fetch_add(u64::from(late), Ordering::Relaxed);
-                true
-            }
-            Ok(_) => self.set_aside(entry, "it had been released"),
-            Err(Fault::Unavailable(_)) => false,
-            Err(fault) => self.set_aside(entry, &fault.to_string()),
-        }
-    }
-
-    fn set_aside(&self, entry: &Entry, why: &str) -> bool {
-        error!(operation = entry.hold.id.0, why, "a picture was served that is not counted; its keep is set aside");
-        let kept = self.file.set_aside(entry);
-        self.set_aside.fetch_add(u64::from(kept.is_ok()), Ordering::Relaxed);
-        if let Err(error) = &kept {
-            warn!(%error, "it cannot be set aside: it stays in the journal");
-        }
-        kept.is_ok()
-    }
-
-    fn first(&self) -> Option<Entry> {
-        self.waiting().entries.front().cloned()
-    }
-
-    /// Forgets it; with the last one, the file is emptied.
-    fn is_done(&self, entry: &Entry) {
-        let mut waiting = self.waiting();
-        waiting.entries.retain(|other| other.hold.id != entry.hold.id);
-        if waiting.entries.is_empty()
-            && waiting.coming == 0
-            && let Err(error) = self.file.empty()
-        {
-            warn!(%error, "the journal cannot be emptied");
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[async_trait]
 impl Store for Journaled {
     /// Fails while the journal is full: what is admitted must be countable.
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
-        if self.journal.file.is_full() {
+        if self.journal.is_full() {
             return Err(Fault::Unavailable("the journal is full".into()));
         }
         match self.store.hold(request).await {
@@ -205,32 +92,28 @@ impl Store for Journaled {
                 Some(hold) => Ok(Admission::Held(hold, Left::default())),
                 None => Err(Fault::Unavailable(why)),
             },
-            answer => {
-                if answer.is_ok() && self.journal.first().is_none() {
-                    self.grace.iter().for_each(Grace::is_over);
-                }
-                answer
-            }
+            answer => answer,
         }
     }
 
-    /// Counted, or written down to be counted; [`Kept::remaining`] is not known then.
+    /// Counted, or written down to be counted; [`Kept::remaining`] is not known then. The store itself has repeated what
+    /// was worth repeating.
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
-        let mut tries = 1;
-        loop {
-            match self.store.keep(hold).await {
-                Err(Fault::Unavailable(_)) if tries < TRIES => tries += 1,
-                Err(Fault::Unavailable(_)) => {
-                    self.journal.write(hold).await?;
-                    return Ok(Kept { settlement: Settlement::Kept, remaining: None });
-                }
-                answer => return answer,
+        let payer = hold.charge.payer();
+        let answer = match self.store.keep(hold).await {
+            Err(Fault::Unavailable(_)) => {
+                self.grace().into_iter().for_each(|grace| grace.spent(&hold.id, &payer));
+                self.journal.write(hold).await?;
+                return Ok(Kept { settlement: Settlement::Kept, remaining: None });
             }
-        }
+            answer => answer?,
+        };
+        self.grace().into_iter().for_each(|grace| _ = grace.give_back(&hold.id, &payer));
+        Ok(answer)
     }
 
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        match (self.store.caller_of_key(hash).await, &self.grace) {
+        match (self.store.caller_of_key(hash).await, self.grace()) {
             (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_caller(hash) {
                 Some(caller) => Ok(Some(caller)),
                 None => Err(Fault::Unavailable(why)),
@@ -240,7 +123,7 @@ impl Store for Journaled {
     }
 
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        match (self.store.account(uid).await, &self.grace) {
+        match (self.store.account(uid).await, self.grace()) {
             (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_account(uid) {
                 Some(account) => Ok(Some(account)),
                 None => Err(Fault::Unavailable(why)),
@@ -250,7 +133,7 @@ impl Store for Journaled {
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-        let lent = self.grace.as_ref().is_some_and(|grace| grace.give_back(id));
+        let lent = self.grace().is_some_and(|grace| grace.give_back(id, payer));
         match self.store.release(id, payer).await {
             // The store never knew of it; if it did after all, without an answer, that lease ends.
             Err(Fault::Unavailable(_)) if lent => Ok(Settlement::Released),
@@ -326,6 +209,11 @@ impl Store for Journaled {
         self.store.unpark(id).await
     }
 
+    /// What is lent need not be refused.
+    fn is_away(&self) -> bool {
+        self.journal.is_full() || (self.grace().is_none() && self.store.is_away())
+    }
+
     fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
         self.store.last_known_caller(hash)
     }
@@ -336,10 +224,11 @@ impl Store for Journaled {
 
     fn gauges(&self) -> StoreGauges {
         StoreGauges {
-            journal_waiting: self.journal.waiting().entries.len() as u64,
-            late: self.journal.late.load(Ordering::Relaxed),
-            set_aside: self.journal.set_aside.load(Ordering::Relaxed),
-            lent: self.grace.as_ref().map_or(0, Grace::total),
+            journal_waiting: self.journal.waiting_keeps(),
+            journal_full: self.journal.is_full(),
+            late: self.journal.late(),
+            set_aside: self.journal.set_aside(),
+            lent: self.grace().map_or(0, Grace::total),
             ..self.store.gauges()
         }
     }

@@ -31,11 +31,13 @@ pub struct ServiceGauges {
     pub up: bool,
 }
 
-/// The store, as this process sees it. All but the first only grow.
+/// The store, as this process sees it. All but the journal's only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreGauges {
     /// Keeps in the journal that the store has not acknowledged yet.
     pub journal_waiting: u64,
+    /// Whether the journal is full, so that nobody is admitted.
+    pub journal_full: bool,
     /// Keeps that were handed in after their lease had ended: counted, and possibly beyond a limit.
     pub late: u64,
     /// Keeps that no store may take any more, for a person to look at.

@@ -24,6 +24,7 @@ pub struct Metrics {
     holds_open: IntGauge,
     store_up: IntGauge,
     journal_waiting: IntGauge,
+    journal_full: IntGauge,
     store_events: IntCounterVec,
     budget_used: IntGaugeVec,
     budget_limit: IntGaugeVec,
@@ -73,6 +74,8 @@ impl Metrics {
                 "rgw_journal_waiting",
                 "Pictures served that the store has not acknowledged yet, safe on this machine's disk.",
             )?,
+            journal_full: our
+                .gauge("rgw_journal_full", "1 if nobody is admitted until the store takes what is in the journal.")?,
             store_events: our.counters(
                 "rgw_store_events_total",
                 "The store went away (outage); keeps came after their lease (late) or too late (set_aside); credits lent.",
@@ -144,6 +147,7 @@ impl Metrics {
     /// Takes what is to be seen of the store, for the next [`render`](Self::render).
     pub fn see_store(&self, gauges: &StoreGauges) {
         self.journal_waiting.set(clamp(gauges.journal_waiting));
+        self.journal_full.set(i64::from(gauges.journal_full));
         let StoreGauges { late, set_aside, lent, outages, .. } = *gauges;
         for (event, total) in [("outage", outages), ("late", late), ("set_aside", set_aside), ("lent", lent)] {
             let counter = self.store_events.with_label_values(&[event]);

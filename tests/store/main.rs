@@ -9,6 +9,7 @@ mod connections;
 mod crash;
 mod embedded;
 mod furniture;
+mod journal;
 mod leases;
 mod limits;
 mod migration;

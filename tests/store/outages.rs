@@ -20,7 +20,7 @@ use std::{
 };
 
 pub(crate) const NOTHING_SAVED: [&str; 4] = ["--save", "", "--appendonly", "no"];
-const EVERYTHING_SAVED: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+pub(crate) const EVERYTHING_SAVED: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
 
 #[tokio::test]
 async fn while_it_is_away_every_verb_fails_at_once_and_within_a_second_of_its_return_none_does() {
@@ -116,14 +116,14 @@ pub(crate) async fn serving(world: &World) -> Arc<dyn Store> {
 }
 
 /// The same, which lends each account so many credits while the server is away.
-async fn lending(world: &World, grace_credits: u64) -> Arc<dyn Store> {
+pub(crate) async fn lending(world: &World, grace_credits: u64) -> Arc<dyn Store> {
     let store = world.server.as_ref().unwrap().config().store;
     let on_store_failure = OnStoreFailure::Allow;
     let store = StoreConfig { journal: world.journal(), on_store_failure, grace_credits, ..store };
     store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
 }
 
-fn journal_lines(world: &World) -> usize {
+pub(crate) fn journal_lines(world: &World) -> usize {
     let files = fs::read_dir(world.journal()).unwrap().map(|entry| entry.unwrap().path());
     let journals = files.filter(|path| path.extension().is_some_and(|ending| ending == "journal"));
     journals.map(|path| fs::read_to_string(path).unwrap().lines().count()).sum()

@@ -1,21 +1,22 @@
-//! The journal's file: one JSON line for each keep, on the disk before the writer goes on. Lines that arrive together
-//! share one sync.
+//! The journal's file in its folder: one JSON line for each keep, on the disk before the writer goes on.
+//!
+//! Who opens a journal, or puts another file in the place of its own, has the folder to itself meanwhile (`lock`):
+//! otherwise one gateway would remove the file that another has just made and not locked yet.
 
-use crate::{
-    domain::{credit::Hold, time::UnixMicros},
-    random::base62_text,
+use super::{
+    entry::{Entries, Entry},
+    lines::{Disk as _, Lines},
 };
-use rustix::fs::{FlockOperation, flock};
-use serde::{Deserialize, Serialize};
+use crate::random::base62_text;
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::retry_on_intr,
+};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    io::{self, Read as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
 };
 
 /// The longest that a journal gets (bytes): about a hundred thousand keeps.
@@ -23,258 +24,172 @@ const LONGEST: u64 = 32 << 20;
 
 const ENDING: &str = "journal";
 
+/// A file that is to take the place of a journal.
+const UNFINISHED: &str = "new";
+
+/// Locked while the folder's files are being made, adopted or replaced. It stays when it is not.
+const LOCK: &str = "lock";
+
 /// Where keeps go that no store may take any more, for a person to look at.
 const SET_ASIDE: &str = "set-aside.jsonl";
-
-/// One keep.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
-    /// When it was written down.
-    pub(super) at: UnixMicros,
-    /// What to keep.
-    pub(super) hold: Hold,
-}
 
 /// This process's file, locked for as long as it is open.
 pub(super) struct JournalFile {
     folder: PathBuf,
-    file: File,
-    length: AtomicU64,
-    queue: Mutex<Queue>,
-    synced: Condvar,
-}
-
-/// Lines on their way to the disk.
-#[derive(Default)]
-struct Queue {
-    lines: Vec<u8>,
-    /// The number of the batch that `lines` will be, and of the last that is on the disk.
-    next: u64,
-    done: u64,
-    writing: bool,
-    /// The last batch that could not be written.
-    failed: Option<(u64, io::ErrorKind)>,
+    path: PathBuf,
+    lines: Lines<File>,
 }
 
 /// How many keeps are in the folder's files, whoever has them open.
 pub(super) fn left(folder: &Path) -> io::Result<usize> {
-    let found = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        found => found?,
-    };
-    let mut keeps = 0;
-    for path in found {
-        let path = path?.path();
-        if path.extension().is_some_and(|ending| ending == ENDING) {
-            keeps += read(&fs::read(&path)?, &path).len();
+    let mut entries = Entries::default();
+    for path in with_ending(folder, ENDING)? {
+        if let Some(left) = unless_gone(fs::read(&path))? {
+            entries.read(&left, &path);
         }
     }
-    Ok(keeps)
+    Ok(entries.all.len())
 }
 
 impl JournalFile {
     /// A new file in the folder, with the keeps that were left in the files of processes that are gone.
     pub(super) fn open(folder: &Path) -> io::Result<(Self, Vec<Entry>)> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let _alone = alone(folder, FlockOperation::LockExclusive)?;
+        for abandoned in with_ending(folder, UNFINISHED)? {
+            unless_gone(fs::remove_file(abandoned))?;
+        }
+        let mut entries = Entries::default();
+        let old = left_behind(folder, &mut entries)?;
         let name = base62_text(16).map_err(io::Error::other)?;
         let path = folder.join(format!("{name}.{ENDING}"));
-        let file = OpenOptions::new().append(true).read(true).create_new(true).mode(0o600).open(&path)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        let journal = Self {
-            folder: folder.to_owned(),
-            file,
-            length: AtomicU64::new(0),
-            queue: Mutex::default(),
-            synced: Condvar::new(),
-        };
-        let entries = journal.adopt(&path)?;
-        File::open(folder)?.sync_all()?;
-        Ok((journal, entries))
+        let journal = Self { folder: folder.to_owned(), lines: Lines::new(make(&path)?), path };
+        if let Err(error) = journal.take_over(&entries) {
+            drop(fs::remove_file(&journal.path));
+            return Err(error);
+        }
+        for (path, _locked) in &old {
+            unless_gone(fs::remove_file(path))?;
+        }
+        sync(folder)?;
+        Ok((journal, entries.all))
     }
 
-    /// Takes over what unlocked files hold. They go when their keeps are safe in this one.
-    fn adopt(&self, own: &Path) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for found in fs::read_dir(&self.folder)? {
-            let path = found?.path();
-            if path == own || path.extension().is_none_or(|ending| ending != ENDING) {
-                continue;
-            }
-            let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
-            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                continue;
-            }
-            let mut left = Vec::new();
-            file.read_to_end(&mut left)?;
-            for entry in read(&left, &path) {
-                self.append(&entry)?;
-                entries.push(entry);
-            }
-            fs::remove_file(&path)?;
+    /// All in one write, and the file's name safe too, before the old files go. What a start leaves that is killed
+    /// meanwhile is the old files and a part of a copy, which the next one makes one of.
+    fn take_over(&self, entries: &Entries) -> io::Result<()> {
+        if !entries.all.is_empty() {
+            self.lines.append(&written(&entries.all)?)?;
         }
-        Ok(entries)
+        if !entries.strange.is_empty() {
+            self.put_aside(&entries.strange)?;
+        }
+        sync(&self.folder)
     }
 
     /// Whether nothing more should be promised.
     pub(super) fn is_full(&self) -> bool {
-        self.length.load(Ordering::Relaxed) >= LONGEST
+        self.lines.length() >= LONGEST
     }
 
     /// Returns when the line is on the disk.
     pub(super) fn append(&self, entry: &Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(entry)?;
-        line.push(b'\n');
-        let mut queue = self.queue();
-        let batch = queue.next;
-        queue.lines.extend_from_slice(&line);
-        while queue.done <= batch {
-            if queue.writing {
-                queue = self.synced.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            queue.writing = true;
-            let (lines, number) = (std::mem::take(&mut queue.lines), queue.next);
-            queue.next += 1;
-            drop(queue);
-            let written = (&self.file).write_all(&lines).and_then(|()| self.file.sync_data());
-            queue = self.queue();
-            queue.writing = false;
-            queue.done = number + 1;
-            match written {
-                Ok(()) => drop(self.length.fetch_add(lines.len() as u64, Ordering::Relaxed)),
-                Err(error) => {
-                    queue.failed = Some((number, error.kind()));
-                    self.cut_off();
-                }
-            }
-            self.synced.notify_all();
-        }
-        match queue.failed {
-            Some((number, kind)) if number == batch => Err(kind.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes away what a failed write may have left, so that the next line begins a line. If not even that can be done,
-    /// nothing more is promised.
-    fn cut_off(&self) {
-        if self.file.set_len(self.length.load(Ordering::Relaxed)).is_err() {
-            self.length.store(LONGEST, Ordering::Relaxed);
-        }
+        self.lines.append(&written([entry])?)
     }
 
     /// Nothing in it is needed any more, but for lines that arrive meanwhile: those stay.
     pub(super) fn empty(&self) -> io::Result<()> {
-        let queue = self.queue();
-        if queue.writing || !queue.lines.is_empty() {
-            return Ok(());
-        }
-        self.file.set_len(0)?;
-        self.length.store(0, Ordering::Relaxed);
-        Ok(())
+        self.lines.empty()
+    }
+
+    /// Only these are needed any more, and lines that arrive meanwhile. Not now, if somebody opens a journal.
+    pub(super) fn shrink_to<'a>(&self, entries: impl IntoIterator<Item = &'a Entry>) -> io::Result<()> {
+        self.lines.go_on_in(|| {
+            let _alone = alone(&self.folder, FlockOperation::NonBlockingLockExclusive)?;
+            let unfinished = self.path.with_extension(UNFINISHED);
+            unless_gone(fs::remove_file(&unfinished))?;
+            let (file, lines) = (make(&unfinished)?, written(entries)?);
+            file.append(&lines)?;
+            fs::rename(&unfinished, &self.path)?;
+            // From here on the old file has no name any more.
+            if let Err(error) = sync(&self.folder) {
+                tracing::warn!(%error, folder = %self.folder.display(), "the journal's folder cannot be synced");
+            }
+            Ok((file, lines.len() as u64))
+        })
     }
 
     /// Writes a keep where a person finds it.
     pub(super) fn set_aside(&self, entry: &Entry) -> io::Result<()> {
-        let path = self.folder.join(SET_ASIDE);
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        let mut line = serde_json::to_vec(entry)?;
-        line.push(b'\n');
-        file.write_all(&line)?;
-        file.sync_data()
+        self.put_aside(&written([entry])?)
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn put_aside(&self, lines: &[u8]) -> io::Result<()> {
+        let path = self.folder.join(SET_ASIDE);
+        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.append(lines)
     }
 }
 
-/// Every whole line. A torn last one was never answered for; any other that cannot be read is reported.
-fn read(left: &[u8], path: &Path) -> Vec<Entry> {
-    let whole = left.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let lines = left[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let read = lines.filter_map(|line| match serde_json::from_slice(line) {
-        Ok(entry) => Some(entry),
-        Err(error) => {
-            let line = String::from_utf8_lossy(line);
-            tracing::error!(%error, %line, file = %path.display(), "a line of a journal cannot be read: it is not counted");
-            None
+fn written<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for entry in entries {
+        entry.write_to(&mut lines)?;
+    }
+    Ok(lines)
+}
+
+/// Reads the keeps in unlocked files, and locks these.
+fn left_behind(folder: &Path, entries: &mut Entries) -> io::Result<Vec<(PathBuf, File)>> {
+    let mut old = Vec::new();
+    for path in with_ending(folder, ENDING)? {
+        let Some(mut file) = unless_gone(OpenOptions::new().read(true).write(true).open(&path))? else { continue };
+        // A file without a name has been replaced between the two.
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() || file.metadata()?.nlink() == 0 {
+            continue;
         }
-    });
-    read.collect()
+        let mut left = Vec::new();
+        file.read_to_end(&mut left)?;
+        entries.read(&left, &path);
+        old.push((path, file));
+    }
+    Ok(old)
+}
+
+/// A new file, locked.
+fn make(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().append(true).read(true).create_new(true).mode(0o600).open(path)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
+}
+
+/// The folder's lock; let go when dropped.
+fn alone(folder: &Path, how: FlockOperation) -> io::Result<File> {
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK))?;
+    retry_on_intr(|| flock(&lock, how))?;
+    Ok(lock)
+}
+
+/// Makes names in the folder that were made or removed safe.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// The folder's files with an ending; none without the folder.
+fn with_ending(folder: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for found in unless_gone(fs::read_dir(folder))?.into_iter().flatten() {
+        paths.push(found?.path());
+    }
+    paths.retain(|path| path.extension().is_some_and(|its| its == ending));
+    Ok(paths)
+}
+
+fn unless_gone<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{
-        caller::ClientAddress,
-        credit::{Charge, OperationId},
-        time::Day,
-    };
-    use std::thread;
-
-    fn entry(id: &str) -> Entry {
-        let charge =
-            Charge::Client { client: ClientAddress("::/64".into()), day: Day { year: 2026, month: 3, day: 9 } };
-        let hold = Hold { id: OperationId(id.into()), charge, taken: UnixMicros(1), expires: UnixMicros(2) };
-        Entry { at: UnixMicros(5), hold }
-    }
-
-    fn files(folder: &Path) -> Vec<PathBuf> {
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
-    }
-
-    #[test]
-    fn what_a_process_leaves_the_next_one_finds_but_for_a_torn_last_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let (journal, found) = JournalFile::open(folder.path()).unwrap();
-        assert_eq!(found, []);
-        for id in ["a", "b"] {
-            journal.append(&entry(id)).unwrap();
-        }
-        (&journal.file).write_all(b"{\"at\":5,\"hold\":{\"id\":\"torn").unwrap();
-        drop(journal);
-        let (journal, found) = JournalFile::open(folder.path()).unwrap();
-        assert_eq!(found, [entry("a"), entry("b")]);
-        assert_eq!(files(folder.path()).len(), 1, "the old file is gone");
-        drop(journal);
-        assert_eq!(JournalFile::open(folder.path()).unwrap().1.len(), 2, "and its keeps are safe in the new one");
-    }
-
-    #[test]
-    fn a_file_that_another_process_has_open_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let (running, _) = JournalFile::open(folder.path()).unwrap();
-        running.append(&entry("a")).unwrap();
-        let (_other, found) = JournalFile::open(folder.path()).unwrap();
-        assert_eq!((found.len(), files(folder.path()).len()), (0, 2));
-    }
-
-    #[test]
-    fn many_who_write_at_once_are_all_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let (journal, _) = JournalFile::open(folder.path()).unwrap();
-        thread::scope(|scope| {
-            for hand in 0..16 {
-                let journal = &journal;
-                scope.spawn(move || journal.append(&entry(&format!("{hand}"))).unwrap());
-            }
-        });
-        drop(journal);
-        assert_eq!(JournalFile::open(folder.path()).unwrap().1.len(), 16);
-    }
-
-    #[test]
-    fn an_emptied_journal_has_room_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let (journal, _) = JournalFile::open(folder.path()).unwrap();
-        journal.append(&entry("a")).unwrap();
-        journal.length.store(LONGEST, Ordering::Relaxed);
-        assert!(journal.is_full());
-        journal.empty().unwrap();
-        assert!(!journal.is_full());
-        drop(journal);
-        assert_eq!(JournalFile::open(folder.path()).unwrap().1, []);
-    }
-}
+mod tests;

@@ -1,14 +1,17 @@
 //! Credits that are lent to known accounts while the store is away, if the operator wants that: bounded for each account,
 //! written to the journal when they are spent, counted when the store is back.
+//!
+//! What an account was lent is its own again when it was given back, or when the store has counted it, and not because
+//! the store answers something meanwhile: full of memory, it answers some questions and takes no keep.
 
 use crate::domain::{
-    caller::{Account, Uid},
+    caller::{Account, Payer, Uid},
     credit::{Charge, Draw, Hold, HoldRequest, OperationId, Pool},
     plan::Terms,
     time::UnixMicros,
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -19,10 +22,13 @@ use std::{
 pub(super) struct Grace {
     credits: u64,
     terms: Terms,
-    /// The operations that each account was lent a credit for and has not given back.
-    lent: Mutex<HashMap<Uid, HashSet<OperationId>>>,
+    lent: Mutex<HashMap<Uid, Loans>>,
     total: AtomicU64,
 }
+
+/// The operations that an account was lent a credit for, and when the lease of each ends; `None` once it is spent: then
+/// it stays until the store has counted it.
+type Loans = HashMap<OperationId, Option<UnixMicros>>;
 
 impl Grace {
     /// So many credits for each account while the store is away.
@@ -40,12 +46,15 @@ impl Grace {
         };
         let of_key = key.as_ref().and_then(|key| key.monthly_cap).unwrap_or(u64::MAX);
         let mut all = self.lent();
-        let lent = all.entry(uid.clone()).or_default();
-        if !lent.contains(&request.id) {
-            if lent.len() as u64 >= self.credits.min(of_key) {
+        let loans = all.entry(uid.clone()).or_default();
+        // Neither kept nor given back in time: nobody will.
+        loans.retain(|_, lease_end| lease_end.is_none_or(|end| now < end));
+        let expires = now.plus(request.lease);
+        if !loans.contains_key(&request.id) {
+            if loans.len() as u64 >= self.credits.min(of_key) {
                 return None;
             }
-            lent.insert(request.id.clone());
+            loans.insert(request.id.clone(), Some(expires));
             self.total.fetch_add(1, Ordering::Relaxed);
         }
         let charge = Charge::Account {
@@ -56,17 +65,27 @@ impl Grace {
             cycle: self.terms.window(account, now.seconds()).cycle(),
             key: key.as_ref().map(|key| key.id.clone()),
         };
-        Some(Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) })
+        Some(Hold { id: request.id.clone(), charge, taken: now, expires })
     }
 
-    /// Whether the operation had been lent a credit, which is free again.
-    pub(super) fn give_back(&self, id: &OperationId) -> bool {
-        self.lent().values_mut().any(|lent| lent.remove(id))
+    /// The operation's picture was served, and is to be counted.
+    pub(super) fn spent(&self, id: &OperationId, payer: &Payer) {
+        let Payer::Account(uid) = payer else { return };
+        if let Some(lease_end) = self.lent().get_mut(uid).and_then(|loans| loans.get_mut(id)) {
+            *lease_end = None;
+        }
     }
 
-    /// The store is back and knows of everything that was spent.
-    pub(super) fn is_over(&self) {
-        self.lent().clear();
+    /// Whether the operation had been lent a credit, which is free again: given back, or counted by the store.
+    pub(super) fn give_back(&self, id: &OperationId, payer: &Payer) -> bool {
+        let Payer::Account(uid) = payer else { return false };
+        let mut all = self.lent();
+        let Some(loans) = all.get_mut(uid) else { return false };
+        let lent = loans.remove(id).is_some();
+        if loans.is_empty() {
+            all.remove(uid);
+        }
+        lent
     }
 
     /// Credits lent since the process began.
@@ -74,7 +93,10 @@ impl Grace {
         self.total.load(Ordering::Relaxed)
     }
 
-    fn lent(&self) -> MutexGuard<'_, HashMap<Uid, HashSet<OperationId>>> {
+    fn lent(&self) -> MutexGuard<'_, HashMap<Uid, Loans>> {
         self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

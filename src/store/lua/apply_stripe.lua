@@ -7,12 +7,14 @@
 -- KEYS  1 own   2 stripe   3 stripe_events   4 ledger of the present month   5 months that have a ledger   6 counters known
 --       to us   7 cycles   8 cycles that were moved   9 holds
 -- ARGV  1 event   2 now or ''   3, 4 from when until when (µs) the month is so   5 the present month   6 the account's id
---       7 the version that the step was computed from, or after '+' that which it had come to: it is written again   8 what is remembered   9 where changes are told
+--       7 the version that the step was computed from, or after '+' that which it had come to: it is written again
+--       8 what is remembered   9 where changes are told
 --       10, 11 plan and its credits; '' for both without a change   12 '' or the period as a JSON text, for the ledger
 --       13–18 the period's fields in the order of PERIOD, '' for none   19 credits to add
 --       20 the change that the plan had come to, of a step that is written again
 --       21… for each move: from, to, and the names of app, api and prepaid counters of both, without the account's own name
--- Gives {'odd', what} for a number that cannot be added to | {'applied', the change that the numbers have come to} | {'duplicate', the same} | {'behind'} (another step came in between) | {'stale', now, fields} | {'too_large'}
+-- Gives {'odd', what} for a number that cannot be added to | {'applied', the change that the numbers have come to}
+--       | {'duplicate', the same} | {'behind'} (another step came in between) | {'stale', now, fields} | {'too_large'}
 local CLAIMED_FOR = 30 * 86400 * 1000000
 local own, stripe, events, ledger, counted, cycles, moved, holds =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6], KEYS[7], KEYS[8], KEYS[9]

@@ -10,7 +10,8 @@
 --       10 key id or ''   11 end of the lease (µs)   12 the present month   13 when a client's counter is forgotten
 --       (seconds)   14 credits of an account that has fallen to the default plan, else ''   15 what the name of the
 --       cycle's counter begins with   16… the other counters to raise; all without the account's own name and a colon
--- Gives {'odd', what} for a number that cannot be added to | {'kept' or 'released', credits, used, prepaid; '' for what is unknown} | {'no_account'} | {'stale', now, fields}
+-- Gives {'odd', what} for a number that cannot be added to
+--       | {'kept' or 'released', credits, used, prepaid; '' for what is unknown} | {'no_account'} | {'stale', now, fields}
 local own, settled = KEYS[1], KEYS[4]
 local id, pool, client = ARGV[1], ARGV[6], ARGV[6] == 'day'
 local now = clock(ARGV[2])

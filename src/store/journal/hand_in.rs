@@ -1,0 +1,266 @@
+//! What is written down and waits for the store, and the task that hands it in.
+
+use super::{entry::Entry, file::JournalFile, grace::Grace};
+use crate::{
+    clock::Clock,
+    domain::credit::{Hold, Settlement},
+    failpoint::{self, Point},
+    store::{Fault, Result, Store},
+};
+use futures_util::future::join_all;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
+use tracing::{error, warn};
+
+/// Keeps handed in at once.
+const AT_ONCE: usize = 16;
+
+/// Between two attempts while the store is away.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The shortest and the longest pause before keeps are tried again that the store has refused.
+const SOON: Duration = Duration::from_secs(1);
+const LATEST: Duration = Duration::from_mins(1);
+
+/// An older keep is set aside: the store forgets operations after a week, and would count it twice (µs).
+const TOO_OLD: i64 = 6 * 86_400 * 1_000_000;
+
+/// So many lines that are not needed any more are put up with before the file is written anew without them.
+const USELESS: usize = 1_024;
+
+/// The file, and what in it is still to be handed in.
+pub(super) struct Journal {
+    pub(super) grace: Option<Grace>,
+    pub(super) clock: Clock,
+    file: JournalFile,
+    waiting: Mutex<Waiting>,
+    written: Notify,
+    late: AtomicU64,
+    set_aside: AtomicU64,
+}
+
+struct Waiting {
+    keeps: VecDeque<Pending>,
+    /// How many more are on their way to the disk: until they are here, the file must not be emptied.
+    coming: usize,
+    /// Lines of the file that are not needed any more.
+    useless: usize,
+}
+
+#[derive(Clone)]
+struct Pending {
+    entry: Entry,
+    /// Whether the store has refused it before.
+    refused: bool,
+}
+
+/// What became of one attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing more is to be done about it.
+    Done,
+    /// The store is away.
+    Away,
+    /// The store is there and will not: a mistake of an operator's, perhaps, which can be mended.
+    Refused,
+}
+
+/// What became of all of them.
+#[derive(Default)]
+struct Round {
+    done: usize,
+    away: usize,
+    refused: usize,
+}
+
+impl Journal {
+    pub(super) fn new(file: JournalFile, left: Vec<Entry>, clock: Clock, grace: Option<Grace>) -> Self {
+        let keeps = left.into_iter().map(Pending::new).collect();
+        Self {
+            grace,
+            clock,
+            file,
+            waiting: Mutex::new(Waiting { keeps, coming: 0, useless: 0 }),
+            written: Notify::new(),
+            late: AtomicU64::new(0),
+            set_aside: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether nothing more should be promised.
+    pub(super) fn is_full(&self) -> bool {
+        self.file.is_full()
+    }
+
+    pub(super) fn waiting_keeps(&self) -> u64 {
+        self.waiting().keeps.len() as u64
+    }
+
+    /// Keeps that came after their lease.
+    pub(super) fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
+    }
+
+    /// Keeps that were set aside.
+    pub(super) fn set_aside(&self) -> u64 {
+        self.set_aside.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the keep is on the disk.
+    pub(super) async fn write(self: &Arc<Self>, hold: &Hold) -> Result<()> {
+        let (journal, entry) = (Arc::clone(self), Entry { at: self.clock.now(), hold: hold.clone() });
+        let written = spawn_blocking(move || {
+            journal.waiting().coming += 1;
+            let written = journal.file.append(&entry);
+            failpoint::reach(Point::AfterSync);
+            let mut waiting = journal.waiting();
+            waiting.coming -= 1;
+            written.map(|()| waiting.keeps.push_back(Pending::new(entry)))
+        });
+        let written = written.await.map_err(|_| Fault::Unavailable("the journal gave up".into()))?;
+        // A failed one, too: perhaps the file could only not be emptied because it was coming.
+        self.written.notify_one();
+        written.map_err(|error| Fault::Unavailable(format!("the journal cannot be written: {error}")))
+    }
+
+    pub(super) async fn hand_in_for_ever(self: Arc<Self>, store: Arc<dyn Store>) {
+        let mut pause = SOON;
+        loop {
+            let round = self.hand_in_all(&*store).await;
+            pause = if round.done > 0 || round.refused == 0 { SOON } else { (pause * 2).min(LATEST) };
+            if round.away > 0 {
+                sleep(PAUSE).await;
+            } else if round.refused > 0 {
+                // Whichever comes first.
+                drop(timeout(pause, self.written.notified()).await);
+            } else {
+                self.written.notified().await;
+            }
+        }
+    }
+
+    /// Tries every keep once, but for those that come meanwhile. Ends when the store is away for all that are tried at once.
+    async fn hand_in_all(self: &Arc<Self>, store: &dyn Store) -> Round {
+        let (mut round, mut left) = (Round::default(), self.waiting().keeps.len());
+        while left > 0 {
+            let some: Vec<Pending> = self.waiting().keeps.iter().take(AT_ONCE.min(left)).cloned().collect();
+            left -= some.len();
+            let mut under_way = Vec::with_capacity(some.len());
+            for keep in &some {
+                under_way.push(self.hand_in(store, keep));
+            }
+            let outcomes = join_all(under_way).await;
+            self.sort(&outcomes);
+            let count = |wanted: Outcome| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+            round.done += count(Outcome::Done);
+            round.refused += count(Outcome::Refused);
+            round.away += count(Outcome::Away);
+            if count(Outcome::Away) == outcomes.len() {
+                break;
+            }
+        }
+        let journal = Arc::clone(self);
+        if spawn_blocking(move || journal.make_room()).await.is_err() {
+            warn!("the journal gave up making room");
+        }
+        round
+    }
+
+    async fn hand_in(self: &Arc<Self>, store: &dyn Store, keep: &Pending) -> Outcome {
+        let hold = &keep.entry.hold;
+        if self.clock.now().0 - keep.entry.at.0 > TOO_OLD {
+            return self.put_aside(keep, "it is older than six days").await;
+        }
+        match store.keep(hold).await {
+            Ok(kept) if kept.settlement == Settlement::Kept => {
+                let late = self.clock.now() >= hold.expires;
+                self.late.fetch_add(u64::from(late), Ordering::Relaxed);
+                Outcome::Done
+            }
+            Ok(_) => self.put_aside(keep, "it had been released").await,
+            Err(Fault::Unavailable(_)) => Outcome::Away,
+            Err(Fault::Impossible(why)) => self.put_aside(keep, &why).await,
+            Err(Fault::Unexpected(why)) => {
+                if !keep.refused {
+                    error!(
+                        operation = hold.id.0,
+                        why, "the store refuses a keep: it stays in the journal for six days"
+                    );
+                }
+                Outcome::Refused
+            }
+        }
+    }
+
+    async fn put_aside(self: &Arc<Self>, keep: &Pending, why: &str) -> Outcome {
+        let (journal, entry) = (Arc::clone(self), keep.entry.clone());
+        let put = spawn_blocking(move || journal.file.set_aside(&entry).map_err(|error| error.to_string())).await;
+        match put.unwrap_or_else(|gave_up| Err(gave_up.to_string())) {
+            Ok(()) => {
+                let operation = &keep.entry.hold.id.0;
+                error!(operation, why, "a picture was served that is not counted; its keep is set aside");
+                self.set_aside.fetch_add(1, Ordering::Relaxed);
+                Outcome::Done
+            }
+            Err(error) => {
+                if !keep.refused {
+                    warn!(error, why, "a keep cannot be set aside: it stays in the journal");
+                }
+                Outcome::Refused
+            }
+        }
+    }
+
+    /// Takes the first keeps from their place: those that are done for good, the others go to the end.
+    fn sort(&self, outcomes: &[Outcome]) {
+        let mut waiting = self.waiting();
+        for outcome in outcomes {
+            let Some(mut keep) = waiting.keeps.pop_front() else { return };
+            if *outcome == Outcome::Done {
+                waiting.useless += 1;
+                if let Some(grace) = &self.grace {
+                    grace.give_back(&keep.entry.hold.id, &keep.entry.hold.charge.payer());
+                }
+            } else {
+                keep.refused |= *outcome == Outcome::Refused;
+                waiting.keeps.push_back(keep);
+            }
+        }
+    }
+
+    /// Empties the file when nothing in it is needed; writes it anew when most of it is not. Blocks on the disk.
+    fn make_room(&self) {
+        let mut waiting = self.waiting();
+        let Waiting { keeps, coming: 0, useless: 1.. } = &*waiting else { return };
+        let made = match keeps.len() {
+            0 => self.file.empty(),
+            needed if waiting.useless < USELESS.max(needed) => return,
+            _ => self.file.shrink_to(keeps.iter().map(|keep| &keep.entry)),
+        };
+        match made {
+            Ok(()) => waiting.useless = 0,
+            Err(error) => warn!(%error, "the journal cannot be made shorter"),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    fn new(entry: Entry) -> Self {
+        Self { entry, refused: false }
+    }
+}
