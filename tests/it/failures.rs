@@ -70,7 +70,7 @@ async fn a_backend_to_which_no_connection_comes_to_stand_is_given_up_and_costs_n
     })
     .await;
     let ann = world.customer("ann", 10).await;
-    let reply = timeout(Duration::from_secs(60), ann.cut(&Form::with_picture())).await;
+    let reply = timeout(Duration::from_mins(1), ann.cut(&Form::with_picture())).await;
     let reply = reply.expect("the deadline for connecting is far shorter than the one for answering");
     assert!(matches!(reply.status, 502 | 504), "{}", reply.status);
     assert_eq!(ann.used().await, 0);
