@@ -48,7 +48,8 @@ pub async fn migrate(
     to: &dyn Movable,
     told: &(dyn Fn(usize, usize) + Send + Sync),
 ) -> Result<Migration> {
-    if at("source", from.place().await)? == at("target", to.place().await)? {
+    let place = at("target", to.place().await)?;
+    if at("source", from.place().await)? == place {
         return Err(Fault::Impossible("source and target are the same store".into()));
     }
     let open = at("source", from.holds_open().await)?;
@@ -75,6 +76,9 @@ pub async fn migrate(
     move_parked(from, to, &mut migration).await?;
     if at("source", from.holds_open().await)? > 0 {
         migration.complain(None, "requests have come to the source meanwhile: stop the gateways, and begin again");
+    }
+    if at("target", to.place().await)? != place {
+        migration.complain(None, "the target was started anew or replaced meanwhile: run the command again");
     }
     migration.problems.sort_by(|one, other| (&one.account, &one.says).cmp(&(&other.account, &other.says)));
     Ok(migration)

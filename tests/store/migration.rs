@@ -9,13 +9,13 @@ use rembg_gateway::{
     clock::Clock,
     config::StoreConfig,
     domain::{
-        caller::{KeyHash, KeyId, Uid},
+        caller::{KeyHash, KeyId, Overrides, Uid},
         credit::{HoldRequest, OperationId, Settlement},
         time::{UnixMicros, UnixSeconds},
     },
     store::{
-        AccountExport, EntryKind, Fault, Granted, LedgerEntry, List, Mark, Migration, Movable, Problem, Records,
-        Stepped, Usage, migrate,
+        AccountChange, AccountExport, EntryKind, Fault, Granted, LedgerEntry, List, Mark, Migration, Movable, Problem,
+        Records, Stepped, Usage, migrate,
         redis::{RedisStore, Role},
         sqlite::SqliteStore,
     },
@@ -129,6 +129,28 @@ async fn there_and_back(first: World, second: World, third: World) {
     }
     goes_on(&second, &furnished).await;
     goes_on(&third, &furnished).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_was_assigned_by_hand_does_not_stop_stripe_after_a_move() {
+    let (first, second, third) = (World::sqlite(), World::redis().await, World::redis().await);
+    let uid = Uid::new("42").unwrap();
+    let change = AccountChange {
+        uid: uid.clone(),
+        plan: Some(("Gold".into(), 70)),
+        credits: None,
+        overrides: Overrides::default(),
+        email_verified: Some(true),
+        only_new: false,
+    };
+    first.store.put_account(&change).await.unwrap();
+    let stores = [opened(&first).await, opened(&second).await, opened(&third).await];
+    for way in stores.windows(2) {
+        let [from, to] = way else { unreachable!() };
+        assert_eq!(moved(from, to).await.problems, []);
+        let state = to.stripe_state(&uid).await.unwrap();
+        assert_eq!((state.remembered, state.version), (None, 1));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -45,6 +45,20 @@ async fn while_it_is_away_every_verb_fails_at_once_and_within_a_second_of_its_re
 }
 
 #[tokio::test]
+async fn a_grant_that_finds_no_memory_is_an_outage_and_not_the_operators_mistake() {
+    let world = World::redis().await;
+    let uid = world.account("42", 5, 1).await;
+    let server = world.server.as_ref().unwrap();
+    server.by_hand::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+    let id = world.operation();
+    assert!(matches!(world.store.grant(&uid, 5, &id).await, Err(Fault::Unavailable(_))));
+    server.by_hand::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_eq!(world.store.grant(&uid, 5, &id).await.unwrap().prepaid, 6);
+    assert!(matches!(world.store.grant(&uid, i64::MAX, &world.operation()).await, Err(Fault::Impossible(_))));
+    world.audited(&uid).await;
+}
+
+#[tokio::test]
 async fn a_server_that_drops_counters_is_refused_in_plain_words() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"];

@@ -126,7 +126,11 @@ impl JournalFile {
 
     fn put_aside(&self, lines: &[u8]) -> io::Result<()> {
         let path = self.folder.join(SET_ASIDE);
-        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.append(lines)
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        // Half a line would spoil the next one; and gateways may share the folder.
+        flock(&file, FlockOperation::LockExclusive)?;
+        let length = file.metadata()?.len();
+        file.append(lines).inspect_err(|_| drop(file.cut(length)))
     }
 }
 

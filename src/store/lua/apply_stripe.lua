@@ -43,7 +43,9 @@ end
 local before = redis.call('HGET', own, 'prepaid_credits') or '0'
 if ARGV[19] ~= '0' then
   local done = redis.pcall('HINCRBY', own, 'prepaid_credits', ARGV[19])
-  if type(done) == 'table' and done.err then return { 'too_large' } end
+  if type(done) == 'table' and done.err then
+    return done.err:find('overflow', 1, true) and { 'too_large' } or done
+  end
 end
 make(own, ARGV[6])
 redis.call('ZREMRANGEBYSCORE', events, '-inf', '(' .. text(now - CLAIMED_FOR))

@@ -21,7 +21,9 @@ if by < 0 and tonumber(before) + by < held then
   return { 'spent', text(math.max(tonumber(before) - held, 0)) }
 end
 local done = redis.pcall('HINCRBY', own, 'prepaid_credits', ARGV[6])
-if type(done) == 'table' and done.err then return { 'too_large' } end
+if type(done) == 'table' and done.err then
+  return done.err:find('overflow', 1, true) and { 'too_large' } or done
+end
 adopt(KEYS[6], KEYS[4], id, now, 'prepaid', tonumber(before))
 local balance = redis.call('HGET', own, 'prepaid_credits')
 redis.call('XADD', KEYS[4], '*', 'operation', id, 'at', text(now), 'kind', 'granted', 'credits', ARGV[6])

@@ -171,7 +171,9 @@ fn call<'a>(desk: &'a Desk, export: &AccountExport) -> Result<Call<'a>> {
     let call = group(call, moments(|key| key.key.revoked));
     let call = group(call, moments(|key| key.last_used));
     let stripe = export.stripe.iter().flat_map(|(version, remembered)| {
-        [pair("version", version.to_string()), pair("remembered", remembered.clone())]
+        // Plans that were assigned by hand raise the version too, and leave nothing to remember.
+        let text = (!remembered.is_empty()).then(|| pair("remembered", remembered.clone()));
+        [Some(pair("version", version.to_string())), text].into_iter().flatten()
     });
     let call = group(call, stripe);
     let call = group(call, export.stripe_ids.iter().map(|id| [id.clone()]));

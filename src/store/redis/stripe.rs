@@ -26,7 +26,8 @@ pub(super) async fn state(desk: &Desk, uid: &Uid) -> Result<StripeState> {
     // Read last: a step in between raises the version, and what was computed from its account is refused.
     let account = accounts::find(desk, uid).await?;
     let version = left.get("version").and_then(|text| text.parse().ok()).unwrap_or(0);
-    Ok(StripeState { account, remembered: left.get("remembered").cloned(), version })
+    let remembered = left.get("remembered").filter(|text| !text.is_empty()).cloned();
+    Ok(StripeState { account, remembered, version })
 }
 
 /// The step, to be written again where the server has lost it.
