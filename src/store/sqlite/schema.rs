@@ -145,6 +145,7 @@ CREATE TABLE stripe_aliases (
     alias TEXT PRIMARY KEY,
     uid TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX stripe_aliases_of_account ON stripe_aliases (uid);
 
 CREATE TABLE parked (
     id TEXT PRIMARY KEY,
