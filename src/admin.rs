@@ -104,12 +104,11 @@ impl Admin {
         let created = self.store.account(&order.uid).await?.is_none();
         let plan = order.plan.as_deref().or(created.then_some(self.terms.default_plan.0.as_str()));
         let change = AccountChange {
-            uid: order.uid.clone(),
             plan: plan.map(|name| self.plan(name)).transpose()?,
             credits: order.credits,
             overrides: order.overrides,
             email_verified: order.email_verified.or(created.then_some(true)),
-            only_new: false,
+            ..AccountChange::of(order.uid.clone())
         };
         let account = self.store.put_account(&change).await?;
         let Some(prepaid) = order.prepaid.filter(|prepaid| *prepaid > 0) else {

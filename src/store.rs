@@ -171,6 +171,14 @@ pub struct AccountChange {
     pub only_new: bool,
 }
 
+impl AccountChange {
+    /// One that names nothing: it makes the account, if there is none.
+    #[must_use]
+    pub fn of(uid: Uid) -> Self {
+        Self { uid, plan: None, credits: None, overrides: Overrides::default(), email_verified: None, only_new: false }
+    }
+}
+
 /// A key and its use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyUse {

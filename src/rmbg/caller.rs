@@ -3,7 +3,7 @@
 use super::{Rmbg, Rules, Stop};
 use crate::{
     domain::{
-        caller::{Account, ApiKey, Channel, ClientAddress, Overrides},
+        caller::{Account, ApiKey, Channel, ClientAddress},
         credit::{Burst, Draw, KeyDraw},
         plan::Plan,
         refusal::Refusal,
@@ -112,14 +112,7 @@ pub(super) async fn identify(rmbg: &Rmbg, visitor: &Visitor) -> Result<Caller, S
 async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
     let verified = rmbg.user_tokens.verify(token.expose_secret(), rmbg.clock.now().seconds()).await;
     let VerifiedUser { uid, email_verified } = verified.map_err(stop_for)?;
-    let unchanged = AccountChange {
-        uid,
-        plan: None,
-        credits: None,
-        overrides: Overrides::default(),
-        email_verified: None,
-        only_new: false,
-    };
+    let unchanged = AccountChange::of(uid);
     let account = match rmbg.store.account(&unchanged.uid).await? {
         Some(account) => account,
         None if rmbg.rules.create_accounts => {

@@ -17,7 +17,7 @@ use rembg_gateway::{
     clock::Clock,
     config::{Config, StoreConfig},
     domain::{
-        caller::{ApiKey, Channel, Overrides, Uid},
+        caller::{ApiKey, Channel, Uid},
         credit::{Admission, Draw, HoldRequest},
         time::UnixSeconds,
     },
@@ -206,12 +206,9 @@ impl Scene {
 /// Makes an account with credits, and a key for it.
 async fn customer(store: &dyn Store, uid: &Uid) -> String {
     let change = AccountChange {
-        uid: uid.clone(),
         plan: Some(("Free".into(), INCLUDED)),
-        credits: None,
-        overrides: Overrides::default(),
         email_verified: Some(true),
-        only_new: false,
+        ..AccountChange::of(uid.clone())
     };
     store.put_account(&change).await.unwrap();
     store.grant(uid, PREPAID, &fresh_operation_id().unwrap()).await.unwrap();

@@ -6,10 +6,7 @@ use crate::{
     people::Person,
     world::{NOON, World},
 };
-use rembg_gateway::{
-    domain::caller::{Overrides, Uid},
-    store::AccountChange,
-};
+use rembg_gateway::{domain::caller::Uid, store::AccountChange};
 use serde_json::{Value, json};
 
 const CYCLE: &str = "/api/membership-usage?expand=billing_cycle";
@@ -33,12 +30,9 @@ async fn subscribed(world: &World, period: (i64, i64), anchor: Option<i64>, cred
     object["billing_cycle_anchor"] = json!(anchor);
     world.delivered(&event("evt_1", period.0, UPDATED, &object)).await;
     let change = AccountChange {
-        uid: Uid::new("ann").unwrap(),
-        plan: None,
         credits: Some(credits),
         email_verified: Some(true),
-        overrides: Overrides::default(),
-        only_new: false,
+        ..AccountChange::of(Uid::new("ann").unwrap())
     };
     world.store.put_account(&change).await.unwrap();
     ann
@@ -207,14 +201,7 @@ async fn ten_thousand_cycles_are_listed_whole() {
 async fn an_account_with_nothing_answers_zeros() {
     let world = billed_world().await;
     let uid = Uid::new("ann").unwrap();
-    let nothing = AccountChange {
-        uid: uid.clone(),
-        plan: None,
-        credits: None,
-        email_verified: Some(true),
-        overrides: Overrides::default(),
-        only_new: false,
-    };
+    let nothing = AccountChange { email_verified: Some(true), ..AccountChange::of(uid.clone()) };
     world.store.put_account(&nothing).await.unwrap();
     let ann = Person::with_key(world.app.public, &world.key_for(&uid).await);
     let report = ann.get(CYCLE).await.json();

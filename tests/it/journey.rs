@@ -7,10 +7,7 @@ use crate::{
     world::{NOON, World},
 };
 use rembg_gateway::{
-    domain::{
-        caller::{Overrides, Uid},
-        time::UnixSeconds,
-    },
+    domain::{caller::Uid, time::UnixSeconds},
     store::AccountChange,
 };
 
@@ -85,14 +82,7 @@ async fn an_unverified_account_is_told_to_check_its_inbox() {
     let world = World::start().await;
     let ann = world.customer("ann", 10).await;
     let uid = Uid::new("ann").unwrap();
-    let unverified = AccountChange {
-        uid,
-        plan: None,
-        credits: None,
-        overrides: Overrides::default(),
-        email_verified: Some(false),
-        only_new: false,
-    };
+    let unverified = AccountChange { email_verified: Some(false), ..AccountChange::of(uid) };
     world.store.put_account(&unverified).await.unwrap();
     for reply in [ann.cut(&Form::with_picture()).await, ann.get("/api/membership-usage").await] {
         assert_eq!(reply.status, 403);

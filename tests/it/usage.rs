@@ -7,10 +7,7 @@ use crate::{
     world::{NOON, World},
 };
 use hyper::Method;
-use rembg_gateway::{
-    domain::caller::{Overrides, Uid},
-    store::AccountChange,
-};
+use rembg_gateway::{domain::caller::Uid, store::AccountChange};
 use serde_json::{Value, json};
 
 const USAGE: &str = "/api/membership-usage";
@@ -195,14 +192,7 @@ async fn only_a_verified_accounts_key_opens_it_and_nobody_may_keep_any_answer() 
     let token = world.stranger().with("authorization", "Bearer some.user.token");
     let both = ann.clone().with("authorization", "Bearer some.user.token");
     let una = world.customer("una", 10).await;
-    let unverified = AccountChange {
-        uid: Uid::new("una").unwrap(),
-        plan: None,
-        credits: None,
-        email_verified: Some(false),
-        overrides: Overrides::default(),
-        only_new: false,
-    };
+    let unverified = AccountChange { email_verified: Some(false), ..AccountChange::of(Uid::new("una").unwrap()) };
     world.store.put_account(&unverified).await.unwrap();
     for (person, status, error) in [
         (world.stranger(), 401, "invalid api key"),

@@ -11,7 +11,7 @@ use rembg_gateway::{
     clock::Clock,
     config::{BackendKind, Bytes, Config},
     domain::{
-        caller::{ApiKey, Overrides, Uid},
+        caller::{ApiKey, Uid},
         credit::Burst,
         plan::Plan,
     },
@@ -106,12 +106,10 @@ impl World {
     pub async fn customer(&self, uid: &str, credits: u64) -> Person {
         let uid = Uid::new(uid).unwrap();
         let change = AccountChange {
-            uid: uid.clone(),
             plan: Some(("Test".into(), 100)),
             credits: Some(credits),
-            overrides: Overrides::default(),
             email_verified: Some(true),
-            only_new: false,
+            ..AccountChange::of(uid.clone())
         };
         self.store.put_account(&change).await.unwrap();
         Person::with_key(self.app.public, &self.key_for(&uid).await)

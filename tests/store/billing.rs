@@ -85,14 +85,7 @@ pub(crate) async fn a_plan_that_an_operator_assigns_meanwhile_is_not_undone(worl
     let (uid, new) = (world.account("42", 5, 0).await, Uid::new("new").unwrap());
     for uid in [&uid, &new] {
         let computed_from = world.store.stripe_state(uid).await.unwrap().version;
-        let gold = AccountChange {
-            uid: uid.clone(),
-            plan: Some(("Gold".into(), 70)),
-            credits: None,
-            overrides: Overrides::default(),
-            email_verified: None,
-            only_new: false,
-        };
+        let gold = AccountChange { plan: Some(("Gold".into(), 70)), ..AccountChange::of(uid.clone()) };
         world.store.put_account(&gold).await.unwrap();
         let fall = Changes { plan: Some(("Free".into(), 2)), ..Changes::default() };
         let late = step(uid, "evt_1", computed_from, fall);
@@ -275,14 +268,7 @@ pub(crate) async fn what_an_operator_assigns_after_a_lapse_stays(world: &World) 
         applied(world, step(&uid, "evt_1", 0, Changes { period: None, ..premium.clone() })).await;
         world.overridden(&uid).await;
         applied(world, step(&uid, "evt_2", 1, period(lapsed))).await;
-        let change = AccountChange {
-            uid: uid.clone(),
-            plan,
-            credits,
-            email_verified: None,
-            overrides: Overrides::default(),
-            only_new: false,
-        };
+        let change = AccountChange { plan, credits, ..AccountChange::of(uid.clone()) };
         world.store.put_account(&change).await.unwrap();
         let account = world.store.account(&uid).await.unwrap().unwrap();
         assert_eq!((account.membership.as_str(), account.credits), expected);

@@ -9,7 +9,7 @@ use rembg_gateway::{
     clock::Clock,
     config::StoreConfig,
     domain::{
-        caller::{KeyHash, KeyId, Overrides, Uid},
+        caller::{KeyHash, KeyId, Uid},
         credit::{HoldRequest, OperationId, Settlement},
         time::{UnixMicros, UnixSeconds},
     },
@@ -135,14 +135,8 @@ async fn there_and_back(first: World, second: World, third: World) {
 async fn a_plan_that_was_assigned_by_hand_does_not_stop_stripe_after_a_move() {
     let (first, second, third) = (World::sqlite(), World::redis().await, World::redis().await);
     let uid = Uid::new("42").unwrap();
-    let change = AccountChange {
-        uid: uid.clone(),
-        plan: Some(("Gold".into(), 70)),
-        credits: None,
-        overrides: Overrides::default(),
-        email_verified: Some(true),
-        only_new: false,
-    };
+    let change =
+        AccountChange { plan: Some(("Gold".into(), 70)), email_verified: Some(true), ..AccountChange::of(uid.clone()) };
     first.store.put_account(&change).await.unwrap();
     let stores = [opened(&first).await, opened(&second).await, opened(&third).await];
     for way in stores.windows(2) {

@@ -5,7 +5,7 @@ use crate::{
     world::{MARCH, NOON, World},
 };
 use rembg_gateway::{
-    domain::{caller::Overrides, credit::Admission, period::BillingPeriod, time::UnixSeconds},
+    domain::{credit::Admission, period::BillingPeriod, time::UnixSeconds},
     store::{AccountChange, Changes, Fault, Stepped, Store, StripeStep},
 };
 use std::{sync::Arc, time::Duration};
@@ -18,14 +18,8 @@ async fn after_a_restart_no_gateway_admits_before_the_others_have_written_again_
     let uid = world.account("42", USED as u64, 0).await;
     let (busy, idle) = (serving(&world).await, serving(&world).await);
     // The account is the busy gateway's own write too, or it would be gone.
-    let all = AccountChange {
-        uid: uid.clone(),
-        plan: None,
-        credits: Some(USED as u64),
-        overrides: Overrides::default(),
-        email_verified: Some(true),
-        only_new: false,
-    };
+    let all =
+        AccountChange { credits: Some(USED as u64), email_verified: Some(true), ..AccountChange::of(uid.clone()) };
     for store in [&busy, &idle] {
         store.put_account(&all).await.unwrap();
     }
@@ -60,12 +54,9 @@ async fn what_several_gateways_changed_of_an_account_comes_back_whichever_of_the
         let (one, other) = (serving(&world).await, serving(&world).await);
         world.server.as_ref().unwrap().by_hand::<()>(&["SAVE"]);
         let change = |plan: Option<(&str, u64)>, email_verified| AccountChange {
-            uid: uid.clone(),
             plan: plan.map(|(name, credits)| (name.to_owned(), credits)),
-            credits: None,
-            overrides: Overrides::default(),
             email_verified,
-            only_new: false,
+            ..AccountChange::of(uid.clone())
         };
         let stripe = async |store: &Arc<dyn Store>, event: &str, changes: Changes| {
             let state = store.stripe_state(&uid).await.unwrap();

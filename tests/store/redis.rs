@@ -4,7 +4,7 @@ use crate::world::{GRACE, LEASE, MARCH, NOON, World, key, until_month_ends};
 use futures_util::future::join_all;
 use rembg_gateway::{
     domain::{
-        caller::{Overrides, Uid},
+        caller::Uid,
         credit::{Admission, Settlement},
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
@@ -178,14 +178,7 @@ async fn what_one_gateway_changes_the_others_know_within_a_second() {
     let seen = async || other.caller_of_key(&hash).await.unwrap().unwrap();
     assert_eq!(seen().await.0.revoked, None);
 
-    let moved = AccountChange {
-        uid: uid.clone(),
-        plan: Some(("Gold".into(), 7)),
-        credits: None,
-        overrides: Overrides::default(),
-        email_verified: None,
-        only_new: false,
-    };
+    let moved = AccountChange { plan: Some(("Gold".into(), 7)), ..AccountChange::of(uid.clone()) };
     world.store.put_account(&moved).await.unwrap();
     within_a_second(async || seen().await.1.membership == "Gold").await;
     world.store.revoke_key(&stored.id).await.unwrap();

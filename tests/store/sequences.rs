@@ -7,7 +7,7 @@ use crate::{
 use proptest::prelude::*;
 use rembg_gateway::{
     domain::{
-        caller::{ApiKey, Channel, ClientAddress, KeyId, Overrides, Payer, Uid},
+        caller::{ApiKey, Channel, ClientAddress, KeyId, Payer, Uid},
         credit::{Admission, Burst, Draw, Hold, HoldRequest, KeyDraw, OperationId},
         time::UnixMicros,
     },
@@ -125,14 +125,8 @@ impl Pair {
     }
 
     async fn change(&mut self, number: u8, credits: u64) {
-        let change = AccountChange {
-            uid: uid(number),
-            plan: None,
-            credits: Some(credits),
-            overrides: Overrides::default(),
-            email_verified: Some(true),
-            only_new: false,
-        };
+        let change =
+            AccountChange { credits: Some(credits), email_verified: Some(true), ..AccountChange::of(uid(number)) };
         let account = self.world.store.put_account(&change).await.unwrap();
         let known = self.model.accounts.entry(uid(number)).or_insert_with(|| account.clone());
         known.credits = credits;

@@ -133,14 +133,8 @@ impl World {
     /// An account with so many included and prepaid credits.
     pub(crate) async fn account(&self, uid: &str, credits: u64, prepaid: i64) -> Uid {
         let uid = Uid::new(uid).unwrap();
-        let change = AccountChange {
-            uid: uid.clone(),
-            plan: None,
-            credits: Some(credits),
-            overrides: Overrides::default(),
-            email_verified: Some(true),
-            only_new: false,
-        };
+        let change =
+            AccountChange { credits: Some(credits), email_verified: Some(true), ..AccountChange::of(uid.clone()) };
         self.store.put_account(&change).await.unwrap();
         if prepaid != 0 {
             self.store.grant(&uid, prepaid, &self.operation()).await.unwrap();
@@ -153,7 +147,7 @@ impl World {
         let burst = Some(Burst { per_minute: 9, size: 3 });
         let overrides = Overrides { burst, priority: Some(7), max_pixels: Some(40_000_000) };
         let uid = uid.clone();
-        let change = AccountChange { uid, plan: None, credits: None, overrides, email_verified: None, only_new: false };
+        let change = AccountChange { overrides, ..AccountChange::of(uid) };
         assert_eq!(self.store.put_account(&change).await.unwrap().overrides, overrides);
         overrides
     }
