@@ -29,15 +29,7 @@ fn slow(config: &mut Config) {
 }
 
 fn change(uid: &str) -> AccountChange {
-    let uid = Uid::new(uid).unwrap();
-    AccountChange {
-        uid,
-        plan: None,
-        credits: None,
-        overrides: Overrides::default(),
-        email_verified: None,
-        only_new: false,
-    }
+    AccountChange::of(Uid::new(uid).unwrap())
 }
 
 async fn status(person: &Person) -> u16 {

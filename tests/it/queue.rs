@@ -91,15 +91,7 @@ async fn an_accounts_own_priority_goes_before_its_plans() {
 }
 
 fn unchanged(uid: &str) -> AccountChange {
-    let uid = Uid::new(uid).unwrap();
-    AccountChange {
-        uid,
-        plan: None,
-        credits: None,
-        overrides: Overrides::default(),
-        email_verified: None,
-        only_new: false,
-    }
+    AccountChange::of(Uid::new(uid).unwrap())
 }
 
 /// Which pictures are vip's, of three of ann's and two of vip's that ask after them, in the order in which they are served.

@@ -1,12 +1,14 @@
 //! What the embedded engine promises of its file.
 
-use crate::world::{GRACE, LEASE, MARCH, NOON, World, terms, until_month_ends};
-use futures_util::future::join_all;
+use crate::{
+    races::spend_fifty_credits_in_two_hundred_requests,
+    world::{GRACE, LEASE, MARCH, NOON, World, terms, until_month_ends},
+};
 use rembg_gateway::{
     clock::Clock,
     domain::{
         caller::Uid,
-        credit::{Admission, Settlement},
+        credit::Settlement,
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
     },
@@ -156,21 +158,8 @@ async fn everything_is_there_again_after_reopening() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_on_one_file_overshoot_nothing_and_lose_nothing() {
     let world = World::sqlite();
-    let uid = world.account("42", 40, 10).await;
     let second: Arc<dyn Store> = Arc::new(SqliteStore::open(&world.file(), world.clock(), terms()).unwrap());
-    let tasks = (0..200).map(|turn| {
-        let store = Arc::clone(if turn % 2 == 0 { &world.store } else { &second });
-        let request = world.request(&uid);
-        tokio::spawn(async move {
-            match store.hold(&request).await.unwrap() {
-                Admission::Held(hold, _) => store.keep(&hold).await.unwrap().settlement == Settlement::Kept,
-                Admission::Denied(_) | Admission::Settled(_) => false,
-            }
-        })
-    });
-    let served = join_all(tasks).await.into_iter().filter(|kept| *kept.as_ref().unwrap()).count();
-    assert_eq!(served, 50);
-    assert_eq!(world.audited(&uid).await, 50 + 1);
+    let uid = spend_fifty_credits_in_two_hundred_requests(&world, &second).await;
     assert_eq!(second.account(&uid).await.unwrap(), world.store.account(&uid).await.unwrap());
 }
 

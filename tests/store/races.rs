@@ -3,8 +3,11 @@
 use crate::world::{MARCH, World};
 use futures_util::future::join_all;
 use rembg_gateway::{
-    domain::credit::{Admission, HoldRequest, Settlement},
-    store::Usage,
+    domain::{
+        caller::Uid,
+        credit::{Admission, HoldRequest, Settlement},
+    },
+    store::{Store, Usage},
 };
 use std::sync::Arc;
 
@@ -84,4 +87,24 @@ pub(crate) async fn keep_and_release_racing_agree_on_one_end(world: &World) {
     }
     assert_eq!(world.usage(&uid, MARCH).await.app, kept);
     assert_eq!(world.audited(&uid).await, kept);
+}
+
+/// Two hundred requests at once, every other one by a second store on the same data, of an account with 50 credits. Answers
+/// with the account.
+pub(crate) async fn spend_fifty_credits_in_two_hundred_requests(world: &World, second: &Arc<dyn Store>) -> Uid {
+    let uid = world.account("42", 40, 10).await;
+    let tasks = (0..200).map(|turn| {
+        let store = Arc::clone(if turn % 2 == 0 { &world.store } else { second });
+        let request = world.request(&uid);
+        tokio::spawn(async move {
+            match store.hold(&request).await.unwrap() {
+                Admission::Held(hold, _) => store.keep(&hold).await.unwrap().settlement == Settlement::Kept,
+                Admission::Denied(_) | Admission::Settled(_) => false,
+            }
+        })
+    });
+    let served = join_all(tasks).await.into_iter().filter(|kept| *kept.as_ref().unwrap()).count();
+    assert_eq!(served, 50);
+    assert_eq!(world.audited(&uid).await, 50 + 1);
+    uid
 }

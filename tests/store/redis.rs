@@ -1,11 +1,13 @@
 //! What the Redis engine promises beside the suite: documented names, other software's numbers, several gateways.
 
-use crate::world::{GRACE, LEASE, MARCH, NOON, World, key, until_month_ends};
-use futures_util::future::join_all;
+use crate::{
+    races::spend_fifty_credits_in_two_hundred_requests,
+    world::{GRACE, LEASE, MARCH, NOON, World, key, until_month_ends},
+};
 use rembg_gateway::{
     domain::{
         caller::Uid,
-        credit::{Admission, Settlement},
+        credit::Settlement,
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
     },
@@ -141,21 +143,8 @@ async fn the_scripts_are_given_again_to_a_server_that_has_lost_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gateways_on_one_server_overshoot_nothing_and_lose_nothing() {
     let world = World::redis().await;
-    let uid = world.account("42", 40, 10).await;
     let second = second(&world).await;
-    let tasks = (0..200).map(|turn| {
-        let store = Arc::clone(if turn % 2 == 0 { &world.store } else { &second });
-        let request = world.request(&uid);
-        tokio::spawn(async move {
-            match store.hold(&request).await.unwrap() {
-                Admission::Held(hold, _) => store.keep(&hold).await.unwrap().settlement == Settlement::Kept,
-                Admission::Denied(_) | Admission::Settled(_) => false,
-            }
-        })
-    });
-    let served = join_all(tasks).await.into_iter().filter(|kept| *kept.as_ref().unwrap()).count();
-    assert_eq!(served, 50);
-    assert_eq!(world.audited(&uid).await, 50 + 1);
+    spend_fifty_credits_in_two_hundred_requests(&world, &second).await;
 }
 
 /// Waits, for less than a second, until it is so.
