@@ -20,7 +20,7 @@ pub use http::{Failed, TlsError};
 pub use set_up::{SetupError, set_up};
 
 use crate::{
-    domain::{caller::Payer, form::Form},
+    domain::{caller::Payer, form::Form, refusal::Shortage},
     picture,
     spool::{Budgets, Room, Spooled},
     telemetry::BackendGauges,
@@ -64,7 +64,8 @@ pub struct Job {
 impl Job {
     /// Room for the whole answer, so that a picture which the backend has been paid for is not lost for want of it.
     pub fn room(&self) -> Result<Room, Failure> {
-        Room::reserve(&self.budgets, self.max_answer).map_err(|_| Failure::Busy { retry_after: NO_ROOM_RETRY })
+        Room::reserve(&self.budgets, self.max_answer)
+            .map_err(|_| Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: NO_ROOM_RETRY })
     }
 
     /// Refuses what would grow beyond the limit, now that it is known how large the upright picture is.
@@ -97,9 +98,11 @@ pub enum Failure {
     /// No complete answer before the deadline.
     #[error("backend timed out")]
     TimedOut,
-    /// No slot or no room before the deadline.
-    #[error("backend busy")]
-    Busy {
+    /// No slot, no key or no room before the deadline.
+    #[error("unavailable: {}", shortage.code())]
+    Unavailable {
+        /// What is missing.
+        shortage: Shortage,
         /// An honest guess at when there will be.
         retry_after: Duration,
     },

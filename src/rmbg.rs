@@ -17,7 +17,7 @@ use crate::{
     domain::{
         credit::Pool,
         plan::{Plan, Terms},
-        refusal::Refusal,
+        refusal::{Refusal, Shortage},
         transfer,
     },
     failpoint::{self, Point},
@@ -32,7 +32,7 @@ use settle::Pledge;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// When a caller who was told that we are busy should ask again.
+/// When a caller who was told 503 should ask again.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// The parts that serve a picture.
@@ -112,6 +112,11 @@ pub enum Stop {
     Gone,
 }
 
+/// For what a moment may mend.
+fn unavailable(shortage: Shortage) -> Refusal {
+    Refusal::Unavailable { shortage, retry_after: RETRY_SOON }
+}
+
 impl Stop {
     fn with_cause(refusal: Refusal, cause: &(impl ToString + ?Sized)) -> Self {
         Self::Refused { refusal, cause: Some(cause.to_string()) }
@@ -126,13 +131,13 @@ impl From<Refusal> for Stop {
 
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
-        Self::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, &fault)
+        Self::with_cause(unavailable(Shortage::StoreUnavailable), &fault)
     }
 }
 
 impl From<NoRandomness> for Stop {
     fn from(error: NoRandomness) -> Self {
-        Self::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, &error)
+        Self::with_cause(unavailable(Shortage::NoRoom), &error)
     }
 }
 

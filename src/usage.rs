@@ -8,7 +8,7 @@ use crate::{
         caller::{Account, Channel},
         period::Window,
         plan::Terms,
-        refusal::Refusal,
+        refusal::{Refusal, Shortage},
         usage_report::{Asked, BillingCycle, BillingCycles, MembershipUsage, ReportQuery, Usage, UsageQuery},
     },
     identity::{ApiKeys, Credentials, Visitor},
@@ -55,7 +55,9 @@ impl From<Refusal> for NoReport {
 
 impl From<Fault> for NoReport {
     fn from(fault: Fault) -> Self {
-        Self { refusal: Refusal::Busy { retry_after: Duration::from_secs(1) }, cause: Some(fault.to_string()) }
+        let retry_after = Duration::from_secs(1);
+        let refusal = Refusal::Unavailable { shortage: Shortage::StoreUnavailable, retry_after };
+        Self { refusal, cause: Some(fault.to_string()) }
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     config::BackendConfig,
+    domain::refusal::Shortage,
     spool::{Room, SpoolError, Spooled},
 };
 use bytes::Bytes;
@@ -194,7 +195,9 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
 pub(super) fn no_room(error: &SpoolError) -> Failure {
     match error {
         SpoolError::TooLong(_) => Failure::Failed(format!("the answer is too long: {error}")),
-        SpoolError::NoRoom | SpoolError::File(_) => Failure::Busy { retry_after: Duration::from_secs(1) },
+        SpoolError::NoRoom | SpoolError::File(_) => {
+            Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: Duration::from_secs(1) }
+        }
     }
 }
 

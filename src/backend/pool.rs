@@ -183,7 +183,7 @@ impl Members {
             Ok(answer) => NO_SERVICE.contains(&answer.status),
             Err(Trouble { failure, .. }) => match failure {
                 Failure::Failed(_) | Failure::TimedOut => true,
-                Failure::Busy { .. } | Failure::Unreadable(_) | Failure::TooManyPixels { .. } => return,
+                Failure::Unavailable { .. } | Failure::Unreadable(_) | Failure::TooManyPixels { .. } => return,
             },
         };
         if failed {

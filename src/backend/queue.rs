@@ -4,7 +4,8 @@ mod desk;
 mod order;
 
 use super::{Failure, Job};
-use desk::{Ask, Desk};
+use crate::domain::refusal::Shortage;
+use desk::{Ask, Desk, Rejection};
 use order::Place;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -44,19 +45,20 @@ impl Queue {
         Self(Arc::new(Shared(Mutex::new(Desk::new(slots, most_waiting, recheck)))))
     }
 
-    /// Waits for a slot at a service that is not among those `tried`, until the job's deadline. [`Failure::Busy`] when it
+    /// Waits for a slot at a service that is not among those `tried`, until the job's deadline. [`Failure::Unavailable`] when it
     /// passes, and at once when there is no service, no place, or no hope.
     pub(super) async fn enter(&self, job: &Job, tried: &[usize]) -> Result<Slot, Failure> {
         let (sender, receiver) = oneshot::channel();
         let (now, deadline) = (Instant::now(), job.deadline);
         let ask = Ask { payer: &job.payer, priority: job.priority, now, deadline, tried };
-        let place = self.0.desk().enter(ask, sender).map_err(|retry_after| Failure::Busy { retry_after })?;
+        let place = self.0.desk().enter(ask, sender).map_err(unavailable)?;
         let _in_line = InLine { shared: &self.0, place };
         self.0.serve();
-        match timeout_at(job.deadline, receiver).await {
-            Ok(Ok(slot)) => Ok(slot),
-            Ok(Err(_)) | Err(_) => Err(Failure::Busy { retry_after: self.0.desk().backlog(Instant::now()) }),
+        if let Ok(Ok(slot)) = timeout_at(job.deadline, receiver).await {
+            return Ok(slot);
         }
+        let retry_after = self.0.desk().backlog(Instant::now());
+        Err(unavailable(Rejection { shortage: Shortage::QueueFull, retry_after }))
     }
 
     /// From now on so many at once at this service; 0 for none.
@@ -74,6 +76,10 @@ impl Queue {
     pub(super) fn in_flight(&self, service: usize) -> usize {
         self.0.desk().in_flight(service)
     }
+}
+
+fn unavailable(Rejection { shortage, retry_after }: Rejection) -> Failure {
+    Failure::Unavailable { shortage, retry_after }
 }
 
 impl Shared {

@@ -9,7 +9,7 @@ use super::{
     keys::Keys,
     service::{Service, Trouble},
 };
-use crate::domain::form::Field;
+use crate::domain::{form::Field, refusal::Shortage};
 use async_trait::async_trait;
 use hyper::{
     HeaderMap,
@@ -74,7 +74,7 @@ impl Service for RmbgService {
 }
 
 fn all_spent(retry_after: Duration) -> Trouble {
-    Trouble::last(Failure::Busy { retry_after })
+    Trouble::last(Failure::Unavailable { shortage: Shortage::BackendAccountExhausted, retry_after })
 }
 
 fn answer(reply: Reply) -> Answer {

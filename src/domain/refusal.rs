@@ -54,11 +54,51 @@ pub enum Refusal {
     BackendFailed,
     /// The backend, or the request as a whole, took too long.
     TimedOut,
-    /// No room, no backend, or no store right now.
-    Busy {
+    /// Something that a picture needs cannot be had right now.
+    Unavailable {
+        /// What is missing.
+        shortage: Shortage,
         /// When asking again makes sense.
         retry_after: Duration,
     },
+}
+
+/// What is missing when a request is answered 503: all share one message, and the code tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// The queue before the backend is full, or too long for the request's deadline.
+    QueueFull,
+    /// No backend answers.
+    BackendUnavailable,
+    /// Our own account at the backend is spent or asked too fast.
+    BackendAccountExhausted,
+    /// The store, or an identity provider's keys: what is known of callers cannot be read.
+    StoreUnavailable,
+    /// No memory or disk is left for a body.
+    NoRoom,
+}
+
+impl Shortage {
+    /// Every shortage.
+    pub const ALL: [Self; 5] = [
+        Self::QueueFull,
+        Self::BackendUnavailable,
+        Self::BackendAccountExhausted,
+        Self::StoreUnavailable,
+        Self::NoRoom,
+    ];
+
+    /// The contract's `code` (section 1).
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::BackendUnavailable => "backend_unavailable",
+            Self::BackendAccountExhausted => "backend_account_exhausted",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::NoRoom => "no_room",
+        }
+    }
 }
 
 impl Refusal {
@@ -89,7 +129,7 @@ impl Refusal {
             Self::MethodNotAllowed => "method not allowed",
             Self::BackendFailed => "The background-removal service failed. You have not been charged.",
             Self::TimedOut => "The background-removal service timed out. You have not been charged.",
-            Self::Busy { .. } => "The service is busy. Please retry shortly.",
+            Self::Unavailable { .. } => "The service is busy. Please retry shortly.",
         };
         words.into()
     }
@@ -115,14 +155,14 @@ impl Refusal {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BackendFailed => "backend_failed",
             Self::TimedOut => "timed_out",
-            Self::Busy { .. } => "busy",
+            Self::Unavailable { shortage, .. } => shortage.code(),
         }
     }
 
     /// Whether the caller could not have avoided it: worth an operator's look.
     #[must_use]
     pub fn is_our_fault(&self) -> bool {
-        matches!(self, Self::BackendFailed | Self::TimedOut | Self::Busy { .. })
+        matches!(self, Self::BackendFailed | Self::TimedOut | Self::Unavailable { .. })
     }
 
     /// When asking again makes sense; sent as `Retry-After` with every 429 and 503.
@@ -132,7 +172,7 @@ impl Refusal {
             Self::TooFast { retry_after }
             | Self::DailyLimit { retry_after }
             | Self::MonthlyLimit { retry_after }
-            | Self::Busy { retry_after } => Some(*retry_after),
+            | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             Self::Invalid(_)
             | Self::MalformedForm
             | Self::BodyTooLarge

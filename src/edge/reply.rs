@@ -116,7 +116,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         Refusal::NotFound => StatusCode::NOT_FOUND,
         Refusal::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::BackendFailed => StatusCode::BAD_GATEWAY,
-        Refusal::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::TimedOut => StatusCode::GATEWAY_TIMEOUT,
     }
 }

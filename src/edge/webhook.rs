@@ -5,7 +5,7 @@ use super::{
     reply,
 };
 use crate::{
-    domain::refusal::Refusal,
+    domain::refusal::{Refusal, Shortage},
     spool::{Budget, Share},
     stripe::webhook::NotTaken,
     telemetry::{Outcome, Record, Route},
@@ -81,11 +81,11 @@ async fn take(public: &Public, request: Request, record: &mut Record) -> Result<
 /// The whole body, and its share of the room until it has been judged.
 async fn whole(body: Body, room: &Arc<Budget>) -> Result<(Vec<u8>, Share), Refused> {
     let read = timeout(UPLOAD_TIME, read(body, room)).await;
-    read.unwrap_or_else(|_| Err(busy("the delivery took too long")))
+    read.unwrap_or_else(|_| Err(no_room("the delivery took too long")))
 }
 
 async fn read(mut body: Body, room: &Arc<Budget>) -> Result<(Vec<u8>, Share), Refused> {
-    let full = || busy("too many deliveries at once");
+    let full = || no_room("too many deliveries at once");
     let (mut read, mut share) = (Vec::new(), room.take(0).ok_or_else(full)?);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| (Refusal::NotAnEvent, Some(error.to_string())))?;
@@ -102,8 +102,9 @@ async fn read(mut body: Body, room: &Arc<Budget>) -> Result<(Vec<u8>, Share), Re
     Ok((read, share))
 }
 
-fn busy(cause: &str) -> Refused {
-    (Refusal::Busy { retry_after: Duration::from_secs(1) }, Some(cause.into()))
+fn no_room(cause: &str) -> Refused {
+    let retry_after = Duration::from_secs(1);
+    (Refusal::Unavailable { shortage: Shortage::NoRoom, retry_after }, Some(cause.into()))
 }
 
 #[cfg(test)]
@@ -116,7 +117,7 @@ mod tests {
         let (read, share) = whole(Body::from("a body"), &room).await.unwrap();
         assert_eq!(read, b"a body");
         let (refusal, _) = whole(Body::from("12345"), &room).await.unwrap_err();
-        assert!(matches!(refusal, Refusal::Busy { .. }), "{refusal:?}");
+        assert!(matches!(refusal, Refusal::Unavailable { .. }), "{refusal:?}");
         drop(share);
         assert!(whole(Body::from("12345"), &room).await.is_ok());
         assert_eq!(room.used(), 0);

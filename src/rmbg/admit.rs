@@ -6,7 +6,7 @@ use crate::{
         caller::Account,
         credit::{Admission, Denial, Hold, HoldRequest, Left},
         limit::{Limit, Remaining},
-        refusal::Refusal,
+        refusal::{Refusal, Shortage},
     },
     identity::pace::Passed,
     store,
@@ -39,8 +39,8 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) 
             (told.denied(denial), Err(refusal(caller, denial).into()))
         }
         Ok((_, Admission::Settled(_))) => {
-            let busy = Refusal::Busy { retry_after: super::RETRY_SOON };
-            (Vec::new(), Err(Stop::with_cause(busy, "a fresh operation id was known")))
+            let unavailable = super::unavailable(Shortage::StoreUnavailable);
+            (Vec::new(), Err(Stop::with_cause(unavailable, "a fresh operation id was known")))
         }
         Err(stop) => (Vec::new(), Err(stop)),
     }

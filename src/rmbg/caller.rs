@@ -6,7 +6,7 @@ use crate::{
         caller::{Account, ApiKey, Channel, ClientAddress},
         credit::{Burst, Draw, KeyDraw},
         plan::Plan,
-        refusal::Refusal,
+        refusal::{Refusal, Shortage},
     },
     identity::{
         Credentials, Visitor,
@@ -135,7 +135,7 @@ async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
 fn stop_for(error: VerifyError) -> Stop {
     let refusal = match error {
         VerifyError::Refused(_) => Refusal::InvalidToken,
-        VerifyError::KeysUnavailable => Refusal::Busy { retry_after: super::RETRY_SOON },
+        VerifyError::KeysUnavailable => super::unavailable(Shortage::StoreUnavailable),
     };
     Stop::with_cause(refusal, &error)
 }

@@ -1,10 +1,10 @@
 //! Step 3: the whole body is read and judged; nothing has touched the backend yet.
 
-use super::{RETRY_SOON, Rmbg, Stop};
+use super::{Rmbg, Stop};
 use crate::{
     domain::{
         form::{Form, FormError, FormReader, MAX_BODY, MAX_IMAGE},
-        refusal::Refusal,
+        refusal::{Refusal, Shortage},
     },
     picture,
     spool::{Room, SpoolError, Spooled},
@@ -143,6 +143,6 @@ fn refusal(error: FormError) -> Refusal {
 fn stop_for(error: &SpoolError) -> Stop {
     match error {
         SpoolError::TooLong(_) => Refusal::BodyTooLarge.into(),
-        SpoolError::NoRoom | SpoolError::File(_) => Stop::with_cause(Refusal::Busy { retry_after: RETRY_SOON }, error),
+        SpoolError::NoRoom | SpoolError::File(_) => Stop::with_cause(super::unavailable(Shortage::NoRoom), error),
     }
 }

@@ -48,7 +48,9 @@ fn stop_for(failure: &Failure) -> Stop {
     let refusal = match failure {
         Failure::Failed(_) => Refusal::BackendFailed,
         Failure::TimedOut => Refusal::TimedOut,
-        Failure::Busy { retry_after } => Refusal::Busy { retry_after: *retry_after },
+        Failure::Unavailable { shortage, retry_after } => {
+            Refusal::Unavailable { shortage: *shortage, retry_after: *retry_after }
+        }
         Failure::Unreadable(_) => Refusal::Invalid(vec![Complaint::CorruptImage]),
         Failure::TooManyPixels { pixels, most } => Refusal::TooManyPixels { pixels: *pixels, most: *most },
     };

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         caller::{Account, Overrides, Uid},
         plan::{Plan, Terms},
-        refusal::Refusal,
+        refusal::{Refusal, Shortage},
     },
     store::{self, Changes, Fault, ParkedEvent, Stepped, Store, StripeState, StripeStep},
     telemetry::Record,
@@ -61,7 +61,7 @@ impl NotTaken {
         match self {
             Self::Signature(_) => Refusal::BadSignature,
             Self::Event(_) => Refusal::NotAnEvent,
-            Self::Store(_) => Refusal::Busy { retry_after: RETRY_SOON },
+            Self::Store(_) => Refusal::Unavailable { shortage: Shortage::StoreUnavailable, retry_after: RETRY_SOON },
         }
     }
 }

@@ -181,7 +181,7 @@ async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() 
     // The first is polled first and takes the only slot; the second's deadline has passed.
     let (first, second) = tokio::join!(biased; first, second);
     assert!(first.is_ok(), "{first:?}");
-    assert!(matches!(second, Err(Failure::Busy { .. })), "{second:?}");
+    assert!(matches!(second, Err(Failure::Unavailable { .. })), "{second:?}");
     let third = builtin.cut(&hurried).await;
     assert!(matches!(third, Err(Failure::TimedOut)), "a slot was free, the time was not: {third:?}");
 }

@@ -1,7 +1,7 @@
 //! Who may go to which service, who waits, and who is told at once that it would be in vain. Pure: time is an argument.
 
 use super::order::{Order, Place};
-use crate::domain::caller::Payer;
+use crate::domain::{caller::Payer, refusal::Shortage};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -17,6 +17,13 @@ pub(super) struct Ask<'a> {
     pub(super) deadline: Instant,
     /// Services that have failed it already.
     pub(super) tried: &'a [usize],
+}
+
+/// Why a request does not get into the line, and when asking again makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rejection {
+    pub(super) shortage: Shortage,
+    pub(super) retry_after: Duration,
 }
 
 /// The services' slots and the line before them.
@@ -66,23 +73,27 @@ impl<T> Desk<T> {
     /// Refused at once is who finds no service up, a line that is full of those whose turn is before its own, or so many
     /// before it that, by what services take, its answer would come after its deadline. A full line gives up its last
     /// one for somebody whose turn is earlier: who fills it keeps nobody else out.
-    pub(super) fn enter(&mut self, ask: Ask<'_>, item: T) -> Result<Place, Duration> {
+    pub(super) fn enter(&mut self, ask: Ask<'_>, item: T) -> Result<Place, Rejection> {
+        let full = |retry_after| Rejection { shortage: Shortage::QueueFull, retry_after };
         let usable = |at: usize| !ask.tried.contains(&at);
         let ahead = self.order.ahead_of(ask.payer, ask.priority);
-        let Some(wait) = self.wait(ask.now, ahead, usable) else { return Err(self.recheck.max(AT_LEAST)) };
+        let Some(wait) = self.wait(ask.now, ahead, usable) else {
+            let (shortage, retry_after) = (Shortage::BackendUnavailable, self.recheck.max(AT_LEAST));
+            return Err(Rejection { shortage, retry_after });
+        };
         if ahead >= self.free(usable) {
-            let full = self.order.len() >= self.most_waiting;
-            if full && ahead >= self.order.len() {
-                return Err(self.backlog(ask.now));
+            let no_place = self.order.len() >= self.most_waiting;
+            if no_place && ahead >= self.order.len() {
+                return Err(full(self.backlog(ask.now)));
             }
             if let Some(typical) = self.typical {
                 let left = ask.deadline.saturating_duration_since(ask.now);
                 let late = (wait + typical).saturating_sub(left);
                 if !late.is_zero() {
-                    return Err(late.max(AT_LEAST));
+                    return Err(full(late.max(AT_LEAST)));
                 }
             }
-            if full {
+            if no_place {
                 // Whoever waits for it hears of it by its end.
                 drop(self.order.give_up_last());
             }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::refusal::Shortage;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -45,7 +46,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::BodyTooLarge,
         Refusal::TooManyPixels { pixels: 50_000_000, most: 40_000_000 },
         Refusal::BackendFailed,
-        Refusal::Busy { retry_after: SOON },
+        Refusal::Unavailable { shortage: Shortage::NoRoom, retry_after: SOON },
         Refusal::TimedOut,
         Refusal::MalformedForm,
         Refusal::BadSignature,
@@ -80,6 +81,15 @@ fn every_429_and_503_says_when_to_come_back_rounded_up() {
         let needs_it = [429, 503].contains(&response.status().as_u16());
         let said = response.headers().get(header::RETRY_AFTER).map(|value| value.to_str().unwrap());
         assert_eq!(said, needs_it.then_some("2"), "{refusal:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_code_of_a_503_tells_what_is_missing() {
+    let codes = ["queue_full", "backend_unavailable", "backend_account_exhausted", "store_unavailable", "no_room"];
+    for (shortage, code) in Shortage::ALL.into_iter().zip(codes) {
+        let body = body_of(refused(&Refusal::Unavailable { shortage, retry_after: SOON }, "id")).await;
+        assert_eq!(body["code"], code, "{body}");
     }
 }
 

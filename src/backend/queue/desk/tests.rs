@@ -7,6 +7,14 @@ use proptest::prelude::*;
 const MINUTE: Duration = Duration::from_mins(1);
 const RECHECK: Duration = Duration::from_secs(5);
 
+/// What is said where no service is up.
+const DOWN: Rejection = Rejection { shortage: Shortage::BackendUnavailable, retry_after: RECHECK };
+
+/// What is said where a place would be worth nothing for so many seconds.
+fn full<T>(seconds: u64) -> Result<T, Rejection> {
+    Err(Rejection { shortage: Shortage::QueueFull, retry_after: Duration::from_secs(seconds) })
+}
+
 fn ann() -> Payer {
     Payer::Account(Uid::new("ann").expect("an id"))
 }
@@ -59,13 +67,13 @@ fn a_service_that_is_down_gets_nothing_and_one_that_failed_a_request_not_that_on
     desk.enter(at(now, &ann, MINUTE), 1).expect("the other is up");
     assert_eq!(desk.serve(now), Some((1, 1)));
     desk.done(1, now, None);
-    assert_eq!(desk.enter(failed_by_the_second, 2), Err(RECHECK), "the only one that is up has failed it");
+    assert_eq!(desk.enter(failed_by_the_second, 2), Err(DOWN), "the only one that is up has failed it");
     desk.allow(0, 1);
     desk.enter(failed_by_the_second, 3).expect("the first is back");
     assert_eq!(desk.serve(now), Some((3, 0)));
     desk.allow(0, 0);
     desk.allow(1, 0);
-    assert_eq!(desk.enter(at(now, &ann, MINUTE), 4), Err(RECHECK), "nobody is up");
+    assert_eq!(desk.enter(at(now, &ann, MINUTE), 4), Err(DOWN), "nobody is up");
 }
 
 #[test]
@@ -73,14 +81,14 @@ fn a_request_that_cannot_be_served_in_time_is_told_at_once_and_honestly() {
     // Two slots, ten seconds each. In line, seconds since both slots were taken, seconds left, and what is said.
     for (in_line, since, left, told) in [
         (0, 0, 20, Ok(())),
-        (0, 0, 19, Err(seconds(1))),
+        (0, 0, 19, full(1)),
         (0, 7, 13, Ok(())),
-        (0, 7, 8, Err(seconds(5))),
+        (0, 7, 8, full(5)),
         (0, 30, 10, Ok(())), // longer than usual: they may end at any moment
         (1, 0, 20, Ok(())),
-        (2, 0, 29, Err(seconds(1))),
+        (2, 0, 29, full(1)),
         (3, 7, 23, Ok(())),
-        (3, 7, 3, Err(seconds(20))),
+        (3, 7, 3, full(20)),
     ] {
         let (mut desk, ann, start) = (desk(&[2], 10, seconds(10)), ann(), Instant::now());
         for item in 0..2 + in_line {
@@ -110,8 +118,8 @@ fn a_full_line_refuses_with_the_time_that_it_will_take() {
         desk.enter(at(now, &ann, MINUTE), item).expect("two slots, two places");
         desk.serve(now);
     }
-    assert_eq!(desk.enter(at(now, &ann, MINUTE), 5), Err(seconds(6)), "two rounds before it");
-    assert_eq!(desk.enter(at(now + seconds(2), &ann, MINUTE), 5), Err(seconds(4)));
+    assert_eq!(desk.enter(at(now, &ann, MINUTE), 5), full(6), "two rounds before it");
+    assert_eq!(desk.enter(at(now + seconds(2), &ann, MINUTE), 5), full(4));
 }
 
 #[test]
