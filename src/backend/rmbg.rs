@@ -5,11 +5,11 @@
 
 use super::{
     Answer, Failure, Job,
-    http::{FormBody, Part, Remote, Reply, content_type, retry_after},
+    http::{FormBody, Remote, Reply, content_type, retry_after},
     keys::Keys,
     service::{Service, Trouble},
 };
-use crate::domain::{form::Field, refusal::Shortage};
+use crate::domain::refusal::Shortage;
 use async_trait::async_trait;
 use hyper::{
     HeaderMap,
@@ -81,25 +81,7 @@ fn answer(reply: Reply) -> Answer {
     Answer { status: reply.status, content_type: content_type(&reply.headers), body: reply.body }
 }
 
-/// The caller's form, part by part as it was sent.
+/// The caller's form as it was judged: each part of it is written anew.
 fn form_body(job: &Job) -> Result<FormBody, Trouble> {
-    let form = &*job.form;
-    let (before, after) = form.fields.split_at(form.fields_before_image.min(form.fields.len()));
-    let file = Part {
-        name: "image",
-        filename: Some(&form.image.filename),
-        content_type: form.image.content_type.as_deref(),
-        value: &[],
-    };
-    FormBody::new(before.iter().map(part), file, &job.image, after.iter().map(part))
-        .map_err(|error| Trouble::last(Failure::Failed(error.to_string())))
-}
-
-fn part(field: &Field) -> Part<'_> {
-    Part {
-        name: &field.name,
-        filename: field.filename.as_deref(),
-        content_type: field.content_type.as_deref(),
-        value: &field.value,
-    }
+    FormBody::of(&job.form, &job.image).map_err(|error| Trouble::last(Failure::Failed(error.to_string())))
 }

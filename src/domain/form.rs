@@ -18,15 +18,18 @@ pub const MAX_BODY: u64 = 128 * 1024 * 1024;
 pub const MAX_IMAGE: u64 = 50 * 1024 * 1024;
 /// Pixels of the widest and of the highest image, and of the largest that can be asked for.
 pub const MAX_PIXELS: u32 = 10_000;
-/// Bytes of all parts but the image, together: they are held in memory. Of a part that would be too much nothing is held.
+/// Bytes of the values of all fields that are held, together. Of a field that would be too much nothing is held.
 pub const MAX_FIELDS: usize = 64 * 1024;
+/// Fields that the contract does not know and that are passed on; the first ones are.
+pub const MAX_UNKNOWN: usize = 128;
 
 /// A valid form. The image's bytes are kept by whoever read the body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Form {
     /// The `image` part.
     pub image: ImagePart,
-    /// Every other part in the order sent; of a repeated field that the contract knows, only the first.
+    /// The fields to pass on, in the order sent: those that the contract knows, each once, if they are set; and others that
+    /// are texts and cannot be taken for one of them.
     pub fields: Vec<Field>,
     /// How many of `fields` were sent before the image.
     pub fields_before_image: usize,
@@ -37,26 +40,23 @@ pub struct Form {
 /// The `image` part but for its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagePart {
-    /// As sent, paths and quotes included.
+    /// Decoded, otherwise as sent, paths and quotes included; has no control character.
     pub filename: String,
-    /// As sent.
-    pub content_type: Option<String>,
     /// What the signature says.
     pub header: ImageHeader,
     /// Length in bytes.
     pub size: u64,
 }
 
-/// A part that is not the image, passed to the backend as it came.
+/// A text to pass on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// The part's name.
+    /// Of ASCII letters, digits, `_`, `-` and `.`.
     pub name: String,
-    /// The part's filename, if it has one.
-    pub filename: Option<String>,
-    /// The part's content type, if it has one.
+    /// That of a text which the contract does not know, if it is one of texts. Some readers take a part of another type for
+    /// a file, whatever its name, or for more parts.
     pub content_type: Option<String>,
-    /// The part's bytes.
+    /// As sent; of a field that the contract knows, as it was judged: without the white space around it.
     pub value: Bytes,
 }
 
@@ -115,6 +115,6 @@ pub enum FormError {
     Invalid(Vec<Complaint>),
     /// The multipart framing is broken or a bound on it is exceeded.
     Malformed,
-    /// A body that no documented message covers: more than 128 MiB, or beside an image more than is held of the rest.
+    /// A body that no documented message covers: more than 128 MiB, or beside an image longer fields than are held.
     TooLarge,
 }

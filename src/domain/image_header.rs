@@ -1,7 +1,7 @@
 //! What kind of picture a file is and how large, read from its first bytes as they arrive.
 //!
-//! Nothing but the header is looked at, and nothing is buffered beyond `PREFIX` bytes: a JPEG states its size behind
-//! segments that may be megabytes long, and those are skipped as they pass.
+//! Nothing is buffered beyond `PREFIX` bytes. Of a JPEG every segment is looked at as it passes: it states its size behind
+//! others that may be megabytes long, and must not state another one later.
 
 mod bmp;
 mod jpeg;
@@ -37,6 +37,19 @@ pub enum ImageKind {
     Bmp,
 }
 
+impl ImageKind {
+    /// The media type.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Webp => "image/webp",
+            Self::Bmp => "image/bmp",
+        }
+    }
+}
+
 /// No known signature, or a known one whose size cannot be read or is zero (contract, section 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no picture's header, or one without a usable size")]
@@ -70,7 +83,7 @@ impl HeaderReader {
         Self { state: State::Prefix { bytes: [0; PREFIX], length: 0 } }
     }
 
-    /// Takes the next bytes of the file. `None` as long as the header is not complete.
+    /// Takes the next bytes of the file. `None` as long as no size is known; a JPEG of known size may still prove corrupt.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<Result<ImageHeader, CorruptHeader>> {
         match &mut self.state {
             State::Prefix { bytes: prefix, length } => {
@@ -81,18 +94,24 @@ impl HeaderReader {
                     judge(&prefix[..*length], rest).unwrap_or(State::Prefix { bytes: *prefix, length: *length });
             }
             State::Jpeg(walker) => {
-                if let Some(done) = outcome(ImageKind::Jpeg, walker.feed(bytes)) {
-                    self.state = State::Done(done);
-                }
+                walker.feed(bytes);
             }
             State::Done(_) => {}
         }
-        if let State::Done(done) = self.state { Some(done) } else { None }
+        self.known()
     }
 
     /// The header, once the whole file has been fed: a file that ends inside its header has no readable size.
     pub fn finish(self) -> Result<ImageHeader, CorruptHeader> {
-        if let State::Done(done) = self.state { done } else { Err(CorruptHeader) }
+        self.known().unwrap_or(Err(CorruptHeader))
+    }
+
+    fn known(&self) -> Option<Result<ImageHeader, CorruptHeader>> {
+        match &self.state {
+            State::Prefix { .. } => None,
+            State::Jpeg(walker) => outcome(ImageKind::Jpeg, walker.size()),
+            State::Done(done) => Some(*done),
+        }
     }
 }
 
@@ -107,11 +126,9 @@ fn judge(prefix: &[u8], rest: &[u8]) -> Option<State> {
     if begins(prefix, jpeg::SIGNATURE) {
         let behind_signature = prefix.get(jpeg::SIGNATURE.len()..)?;
         let mut walker = jpeg::Walker::behind_signature();
-        let size = match walker.feed(behind_signature) {
-            Size::NotYet => walker.feed(rest),
-            size @ (Size::Corrupt | Size::Pixels { .. }) => size,
-        };
-        return Some(outcome(ImageKind::Jpeg, size).map_or(State::Jpeg(walker), State::Done));
+        walker.feed(behind_signature);
+        walker.feed(rest);
+        return Some(State::Jpeg(walker));
     }
     let (kind, size) = if begins(prefix, png::SIGNATURE) {
         (ImageKind::Png, png::size(prefix))

@@ -5,8 +5,10 @@
 //! grow has a bound here but for the length of a part, which is the caller's to judge.
 
 mod boundary;
+mod encoded_word;
 mod head;
 mod line;
+mod names;
 mod parameters;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,7 @@ use memchr::{memmem::Finder, memrchr};
 /// Bytes in front of the first delimiter.
 pub const MAX_PREAMBLE: usize = 1024;
 /// Parts of one body.
-pub const MAX_PARTS: usize = 32;
+pub const MAX_PARTS: usize = 1_000;
 
 /// What stands between a part's last byte and the dashes of the delimiter behind it.
 const LINE_END: &[u8] = b"\r\n";

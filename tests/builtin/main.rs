@@ -67,7 +67,7 @@ fn wish(format: OutputFormat) -> Wish {
 
 async fn job(file: Vec<u8>, wish: Wish) -> Job {
     let header = ImageHeader { kind: ImageKind::Jpeg, width: SIZE.0, height: SIZE.1 };
-    let image = ImagePart { filename: "mug.jpg".into(), content_type: None, header, size: file.len() as u64 };
+    let image = ImagePart { filename: "mug.jpg".into(), header, size: file.len() as u64 };
     Job {
         form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, wish }),
         image: Arc::new(spooled(file).await),

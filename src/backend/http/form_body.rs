@@ -1,6 +1,10 @@
 //! A multipart form, streamed from where its image is held.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
+    domain::form::{Field, Form},
     random::{NoRandomness, fresh_operation_id},
     spool::Spooled,
 };
@@ -26,6 +30,12 @@ pub(in crate::backend) struct Part<'a> {
     pub(in crate::backend) value: &'a [u8],
 }
 
+impl<'a> Part<'a> {
+    fn text(field: &'a Field) -> Self {
+        Self { name: &field.name, filename: None, content_type: field.content_type.as_deref(), value: &field.value }
+    }
+}
+
 /// Everything before the image's bytes, the image, and everything after them.
 pub(in crate::backend) struct FormBody {
     boundary: String,
@@ -35,6 +45,19 @@ pub(in crate::backend) struct FormBody {
 }
 
 impl FormBody {
+    /// A form as it was judged, with the image's type by its signature: what a sender calls it is nothing that was judged,
+    /// and some readers take apart what is called a form within a form.
+    pub(in crate::backend) fn of(form: &Form, image: &Arc<Spooled>) -> Result<Self, NoRandomness> {
+        let file = Part {
+            name: "image",
+            filename: Some(&form.image.filename),
+            content_type: Some(form.image.header.kind.media_type()),
+            value: &[],
+        };
+        let (before, after) = form.fields.split_at(form.fields_before_image.min(form.fields.len()));
+        Self::new(before.iter().map(Part::text), file, image, after.iter().map(Part::text))
+    }
+
     /// A form with `file` as the part that holds the image.
     pub(in crate::backend) fn new<'a>(
         before: impl IntoIterator<Item = Part<'a>>,
@@ -91,32 +114,35 @@ impl FormBody {
     }
 }
 
+/// The name comes before the filename: some readers look for `name=` wherever it stands.
 fn put_head(out: &mut BytesMut, boundary: &str, part: &Part<'_>) {
-    let name = quoted(part.name);
-    out.put_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"").as_bytes());
+    for text in ["--", boundary, "\r\nContent-Disposition: form-data; name="] {
+        out.put_slice(text.as_bytes());
+    }
+    put_quoted(out, part.name);
     if let Some(filename) = part.filename {
-        out.put_slice(format!("; filename=\"{}\"", quoted(filename)).as_bytes());
+        out.put_slice(b"; filename=");
+        put_quoted(out, filename);
     }
     if let Some(content_type) = part.content_type {
-        let clean: String = content_type.chars().filter(|c| !c.is_control()).collect();
-        out.put_slice(format!("\r\nContent-Type: {clean}").as_bytes());
+        out.put_slice(b"\r\nContent-Type: ");
+        out.put_slice(content_type.as_bytes());
     }
     out.put_slice(b"\r\n\r\n");
 }
 
-/// Quotes and line ends percent-encoded, as browsers do it, and backslashes too, which some parsers take as an escape:
-/// nothing that a caller sends can end the header.
-fn quoted(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '"' => safe.push_str("%22"),
-            '\\' => safe.push_str("%5C"),
-            '\r' => safe.push_str("%0D"),
-            '\n' => safe.push_str("%0A"),
-            c if c.is_control() => {}
-            c => safe.push(c),
+/// Writes all of the text, in UTF-8. Quotes are percent-encoded, as browsers do it, and backslashes too: readers differ in
+/// whether one is an escape, and so in where the quotes end. Nothing is left out, as that could make another name of it;
+/// what ends lines was refused when the form was read, and is encoded if it comes here nevertheless.
+fn put_quoted(out: &mut BytesMut, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.put_u8(b'"');
+    for byte in text.bytes() {
+        if byte.is_ascii_control() || matches!(byte, b'"' | b'\\') {
+            out.put_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
+        } else {
+            out.put_u8(byte);
         }
     }
-    safe
+    out.put_u8(b'"');
 }

@@ -3,9 +3,13 @@
 //! A value is read without the white space around it and echoed as it was sent. An empty one is not set; one of nothing
 //! but white space is, and is wrong.
 
-use super::{Field, MAX_PIXELS, OutputFormat, Rgba, Wish};
+use super::{Field, MAX_PIXELS, OutputFormat, Rgba, Wish, reader::IMAGE};
 use crate::domain::complaint::Complaint;
 use std::{borrow::Cow, num::IntErrorKind};
+
+/// What is passed on of a text whose name the contract does not know.
+const MAX_NAME: usize = 64;
+const MAX_CONTENT_TYPE: usize = 128;
 
 /// Every field that the contract knows but `image`, in its order.
 const NAMES: [&str; 8] = ["w", "h", "angle", "format", "bg_color", "mask", "exact_resize", "expand"];
@@ -16,6 +20,39 @@ const MAX_ANGLE: f64 = 360.0;
 /// Whether the contract gives the field a meaning.
 pub(super) fn is_known(name: &str) -> bool {
     NAMES.contains(&name)
+}
+
+/// Whether a text that the contract does not know may be passed on under this name: no reader can take it for one that
+/// was judged.
+pub(super) fn may_pass(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    let alike = |known: &&str| folded(name).eq(folded(known));
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(is_plain)
+        && !NAMES.iter().chain([&IMAGE]).any(|n| alike(n))
+}
+
+/// A name as lenient readers compare it.
+fn folded(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|byte| !b"_-.".contains(byte)).map(|byte| byte.to_ascii_lowercase())
+}
+
+/// The content type of such a text, if it says that it is one.
+pub(super) fn text_type(content_type: Option<String>) -> Option<String> {
+    content_type.filter(|sent| {
+        let begins = |start: &str| sent.get(..start.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(start));
+        let is_text = begins("text/") || begins("application/json");
+        is_text && sent.len() <= MAX_CONTENT_TYPE && sent.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    })
+}
+
+/// Makes the value of a field that the contract knows what was judged; whether the field is set, and is passed on.
+pub(super) fn keep_as_judged(field: &mut Field) -> bool {
+    if is_known(&field.name) {
+        field.value = field.value.slice_ref(field.value.trim_ascii());
+        return !field.value.is_empty();
+    }
+    true
 }
 
 /// What the fields mean, and everything that is wrong with them in the contract's order. What is wrong counts as not set.

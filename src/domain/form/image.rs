@@ -13,22 +13,23 @@ const EXTENSIONS: [&str; 5] = ["webp", "bmp", "png", "jpg", "jpeg"];
 #[derive(Debug)]
 pub(super) struct ImageCheck {
     filename: String,
-    content_type: Option<String>,
     misnamed: Option<Complaint>,
     header: HeaderReader,
     size: u64,
 }
 
 impl ImageCheck {
-    pub(super) fn new(filename: String, content_type: Option<String>) -> Self {
-        Self { misnamed: name_complaint(&filename), filename, content_type, header: HeaderReader::new(), size: 0 }
+    pub(super) fn new(filename: String) -> Self {
+        Self { misnamed: name_complaint(&filename), filename, header: HeaderReader::new(), size: 0 }
     }
 
     /// Takes the part's next bytes. Whether they are worth keeping: `false` once the image is known to be refused.
     pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
         self.size += bytes.len() as u64;
-        let hopeless = self.header.feed(bytes).is_some_and(|header| !header_complaints(header).is_empty());
-        self.misnamed.is_none() && self.size <= MAX_IMAGE && !hopeless
+        if self.misnamed.is_some() || self.size > MAX_IMAGE {
+            return false;
+        }
+        self.header.feed(bytes).is_none_or(|header| header_complaints(header).is_empty())
     }
 
     /// The judgement, once all bytes were taken: the first check that fails, or both width and height.
@@ -45,7 +46,7 @@ impl ImageCheck {
         let read = self.header.finish();
         match read {
             Ok(header) if header_complaints(read).is_empty() => {
-                Ok(ImagePart { filename: self.filename, content_type: self.content_type, header, size: self.size })
+                Ok(ImagePart { filename: self.filename, header, size: self.size })
             }
             _ => Err(header_complaints(read)),
         }
@@ -61,10 +62,11 @@ fn name_complaint(filename: &str) -> Option<Complaint> {
     (!known).then(|| Complaint::UnsupportedType(format!(".{extension}")))
 }
 
-/// What follows the last dot of the last segment of a path, be it Unix's or Windows's.
+/// What follows the last dot of the last segment of a path, be it Unix's or Windows's. Systems drop what a name ends in
+/// here, and open `x.exe.` as `x.exe`.
 fn extension(filename: &str) -> Option<&str> {
-    let name = filename.rsplit(['/', '\\']).next()?;
-    name.rsplit_once('.').map(|(_, extension)| extension).filter(|extension| !extension.is_empty())
+    let name = filename.trim_end_matches(['.', ' ', '/', '\\']).rsplit(['/', '\\']).next()?;
+    name.rsplit_once('.').map(|(_, extension)| extension)
 }
 
 fn header_complaints(header: Result<ImageHeader, CorruptHeader>) -> Vec<Complaint> {

@@ -1,6 +1,6 @@
 //! Reads a body into a form as it arrives.
 
-use super::{Field, Form, FormError, MAX_BODY, MAX_FIELDS, fields, image::ImageCheck};
+use super::{Field, Form, FormError, MAX_BODY, MAX_FIELDS, MAX_UNKNOWN, fields, image::ImageCheck};
 use crate::domain::{
     complaint::Complaint,
     multipart::{Boundary, Event, Malformed, Multipart, PartHead},
@@ -8,7 +8,7 @@ use crate::domain::{
 use bytes::{Bytes, BytesMut};
 
 /// The one field that is a file.
-const IMAGE: &str = "image";
+pub(super) const IMAGE: &str = "image";
 
 /// A body being read. Push its bytes in any pieces, then finish.
 #[derive(Debug)]
@@ -97,6 +97,7 @@ impl From<Malformed> for FormError {
 struct Parts {
     fields: Vec<Field>,
     fields_length: usize,
+    unknown: usize,
     /// Whether a field was thrown away, as all together would have been more than is held.
     overflowed: bool,
     image: Option<ImageCheck>,
@@ -111,7 +112,7 @@ enum Current {
     #[default]
     Ignored,
     Image,
-    Field(PartHead, BytesMut),
+    Field(Field, BytesMut),
 }
 
 impl Parts {
@@ -119,10 +120,10 @@ impl Parts {
         self.end();
         self.current = if head.name == IMAGE {
             self.begin_image(head)
-        } else if fields::is_known(&head.name) && self.fields.iter().any(|field| field.name == head.name) {
-            Current::Ignored
+        } else if fields::is_known(&head.name) {
+            self.begin_known(head)
         } else {
-            Current::Field(head, BytesMut::new())
+            self.begin_unknown(head)
         };
     }
 
@@ -130,12 +131,29 @@ impl Parts {
     fn begin_image(&mut self, head: PartHead) -> Current {
         match head.filename {
             Some(filename) if self.image.is_none() => {
-                self.image = Some(ImageCheck::new(filename, head.content_type));
+                self.image = Some(ImageCheck::new(filename));
                 self.fields_before_image = self.fields.len();
                 Current::Image
             }
             _ => Current::Ignored,
         }
+    }
+
+    /// It is a text, even if it was sent as a file: so it is judged, and so it is passed on.
+    fn begin_known(&mut self, head: PartHead) -> Current {
+        if self.fields.iter().any(|field| field.name == head.name) {
+            return Current::Ignored;
+        }
+        Current::Field(Field { name: head.name, content_type: None, value: Bytes::new() }, BytesMut::new())
+    }
+
+    fn begin_unknown(&mut self, head: PartHead) -> Current {
+        if head.filename.is_some() || self.unknown == MAX_UNKNOWN || !fields::may_pass(&head.name) {
+            return Current::Ignored;
+        }
+        self.unknown += 1;
+        let content_type = fields::text_type(head.content_type);
+        Current::Field(Field { name: head.name, content_type, value: Bytes::new() }, BytesMut::new())
     }
 
     fn take(&mut self, data: Bytes, kept: &mut Vec<Bytes>) {
@@ -166,8 +184,9 @@ impl Parts {
     }
 
     fn end(&mut self) {
-        if let Current::Field(PartHead { name, filename, content_type }, value) = std::mem::take(&mut self.current) {
-            self.fields.push(Field { name, filename, content_type, value: value.freeze() });
+        if let Current::Field(mut field, value) = std::mem::take(&mut self.current) {
+            field.value = value.freeze();
+            self.fields.push(field);
         }
     }
 
@@ -177,7 +196,12 @@ impl Parts {
         let image = self.image.map_or_else(|| Err(vec![Complaint::NoImage]), ImageCheck::finish);
         match image {
             Ok(image) if complaints.is_empty() => {
-                Ok(Form { image, fields: self.fields, fields_before_image: self.fields_before_image, wish })
+                let mut after = self.fields.split_off(self.fields_before_image);
+                self.fields.retain_mut(fields::keep_as_judged);
+                after.retain_mut(fields::keep_as_judged);
+                let fields_before_image = self.fields.len();
+                self.fields.append(&mut after);
+                Ok(Form { image, fields: self.fields, fields_before_image, wish })
             }
             Ok(_) => Err(FormError::Invalid(complaints)),
             Err(of_image) => Err(FormError::Invalid([of_image, complaints].concat())),

@@ -3,6 +3,7 @@
 mod clients;
 mod fields;
 mod images;
+mod passed_on;
 
 use super::*;
 use proptest::prelude::*;
@@ -167,34 +168,6 @@ fn a_body_of_more_than_128_mib_is_too_large_whatever_it_is() {
         assert_eq!(reader.push(Bytes::from_static(b"x"), &mut image), Err(FormError::TooLarge), "{content_type:?}");
         assert_eq!(reader.finish(), Err(FormError::TooLarge), "{content_type:?}");
     }
-}
-
-#[test]
-fn other_fields_pass_as_sent_and_in_order_with_their_place_about_the_image() {
-    let parts = [
-        field("return_base64", "false"),
-        field("w", "7"),
-        field("x", " \u{e9} "),
-        file("cat.png", &png(3, 2)),
-        field("x", "again"),
-        field("w", "8"),
-        b"--XX\r\nContent-Disposition: form-data; name=extra; filename=a.txt\r\nContent-Type: text/plain\r\n\r\n\xff\r\n".to_vec(),
-    ];
-    let form = read(&body(&parts)).unwrap();
-    let passed: Vec<_> = form.fields.iter().map(|field| (field.name.as_str(), &field.value[..])).collect();
-    assert_eq!(
-        passed,
-        [
-            ("return_base64", &b"false"[..]),
-            ("w", b"7"),
-            ("x", " \u{e9} ".as_bytes()),
-            ("x", b"again"),
-            ("extra", b"\xff")
-        ]
-    );
-    assert_eq!(form.fields_before_image, 3);
-    let extra = form.fields.last().unwrap();
-    assert_eq!((extra.filename.as_deref(), extra.content_type.as_deref()), (Some("a.txt"), Some("text/plain")));
 }
 
 #[test]

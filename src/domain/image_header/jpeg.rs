@@ -1,4 +1,7 @@
-//! JPEG: a walk over markers and segments to the frame header, wherever it lies.
+//! JPEG: a walk over markers and segments to the frame header, wherever it lies, and on to the end of the image.
+//!
+//! A second frame header before that end makes the file corrupt: readers differ in which of the two they take. What
+//! follows the end is no part of the image, though cameras put more images there (MPO, gain maps).
 
 use super::Size;
 use memchr::memchr;
@@ -8,6 +11,11 @@ pub(super) const SIGNATURE: &[u8] = b"\xff\xd8\xff";
 
 /// Every marker's first byte; more of them may come before the second.
 const MARKER: u8 = 0xff;
+
+/// Start of image, end of image, start of scan.
+const START: u8 = 0xd8;
+const END: u8 = 0xd9;
+const SCAN: u8 = 0xda;
 
 /// Sample precision, height and width: what is read of a frame header.
 const FRAME_BYTES: usize = 5;
@@ -19,11 +27,13 @@ const LENGTH_BYTES: u16 = 2;
 #[derive(Clone, Debug)]
 pub(super) struct Walker {
     step: Step,
+    /// What the frame header says, once it was read.
+    frame: Option<Size>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// To the next marker, over anything in between, as decoders do.
+    /// To the next marker, over anything in between, as decoders do: so are scans passed.
     Marker,
     /// At a marker's second byte.
     Code,
@@ -33,8 +43,10 @@ enum Step {
     LengthLow { code: u8, high: u8 },
     /// This many bytes before the next marker.
     Skip(usize),
-    /// In the frame header, with so many of its bytes read.
-    Frame { bytes: [u8; FRAME_BYTES], read: usize },
+    /// In the frame header, with so many of its bytes read, and so many of its segment behind them.
+    Frame { bytes: [u8; FRAME_BYTES], read: usize, rest: usize },
+    /// Behind the image.
+    Ended,
     /// The file is no JPEG, or none whose size can be read.
     Corrupt,
 }
@@ -42,24 +54,27 @@ enum Step {
 impl Walker {
     /// At the second byte of the first marker after the start of the image.
     pub(super) fn behind_signature() -> Self {
-        Self { step: Step::Code }
+        Self { step: Step::Code, frame: None }
     }
 
-    /// Takes the next bytes of the file. Not to be called any more once the size is known.
+    /// Takes the next bytes of the file. The size may be known before it is known that there is only one.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Size {
         while let Some((&first, rest)) = bytes.split_first() {
             bytes = match self.step {
-                Step::Marker => memchr(MARKER, bytes).map_or(&[], |at| {
-                    self.step = Step::Code;
-                    &bytes[at + 1..]
-                }),
+                Step::Marker => match code_at(bytes) {
+                    Some(at) => {
+                        self.step = Step::Code;
+                        &bytes[at..]
+                    }
+                    None => &[],
+                },
                 Step::Skip(length) => {
                     let skipped = length.min(bytes.len());
                     self.step = skip(length - skipped);
                     &bytes[skipped..]
                 }
                 Step::Code => {
-                    self.step = after_code(first);
+                    self.step = self.after_code(first);
                     rest
                 }
                 Step::LengthHigh { code } => {
@@ -70,39 +85,63 @@ impl Walker {
                     self.step = after_length(code, u16::from_be_bytes([high, first]));
                     rest
                 }
-                Step::Frame { bytes: mut frame, read } => {
+                Step::Frame { bytes: mut frame, read, rest: behind } => {
                     frame[read] = first;
-                    if read + 1 == FRAME_BYTES {
-                        return frame_size(frame);
-                    }
-                    self.step = Step::Frame { bytes: frame, read: read + 1 };
+                    self.step = if read + 1 < FRAME_BYTES {
+                        Step::Frame { bytes: frame, read: read + 1, rest: behind }
+                    } else {
+                        self.frame = Some(frame_size(frame));
+                        skip(behind)
+                    };
                     rest
                 }
-                Step::Corrupt => return Size::Corrupt,
+                Step::Ended | Step::Corrupt => break,
             }
         }
-        if matches!(self.step, Step::Corrupt) { Size::Corrupt } else { Size::NotYet }
+        self.size()
+    }
+
+    /// What is known so far.
+    pub(super) fn size(&self) -> Size {
+        if matches!(self.step, Step::Corrupt) { Size::Corrupt } else { self.frame.unwrap_or(Size::NotYet) }
+    }
+
+    /// What follows a marker's second byte.
+    fn after_code(&self, code: u8) -> Step {
+        match code {
+            MARKER => Step::Code,
+            // Stuffing, TEM and RSTn stand alone.
+            0x00 | 0x01 | 0xd0..=0xd7 => Step::Marker,
+            // Another start, the end, or the scan: the frame header was to come before any of them.
+            START | END | SCAN if self.frame.is_none() => Step::Corrupt,
+            START => Step::Marker,
+            END => Step::Ended,
+            code if is_frame(code) && self.frame.is_some() => Step::Corrupt,
+            code => Step::LengthHigh { code },
+        }
     }
 }
 
-/// What follows a marker's second byte.
-fn after_code(code: u8) -> Step {
-    match code {
-        MARKER => Step::Code,
-        // Stuffing, TEM and RSTn stand alone.
-        0x00 | 0x01 | 0xd0..=0xd7 => Step::Marker,
-        // Another start, the end, or the scan: the frame header was to come before any of them.
-        0xd8..=0xda => Step::Corrupt,
-        code => Step::LengthHigh { code },
+/// Where the next marker's second byte is, or will be; a stuffed byte of a scan is none.
+fn code_at(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr(MARKER, &bytes[from..])? + 1;
+        if bytes.get(at) != Some(&0) {
+            return Some(at);
+        }
+        from = at + 1;
     }
 }
 
 fn after_length(code: u8, length: u16) -> Step {
-    match length.checked_sub(LENGTH_BYTES).map(usize::from) {
+    let Some(length) = length.checked_sub(LENGTH_BYTES).map(usize::from) else { return Step::Corrupt };
+    if !is_frame(code) {
+        return skip(length);
+    }
+    match length.checked_sub(FRAME_BYTES) {
+        Some(rest) => Step::Frame { bytes: [0; FRAME_BYTES], read: 0, rest },
         None => Step::Corrupt,
-        Some(FRAME_BYTES..) if is_frame(code) => Step::Frame { bytes: [0; FRAME_BYTES], read: 0 },
-        Some(_) if is_frame(code) => Step::Corrupt,
-        Some(length) => skip(length),
     }
 }
 

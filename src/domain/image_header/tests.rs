@@ -70,6 +70,11 @@ fn frame(code: u8, width: u16, height: u16) -> Vec<u8> {
     [&[0xff, code, 0, 11, 8][..], &height.to_be_bytes(), &width.to_be_bytes(), &[1, 1, 0x11, 0]].concat()
 }
 
+/// A scan's header, and data with stuffed bytes and restarts in it.
+const SCAN: &[u8] = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0 some \xff\0 data \xff\xd0\xff\0\xc0 and more";
+
+const END: &[u8] = b"\xff\xd9";
+
 /// Files whose size is readable, with their kind and size.
 fn readable() -> Vec<(&'static str, Vec<u8>, ImageKind, u32, u32)> {
     let mut table = vec![
@@ -148,6 +153,10 @@ fn no_known_signature_or_no_usable_size_is_corrupt() {
         ("jpeg with an impossible segment", jpeg(&[b"\xff\xe0\0\x01", &frame(0xc0, 9, 9)[..]].concat())),
         ("jpeg with a short frame", jpeg(b"\xff\xc0\0\x06\x08\0\x09\0\x09")),
         ("jpeg without a frame", jpeg(b"\xff\xe0\0\x04ab")),
+        ("jpeg of two frames", jpeg(&[frame(0xc0, 9, 9), frame(0xc0, 9, 9)].concat())),
+        ("jpeg of two frames, scanned", jpeg(&[&frame(0xc2, 9, 9)[..], SCAN, &frame(0xc2, 8000, 9), END].concat())),
+        ("jpeg of two frames, the second cut off", jpeg(&[&frame(0xc0, 9, 9)[..], SCAN, b"\xff\xc1"].concat())),
+        ("jpeg begun anew inside", jpeg(&[&frame(0xc0, 9, 9)[..], SCAN, b"\xff\xd8", &frame(0xc0, 9, 9)].concat())),
     ] {
         assert_eq!(read([&file[..]]), Err(CorruptHeader), "{what}");
     }
@@ -158,6 +167,62 @@ fn a_jpegs_size_is_found_behind_megabytes_of_segments() {
     let file = with_segments(&encoded(Jpeg, 37, 21), 3_000_000);
     assert_eq!(read_by_image_crate(&file), (37, 21));
     assert_eq!(read(file.chunks(65_536)), Ok(ImageHeader { kind: Jpeg, width: 37, height: 21 }));
+}
+
+#[test]
+fn a_jpegs_end_ends_what_is_looked_at_and_its_thumbnails_are_none_of_its_frames() {
+    let small = jpeg(&[&frame(0xc0, 160, 120)[..], SCAN, END].concat());
+    let segment = |code: u8, payload: &[u8]| {
+        let length = u16::try_from(payload.len() + 2).unwrap();
+        [&[0xff, code][..], &length.to_be_bytes(), payload].concat()
+    };
+    let picture = |before: &[u8]| {
+        let tables = segment(0xc4, &[0xff, 0xc0, 0, 11]);
+        jpeg(&[before, &frame(0xc0, 640, 480), &tables, SCAN, b"\xff\xd3\xff\0", END].concat())
+    };
+    let exif = segment(0xe1, &[b"Exif\0\0", &small[..]].concat());
+    let mpf = segment(0xe2, b"MPF\0MM\0*\0\0\0\x08\xff\xc0");
+    let progressive = [&frame(0xc2, 640, 480)[..], &SCAN.repeat(10), &segment(0xc4, &[1; 20]), SCAN, b"\xff\xff", END];
+    for (what, file) in [
+        ("a thumbnail in its header", picture(&exif)),
+        ("Ultra HDR: a gain map behind its end", [picture(&exif), small.clone()].concat()),
+        ("MPO: a second image behind its end", [picture(&mpf), picture(&mpf)].concat()),
+        ("progressive", jpeg(&progressive.concat())),
+        ("without an end", jpeg(&[&frame(0xc0, 640, 480)[..], SCAN].concat())),
+        ("rubbish behind its end", [picture(b""), frame(0xc0, 9, 9).repeat(3)].concat()),
+        (
+            "a number of lines behind a scan",
+            jpeg(&[&frame(0xc0, 640, 480)[..], SCAN, b"\xff\xdc\0\x04\x01\xe0", END].concat()),
+        ),
+    ] {
+        let header = Ok(ImageHeader { kind: Jpeg, width: 640, height: 480 });
+        assert_eq!(read([&file[..]]), header, "{what}");
+        assert_eq!(read(file.chunks(1)), header, "{what}, byte by byte");
+    }
+}
+
+/// As a real encoder writes them: ten scans of one frame, and two pictures of different sizes in one file.
+#[test]
+fn real_files_of_several_scans_or_pictures_are_read() {
+    for file in [&include_bytes!("tests/progressive.jpg")[..], include_bytes!("tests/two_pictures.mpo")] {
+        assert_eq!(read_by_image_crate(file), (64, 48));
+        assert_eq!(read(file.chunks(7)), Ok(ImageHeader { kind: Jpeg, width: 64, height: 48 }));
+    }
+    let two = include_bytes!("tests/two_pictures.mpo");
+    let end = memchr::memmem::find(two, END).unwrap();
+    let spliced = [&two[..end], &two[end + 2..]].concat();
+    assert_eq!(read([&spliced[..]]), Err(CorruptHeader), "without an end between them");
+}
+
+#[test]
+fn a_jpegs_size_is_known_before_its_end_and_withdrawn_at_a_second_frame() {
+    let mut reader = HeaderReader::new();
+    let header = ImageHeader { kind: Jpeg, width: 9, height: 8 };
+    assert_eq!(reader.feed(&jpeg(&[&frame(0xc0, 9, 8)[..], SCAN].concat())), Some(Ok(header)));
+    assert_eq!(reader.feed(&[7; 100]), Some(Ok(header)));
+    assert_eq!(reader.feed(&frame(0xc0, 9, 8)), Some(Err(CorruptHeader)));
+    assert_eq!(reader.feed(END), Some(Err(CorruptHeader)), "for good");
+    assert_eq!(reader.finish(), Err(CorruptHeader));
 }
 
 fn kinds() -> impl Strategy<Value = ImageKind> {

@@ -1,17 +1,17 @@
 //! A part's head: the rest of its delimiter's line, and its headers in any order.
 
-use super::{Malformed, line::LineReader, parameters};
+use super::{Malformed, line::LineReader, names, parameters};
 use bytes::Bytes;
 
-/// Header lines of one part.
+/// Header lines of one part, the folded ones counted singly.
 pub const MAX_HEAD_LINES: usize = 16;
 
-/// What the headers of a part say. No text in it has a control character.
+/// What the headers of a part say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartHead {
-    /// The field's name.
+    /// The field's name, decoded; has no control character.
     pub name: String,
-    /// The file's name, if there is a `filename` parameter; `filename*` is none (RFC 7578, section 4.2).
+    /// The file's name, if there is one of either kind that can be read; decoded, without control characters.
     pub filename: Option<String>,
     /// `Content-Type`, as sent.
     pub content_type: Option<String>,
@@ -22,6 +22,8 @@ pub struct PartHead {
 pub(super) struct HeadReader {
     lines: LineReader,
     read: usize,
+    /// The last header, which the next line may go on with.
+    header: Bytes,
     disposition: Option<Disposition>,
     content_type: Option<String>,
 }
@@ -39,8 +41,15 @@ impl HeadReader {
             match self.read {
                 0 if line.iter().all(|byte| b" \t".contains(byte)) => {}
                 0 => return Err(Malformed),
-                _ if line.is_empty() => return self.complete().map(Some),
-                1..=MAX_HEAD_LINES => self.header(&line)?,
+                _ if line.is_empty() => {
+                    self.header_ended()?;
+                    return self.complete().map(Some);
+                }
+                1..=MAX_HEAD_LINES if line.starts_with(b" ") || line.starts_with(b"\t") => self.go_on(&line)?,
+                1..=MAX_HEAD_LINES => {
+                    self.header_ended()?;
+                    self.header = line;
+                }
                 _ => return Err(Malformed),
             }
             self.read += 1;
@@ -48,8 +57,21 @@ impl HeadReader {
         Ok(None)
     }
 
-    fn header(&mut self, line: &[u8]) -> Result<(), Malformed> {
-        let colon = memchr::memchr(b':', line).ok_or(Malformed)?;
+    /// A folded header: the line end and the blanks behind it stand for one blank.
+    fn go_on(&mut self, line: &[u8]) -> Result<(), Malformed> {
+        if self.header.is_empty() {
+            return Err(Malformed);
+        }
+        self.header = [&self.header[..], b" ", line.trim_ascii_start()].concat().into();
+        Ok(())
+    }
+
+    fn header_ended(&mut self) -> Result<(), Malformed> {
+        let line = std::mem::take(&mut self.header);
+        if line.is_empty() {
+            return Ok(());
+        }
+        let colon = memchr::memchr(b':', &line).ok_or(Malformed)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             return Err(Malformed);
@@ -69,26 +91,26 @@ impl HeadReader {
 }
 
 impl Disposition {
+    /// `name*` is no name, as no reader of forms takes it for one.
     fn parse(value: &[u8]) -> Result<Self, Malformed> {
         let (kind, parameters) = parameters::split(value);
         if !kind.eq_ignore_ascii_case(b"form-data") {
             return Err(Malformed);
         }
-        let (mut name, mut filename) = (None, None);
+        let (mut name, mut filename, mut extended) = (None, None, None);
         for parameter in parameters {
             let (key, value) = parameter?;
             if key.eq_ignore_ascii_case(b"name") {
-                name.get_or_insert_with(|| text(&value));
+                name.get_or_insert(value);
             } else if key.eq_ignore_ascii_case(b"filename") {
-                filename.get_or_insert_with(|| text(&value));
+                filename.get_or_insert(value);
+            } else if key.eq_ignore_ascii_case(b"filename*") {
+                extended.get_or_insert(value);
             }
         }
-        Ok(Self { name: name.ok_or(Malformed)?, filename })
+        Ok(Self {
+            name: names::decode(&name.ok_or(Malformed)?)?,
+            filename: names::file_name(filename.as_deref(), extended.as_deref())?,
+        })
     }
-}
-
-/// Browsers send a quote in a name as `%22`. Their `%0D` and `%0A` stay as they are: nothing here may end a line.
-fn text(value: &[u8]) -> String {
-    let text = String::from_utf8_lossy(value);
-    if text.contains("%22") { text.replace("%22", "\"") } else { text.into_owned() }
 }

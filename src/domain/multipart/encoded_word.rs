@@ -1,0 +1,105 @@
+//! Encoded words, `=?charset?Q?text?=` (RFC 2047), which mail libraries write in names that are not ASCII.
+
+use super::names::{Charset, hex};
+use memchr::memchr;
+
+/// The text in UTF-8, with every word in it decoded. What is no word, or one of another charset, stays as it is; blanks
+/// between two words fall away.
+pub(super) fn decode(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    let mut is_behind_word = false;
+    while let Some((&first, behind)) = rest.split_first() {
+        let start = if is_behind_word { rest.trim_ascii_start() } else { rest };
+        if let Some((decoded, behind)) = word(start) {
+            plain.extend(decoded);
+            rest = behind;
+            is_behind_word = true;
+        } else {
+            plain.push(first);
+            rest = behind;
+            is_behind_word = false;
+        }
+    }
+    plain
+}
+
+/// Whether the text is a word, or several, and nothing else.
+pub(super) fn is_all_of(text: &[u8]) -> bool {
+    let mut rest = text.trim_ascii();
+    while let Some((_, behind)) = word(rest) {
+        rest = behind.trim_ascii_start();
+        if rest.is_empty() {
+            return true;
+        }
+    }
+    false
+}
+
+/// The word that the text begins with, in UTF-8 if the bytes in it are, and what comes behind it.
+fn word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let (charset, rest) = up_to_question_mark(text.strip_prefix(b"=?")?)?;
+    // A language may follow the charset (RFC 2231, section 5).
+    let charset = Charset::named(charset.split(|byte| *byte == b'*').next()?)?;
+    let (encoding, rest) = up_to_question_mark(rest)?;
+    let (encoded, rest) = up_to_question_mark(rest)?;
+    let bytes = match encoding {
+        b"Q" | b"q" => quoted_printable(encoded)?,
+        b"B" | b"b" => base64(encoded)?,
+        _ => return None,
+    };
+    let decoded = match charset {
+        Charset::Utf8 => bytes,
+        Charset::Latin1 => bytes.into_iter().map(char::from).collect::<String>().into_bytes(),
+    };
+    Some((decoded, rest.strip_prefix(b"=")?))
+}
+
+/// The search ends at the next question mark whatever it belongs to, so that a text full of beginnings costs no more than
+/// its length.
+fn up_to_question_mark(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    memchr(b'?', text).map(|at| (&text[..at], &text[at + 1..]))
+}
+
+fn quoted_printable(encoded: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some((&first, behind)) = rest.split_first() {
+        let (byte, behind) = match first {
+            b'=' => (hex(behind.get(..2)?)?, &behind[2..]),
+            b'_' => (b' ', behind),
+            plain => (plain, behind),
+        };
+        bytes.push(byte);
+        rest = behind;
+    }
+    Some(bytes)
+}
+
+/// The padding may be missing.
+fn base64(encoded: &[u8]) -> Option<Vec<u8>> {
+    let length = encoded.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    let mut bytes = Vec::with_capacity(length);
+    for letters in encoded[..length].chunks(4) {
+        let mut bits = 0_u32;
+        for letter in letters {
+            bits = bits << 6 | u32::from(six_bits(*letter)?);
+        }
+        let [_, first, second, third] = (bits << (6 * (4 - letters.len()))).to_be_bytes();
+        // One letter alone is less than a byte.
+        let whole = letters.len().checked_sub(1).filter(|whole| *whole > 0)?;
+        bytes.extend(&[first, second, third][..whole]);
+    }
+    Some(bytes)
+}
+
+fn six_bits(letter: u8) -> Option<u8> {
+    match letter {
+        b'A'..=b'Z' => Some(letter - b'A'),
+        b'a'..=b'z' => Some(letter - b'a' + 26),
+        b'0'..=b'9' => Some(letter - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}

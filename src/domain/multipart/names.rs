@@ -1,0 +1,89 @@
+//! What a `name`, `filename` or `filename*` parameter says, decoded (contract, section 1).
+
+use super::{Malformed, encoded_word};
+use memchr::memmem;
+
+/// How the bytes of an encoded text are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charset {
+    /// ASCII is a part of it.
+    Utf8,
+    Latin1,
+}
+
+impl Charset {
+    /// The charset of this name, any case; `None` if it is not one of the two.
+    pub(super) fn named(name: &[u8]) -> Option<Self> {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        if is(b"utf-8") || is(b"utf8") || is(b"us-ascii") {
+            Some(Self::Utf8)
+        } else if is(b"iso-8859-1") || is(b"latin1") {
+            Some(Self::Latin1)
+        } else {
+            None
+        }
+    }
+}
+
+/// The text of a parameter in its plain form: encoded words first, then UTF-8, with U+FFFD for what is none.
+///
+/// Browsers send a quote in a name as `%22`. Their `%0D` and `%0A` stay as they are.
+pub(super) fn decode(sent: &[u8]) -> Result<String, Malformed> {
+    let text = if memmem::find(sent, b"=?").is_none() {
+        String::from_utf8_lossy(sent)
+    } else {
+        String::from_utf8_lossy(&encoded_word::decode(sent)).into_owned().into()
+    };
+    visible(if text.contains("%22") { text.replace("%22", "\"") } else { text.into_owned() })
+}
+
+/// The file's name, of `filename` and `filename*`. The second counts where the first is absent or an encoded word: old
+/// clients send it alone, and newer ones beside what no other reader decodes.
+pub(super) fn file_name(plain: Option<&[u8]>, extended: Option<&[u8]>) -> Result<Option<String>, Malformed> {
+    let extended = extended.filter(|_| plain.is_none_or(encoded_word::is_all_of)).and_then(decode_extended);
+    match (extended, plain) {
+        (Some(text), _) => visible(text).map(Some),
+        (None, Some(plain)) => decode(plain).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// `charset'language'text`, percent-encoded (RFC 5987). `None` if it cannot be decoded.
+fn decode_extended(value: &[u8]) -> Option<String> {
+    let mut pieces = value.splitn(3, |byte| *byte == b'\'');
+    let (charset, _language, encoded) = (pieces.next()?, pieces.next()?, pieces.next()?);
+    let charset = Charset::named(charset)?;
+    let bytes = percent_decode(encoded)?;
+    match charset {
+        Charset::Utf8 => String::from_utf8(bytes).ok(),
+        Charset::Latin1 => Some(bytes.into_iter().map(char::from).collect()),
+    }
+}
+
+fn percent_decode(encoded: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some((&first, behind)) = rest.split_first() {
+        let (byte, behind) = match first {
+            b'%' => (hex(behind.get(..2)?)?, &behind[2..]),
+            0x80.. => return None,
+            plain => (plain, behind),
+        };
+        bytes.push(byte);
+        rest = behind;
+    }
+    Some(bytes)
+}
+
+/// The byte that two hexadecimal digits are.
+pub(super) fn hex(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
+    u8::try_from(digit(0)? * 16 + digit(1)?).ok()
+}
+
+/// A text without anything in it that ends a line or is not to be seen, for readers of any kind: C0, DEL, C1, U+2028,
+/// U+2029. What another reader might drop could make another name of it.
+fn visible(text: String) -> Result<String, Malformed> {
+    let hidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if text.chars().any(hidden) { Err(Malformed) } else { Ok(text) }
+}
