@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 node_packages=(@remove-background-ai/rembg.js@1.3.1 axios@1.21.1 form-data@4.0.6)
-python_packages=(requests==2.32.5)
+python_packages=(requests==2.32.5 werkzeug==3.1.9)
 
 if [ "$(cat .cache/clients/installed 2>/dev/null)" != "${node_packages[*]}" ]; then
     mkdir -p .cache/clients

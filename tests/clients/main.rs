@@ -11,6 +11,7 @@ mod fetch;
 #[expect(dead_code, reason = "shared with tests/it")]
 #[path = "../it/form.rs"]
 mod form;
+mod hostile;
 #[expect(dead_code, reason = "shared with tests/it")]
 #[path = "../it/people.rs"]
 mod people;

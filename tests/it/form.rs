@@ -29,7 +29,8 @@ impl Form {
         self.part(&format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n"), value.as_bytes())
     }
 
-    fn part(mut self, head: &str, bytes: &[u8]) -> Self {
+    /// A part with this head, its empty last line included.
+    pub fn part(mut self, head: &str, bytes: &[u8]) -> Self {
         let mut part = head.as_bytes().to_vec();
         part.extend_from_slice(bytes);
         self.parts.push(part);

@@ -196,7 +196,7 @@ fn names() -> impl Strategy<Value = String> {
             let name = if is_upper { name.to_uppercase() } else { name.to_owned() };
             format!("{before}{name}{behind}")
         });
-    prop_oneof![disguised, known.prop_map(String::from), any::<String>(), "[A-Za-z0-9_.-]{1,66}"]
+    prop_oneof![disguised, known.prop_map(String::from), any::<String>(), "[A-Za-z0-9_.-]{1,66}", "(?s).{0,6}"]
 }
 
 fn spellings() -> impl Strategy<Value = Spelling> {
