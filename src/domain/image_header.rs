@@ -1,7 +1,8 @@
 //! What kind of picture a file is and how large, read from its first bytes as they arrive.
 //!
 //! Nothing is buffered beyond `PREFIX` bytes. Of a JPEG every segment is looked at as it passes: it states its size behind
-//! others that may be megabytes long, and must not state another one later.
+//! others that may be megabytes long, and must not state another one later. Of a PNG the chunks before its data are, for
+//! the same reason.
 
 mod bmp;
 mod jpeg;
@@ -65,6 +66,7 @@ pub struct HeaderReader {
 enum State {
     Prefix { bytes: [u8; PREFIX], length: usize },
     Jpeg(jpeg::Walker),
+    Png(png::Walker),
     Done(Result<ImageHeader, CorruptHeader>),
 }
 
@@ -83,7 +85,7 @@ impl HeaderReader {
         Self { state: State::Prefix { bytes: [0; PREFIX], length: 0 } }
     }
 
-    /// Takes the next bytes of the file. `None` as long as no size is known; a JPEG of known size may still prove corrupt.
+    /// Takes the next bytes of the file. `None` as long as no size is known; what has one may still prove corrupt.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<Result<ImageHeader, CorruptHeader>> {
         match &mut self.state {
             State::Prefix { bytes: prefix, length } => {
@@ -93,9 +95,8 @@ impl HeaderReader {
                 self.state =
                     judge(&prefix[..*length], rest).unwrap_or(State::Prefix { bytes: *prefix, length: *length });
             }
-            State::Jpeg(walker) => {
-                walker.feed(bytes);
-            }
+            State::Jpeg(walker) => walker.feed(bytes),
+            State::Png(walker) => walker.feed(bytes),
             State::Done(_) => {}
         }
         self.known()
@@ -110,6 +111,7 @@ impl HeaderReader {
         match &self.state {
             State::Prefix { .. } => None,
             State::Jpeg(walker) => outcome(ImageKind::Jpeg, walker.size()),
+            State::Png(walker) => outcome(ImageKind::Png, walker.size()),
             State::Done(done) => Some(*done),
         }
     }
@@ -121,7 +123,7 @@ impl Default for HeaderReader {
     }
 }
 
-/// What follows from a file's first bytes, and from those after them if they are a JPEG's; `None` if more are needed.
+/// What follows from a file's first bytes, and from those after them where a walk begins; `None` if more are needed.
 fn judge(prefix: &[u8], rest: &[u8]) -> Option<State> {
     if begins(prefix, jpeg::SIGNATURE) {
         let behind_signature = prefix.get(jpeg::SIGNATURE.len()..)?;
@@ -130,9 +132,17 @@ fn judge(prefix: &[u8], rest: &[u8]) -> Option<State> {
         walker.feed(rest);
         return Some(State::Jpeg(walker));
     }
-    let (kind, size) = if begins(prefix, png::SIGNATURE) {
-        (ImageKind::Png, png::size(prefix))
-    } else if begins(prefix, webp::SIGNATURE) {
+    if begins(prefix, png::SIGNATURE) {
+        return match png::size(prefix) {
+            Size::NotYet => None,
+            size @ (Size::Corrupt | Size::Pixels { .. }) => {
+                let mut walker = png::Walker::behind_size(size, prefix.len());
+                walker.feed(rest);
+                Some(State::Png(walker))
+            }
+        };
+    }
+    let (kind, size) = if begins(prefix, webp::SIGNATURE) {
         (ImageKind::Webp, webp::size(prefix))
     } else if begins(prefix, bmp::SIGNATURE) {
         (ImageKind::Bmp, bmp::size(prefix))

@@ -58,7 +58,7 @@ impl Walker {
     }
 
     /// Takes the next bytes of the file. The size may be known before it is known that there is only one.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Size {
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
         while let Some((&first, rest)) = bytes.split_first() {
             bytes = match self.step {
                 Step::Marker => match code_at(bytes) {
@@ -95,10 +95,9 @@ impl Walker {
                     };
                     rest
                 }
-                Step::Ended | Step::Corrupt => break,
+                Step::Ended | Step::Corrupt => return,
             }
         }
-        self.size()
     }
 
     /// What is known so far.

@@ -61,6 +61,16 @@ fn png(first_chunk: &[u8], width: u32, height: u32) -> Vec<u8> {
     [png::SIGNATURE, first_chunk, &width.to_be_bytes(), &height.to_be_bytes(), b"\x08\x02\0\0\0"].concat()
 }
 
+/// A PNG of 9 × 8 whose header is followed by chunks of these names and lengths.
+fn png_of(chunks: &[(&[u8; 4], usize)]) -> Vec<u8> {
+    let mut file = [png(b"\0\0\0\x0dIHDR", 9, 8), b"sum.".to_vec()].concat();
+    for (name, length) in chunks {
+        file.extend(u32::try_from(*length).unwrap().to_be_bytes());
+        file.extend([&name[..], &b"IHDR.".repeat(length / 5 + 1)[..*length], b"sum."].concat());
+    }
+    file
+}
+
 /// A JPEG that begins with these markers and segments.
 fn jpeg(markers: &[u8]) -> Vec<u8> {
     [b"\xff\xd8", markers, &[0; 12]].concat()
@@ -135,6 +145,9 @@ fn no_known_signature_or_no_usable_size_is_corrupt() {
         ("png without height", png(ihdr, 9, 0)),
         ("png with another first chunk", png(b"\0\0\0\x04CgBI", 9, 9)),
         ("png with a long first chunk", png(b"\0\0\0\x0eIHDR", 9, 9)),
+        ("png of two headers", png_of(&[(b"IHDR", 13), (b"IDAT", 5)])),
+        ("png of two headers, far apart", png_of(&[(b"tEXt", 70_000), (b"IHDR", 13), (b"IDAT", 5)])),
+        ("png of two headers, the second cut off", png_of(&[(b"tEXt", 0), (b"IHDR", 0)])),
         ("bmp without width", long_bmp(0, 9)),
         ("bmp without height", long_bmp(9, 0)),
         ("bmp of negative width", long_bmp(-9, 9)),
@@ -223,6 +236,21 @@ fn a_jpegs_size_is_known_before_its_end_and_withdrawn_at_a_second_frame() {
     assert_eq!(reader.feed(&frame(0xc0, 9, 8)), Some(Err(CorruptHeader)));
     assert_eq!(reader.feed(END), Some(Err(CorruptHeader)), "for good");
     assert_eq!(reader.finish(), Err(CorruptHeader));
+}
+
+#[test]
+fn a_pngs_chunks_are_looked_at_up_to_its_data() {
+    for (what, chunks) in [
+        ("its name inside another chunk", &[(b"tEXt", 40), (b"IDAT", 40), (b"IEND", 0)][..]),
+        ("a chunk without data", &[(b"tEXt", 0), (b"IDAT", 1), (b"IEND", 0)]),
+        ("behind its data", &[(b"IDAT", 9), (b"IHDR", 13), (b"IEND", 0)]),
+        ("behind its end", &[(b"IEND", 0), (b"IHDR", 13)]),
+        ("cut off", &[(b"tEXt", 3)]),
+    ] {
+        let (file, header) = (png_of(chunks), Ok(ImageHeader { kind: Png, width: 9, height: 8 }));
+        assert_eq!(read([&file[..]]), header, "{what}");
+        assert_eq!(read(file.chunks(1)), header, "{what}, byte by byte");
+    }
 }
 
 fn kinds() -> impl Strategy<Value = ImageKind> {

@@ -3,6 +3,14 @@
 use super::names::{Charset, hex};
 use memchr::memchr;
 
+/// A word's pieces, as they stand.
+#[derive(Debug)]
+struct Word<'a> {
+    charset: &'a [u8],
+    encoding: u8,
+    encoded: &'a [u8],
+}
+
 /// The text in UTF-8, with every word in it decoded. What is no word, or one of another charset, stays as it is; blanks
 /// between two words fall away.
 pub(super) fn decode(text: &[u8]) -> Vec<u8> {
@@ -11,23 +19,23 @@ pub(super) fn decode(text: &[u8]) -> Vec<u8> {
     let mut is_behind_word = false;
     while let Some((&first, behind)) = rest.split_first() {
         let start = if is_behind_word { rest.trim_ascii_start() } else { rest };
-        if let Some((decoded, behind)) = word(start) {
+        let word = Word::beginning(start).and_then(|(word, behind)| Some((word.decoded()?, behind)));
+        is_behind_word = word.is_some();
+        if let Some((decoded, behind)) = word {
             plain.extend(decoded);
             rest = behind;
-            is_behind_word = true;
         } else {
             plain.push(first);
             rest = behind;
-            is_behind_word = false;
         }
     }
     plain
 }
 
-/// Whether the text is a word, or several, and nothing else.
+/// Whether the text is a word, or several, of whatever charset, and nothing else.
 pub(super) fn is_all_of(text: &[u8]) -> bool {
     let mut rest = text.trim_ascii();
-    while let Some((_, behind)) = word(rest) {
+    while let Some((_, behind)) = Word::beginning(rest) {
         rest = behind.trim_ascii_start();
         if rest.is_empty() {
             return true;
@@ -36,23 +44,28 @@ pub(super) fn is_all_of(text: &[u8]) -> bool {
     false
 }
 
-/// The word that the text begins with, in UTF-8 if the bytes in it are, and what comes behind it.
-fn word(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let (charset, rest) = up_to_question_mark(text.strip_prefix(b"=?")?)?;
-    // A language may follow the charset (RFC 2231, section 5).
-    let charset = Charset::named(charset.split(|byte| *byte == b'*').next()?)?;
-    let (encoding, rest) = up_to_question_mark(rest)?;
-    let (encoded, rest) = up_to_question_mark(rest)?;
-    let bytes = match encoding {
-        b"Q" | b"q" => quoted_printable(encoded)?,
-        b"B" | b"b" => base64(encoded)?,
-        _ => return None,
-    };
-    let decoded = match charset {
-        Charset::Utf8 => bytes,
-        Charset::Latin1 => bytes.into_iter().map(char::from).collect::<String>().into_bytes(),
-    };
-    Some((decoded, rest.strip_prefix(b"=")?))
+impl<'a> Word<'a> {
+    /// The word that the text begins with, and what comes behind it.
+    fn beginning(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (charset, rest) = up_to_question_mark(text.strip_prefix(b"=?")?)?;
+        let (&[encoding @ (b'Q' | b'q' | b'B' | b'b')], rest) = up_to_question_mark(rest)? else { return None };
+        let (encoded, rest) = up_to_question_mark(rest)?;
+        Some((Self { charset, encoding, encoded }, rest.strip_prefix(b"=")?))
+    }
+
+    /// What it stands for, in UTF-8 if that is what it says.
+    fn decoded(&self) -> Option<Vec<u8>> {
+        // A language may follow the charset (RFC 2231, section 5).
+        let charset = Charset::named(self.charset.split(|byte| *byte == b'*').next()?)?;
+        let bytes = match self.encoding {
+            b'Q' | b'q' => quoted_printable(self.encoded)?,
+            _ => base64(self.encoded)?,
+        };
+        Some(match charset {
+            Charset::Utf8 => bytes,
+            Charset::Latin1 => bytes.into_iter().map(char::from).collect::<String>().into_bytes(),
+        })
+    }
 }
 
 /// The search ends at the next question mark whatever it belongs to, so that a text full of beginnings costs no more than

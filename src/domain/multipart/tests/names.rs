@@ -79,6 +79,7 @@ fn the_extended_filename_counts_where_there_is_no_other_that_every_reader_knows(
         // Spring, .NET, and everybody who sends both.
         ("filename=\"=?UTF-8?Q?photo.png?=\"; filename*=UTF-8''photo.png", Some("photo.png")),
         ("filename=\"=?UTF-8?Q?a?= =?UTF-8?Q?b?=\"; filename*=UTF-8''c.png", Some("c.png")),
+        ("filename=\"=?GB2312?B?1dU=?=\"; filename*=UTF-8''c.png", Some("c.png")),
         ("filename*=UTF-8''c.png; filename=\"=?utf-8?B?YQ==?=\"", Some("c.png")),
         ("filename*=UTF-8''m%C3%A8o.png; filename=\"meo.png\"", Some("meo.png")),
         ("filename=\"a =?UTF-8?Q?b?=\"; filename*=UTF-8''c.png", Some("a b")),
