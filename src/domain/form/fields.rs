@@ -26,10 +26,8 @@ pub(super) fn is_known(name: &str) -> bool {
 /// was judged.
 pub(super) fn may_pass(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    let alike = |known: &&str| folded(name).eq(folded(known));
-    (1..=MAX_NAME).contains(&name.len())
-        && name.bytes().all(is_plain)
-        && !NAMES.iter().chain([&IMAGE]).any(|n| alike(n))
+    let is_known = || NAMES.iter().chain([&IMAGE]).any(|known| folded(name).eq(folded(known)));
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_plain) && !is_known()
 }
 
 /// A name as lenient readers compare it.

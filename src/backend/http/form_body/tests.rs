@@ -49,7 +49,7 @@ impl Sent {
 
     fn written(&self) -> Vec<u8> {
         let word = |text: &str| {
-            let bytes: String = text.bytes().map(|byte| format!("={byte:02X}")).collect();
+            let bytes = text.bytes().map(|byte| format!("={byte:02X}")).collect::<Vec<_>>().concat();
             format!("\"=?UTF-8?Q?{bytes}?=\"")
         };
         let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
@@ -58,16 +58,19 @@ impl Sent {
             Spelling::Encoded => word(text),
         };
         let between = if matches!(self.spelling, Spelling::Folded) { ";\r\n\t" } else { "; " };
-        let mut head = format!("Content-Disposition: form-data{between}name={}", spelled(&self.name));
+        let mut disposition = vec!["form-data".into(), format!("name={}", spelled(&self.name))];
         if let Some(filename) = &self.filename {
-            head += &format!("{between}filename={}", spelled(filename));
+            disposition.push(format!("filename={}", spelled(filename)));
             if matches!(self.spelling, Spelling::Encoded) {
-                let bytes: String = filename.bytes().map(|byte| format!("%{byte:02x}")).collect();
-                head += &format!("{between}filename*=utf-8''{bytes}");
+                let bytes = filename.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+                disposition.push(format!("filename*=utf-8''{bytes}"));
             }
         }
-        [b"--XX\r\n", head.as_bytes(), b"\r\nContent-Type: multipart/mixed; boundary=XX\r\n\r\n", &self.value, b"\r\n"]
-            .concat()
+        let head = format!(
+            "--XX\r\nContent-Disposition: {}\r\nContent-Type: multipart/mixed; boundary=XX\r\n\r\n",
+            disposition.join(between)
+        );
+        [head.as_bytes(), &self.value, b"\r\n"].concat()
     }
 }
 
@@ -150,7 +153,7 @@ fn attacks_reach_nobody() {
     for (name, value) in [("w\u{85}", "1e9"), ("mask\u{9f}", "true"), ("angle\u{2029}", "1e9"), ("image\u{80}", "x")] {
         for spelling in [Spelling::Plain, Spelling::Encoded, Spelling::Folded] {
             for filename in [None, Some("b.png".to_owned())] {
-                let part = Sent { spelling, filename, ..Sent::text(name, value.as_bytes()) };
+                let part = Sent { filename, spelling, ..Sent::text(name, value.as_bytes()) };
                 assert_eq!(sent_on(&[cat.clone(), part]), Err(FormError::Malformed), "{name:?}");
             }
         }
@@ -235,9 +238,9 @@ fn expected(parts: &[Sent]) -> Result<Vec<Read>, FormError> {
         let name = part.name.replace("%22", "\"");
         let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
         if name == "image" {
-            if part.filename.is_some() && !seen.contains(&name) {
+            if let Some(filename) = part.filename.as_ref().filter(|_| !seen.contains(&name)) {
+                read.push(image(&filename.replace("%22", "\"")));
                 seen.push(name);
-                read.push(image(&part.filename.as_ref().unwrap().replace("%22", "\"")));
             }
         } else if KNOWN.iter().any(|(known, _)| *known == name) {
             if !seen.contains(&name) {
