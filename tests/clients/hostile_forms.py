@@ -10,7 +10,7 @@ import sys
 import requests
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, Preamble
 
-FORMS = 400
+FORMS = 250
 KNOWN = {"w": "5", "h": "0", "angle": "-3.5", "format": "PNG", "bg_color": "red", "mask": "no", "exact_resize": "", "expand": "off"}
 BOUNDARY = "-hostile-"
 ALPHABET = "wW5.-_ []%\"\\;='?/é中\u0430\u202e\ufeff😀"

@@ -25,7 +25,7 @@ async fn a_picture_comes_back_as_the_backend_sent_it_and_costs_one_credit() {
 }
 
 #[tokio::test]
-async fn the_backend_gets_the_fields_as_sent_our_key_and_nothing_of_the_callers() {
+async fn the_backend_gets_the_fields_as_judged_our_key_and_nothing_of_the_callers() {
     let world = World::with(|config| config.backend.api_key = Some("the-shared-key".to_owned().into())).await;
     let ann = world.customer("ann", 10).await;
     let key = ann.headers[0].1.clone();
@@ -36,7 +36,8 @@ async fn the_backend_gets_the_fields_as_sent_our_key_and_nothing_of_the_callers(
         .image("a \"b\".png", &png(5, 5))
         .text("format", "PNG")
         .text("format", "bmp")
-        .text("bg_color", "");
+        .text("bg_color", "")
+        .text("angle", " 90 ");
     assert_eq!(ann.cut(&form).await.status, 200);
     let seen = &world.backend.seen()[0];
     let head = seen.head.to_ascii_lowercase();
@@ -46,11 +47,13 @@ async fn the_backend_gets_the_fields_as_sent_our_key_and_nothing_of_the_callers(
         assert!(!head.contains(&secret.to_ascii_lowercase()), "{secret} was sent on: {head}");
     }
     let body = seen.text();
-    let places: Vec<usize> = ["\"w\"", "\"return_base64\"", "\"image\"", "\"format\"", "\"bg_color\""]
-        .iter()
-        .map(|name| body.find(name).unwrap_or_else(|| panic!("no {name} in {body}")))
-        .collect();
+    let places: Vec<usize> =
+        ["\"w\"\r\n\r\n0\r\n", "\"return_base64\"", "\"image\"", "\"format\"", "\"angle\"\r\n\r\n90\r\n"]
+            .iter()
+            .map(|name| body.find(name).unwrap_or_else(|| panic!("no {name} in {body}")))
+            .collect();
     assert!(places.is_sorted(), "parts keep their order: {places:?}");
+    assert!(!body.contains("bg_color"), "an empty value is none");
     assert!(body.contains("PNG\r\n") && !body.contains("bmp"), "the first of a repeated field counts");
     assert!(seen.body.windows(png(5, 5).len()).any(|window| window == png(5, 5)), "the file is untouched");
 }
