@@ -19,7 +19,7 @@ use crate::{
     spool::{Budget, Budgets},
     store::{self, Store},
     stripe::webhook::Webhook,
-    telemetry::{Metrics, start_log},
+    telemetry::{Metrics, panics, start_log},
     usage::UsageDesk,
 };
 use hyper::header::{HeaderName, InvalidHeaderName};
@@ -78,6 +78,7 @@ const LAST_SETTLING: Duration = Duration::from_secs(20);
 /// Serves until the process is told to stop (SIGTERM, SIGINT), then lets requests under way end.
 pub async fn run(config: Config) -> Result<(), StartError> {
     start_log(&config.log);
+    panics::watch();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let app = App::start(&config, Clock::Own).await?;
     info!(public = %app.public, plain = app.plain.map(tracing::field::display), admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "serving");
@@ -152,7 +153,8 @@ impl App {
         let listeners = Listeners::bind(config, &metrics).await?;
         let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
-        tokio::spawn(Arc::clone(&api_keys).keep_writing_uses(stop_public.clone()));
+        let (keys, stop) = (Arc::clone(&api_keys), stop_public.clone());
+        tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(stop.clone())));
         let serving = listeners.serve(
             (public_routes(Arc::new(public)), stop_public.clone()),
             (admin_routes(Arc::new(admin)), stop_admin.clone()),

@@ -1,8 +1,8 @@
-//! For tests: a gateway that dies, as by kill -9, when it comes to a chosen point of a picture's journey.
+//! For tests: a gateway that dies, as by kill -9, or panics, when it comes to a chosen point of a picture's journey.
 //!
 //! That no credit is lost or charged twice, whenever a gateway dies, can only be shown by dying at each point, and nobody hits
 //! from outside the moment between, say, a keep and its answer. `REMBG_GATEWAY_TEST_DIE_AT=POINT` dies there at the first
-//! time, `POINT:N` at the Nth. Passing a point costs one atomic load. Only builds with debug assertions have any of this:
+//! time, `POINT:N` at the Nth; `REMBG_GATEWAY_TEST_PANIC_AT` panics there, once. Passing a point costs one atomic load. Only builds with debug assertions have any of this:
 //! in a release the points are empty, and the variable is not read.
 
 /// Points at which a gateway can be made to die, in the order of the journey.
@@ -26,11 +26,17 @@ pub enum Point {
     AfterSync,
     /// A credit is about to be given back.
     InRelease,
+    /// The task that talks to a service of the backend has begun.
+    InExchange,
+    /// Picture work on a thread of its own has begun.
+    InWork,
+    /// The embedded store is half through a keep, on the thread that writes.
+    InStore,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::BeforeHold,
         Self::AfterHold,
         Self::AfterForm,
@@ -40,6 +46,9 @@ impl Point {
         Self::AfterKeep,
         Self::AfterSync,
         Self::InRelease,
+        Self::InExchange,
+        Self::InWork,
+        Self::InStore,
     ];
 
     /// Its name in the variable.
@@ -55,6 +64,9 @@ impl Point {
             Self::AfterKeep => "after_keep",
             Self::AfterSync => "after_sync",
             Self::InRelease => "in_release",
+            Self::InExchange => "in_exchange",
+            Self::InWork => "in_work",
+            Self::InStore => "in_store",
         }
     }
 }
@@ -64,7 +76,7 @@ impl Point {
 #[inline]
 pub fn reach(_: Point) {}
 
-/// The journey has come to this point: the end, if it is the chosen one.
+/// The journey has come to this point: the end, or a panic, if it is the chosen one.
 #[cfg(debug_assertions)]
 pub fn reach(point: Point) {
     switch::reach(point);
@@ -87,7 +99,8 @@ mod switch {
         left: AtomicU64,
     }
 
-    static SWITCH: LazyLock<Option<Switch>> = LazyLock::new(|| chosen(&env::var("REMBG_GATEWAY_TEST_DIE_AT").ok()?));
+    static DIES: LazyLock<Option<Switch>> = LazyLock::new(|| chosen(&env::var("REMBG_GATEWAY_TEST_DIE_AT").ok()?));
+    static PANICS: LazyLock<Option<Switch>> = LazyLock::new(|| chosen(&env::var("REMBG_GATEWAY_TEST_PANIC_AT").ok()?));
 
     fn chosen(text: &str) -> Option<Switch> {
         let (name, time) = text.split_once(':').unwrap_or((text, "1"));
@@ -95,14 +108,21 @@ mod switch {
         Some(Switch { point, left: AtomicU64::new(time.parse().ok()?) })
     }
 
+    #[expect(clippy::panic, reason = "that is what it is for")]
     pub(super) fn reach(point: Point) {
-        if let Some(switch) = &*SWITCH
-            && switch.point == point
-            && switch.left.fetch_sub(1, Ordering::Relaxed) == 1
-        {
+        if is_time(&DIES, point) {
             // Nothing is unwound, dropped or flushed.
             process::abort();
         }
+        if is_time(&PANICS, point) {
+            // What a panic says may be a secret: this one must not be seen anywhere.
+            panic!("{} came, with a secret of a caller's", point.name());
+        }
+    }
+
+    fn is_time(switch: &LazyLock<Option<Switch>>, point: Point) -> bool {
+        let switch = LazyLock::force(switch).as_ref().filter(|switch| switch.point == point);
+        switch.is_some_and(|switch| switch.left.fetch_sub(1, Ordering::Relaxed) == 1)
     }
 
     #[cfg(test)]

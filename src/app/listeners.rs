@@ -4,7 +4,7 @@ use super::StartError;
 use crate::{
     config::Config,
     edge::{Gate, GateRules, Listener, Sockets, Tls},
-    telemetry::Metrics,
+    telemetry::{Metrics, panics},
 };
 use axum::Router;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -72,13 +72,14 @@ impl Listeners {
         let serving = Serving { public: TaskTracker::new(), admin: TaskTracker::new() };
         let (routes, stop) = public;
         if let Some(tls) = self.tls {
-            serving.public.spawn(tls.keep_fresh(stop.clone()));
+            let until = stop.clone();
+            serving.public.spawn(panics::keep_alive(move || Arc::clone(&tls).keep_fresh(until.clone())));
         }
         if let Some(plain) = self.plain {
-            serving.public.spawn(plain.serve(routes.clone(), stop.clone(), self.longest));
+            serving.public.spawn(panics::or_die(plain.serve(routes.clone(), stop.clone(), self.longest)));
         }
-        serving.public.spawn(self.public.serve(routes, stop, self.longest));
-        serving.admin.spawn(self.admin.serve(admin.0, admin.1, Duration::ZERO));
+        serving.public.spawn(panics::or_die(self.public.serve(routes, stop, self.longest)));
+        serving.admin.spawn(panics::or_die(self.admin.serve(admin.0, admin.1, Duration::ZERO)));
         serving.public.close();
         serving.admin.close();
         serving

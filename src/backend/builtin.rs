@@ -6,8 +6,9 @@ pub use model::ModelError;
 
 use super::{Answer, Backend, Failure, Job, queue::Queue};
 use crate::{
+    failpoint::{self, Point},
     picture,
-    telemetry::{BackendGauges, ServiceGauges},
+    telemetry::{BackendGauges, ServiceGauges, panics},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -51,7 +52,11 @@ impl Backend for Builtin {
         let _abandon = abandoned.clone().drop_guard();
         let (model, own_job) = (Arc::clone(&self.model), job.clone());
         let work = spawn_blocking(move || {
-            let answer = answer(&model, &file, &own_job, &abandoned);
+            let answer = || {
+                failpoint::reach(Point::InWork);
+                answer(&model, &file, &own_job, &abandoned)
+            };
+            let answer = panics::of_request_here(&own_job.request_id, answer);
             // The slot is free when the work is done, not when somebody stops waiting for it.
             if answer.is_ok() {
                 slot.worked();
@@ -60,7 +65,7 @@ impl Backend for Builtin {
         });
         let picture = match timeout_at(job.deadline, work).await {
             Err(_) => return Err(Failure::TimedOut),
-            Ok(Err(panic)) => return Err(Failure::Failed(panic.to_string())),
+            Ok(Err(error)) => return Err(Failure::Failed(panics::pass_on(error).into())),
             Ok(Ok(picture)) => picture?,
         };
 

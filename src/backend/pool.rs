@@ -6,7 +6,10 @@ use super::{
     queue::{Queue, Slot},
     service::{Elsewhere, Service, Trouble},
 };
-use crate::telemetry::{BackendGauges, ServiceGauges};
+use crate::{
+    failpoint::{self, Point},
+    telemetry::{BackendGauges, ServiceGauges, panics},
+};
 use async_trait::async_trait;
 use std::{
     future::pending,
@@ -84,9 +87,15 @@ impl Pool {
             served: AtomicU64::new(0),
             account,
         });
-        let check = |at| AbortOnDropHandle::new(tokio::spawn(check_for_ever(Arc::clone(&members), at, settings)));
+        let check = |at| {
+            let members = Arc::clone(&members);
+            let again = move || check_for_ever(Arc::clone(&members), at, settings);
+            AbortOnDropHandle::new(tokio::spawn(panics::keep_alive(again)))
+        };
         let mut tasks: Vec<_> = (0..slots.len()).map(check).collect();
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(watch_account(Arc::clone(&members)))));
+        let shared = Arc::clone(&members);
+        let watch = panics::keep_alive(move || watch_account(Arc::clone(&shared)));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(watch)));
         Self { members, _tasks: tasks }
     }
 }
@@ -110,8 +119,9 @@ impl Backend for Pool {
             let left = CancellationToken::new();
             let _left = left.clone().drop_guard();
             let job_there = Job { sent_whole: Arc::default(), ..job.clone() };
-            let exchange = tokio::spawn(Arc::clone(members).exchange(slot, job_there, left));
-            match exchange.await.map_err(|panic| Failure::Failed(panic.to_string()))? {
+            let exchange = Arc::clone(members).exchange(slot, job_there, left);
+            let exchange = tokio::spawn(panics::of_request(job.request_id.clone(), exchange));
+            match exchange.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))? {
                 Ok(answer) => return member.service.finish(job, answer).await,
                 Err(Trouble { failure, elsewhere: Elsewhere::Final }) => return Err(failure),
                 Err(Trouble { failure, elsewhere: Elsewhere::MayBeAsked }) => {
@@ -156,6 +166,7 @@ impl Members {
     async fn exchange(self: Arc<Self>, slot: Slot, job: Job, left: CancellationToken) -> Result<Answer, Trouble> {
         let at = slot.service();
         let Some(member) = self.services.get(at) else { return Err(Trouble::last(Failure::TimedOut)) };
+        failpoint::reach(Point::InExchange);
         let in_vain = async {
             left.cancelled().await;
             if job.sent_whole.load(Ordering::Acquire) {

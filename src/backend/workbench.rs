@@ -2,7 +2,11 @@
 //! cores.
 
 use super::{Failure, Job};
-use crate::spool::Spooled;
+use crate::{
+    failpoint::{self, Point},
+    spool::Spooled,
+    telemetry::panics,
+};
 use std::{num::NonZero, sync::Arc, thread};
 use tokio::{
     sync::Semaphore,
@@ -31,13 +35,18 @@ impl Workbench {
             let place = Arc::clone(&self.0).acquire_owned().await.map_err(|_| Failure::TimedOut)?;
             // Read only now, so that the files in memory are no more than the places.
             let file = body.to_vec().await.map_err(|error| Failure::Failed(format!("reading a body back: {error}")))?;
-            let deadline = job.deadline;
+            let (deadline, request_id) = (job.deadline, job.request_id.clone());
             let done = spawn_blocking(move || {
                 // The place is free when the work is done, not when somebody stops waiting for it.
                 let _place = place;
-                (Instant::now() < deadline).then(|| work(&file))
+                (Instant::now() < deadline).then(|| {
+                    panics::of_request_here(&request_id, || {
+                        failpoint::reach(Point::InWork);
+                        work(&file)
+                    })
+                })
             });
-            done.await.map_err(|panic| Failure::Failed(panic.to_string()))?.ok_or(Failure::TimedOut)
+            done.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))?.ok_or(Failure::TimedOut)
         };
         timeout_at(job.deadline, work).await.unwrap_or(Err(Failure::TimedOut))
     }

@@ -50,6 +50,8 @@ pub enum Refusal {
     NotFound,
     /// The path exists, the method does not.
     MethodNotAllowed,
+    /// A mistake of this program's own. The words promise nothing: nobody knows how far it had come.
+    Internal,
     /// The backend failed, or answered by half.
     BackendFailed,
     /// The backend, or the request as a whole, took too long.
@@ -127,6 +129,7 @@ impl Refusal {
             Self::NotAnEvent => "The body is not a snapshot event of Stripe.",
             Self::NotFound => "not found",
             Self::MethodNotAllowed => "method not allowed",
+            Self::Internal => "Internal error.",
             Self::BackendFailed => "The background-removal service failed. You have not been charged.",
             Self::TimedOut => "The background-removal service timed out. You have not been charged.",
             Self::Unavailable { .. } => "The service is busy. Please retry shortly.",
@@ -153,6 +156,7 @@ impl Refusal {
             Self::NotAnEvent => "not_an_event",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Internal => "internal_error",
             Self::BackendFailed => "backend_failed",
             Self::TimedOut => "timed_out",
             Self::Unavailable { shortage, .. } => shortage.code(),
@@ -162,7 +166,7 @@ impl Refusal {
     /// Whether the caller could not have avoided it: worth an operator's look.
     #[must_use]
     pub fn is_our_fault(&self) -> bool {
-        matches!(self, Self::BackendFailed | Self::TimedOut | Self::Unavailable { .. })
+        matches!(self, Self::Internal | Self::BackendFailed | Self::TimedOut | Self::Unavailable { .. })
     }
 
     /// When asking again makes sense; sent as `Retry-After` with every 429 and 503.
@@ -185,6 +189,7 @@ impl Refusal {
             | Self::NotAnEvent
             | Self::NotFound
             | Self::MethodNotAllowed
+            | Self::Internal
             | Self::BackendFailed
             | Self::TimedOut => None,
         }

@@ -1,10 +1,11 @@
 //! The admin listener's routes: alive, ready, metrics.
 
-use super::reply;
+use super::{panics::catch_panics_of_operators, reply};
 use crate::{backend::Backend, domain::refusal::Refusal, spool::Budgets, store::Store, telemetry::Metrics};
 use axum::{
     Router,
     extract::State,
+    middleware::from_fn,
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -32,6 +33,7 @@ pub fn admin_routes(admin: Arc<Admin>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(async || reply::refused(&Refusal::NotFound, ""))
         .method_not_allowed_fallback(async || reply::refused(&Refusal::MethodNotAllowed, ""))
+        .layer(from_fn(catch_panics_of_operators))
         .with_state(admin)
 }
 

@@ -3,6 +3,7 @@
 use super::{
     cors::{Cors, cors},
     door::Door,
+    panics::{catch_panics, failed},
     rate_limit,
     reply::{self, REQUEST_ID},
     shield::InFlightGuard,
@@ -14,7 +15,7 @@ use crate::{
     rmbg::{Rmbg, Served, Stop, Upload},
     spool::Budget,
     stripe::webhook::Webhook,
-    telemetry::{Metrics, Outcome, Record, Route},
+    telemetry::{Metrics, Outcome, Record, Route, panics},
     usage::{NoReport, UsageDesk},
 };
 use axum::{
@@ -56,6 +57,7 @@ pub struct Public {
 /// The routes of the contract.
 pub fn public_routes(public: Arc<Public>) -> Router {
     let cors = from_fn_with_state(Arc::clone(&public.cors), cors);
+    let catch_panics = from_fn_with_state(Arc::clone(&public), catch_panics);
     Router::new()
         .route("/rmbg", post(rmbg))
         .route("/api/membership-usage", get(membership_usage))
@@ -63,6 +65,7 @@ pub fn public_routes(public: Arc<Public>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
+        .layer(catch_panics)
         .layer(cors)
         .with_state(public)
 }
@@ -74,9 +77,11 @@ async fn rmbg(State(public): State<Arc<Public>>, request: Request) -> Response {
     let _left = gone.clone().drop_guard();
     let request_id = request_id(request.headers());
     let (sender, answer) = oneshot::channel();
-    let tasks = public.tasks.clone();
-    tasks.spawn(journey(public, request, Record::begin(request_id.clone(), Route::Rmbg), (gone, sender)));
-    answer.await.unwrap_or_else(|_| reply::refused(&Refusal::BackendFailed, &request_id))
+    let record = || Record::begin(request_id.clone(), Route::Rmbg);
+    let journey = journey(Arc::clone(&public), request, record(), (gone, sender));
+    public.tasks.spawn(panics::of_request(request_id.clone(), journey));
+    // Nobody answers only after a panic.
+    answer.await.unwrap_or_else(|_| failed(&public, record()))
 }
 
 async fn journey(
@@ -89,7 +94,11 @@ async fn journey(
     let mut upload = Upload::new(&head.headers, body);
     let (_counted, visitor) = public.door.enter(&head.headers, &head.extensions, &mut record);
     let served = match &visitor {
-        Ok(visitor) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
+        Ok(visitor) => {
+            // The credit that it holds is given back by whoever drops it.
+            let served = panics::caught(public.rmbg.serve(visitor, &mut upload, &gone, &mut record)).await;
+            served.unwrap_or_else(|panics::Panicked| Err(Refusal::Internal.into()))
+        }
         Err(refusal) => Err(refusal.clone().into()),
     };
     let answer = answer_to(served, &mut record);

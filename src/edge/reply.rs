@@ -115,6 +115,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         }
         Refusal::NotFound => StatusCode::NOT_FOUND,
         Refusal::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Refusal::BackendFailed => StatusCode::BAD_GATEWAY,
         Refusal::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::TimedOut => StatusCode::GATEWAY_TIMEOUT,

@@ -13,6 +13,7 @@ mod refresh;
 use crate::{
     config::UserTokenConfig,
     domain::{caller::Uid, time::UnixSeconds},
+    telemetry::panics,
 };
 use issuer::Issuer;
 use jsonwebtoken::{Algorithm, TokenData, dangerous::insecure_decode, decode};
@@ -122,7 +123,8 @@ impl UserTokens {
         let issuers = issuer::all(config, timing).await?;
         let mut refreshing = JoinSet::new();
         for issuer in &issuers {
-            refreshing.spawn(Arc::clone(&issuer.keys).keep_fresh());
+            let keys = Arc::clone(&issuer.keys);
+            refreshing.spawn(panics::keep_alive(move || Arc::clone(&keys).keep_fresh()));
         }
         futures_util::future::join_all(issuers.iter().map(|issuer| issuer.keys.first_read())).await;
         Ok(Self { issuers, _refreshing: refreshing })

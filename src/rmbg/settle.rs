@@ -9,9 +9,10 @@ use crate::{
     failpoint::{self, Point},
     random::{NoRandomness, fresh_operation_id},
     store::{Fault, Store},
+    telemetry::panics,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
@@ -90,7 +91,9 @@ impl Drop for Pledge {
     fn drop(&mut self) {
         if self.owed {
             let (store, id, payer) = (Arc::clone(&self.store), self.id.clone(), self.payer.clone());
-            self.tasks.spawn(release_until(store, id, payer, Instant::now() + self.lease));
+            let lease_end = Instant::now() + self.lease;
+            let again = move || release_until(Arc::clone(&store), id.clone(), payer.clone(), lease_end);
+            self.tasks.spawn(timeout_at(lease_end, panics::keep_alive(again)));
         }
     }
 }

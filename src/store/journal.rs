@@ -23,7 +23,7 @@ use crate::{
         plan::Terms,
         time::UnixSeconds,
     },
-    telemetry::StoreGauges,
+    telemetry::{StoreGauges, panics},
 };
 use async_trait::async_trait;
 use file::JournalFile;
@@ -54,7 +54,9 @@ impl Journaled {
             OnStoreFailure::Allow => Some(Grace::new(config.grace_credits, terms)),
         };
         let journal = Arc::new(Journal::new(file, entries, clock, grace));
-        let handing_in = tokio::spawn(Arc::clone(&journal).hand_in_for_ever(Arc::clone(&store)));
+        let (from, to) = (Arc::clone(&journal), Arc::clone(&store));
+        let again = move || Arc::clone(&from).hand_in_for_ever(Arc::clone(&to));
+        let handing_in = tokio::spawn(panics::keep_alive(again));
         Ok(Self { store, journal, handing_in })
     }
 

@@ -44,7 +44,7 @@ use crate::{
         plan::Terms,
         time::UnixSeconds,
     },
-    telemetry::StoreGauges,
+    telemetry::{StoreGauges, panics},
 };
 use async_trait::async_trait;
 use callers::Callers;
@@ -99,7 +99,8 @@ impl RedisStore {
         let memory = Arc::new(Memory::default());
         let desk = Arc::new(desk);
         line.will_recall(Arc::new(LastWrites { desk: Arc::downgrade(&desk), memory: Arc::clone(&memory) }));
-        let listening = tokio::spawn(Arc::clone(&desk.callers).listen(line.clone()));
+        let (callers, to) = (Arc::clone(&desk.callers), line.clone());
+        let listening = tokio::spawn(panics::keep_alive(move || Arc::clone(&callers).listen(to.clone())));
         let indexing = tokio::spawn(async move {
             if let Err(fault) = counters::index_cycles(line, style).await {
                 tracing::warn!(%fault, "billing cycles that other software has counted are not indexed");

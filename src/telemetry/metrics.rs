@@ -2,14 +2,15 @@
 
 use super::{
     gauges::{BackendGauges, StoreGauges},
+    panics,
     record::{Outcome, Record, TurnedAway},
 };
-use crate::spool::Budgets;
+use crate::{domain::refusal::Refusal, spool::Budgets};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-    core::Collector, process_collector::ProcessCollector,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// Every metric of the process.
 pub struct Metrics {
@@ -21,6 +22,7 @@ pub struct Metrics {
     stripe_events: IntCounterVec,
     turned_away: IntCounterVec,
     uploaded: Histogram,
+    panics: IntCounter,
     holds_open: IntGauge,
     store_up: IntGauge,
     journal_waiting: IntGauge,
@@ -68,6 +70,10 @@ impl Metrics {
                 &["by"],
             )?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
+            panics: our.add(IntCounter::new(
+                "rgw_panics_total",
+                "Mistakes of this program that ended what was under way; the log says where.",
+            )?)?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
             store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
             journal_waiting: our.gauge(
@@ -157,6 +163,7 @@ impl Metrics {
 
     /// The metrics in Prometheus's text format. `holds_open` is the store's answer, `None` if it had none.
     pub fn render(&self, holds_open: Option<u64>, budgets: &Budgets) -> prometheus::Result<String> {
+        self.panics.inc_by(panics::total().saturating_sub(self.panics.get()));
         self.store_up.set(i64::from(holds_open.is_some()));
         self.holds_open.set(clamp(holds_open.unwrap_or(0)));
         for (kind, budget) in [("memory", &budgets.memory), ("disk", &budgets.disk)] {
@@ -180,7 +187,9 @@ fn write_line(record: &Record, ms: u128) {
     let (request, route, uid, credit) = line;
     let (outcome, in_bytes, out_bytes) = (record.outcome.as_str(), record.bytes_in, record.bytes_out);
     let cause = record.cause.as_deref();
-    if matches!(&record.outcome, Outcome::Refused(refusal) if refusal.is_our_fault()) {
+    if matches!(&record.outcome, Outcome::Refused(Refusal::Internal)) {
+        error!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "failed");
+    } else if matches!(&record.outcome, Outcome::Refused(refusal) if refusal.is_our_fault()) {
         warn!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "refused");
     } else {
         info!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "answered");

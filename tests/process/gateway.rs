@@ -8,6 +8,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -24,6 +25,7 @@ pub struct Serving {
     child: Child,
     pub public: SocketAddr,
     pub admin: SocketAddr,
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Installation {
@@ -83,7 +85,14 @@ impl Installation {
     }
 
     pub fn serve(&self) -> Serving {
-        let mut child = self.command().arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+        self.serve_with(&[])
+    }
+
+    /// The same with variables in its environment.
+    pub fn serve_with(&self, environment: &[(&str, &str)]) -> Serving {
+        let mut command = self.command();
+        command.envs(environment.iter().copied()).arg("serve").stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let serving = lines
             .by_ref()
@@ -91,14 +100,29 @@ impl Installation {
             .find(|line| line.contains("\"serving\""))
             .expect("the gateway says where it serves");
         // Whatever else it says must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        let said: Value = serde_json::from_str(&serving).unwrap();
-        let address = |name: &str| said[name].as_str().unwrap().parse().unwrap();
-        Serving { child, public: address("public"), admin: address("admin") }
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| heard.lock().unwrap().push(line)));
+        let serving: Value = serde_json::from_str(&serving).unwrap();
+        let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
+        Serving { child, public: address("public"), admin: address("admin"), said }
     }
 }
 
 impl Serving {
+    /// What it has logged since it serves; a line may be on its way.
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// The value of one metric line, by its start.
+    pub async fn metric(&self, line: &str) -> f64 {
+        let text = Person::stranger(self.admin).get("/metrics").await.body;
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let found = text.lines().find_map(|l| l.strip_prefix(line)?.trim().parse().ok());
+        found.unwrap_or_else(|| panic!("no metric {line} in\n{text}"))
+    }
+
     pub fn person(&self, key: &str) -> Person {
         Person::with_key(self.public, key)
     }

@@ -15,6 +15,7 @@ mod form;
 mod gateway;
 mod killed;
 mod migration;
+mod panics;
 #[path = "../faults/servers.rs"]
 #[expect(dead_code, reason = "made for tests/faults, which needs more of it")]
 mod servers;

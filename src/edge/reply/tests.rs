@@ -51,6 +51,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::MalformedForm,
         Refusal::BadSignature,
         Refusal::NotAnEvent,
+        Refusal::Internal,
     ]);
     all
 }

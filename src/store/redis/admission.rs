@@ -61,10 +61,7 @@ fn begin<'a>(desk: &'a Desk, payer: &Payer, own: &str, used: [String; 3]) -> Cal
 
 /// The arguments that both kinds of payer begin with.
 fn common<'a>(desk: &Desk, call: Call<'a>, request: &HoldRequest, seen: &str) -> Call<'a> {
-    let burst = request.burst.map(|burst| {
-        let interval = burst.interval_micros();
-        (interval.to_string(), (interval * i64::from(burst.size.max(1))).to_string())
-    });
+    let burst = request.burst.map(|burst| (burst.interval_micros().to_string(), burst.whole_micros().to_string()));
     let (interval, whole) = burst.unwrap_or_default();
     let lease = i64::try_from(request.lease.as_micros()).unwrap_or(i64::MAX / 4);
     call.arg(&request.id.0).arg(desk.now_argument()).arg(lease).arg(interval).arg(whole).arg(seen)

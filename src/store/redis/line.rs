@@ -16,6 +16,7 @@ use super::{
 use crate::{
     clock::Clock,
     store::{Fault, Result},
+    telemetry::panics,
 };
 use async_trait::async_trait;
 use error::fault;
@@ -116,7 +117,9 @@ impl Line {
             peers.have_recalled(&up).await?;
         }
         let shared = Arc::new(Shared::of(Arc::new(dialer), up, peers));
-        let watch = Arc::new(Watch(tokio::spawn(Arc::clone(&shared).watch())));
+        let watched = Arc::clone(&shared);
+        let watch = panics::keep_alive(move || Arc::clone(&watched).watch());
+        let watch = Arc::new(Watch(tokio::spawn(watch)));
         Ok(Self { shared, _watch: Some(watch) })
     }
 

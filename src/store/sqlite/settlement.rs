@@ -7,6 +7,7 @@ use crate::{
         credit::{Charge, Hold, Kept, OperationId, Pool, Settlement, Standing},
         time::{UnixMicros, UnixSeconds},
     },
+    failpoint::{self, Point},
     store::{
         EntryKind, LedgerEntry, Result,
         keys::{self, AccountNames, Served},
@@ -31,6 +32,7 @@ pub(super) fn keep(db: &Connection, hold: &Hold, present: &Present) -> Result<Ke
         earlier
     } else {
         count(db, hold, now)?;
+        failpoint::reach(Point::InStore);
         settle(db, &name, &hold.id, Settlement::Kept, now)?
     };
     Ok(Kept { settlement, remaining: remaining(db, &payer, present)? })

@@ -107,9 +107,10 @@ impl Desk {
         let mut batch = Vec::with_capacity(BATCH);
         while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
             let taken = mem::take(&mut batch);
-            // A panic drops the batch, which answers its callers; what it had written is rolled back by the next.
+            // A panic between the steps drops the batch, which answers its callers; what it had written is rolled back by the
+            // next.
             if catch_unwind(AssertUnwindSafe(|| self.commit_together(taken))).is_err() {
-                tracing::error!("a step of the store panicked; its batch was rolled back");
+                tracing::error!("the store's writer panicked; its batch was rolled back");
             }
         }
     }
@@ -141,9 +142,10 @@ impl Desk {
     /// Fails only if the transaction as a whole is lost, as `SQLite` may do when the disk is full.
     fn in_savepoint(&self, job: Job, outcomes: &mut Vec<Outcome>) -> Result<()> {
         self.execute("SAVEPOINT job")?;
-        let outcome = job(Ok(&self.db), self.clock.now());
-        let stays = outcome.stays;
-        outcomes.push(outcome);
+        // A panic drops the job, which answers its caller; the others know nothing of it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(Ok(&self.db), self.clock.now()))).ok();
+        let stays = outcome.as_ref().is_some_and(|outcome| outcome.stays);
+        outcomes.extend(outcome);
         if self.db.is_autocommit() {
             return Err(Fault::Unavailable("the transaction was lost".into()));
         }
