@@ -16,7 +16,7 @@ pub(super) struct Grant {
     #[arg(value_parser = input::uid)]
     uid: Uid,
     /// How many; a negative number takes back, but not what is spent already
-    #[arg(value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_name = "N", allow_negative_numbers = true, value_parser = input::credits_or_back)]
     credits: i64,
     /// Name of this grant, such as an invoice number; under one name it happens once, however often repeated
     #[arg(long, value_name = "OPERATION", value_parser = clap::builder::NonEmptyStringValueParser::new())]

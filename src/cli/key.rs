@@ -52,7 +52,7 @@ pub(super) struct Order {
     #[arg(long = "network", value_name = "CIDR")]
     networks: Vec<Network>,
     /// Credits that it may spend in a month (UTC); as many as the account has without
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = input::credits)]
     monthly_cap: Option<u64>,
 }
 

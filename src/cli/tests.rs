@@ -129,7 +129,16 @@ async fn a_key_may_have_networks_and_a_cap_and_an_account_numbers_of_its_own() {
         "g user add 42 --burst 60",
         "g user add 42 --burst 0/5",
         "g user add 42 --priority 256",
-        "g user add 42 --max-pixels 0",
+        "g user add 42 --burst 1000001/5",
+        "g user add 42 --burst 60000001/5",
+        "g user add 42 --burst 60/1000001",
+        "g user add 42 --burst 60/4294967296",
+        "g user add 42 --credits 9007199254740993",
+        "g user add 42 --prepaid 4294967296",
+        "g key create 42 --monthly-cap 9007199254740993",
+        "g key create 42 --expires 10000-01-01",
+        "g credits grant 42 9007199254740993 --id a",
+        "g credits grant 42 -9223372036854775808 --id a",
         "g user add 42 --max-pixels 9223372036854775808",
     ] {
         assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -26,7 +26,7 @@ pub(super) struct Add {
     #[arg(long, value_name = "NAME")]
     plan: Option<String>,
     /// Included credits other than the plan's, until a plan is next named
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = input::credits)]
     credits: Option<u64>,
     /// Short-term limit other than the plan's, until a plan is next named: requests a minute, and at once after a rest
     #[arg(long, value_name = "PER_MINUTE/SIZE", value_parser = input::burst)]
@@ -34,7 +34,8 @@ pub(super) struct Add {
     /// Backend priority other than the plan's, until a plan is next named: how many more turns than others it gets
     #[arg(long, value_name = "N")]
     priority: Option<u8>,
-    /// Most pixels of a picture other than the plan's, until a plan is next named; the backend's own limit still holds
+    /// Most pixels of a picture other than the plan's, until a plan is next named; 0 for no limit but the backend's own, which
+    /// holds in any case
     #[arg(long, value_name = "N", value_parser = input::pixels)]
     max_pixels: Option<u64>,
     /// Prepaid credits to begin with; repeating this does not add them again
@@ -74,8 +75,10 @@ fn words(made: &AccountMade, prepaid: u32) -> String {
     if let Some(priority) = priority {
         let _ = write!(words, "\nIts own priority: {priority}.");
     }
-    if let Some(pixels) = max_pixels {
-        let _ = write!(words, "\nIts own limit on pictures: {pixels} pixels.");
+    match max_pixels {
+        Some(0) => words.push_str("\nIts own limit on pictures: none."),
+        Some(pixels) => _ = write!(words, "\nIts own limit on pictures: {pixels} pixels."),
+        None => {}
     }
     if prepaid > 0 && !prepaid_granted {
         words.push_str("\nIts first prepaid credits were granted before; nothing was added. For more: credits grant.");

@@ -1,6 +1,7 @@
 //! What types cannot say: values that make no sense, or not together.
 
-use super::{BackendConfig, BackendKind, Config, LimitsConfig, OnStoreFailure, SecretError, mistakes::Mistake};
+use super::{BackendConfig, BackendKind, Bytes, Config, LimitsConfig, OnStoreFailure, SecretError, mistakes::Mistake};
+use crate::domain::credit::{Burst, MOST_CREDITS};
 use hyper::{Uri, http::uri::PathAndQuery};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};
@@ -8,8 +9,8 @@ use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};
 /// A day: longer deadlines are mistakes, and far longer ones do not fit the clock.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
-/// Credits of the largest pack: every JSON reader keeps such a number exactly.
-const MOST_CREDITS: u64 = 1 << 53;
+/// The most of a size: far more than any machine has, and sums of such sizes still are numbers.
+const MOST_BYTES: Bytes = Bytes(1 << 50);
 
 /// Characters of the shortest pepper that is taken.
 pub(super) const SHORTEST_PEPPER: usize = 16;
@@ -36,9 +37,8 @@ struct Checks<'a> {
 impl Checks<'_> {
     fn plans(&mut self, config: &Config) {
         for (name, plan) in &config.plans {
-            for (key, value) in [("per_minute", plan.burst.per_minute), ("size", plan.burst.size)] {
-                self.require(&format!("plans.{name}.burst.{key}"), value >= 1, "must be at least 1");
-            }
+            self.burst(&format!("plans.{name}.burst"), plan.burst);
+            self.within(&format!("plans.{name}.credits"), plan.credits, 0..=MOST_CREDITS);
         }
         if self.was_read("plans") {
             let names: Vec<_> = config.plans.keys().map(String::as_str).collect();
@@ -74,6 +74,7 @@ impl Checks<'_> {
     }
 
     fn store(&mut self, config: &Config) {
+        self.within("store.grace_credits", config.store.grace_credits, 0..=MOST_CREDITS);
         let example = "sqlite:PATH, such as \"sqlite:data/gateway.db\"";
         match config.store.redis_url() {
             Some(Ok(url)) => {
@@ -112,6 +113,14 @@ impl Checks<'_> {
         self.within("limits.upload_timeout_s", limits.upload_timeout_s, SECONDS);
         self.within("limits.transfer_grace_s", limits.transfer_grace_s, SECONDS);
         self.require("limits.transfer_min_rate", limits.transfer_min_rate.0 >= 1, "must be at least 1 byte (a second)");
+        for (key, size) in [
+            ("memory_budget", limits.memory_budget),
+            ("spool_budget", limits.spool_budget),
+            ("max_answer", limits.max_answer),
+            ("transfer_min_rate", limits.transfer_min_rate),
+        ] {
+            self.require(&format!("limits.{key}"), size <= MOST_BYTES, format!("must be at most {MOST_BYTES}"));
+        }
         self.within("limits.connections", u64::from(limits.connections), 1..=1_000_000);
         self.within("limits.connections_per_client", u64::from(limits.connections_per_client), 1..=1_000_000);
         self.require("limits.max_answer", limits.max_answer.0 >= 1, "must be at least 1 byte");
@@ -190,18 +199,21 @@ impl Checks<'_> {
             self.require(&format!("stripe.prices.{price}"), config.plans.contains_key(plan), fault);
         }
         for (link, credits) in &stripe.packs {
-            let fits = (1..=MOST_CREDITS).contains(credits);
-            self.require(&format!("stripe.packs.{link}"), fits, format!("must be between 1 and {MOST_CREDITS}"));
+            self.within(&format!("stripe.packs.{link}"), *credits, 1..=MOST_CREDITS);
         }
     }
 
     fn callers(&mut self, config: &Config) {
-        let burst = config.anonymous.burst;
-        for (key, value) in [("per_minute", burst.per_minute), ("size", burst.size)] {
-            self.require(&format!("anonymous.burst.{key}"), value >= 1, "must be at least 1");
-        }
+        self.burst("anonymous.burst", config.anonymous.burst);
+        self.within("anonymous.per_day", config.anonymous.per_day, 0..=MOST_CREDITS);
         for (index, fault) in config.cors.complaints() {
             self.require(&format!("cors.origins[{index}]"), false, fault);
+        }
+    }
+
+    fn burst(&mut self, path: &str, burst: Burst) {
+        for (key, value) in [("per_minute", burst.per_minute), ("size", burst.size)] {
+            self.within(&format!("{path}.{key}"), value.into(), 1..=Burst::MOST.into());
         }
     }
 

@@ -155,7 +155,7 @@ fn all_mistakes_are_named_at_once_and_none_because_of_another() {
             "log.colour: unknown setting (from REMBG_GATEWAY__LOG__COLOUR)",
             "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace` (from \
              REMBG_GATEWAY__LOG__LEVEL)",
-            "plans.Gold.burst.per_minute: must be at least 1",
+            "plans.Gold.burst.per_minute: must be between 1 and 1000000, is 0",
             "plans.Gold.burst.sise: unknown setting",
             "plans.Gold.burst.size: invalid type: string \"x\", expected a whole number up to 4294967295",
             "plans.Gold.credit: unknown setting",

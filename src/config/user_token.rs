@@ -135,8 +135,10 @@ impl UserTokenConfig {
         {
             found.add("header", "must be a header's name, such as \"authorization\"");
         }
-        if self.header.eq_ignore_ascii_case("x-api-key") {
-            found.add("header", "x-api-key carries API keys; name another header");
+        if means_something(&self.header) {
+            let fault =
+                format!("\"{}\" means something already; name another header, such as \"x-user-token\"", self.header);
+            found.add("header", &fault);
         }
         if self.leeway_s > LONGEST_LEEWAY_S {
             found.add("leeway_s", "must be at most 300: expired tokens stay good for so long");
@@ -240,6 +242,50 @@ impl Complaints {
     fn add(&mut self, setting: &str, what: &str) {
         self.all.push((format!("{}{setting}", self.below), what.to_owned()));
     }
+}
+
+/// Whether a header is HTTP's own, a browser's, a proxy's or already ours: a token in it would be taken for something else,
+/// or something else for a token. `Authorization` is there for tokens.
+fn means_something(header: &str) -> bool {
+    const NAMES: [&str; 34] = [
+        "alt-svc",
+        "cache-control",
+        "connection",
+        "cookie",
+        "date",
+        "dnt",
+        "expect",
+        "forwarded",
+        "from",
+        "host",
+        "http2-settings",
+        "idempotency-key",
+        "keep-alive",
+        "max-forwards",
+        "origin",
+        "pragma",
+        "priority",
+        "range",
+        "referer",
+        "server",
+        "set-cookie",
+        "stripe-signature",
+        "te",
+        "traceparent",
+        "tracestate",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "vary",
+        "via",
+        "x-api-key",
+        "x-real-ip",
+        "x-request-id",
+    ];
+    const KINDS: [&str; 7] = ["accept", "access-control-", "content-", "if-", "proxy-", "sec-", "x-forwarded-"];
+    let header = header.to_ascii_lowercase();
+    NAMES.contains(&header.as_str()) || KINDS.iter().any(|kind| header.starts_with(kind))
 }
 
 /// One text, or a list of texts.

@@ -96,7 +96,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "[stripe]\nprices = { price_x = \"Gold\" }",
         "stripe.prices.price_x: there is no plan \"Gold\"; there are: Free, Premium-20000",
     ),
-    ("[stripe]\npacks = { plink_x = 0 }", "stripe.packs.plink_x: must be between 1 and 9007199254740992"),
+    ("[stripe]\npacks = { plink_x = 0 }", "stripe.packs.plink_x: must be between 1 and 9007199254740992, is 0"),
     ("[stripe]\ntolerance_s = 0", "stripe.tolerance_s: must be between 1 and 86400, is 0"),
     ("[stripe]\nrenewal_grace_days = 400", "stripe.renewal_grace_days: must be between 0 and 366, is 400"),
     ("[stripe]\nwebhook_secrets = [\"whsec_a\", \" \"]", "stripe.webhook_secrets: is empty"),
@@ -121,7 +121,28 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "auth.api_key.pepper: must have at least 16 characters",
     ),
     ("[auth.api_key]\npepper = 1234", "auth.api_key.pepper: expected text in quotes, or a list of such"),
-    ("[anonymous]\nburst = { per_minute = 0, size = 1 }", "anonymous.burst.per_minute: must be at least 1"),
+    (
+        "[anonymous]\nburst = { per_minute = 0, size = 1 }",
+        "anonymous.burst.per_minute: must be between 1 and 1000000, is 0",
+    ),
+    (
+        "[anonymous]\nburst = { per_minute = 60000001, size = 1 }",
+        "anonymous.burst.per_minute: must be between 1 and 1000000, is 60000001",
+    ),
+    (
+        "[anonymous]\nper_day = 9007199254740993",
+        "anonymous.per_day: must be between 0 and 9007199254740992, is 9007199254740993",
+    ),
+    (
+        "[plans.Free]\ncredits = 9007199254740993\nburst = { per_minute = 1, size = 4294967295 }",
+        "plans.Free.burst.size: must be between 1 and 1000000, is 4294967295\n\
+         plans.Free.credits: must be between 0 and 9007199254740992, is 9007199254740993",
+    ),
+    ("[limits]\nspool_budget = \"1048577 GiB\"", "limits.spool_budget: must be at most 1048576 GiB"),
+    (
+        "[auth.user_token]\nheader = \"Host\"",
+        "auth.user_token.header: \"Host\" means something already; name another header, such as \"x-user-token\"",
+    ),
     (
         "[cors]\norigins = [\"*\", \"http://[::1]:3000\", \"https://a.example/\"]",
         "cors.origins[2]: must be an origin such as \"https://app.example.com\", in lower case and without a path, or \"*\"",

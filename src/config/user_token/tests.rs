@@ -77,6 +77,19 @@ fn every_mistake_is_named_by_its_path() {
 }
 
 #[test]
+fn no_token_comes_in_a_header_that_means_something_already() {
+    let taken = "host Content-Length content-type Transfer-Encoding connection x-api-key cookie X-Forwarded-For forwarded \
+                 expect upgrade te trailer stripe-signature x-request-id accept Accept-Encoding origin range if-match via \
+                 proxy-authorization sec-fetch-mode keep-alive user-agent x-forwarded-proto x-real-ip";
+    for header in taken.split_whitespace() {
+        assert_eq!(paths(&format!("header = \"{header}\"")), ["header"], "{header}");
+    }
+    for header in ["authorization", "Authorization", "x-user-token", "x-forward-token", "hosted", "token"] {
+        assert_eq!(paths(&format!("header = \"{header}\"")), [""; 0], "{header}");
+    }
+}
+
+#[test]
 fn the_secret_is_never_shown() {
     let config: UserTokenConfig = toml::from_str("hs256_secret = \"do-not-print-me\"").unwrap();
     assert!(!format!("{config:?} {:?}", config.complaints()).contains("do-not-print-me"));
