@@ -3,6 +3,7 @@
 mod gauges;
 mod log;
 mod metrics;
+pub mod panics;
 mod record;
 
 pub use gauges::{AccountGauges, BackendGauges, ServiceGauges, StoreGauges};

@@ -119,7 +119,7 @@ pub struct Overrides {
     pub burst: Option<Burst>,
     /// How many more turns than others it gets when there is a line before the backend.
     pub priority: Option<u8>,
-    /// The most pixels that a picture may have.
+    /// The most pixels that a picture may have; 0 for as many as the backend takes.
     pub max_pixels: Option<u64>,
 }
 

@@ -97,14 +97,29 @@ pub enum Settlement {
     Released,
 }
 
+/// The most credits that a setting or a command may name: every JSON reader, and Redis's Lua, keeps such a number exactly.
+pub const MOST_CREDITS: u64 = 1 << 53;
+
 /// The short-term limit: a bucket of `size` requests that refills at `per_minute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(expecting = "a section")]
 pub struct Burst {
-    /// Requests a minute in the long run; at least 1.
+    /// Requests a minute in the long run; 1 to [`Burst::MOST`].
     pub per_minute: u32,
-    /// Requests at once after a rest; at least 1.
+    /// Requests at once after a rest; 1 to [`Burst::MOST`].
     pub size: u32,
+}
+
+impl Burst {
+    /// The most that either number may be. Requests are told apart by microseconds, and a whole bucket must fit where the
+    /// stores keep it.
+    pub const MOST: u32 = 1_000_000;
+
+    /// The same with both numbers in their bounds: what is stored may have been written by anybody.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        Self { per_minute: self.per_minute.clamp(1, Self::MOST), size: self.size.clamp(1, Self::MOST) }
+    }
 }
 
 /// What admission asks of the store: decide the limits and take one credit, in one atomic step.
@@ -248,7 +263,7 @@ impl Standing {
     /// Credits that can still be spent, open holds not counted as spent.
     #[must_use]
     pub fn remaining(&self) -> u64 {
-        self.credits.saturating_sub(self.used) + u64::try_from(self.prepaid).unwrap_or(0)
+        self.credits.saturating_sub(self.used).saturating_add(u64::try_from(self.prepaid).unwrap_or(0))
     }
 }
 

@@ -40,8 +40,8 @@ impl Limit {
     /// The short-term limit.
     #[must_use]
     pub fn burst(burst: Burst, left: Option<Remaining>) -> Self {
-        let window = Duration::from_micros((burst.interval_micros() * i64::from(burst.size.max(1))).unsigned_abs());
-        Self { policy: "burst", quota: burst.size.into(), window: Some(window), left }
+        let window = Duration::from_micros(burst.whole_micros().unsigned_abs());
+        Self { policy: "burst", quota: burst.bounded().size.into(), window: Some(window), left }
     }
 
     /// The credits of an account's window, and what it has bought beside.
@@ -61,7 +61,7 @@ impl Burst {
     /// What the bucket holds that will be full after so long: when its theoretical arrival time has come.
     #[must_use]
     pub fn remaining(self, full_in: Duration) -> Remaining {
-        let whole = self.interval_micros() * i64::from(self.size.max(1));
+        let whole = self.whole_micros();
         let room = whole - i64::try_from(full_in.as_micros()).unwrap_or(i64::MAX).min(whole);
         Remaining { requests: (room / self.interval_micros()).unsigned_abs(), resets_in: full_in }
     }

@@ -201,7 +201,7 @@ pub fn moves(stored: &BillingPeriod, stated: &BillingPeriod, grace: Duration, no
     let counted = Renewals::of(stored).windows().take_while(|(start, _)| *start <= now && *start < lapses);
     counted
         .filter_map(|(from, end)| {
-            let moment = UnixSeconds(end.0 - 1).min(last);
+            let moment = UnixSeconds(end.0.saturating_sub(1)).min(last);
             let to = match moment {
                 _ if moment < stated.start => return None,
                 _ if moment < stated.end => stated.start,

@@ -21,7 +21,7 @@ pub struct Plan {
     /// with 0. 0 if not given.
     #[serde(default)]
     pub priority: u8,
-    /// Pictures with more pixels are refused, however many the backend takes.
+    /// Pictures with more pixels are refused, however many the backend takes; 0 for no such limit.
     #[serde(default)]
     pub max_pixels: Option<u64>,
 }

@@ -13,10 +13,16 @@ pub enum Verdict {
 }
 
 impl Burst {
-    /// Microseconds between two requests at the long-run rate.
+    /// Microseconds between two requests at the long-run rate; at least 60.
     #[must_use]
     pub fn interval_micros(self) -> i64 {
-        60_000_000 / i64::from(self.per_minute.max(1))
+        60_000_000 / i64::from(self.bounded().per_minute)
+    }
+
+    /// Microseconds that an empty bucket takes to be full.
+    #[must_use]
+    pub fn whole_micros(self) -> i64 {
+        self.interval_micros() * i64::from(self.bounded().size)
     }
 
     /// Judges one request at `now`, given the theoretical arrival time stored by the last one that was let through.
@@ -25,17 +31,16 @@ impl Burst {
     /// raised plan unblocks at once, and a clock that was set back locks nobody out.
     #[must_use]
     pub fn judge(self, stored: Option<UnixMicros>, now: UnixMicros) -> Verdict {
-        let interval = self.interval_micros();
-        let whole = interval * i64::from(self.size.max(1));
+        let (interval, whole) = (self.interval_micros(), self.whole_micros());
         let furthest = now.0.saturating_add(whole);
         let arrival = match stored {
-            Some(tat) if tat.0 > furthest => furthest - interval,
+            Some(tat) if tat.0 > furthest => furthest.saturating_sub(interval),
             Some(tat) => tat.0.max(now.0),
             None => now.0,
         };
-        let next = arrival + interval;
+        let next = arrival.saturating_add(interval);
         if next > furthest {
-            Verdict::Wait(Duration::from_micros((next - furthest).unsigned_abs()))
+            Verdict::Wait(Duration::from_micros(next.abs_diff(furthest)))
         } else {
             Verdict::Admit(UnixMicros(next))
         }
@@ -103,6 +108,24 @@ mod tests {
             }
             self.level -= cost;
             Ok(())
+        }
+    }
+
+    #[test]
+    fn every_limit_and_every_stored_time_has_a_verdict() {
+        let numbers = [0, 1, 59, 60_000_000, 60_000_001, u32::MAX];
+        let times = [i64::MIN, -1, 0, 1_772_366_400_000_000, i64::MAX];
+        for (per_minute, size) in numbers.into_iter().flat_map(|one| numbers.map(|other| (one, other))) {
+            let burst = Burst { per_minute, size };
+            assert!(burst.interval_micros() >= 60 && burst.whole_micros() >= 60, "{burst:?}");
+            // What a store's Lua computes with, and a bucket of now's that is full, are exact numbers there.
+            assert!(1_772_366_400_000_000 + burst.whole_micros() < 1 << 53, "{burst:?}");
+            for (stored, now) in times.into_iter().flat_map(|stored| times.map(|now| (stored, now))) {
+                let verdict = burst.judge(Some(UnixMicros(stored)), UnixMicros(now));
+                assert!(verdict != Verdict::Wait(Duration::ZERO), "{burst:?}, {stored} at {now}");
+                let left = burst.remaining(UnixMicros(now).until(UnixMicros(stored)));
+                assert!(left.requests <= burst.bounded().size.into(), "{burst:?}, {stored} at {now}: {left:?}");
+            }
         }
     }
 

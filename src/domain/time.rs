@@ -1,8 +1,17 @@
 //! Points in time and the UTC calendar. No clock is read here.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{Span, civil};
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
+
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, where the calendar begins and ends.
+const FIRST_MOMENT: i64 = -62_135_596_800;
+const LAST_MOMENT: i64 = 253_402_300_799;
+
+const EPOCH: civil::Date = civil::Date::constant(1970, 1, 1);
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,8 +53,9 @@ impl UnixSeconds {
     /// The UTC date that this second lies on. Moments outside the years 1–9999 are clamped.
     #[must_use]
     pub fn date(self) -> Day {
-        let clamped = self.0.clamp(-62_135_596_800, 253_402_207_199);
-        let date = Timestamp::from_second(clamped).unwrap_or_default().to_zoned(TimeZone::UTC).date();
+        let clamped = self.0.clamp(FIRST_MOMENT, LAST_MOMENT);
+        let days = Span::new().try_days(clamped.div_euclid(DAY));
+        let date = days.and_then(|days| EPOCH.checked_add(days)).unwrap_or(EPOCH);
         Day { year: date.year().unsigned_abs(), month: date.month().unsigned_abs(), day: date.day().unsigned_abs() }
     }
 
@@ -83,9 +93,9 @@ impl Month {
     #[must_use]
     pub fn next(self) -> Self {
         if self.month == 12 {
-            Self { year: self.year + 1, month: 1 }
+            Self { year: self.year.saturating_add(1), month: 1 }
         } else {
-            Self { year: self.year, month: self.month + 1 }
+            Self { year: self.year, month: self.month.saturating_add(1) }
         }
     }
 }
@@ -112,7 +122,7 @@ impl Day {
     /// The first second after the day.
     #[must_use]
     pub fn end(self) -> UnixSeconds {
-        UnixSeconds(midnight(self.year, self.month, self.day).0 + 86_400)
+        UnixSeconds(midnight(self.year, self.month, self.day).0.saturating_add(DAY))
     }
 }
 
@@ -125,14 +135,12 @@ impl fmt::Display for Day {
 /// Midnight UTC at the start of a date. Year 10000 (the month after 9999-12) is computed by days.
 fn midnight(year: u16, month: u8, day: u8) -> UnixSeconds {
     if year > 9999 {
-        return UnixSeconds(253_402_300_800);
+        return UnixSeconds(LAST_MOMENT + 1);
     }
     let (Ok(y), Ok(m), Ok(d)) = (i16::try_from(year), i8::try_from(month), i8::try_from(day)) else {
         return UnixSeconds(0);
     };
-    civil::Date::new(y, m, d)
-        .and_then(|date| date.to_zoned(TimeZone::UTC))
-        .map_or(UnixSeconds(0), |zoned| UnixSeconds(zoned.timestamp().as_second()))
+    civil::Date::new(y, m, d).map_or(UnixSeconds(0), |date| UnixSeconds(date.duration_since(EPOCH).as_secs()))
 }
 
 #[cfg(test)]
@@ -159,6 +167,8 @@ mod tests {
     fn far_years_stay_inside_the_calendar() {
         assert_eq!(UnixSeconds(i64::MAX).month(), Month { year: 9999, month: 12 });
         assert_eq!(Month { year: 9999, month: 12 }.end(), UnixSeconds(253_402_300_800));
+        let last = Day { year: 9999, month: 12, day: 31 };
+        assert_eq!((UnixSeconds(LAST_MOMENT).date(), last.end()), (last, UnixSeconds(LAST_MOMENT + 1)));
         assert_eq!(UnixSeconds(i64::MIN).month(), Month { year: 1, month: 1 });
         assert_eq!(Month { year: 1, month: 1 }.start(), UnixSeconds(-62_135_596_800));
     }

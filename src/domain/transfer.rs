@@ -15,7 +15,7 @@ impl Pace {
     /// The longest that so many bytes may take.
     #[must_use]
     pub fn time_for(self, bytes: u64) -> Duration {
-        self.grace + Duration::from_secs(bytes / self.bytes_per_second.max(1))
+        self.grace.saturating_add(Duration::from_secs(bytes / self.bytes_per_second.max(1)))
     }
 }
 

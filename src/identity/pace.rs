@@ -170,7 +170,7 @@ impl<C: Clock> Limit<C> {
     fn new(burst: Burst, clock: C) -> Self {
         let exact = Duration::from_micros(burst.interval_micros().unsigned_abs());
         let interval = less_head_start(exact);
-        let size = NonZeroU32::new(burst.size).unwrap_or(NonZeroU32::MIN);
+        let size = NonZeroU32::new(burst.bounded().size).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(size);
         let buckets = Buckets::default();
         Self {

@@ -73,12 +73,12 @@ impl Caller {
     }
 
     /// The most pixels that a picture may have: the backend's limit or the caller's (an account's own, or its plan's),
-    /// whichever is lower.
+    /// whichever is lower. 0 is no limit.
     pub(super) fn pixel_limit(&self, rules: &Rules) -> Option<u64> {
         let of_caller = self.account().and_then(|account| {
             account.overrides.max_pixels.or_else(|| plan(account, rules).and_then(|plan| plan.max_pixels))
         });
-        [rules.pixel_limit, of_caller].into_iter().flatten().min()
+        [rules.pixel_limit, of_caller].into_iter().flatten().filter(|most| *most > 0).min()
     }
 }
 

@@ -197,6 +197,25 @@ async fn a_plan_may_refuse_pictures_that_the_backend_would_take() {
 }
 
 #[tokio::test]
+async fn no_pixels_are_no_limit_wherever_they_stand() {
+    let world = World::with(|config| {
+        config.backend.max_pixels = Some(20);
+        let test = Plan { max_pixels: Some(0), ..config.plans["Test"] };
+        config.plans.insert("Test".into(), test);
+        config.plans.insert("Small".into(), Plan { max_pixels: Some(6), ..test });
+    })
+    .await;
+    let ann = world.customer("ann", 100).await;
+    let takes = async |width| ann.cut(&Form::empty().image("a.png", &crate::form::png(width, 1))).await.status;
+    assert_eq!((takes(20).await, takes(21).await), (200, 413), "the plan has none, the backend has one");
+    world.store.put_account(&AccountChange { plan: Some(("Small".into(), 100)), ..change("ann") }).await.unwrap();
+    assert_eq!((takes(6).await, takes(7).await), (200, 413), "the plan's");
+    let overrides = Overrides { max_pixels: Some(0), ..Overrides::default() };
+    world.store.put_account(&AccountChange { overrides, ..change("ann") }).await.unwrap();
+    assert_eq!((takes(20).await, takes(21).await), (200, 413), "none of its own goes before the plan's");
+}
+
+#[tokio::test]
 async fn an_accounts_own_pixels_go_before_its_plans_but_not_beyond_the_backends() {
     let world = World::with(|config| {
         config.backend.max_pixels = Some(20);

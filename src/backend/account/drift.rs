@@ -26,8 +26,9 @@ impl Drift {
         match self.last {
             None => self.ours_at_first = served,
             Some(last) => {
-                self.theirs += used.checked_sub(last.used).unwrap_or(used);
-                self.theirs += u64::try_from(last.prepaid.saturating_sub(prepaid)).unwrap_or(0);
+                let included = used.checked_sub(last.used).unwrap_or(used);
+                let bought = u64::try_from(last.prepaid.saturating_sub(prepaid)).unwrap_or(0);
+                self.theirs = self.theirs.saturating_add(included).saturating_add(bought);
             }
         }
         self.last = Some(Last { used, prepaid });

@@ -71,7 +71,9 @@ impl Renewals {
             Step::Seconds(step) => {
                 UnixSeconds(self.first.0.saturating_add(step.saturating_mul(count))).min(END_OF_TIME)
             }
-            Step::Months(months, day) => months_after(self.first, months * count, day).unwrap_or(END_OF_TIME),
+            Step::Months(months, day) => {
+                months_after(self.first, months.saturating_mul(count), day).unwrap_or(END_OF_TIME)
+            }
         }
     }
 }
