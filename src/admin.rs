@@ -17,7 +17,8 @@ use crate::{
         time::{Month, UnixSeconds},
     },
     identity::{Keyring, api_key, find_key},
-    store::{AccountChange, Audit, Granted, KeyUse, Store},
+    random::fresh_operation_id,
+    store::{AccountChange, Audit, Fault, Granted, KeyUse, Odd, Store},
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -90,6 +91,24 @@ pub struct AccountUsage {
     pub api: u64,
     /// Credits of either pool that can still be spent.
     pub remaining: u64,
+}
+
+/// What accounts have used; and those of which that cannot be said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usages {
+    /// In the order of their ids.
+    pub accounts: Vec<AccountUsage>,
+    /// In the same order; empty is good.
+    pub unread: Vec<Unread>,
+}
+
+/// An account that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Whose.
+    pub uid: Uid,
+    /// Why.
+    pub says: String,
 }
 
 impl Admin {
@@ -167,36 +186,68 @@ impl Admin {
     }
 
     /// What one account, or every account, has used in the present month, and has left in the window in force.
-    pub async fn usage(&self, uid: Option<&Uid>, now: UnixSeconds) -> Result<Vec<AccountUsage>> {
-        let month = now.month();
-        let mut usages = Vec::new();
-        for account in self.accounts(uid).await? {
-            let used = self.store.usage(&account.uid, Counters::Month(month)).await?;
-            let window = self.terms.window(&account, now);
-            let in_window = match window.counters() {
-                Counters::Month(_) => used,
-                cycle @ Counters::Cycle(_) => self.store.usage(&account.uid, cycle).await?,
-            };
-            let standing = Standing {
-                credits: account.credits,
-                used: in_window.app.saturating_add(in_window.api),
-                held_included: 0,
-                prepaid: account.prepaid,
-                held_prepaid: 0,
-            };
-            let remaining = standing.remaining();
-            usages.push(AccountUsage { account, month, app: used.app, api: used.api, remaining });
+    pub async fn usage(&self, uid: Option<&Uid>, now: UnixSeconds) -> Result<Usages> {
+        if let Some(uid) = uid {
+            return Ok(Usages { accounts: vec![self.usage_of(uid, now).await?], unread: Vec::new() });
+        }
+        let mut usages = Usages::default();
+        for uid in self.store.uids().await? {
+            match self.usage_of(&uid, now).await {
+                Ok(usage) => usages.accounts.push(usage),
+                // Gone meanwhile.
+                Err(AdminError::NoAccount(_)) => {}
+                Err(AdminError::Store(Fault::Unexpected(says))) => usages.unread.push(Unread { uid, says }),
+                Err(error) => return Err(error),
+            }
         }
         Ok(usages)
     }
 
-    /// Compares the counters of one account, or of every account, with its ledger.
+    async fn usage_of(&self, uid: &Uid, now: UnixSeconds) -> Result<AccountUsage> {
+        let (account, month) = (self.account(uid).await?, now.month());
+        let used = self.store.usage(uid, Counters::Month(month)).await?;
+        let window = self.terms.window(&account, now);
+        let in_window = match window.counters() {
+            Counters::Month(_) => used,
+            cycle @ Counters::Cycle(_) => self.store.usage(uid, cycle).await?,
+        };
+        let standing = Standing {
+            credits: account.credits,
+            used: in_window.app.saturating_add(in_window.api),
+            held_included: 0,
+            prepaid: account.prepaid,
+            held_prepaid: 0,
+        };
+        let remaining = standing.remaining();
+        Ok(AccountUsage { account, month, app: used.app, api: used.api, remaining })
+    }
+
+    /// Compares the counters of one account, or of every account, with its ledger. What cannot be read is reported, and the
+    /// other accounts are looked at all the same.
     pub async fn audit(&self, uid: Option<&Uid>) -> Result<Vec<Audit>> {
+        let uids = match uid {
+            Some(uid) => vec![uid.clone()],
+            None => self.store.uids().await?,
+        };
         let mut audits = Vec::new();
-        for account in self.accounts(uid).await? {
-            audits.push(self.store.audit(&account.uid).await?);
+        for uid in uids {
+            match self.store.audit(&uid).await {
+                Ok(audit) => audits.push(audit),
+                Err(Fault::Unexpected(stands)) => {
+                    let odd = vec![Odd { key: format!("account {uid}"), stands }];
+                    audits.push(Audit { uid, entries: 0, differences: Vec::new(), odd });
+                }
+                Err(fault) => return Err(fault.into()),
+            }
         }
         Ok(audits)
+    }
+
+    /// Sets a number that an audit finds odd or different; afterwards the ledger says the same.
+    pub async fn mend(&self, uid: &Uid, key: &str, value: i64) -> Result<Audit> {
+        let id = OperationId(format!("mend:{}", fresh_operation_id()?.0));
+        self.store.mend(uid, key, value, &id).await?;
+        Ok(self.store.audit(uid).await?)
     }
 
     async fn put_key(
@@ -223,13 +274,6 @@ impl Admin {
         };
         self.store.put_key(&keyring.hash(key), &made).await?;
         Ok(made)
-    }
-
-    async fn accounts(&self, uid: Option<&Uid>) -> Result<Vec<Account>> {
-        match uid {
-            Some(uid) => Ok(vec![self.account(uid).await?]),
-            None => Ok(self.store.accounts().await?),
-        }
     }
 
     async fn account(&self, uid: &Uid) -> Result<Account> {

@@ -6,9 +6,11 @@ mod journal;
 mod keys;
 mod migrate;
 mod movable;
+mod number;
 mod open;
 pub mod redis;
 pub mod sqlite;
+mod whole;
 
 pub use billing::{Changes, ParkedEvent, Stepped, StripeState, StripeStep};
 pub use journal::{Journaled, keeps_left};
@@ -77,8 +79,17 @@ pub trait Store: Send + Sync + 'static {
     /// default plan that is due goes before the change.
     async fn put_account(&self, change: &AccountChange) -> Result<Account>;
 
+    /// The ids of every account, in their order: also of those that cannot be read.
+    async fn uids(&self) -> Result<Vec<Uid>>;
+
     /// Every account, in the order of their ids.
-    async fn accounts(&self) -> Result<Vec<Account>>;
+    async fn accounts(&self) -> Result<Vec<Account>> {
+        let mut accounts = Vec::new();
+        for uid in self.uids().await? {
+            accounts.extend(self.account(&uid).await?);
+        }
+        Ok(accounts)
+    }
 
     /// Stores a key under its hash. [`Fault::Impossible`] without its account, or when the key is another's already.
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
@@ -94,6 +105,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::Impossible`] without it.
     async fn audit(&self, uid: &Uid) -> Result<Audit>;
+
+    /// Sets a number of an account's that [`audit`](Self::audit) finds odd or different, named as it names it, with a ledger
+    /// entry after which the ledger says the same. [`Fault::Impossible`] without the account, and for what is no number of
+    /// its.
+    async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()>;
 
     /// What Stripe's events have left of an account: where the next [`StripeStep`] starts from.
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState>;
@@ -200,6 +216,31 @@ pub struct Audit {
     pub entries: u64,
     /// Every number that differs; empty is good.
     pub differences: Vec<Difference>,
+    /// Everything that should be a whole number and is none, so that the account is refused; empty is good.
+    pub odd: Vec<Odd>,
+}
+
+impl Audit {
+    /// Whether every number is one, and what the ledger says.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.differences.is_empty() && self.odd.is_empty()
+    }
+}
+
+/// Something that should be a whole number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Odd {
+    /// Its documented name; for a field of the account, the account's own name, a blank and the field's.
+    pub key: String,
+    /// The beginning of what stands there, or what kind of thing it is.
+    pub stands: String,
+}
+
+impl Odd {
+    fn new(key: String, stands: &str) -> Self {
+        Self { key, stands: stands.chars().take(40).collect() }
+    }
 }
 
 /// One counter that is not what the ledger says.
@@ -249,6 +290,13 @@ pub enum EntryKind {
         counter: String,
         /// What it stood at.
         credits: i64,
+    },
+    /// An operator has set a field of the account that nothing is counted in.
+    Mended {
+        /// Its name.
+        field: String,
+        /// To this.
+        value: i64,
     },
     /// The prepaid balance was changed by so many credits.
     Granted {

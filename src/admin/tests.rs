@@ -174,7 +174,8 @@ async fn usage_and_audit_tell_what_was_spent_and_what_is_left() {
     }
 
     let usage = admin.usage(None, NOW).await.unwrap();
-    let numbers: Vec<_> = usage.iter().map(|one| (one.app, one.api, one.account.prepaid, one.remaining)).collect();
+    let numbers: Vec<_> =
+        usage.accounts.iter().map(|one| (one.app, one.api, one.account.prepaid, one.remaining)).collect();
     assert_eq!(numbers, [(0, 2, 2, 2), (0, 0, 0, 50)]);
     assert_eq!(admin.keys(&uid("42")).await.unwrap()[0].used_this_month, 3);
     let audits = admin.audit(None).await.unwrap();

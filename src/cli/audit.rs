@@ -9,12 +9,24 @@ pub(super) struct AuditCommand {
     /// One account; without it, every account
     #[arg(value_parser = input::uid)]
     uid: Option<Uid>,
+    /// Set one number of one account, named as audit shows it; the ledger says the same from then on
+    #[arg(long, num_args = 3, value_names = ["UID", "KEY", "N"], allow_hyphen_values = true, conflicts_with = "uid")]
+    mend: Option<Vec<String>>,
 }
 
 impl AuditCommand {
     pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
-        let audits = desk.admin().await?.audit(self.uid.as_ref()).await?;
-        let good = audits.iter().all(|audit| audit.differences.is_empty());
+        let admin = desk.admin().await?;
+        let audits = match self.mend.as_deref() {
+            Some([uid, key, number]) => {
+                let uid = input::uid(uid).map_err(|error| Failure::Typed(format!("--mend: {error}")))?;
+                let number =
+                    input::credits_or_back(number).map_err(|error| Failure::Typed(format!("--mend: {error}")))?;
+                vec![admin.mend(&uid, key, number).await?]
+            }
+            _ => admin.audit(self.uid.as_ref()).await?,
+        };
+        let good = audits.iter().all(Audit::is_good);
         Ok(Report::new(words(&audits), &audits)?.judged(good))
     }
 }
@@ -27,9 +39,20 @@ fn words(audits: &[Audit]) -> String {
             [audit.uid.to_string(), one.counter.clone(), one.stored.to_string(), one.ledger.to_string()]
         })
         .collect();
+    let odd = audits.iter().flat_map(|audit| audit.odd.iter().map(move |one| (audit, one)));
+    let odd: Vec<_> = odd.map(|(audit, one)| [audit.uid.to_string(), one.key.clone(), one.stands.clone()]).collect();
     let scope = format!("accounts: {}, ledger entries: {entries}", audits.len());
-    if rows.is_empty() {
-        return format!("Every counter is what the ledger adds up to ({scope}).");
+    let mut words = match (rows.is_empty(), odd.is_empty()) {
+        (true, true) => format!("Every counter is what the ledger adds up to ({scope})."),
+        (true, false) => format!("Every other counter is what the ledger adds up to ({scope})."),
+        (false, _) => {
+            format!("These differ ({scope}):\n\n{}", table(["ACCOUNT", "COUNTER", "STORED", "LEDGER"], &rows))
+        }
+    };
+    if !odd.is_empty() {
+        words.push_str("\n\nThese are no whole numbers, so that their accounts are refused:\n\n");
+        words.push_str(&table(["ACCOUNT", "KEY", "STANDS"], &odd));
+        words.push_str("\n\nEach is set by: rembg-gateway audit --mend ACCOUNT 'KEY' N");
     }
-    format!("These differ ({scope}):\n\n{}", table(["ACCOUNT", "COUNTER", "STORED", "LEDGER"], &rows))
+    words
 }

@@ -19,6 +19,9 @@ pub(super) enum Failure {
     /// Between two stores.
     #[error(transparent)]
     Migration(Fault),
+    /// An argument that makes no sense.
+    #[error("{0}")]
+    Typed(String),
     /// Of a store, on the command line.
     #[error("{0}")]
     Address(String),
@@ -34,7 +37,7 @@ impl Failure {
     /// 64 for what the operator wrote, 1 for what happened.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Configuration(_) | Self::Address(_) => USAGE,
+            Self::Configuration(_) | Self::Address(_) | Self::Typed(_) => USAGE,
             Self::Admin(_)
             | Self::Store(_)
             | Self::Migration(_)
@@ -67,6 +70,7 @@ impl Failure {
             Self::Input(_) => Some("Use it like this: rembg-gateway key import UID < FILE"),
             Self::Migration(Fault::Impossible(_))
             | Self::Address(_)
+            | Self::Typed(_)
             | Self::Start(_)
             | Self::Report(_)
             | Self::Runtime(_) => None,

@@ -26,13 +26,13 @@ pub(super) fn burst(text: &str) -> Result<Burst, &'static str> {
 /// A number of credits.
 pub(super) fn credits(text: &str) -> Result<u64, &'static str> {
     let credits = text.parse().ok().filter(|credits| *credits <= MOST_CREDITS);
-    credits.ok_or("write how many, from 0 to 9007199254740992")
+    credits.ok_or("write how many, from 0 to 9007199254740991")
 }
 
 /// The same, or below zero for taking some back.
 pub(super) fn credits_or_back(text: &str) -> Result<i64, &'static str> {
     let credits = text.parse::<i64>().ok().filter(|credits| credits.unsigned_abs() <= MOST_CREDITS);
-    credits.ok_or("write how many, up to 9007199254740992, or with a minus to take some back")
+    credits.ok_or("write how many, up to 9007199254740991, or with a minus to take some back")
 }
 
 /// The most pixels of a picture: as many as a store can note; 0 for no limit.

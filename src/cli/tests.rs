@@ -133,11 +133,11 @@ async fn a_key_may_have_networks_and_a_cap_and_an_account_numbers_of_its_own() {
         "g user add 42 --burst 60000001/5",
         "g user add 42 --burst 60/1000001",
         "g user add 42 --burst 60/4294967296",
-        "g user add 42 --credits 9007199254740993",
+        "g user add 42 --credits 9007199254740992",
         "g user add 42 --prepaid 4294967296",
-        "g key create 42 --monthly-cap 9007199254740993",
+        "g key create 42 --monthly-cap 9007199254740992",
         "g key create 42 --expires 10000-01-01",
-        "g credits grant 42 9007199254740993 --id a",
+        "g credits grant 42 9007199254740992 --id a",
         "g credits grant 42 -9223372036854775808 --id a",
         "g user add 42 --max-pixels 9223372036854775808",
     ] {
@@ -201,6 +201,43 @@ async fn a_clean_audit_says_so() {
     let report = operator.types("audit").await;
     assert!(report.good);
     assert_eq!(report.words, "Every counter is what the ledger adds up to (accounts: 1, ledger entries: 1).");
+}
+
+#[tokio::test]
+async fn a_spoilt_number_is_named_beside_the_other_accounts_and_can_be_set() {
+    let operator = Operator::new();
+    operator.types("user add 42 --prepaid 5").await;
+    operator.types("user add 43 --prepaid 7").await;
+    let file = operator.folder.path().join("gateway.db");
+    let spoil = "UPDATE accounts SET prepaid = 9223372036854775807 WHERE uid = '42'";
+    rusqlite::Connection::open(file).unwrap().execute_batch(spoil).unwrap();
+
+    let audit = operator.types("audit").await;
+    assert!(!audit.good);
+    assert_eq!(
+        audit.words,
+        "Every other counter is what the ledger adds up to (accounts: 2, ledger entries: 2).\n\n\
+         These are no whole numbers, so that their accounts are refused:\n\n\
+         ACCOUNT  KEY                                   STANDS\n\
+         42       user:42 prepaid_credits  9223372036854775807\n\n\
+         Each is set by: rembg-gateway audit --mend ACCOUNT 'KEY' N"
+    );
+    let usage = operator.types("usage").await;
+    assert!(!usage.good && usage.words.contains("43"), "{}", usage.words);
+    assert_eq!(operator.tries("usage 42", "").await.unwrap_err().exit_code(), 1);
+
+    for (line, code) in [
+        ("audit --mend 42 holds 5", 1),
+        ("audit --mend nobody prepaid 5", 1),
+        ("audit --mend 42 credits -5", 1),
+        ("audit --mend 42 prepaid many", 64),
+        ("audit --mend 42 prepaid 9007199254740992", 64),
+    ] {
+        assert_eq!(operator.tries(line, "").await.unwrap_err().exit_code(), code, "{line}");
+    }
+    assert!(operator.types("audit --mend 42 prepaid_credits 6").await.good);
+    assert!(operator.types("audit").await.good && operator.types("usage").await.good);
+    assert_eq!(value(operator.types("usage 42").await)["prepaid"], 6);
 }
 
 #[tokio::test]

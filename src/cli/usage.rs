@@ -1,8 +1,8 @@
 //! `usage`
 
-use super::{Desk, Failure, Report, input, key, table::table};
+use super::{Desk, Failure, Report, input, key, print, table::table};
 use crate::{
-    admin::AccountUsage,
+    admin::{AccountUsage, Unread, Usages},
     domain::{caller::Uid, time::Month},
     store::KeyUse,
 };
@@ -26,8 +26,11 @@ struct OneAccount<'a> {
 impl UsageCommand {
     pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
         let (admin, now) = (desk.admin().await?, desk.now());
-        let usages = admin.usage(self.uid.as_ref(), now).await?;
+        let Usages { accounts: usages, unread } = admin.usage(self.uid.as_ref(), now).await?;
         let mut words = words(now.month(), &usages);
+        for Unread { uid, says } in &unread {
+            print::progress(&format!("Account {uid} cannot be read: {says}"));
+        }
         match (self.uid, usages.as_slice()) {
             (Some(uid), [usage]) => {
                 let keys = admin.keys(&uid).await?;
@@ -35,7 +38,7 @@ impl UsageCommand {
                 words.push_str(&key::list(&keys, now));
                 Report::new(words, OneAccount { usage, keys: &keys })
             }
-            _ => Report::new(words, usages),
+            _ => Ok(Report::new(words, usages)?.judged(unread.is_empty())),
         }
     }
 }

@@ -98,7 +98,7 @@ pub enum Settlement {
 }
 
 /// The most credits that a setting or a command may name: every JSON reader, and Redis's Lua, keeps such a number exactly.
-pub const MOST_CREDITS: u64 = 1 << 53;
+pub const MOST_CREDITS: u64 = (1 << 53) - 1;
 
 /// The short-term limit: a bucket of `size` requests that refills at `per_minute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +114,13 @@ impl Burst {
     /// The most that either number may be. Requests are told apart by microseconds, and a whole bucket must fit where the
     /// stores keep it.
     pub const MOST: u32 = 1_000_000;
+
+    /// A limit of such numbers, each in its bounds.
+    #[must_use]
+    pub fn of(per_minute: u64, size: u64) -> Self {
+        let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { per_minute: number(per_minute), size: number(size) }.bounded()
+    }
 
     /// The same with both numbers in their bounds: what is stored may have been written by anybody.
     #[must_use]

@@ -159,8 +159,8 @@ impl Store for Journaled {
         self.store.put_account(change).await
     }
 
-    async fn accounts(&self) -> Result<Vec<Account>> {
-        self.store.accounts().await
+    async fn uids(&self) -> Result<Vec<Uid>> {
+        self.store.uids().await
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
@@ -181,6 +181,10 @@ impl Store for Journaled {
 
     async fn audit(&self, uid: &Uid) -> Result<Audit> {
         self.store.audit(uid).await
+    }
+
+    async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()> {
+        self.store.mend(uid, key, value, id).await
     }
 
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {

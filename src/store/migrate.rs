@@ -59,11 +59,11 @@ pub async fn migrate(
              behind which end by themselves, minutes later)"
         )));
     }
-    let accounts = at("source", from.accounts().await)?;
-    let (total, mut migration) = (accounts.len(), Migration::default());
-    let moves = accounts.into_iter().map(|account| async move {
-        let moved = move_account(from, to, &account.uid).await;
-        (account.uid, moved)
+    let uids = at("source", from.uids().await)?;
+    let (total, mut migration) = (uids.len(), Migration::default());
+    let moves = uids.into_iter().map(|uid| async move {
+        let moved = move_account(from, to, &uid).await;
+        (uid, moved)
     });
     let mut moves = futures_util::stream::iter(moves).buffer_unordered(AT_ONCE);
     let mut done = 0;
@@ -101,7 +101,7 @@ impl Migration {
                 Ok(())
             }
             // This account cannot be moved; others can.
-            Err(Fault::Impossible(says)) => {
+            Err(Fault::Impossible(says) | Fault::Unexpected(says)) => {
                 self.complain(Some(uid), says);
                 Ok(())
             }

@@ -19,6 +19,7 @@ mod inspection;
 mod ledger;
 mod line;
 mod memory;
+mod mend;
 mod movable;
 mod parked;
 mod present;
@@ -203,9 +204,8 @@ impl Store for RedisStore {
         Ok(self.desk.in_force(changed.account))
     }
 
-    async fn accounts(&self) -> Result<Vec<Account>> {
-        let all = accounts::all(&self.desk).await?;
-        Ok(all.into_iter().map(|account| self.desk.in_force(account)).collect())
+    async fn uids(&self) -> Result<Vec<Uid>> {
+        accounts::uids(&self.desk).await
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
@@ -231,6 +231,11 @@ impl Store for RedisStore {
 
     async fn audit(&self, uid: &Uid) -> Result<Audit> {
         ledger::audit(&self.desk, uid).await
+    }
+
+    async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()> {
+        mend::mend(&self.desk, uid, (key, value), id).await?;
+        self.desk.line.wait_for_replica().await
     }
 
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {

@@ -16,6 +16,7 @@ mod holds;
 mod housekeeping;
 mod import;
 mod ledger;
+mod mend;
 mod movable;
 mod parked;
 mod present;
@@ -131,10 +132,8 @@ impl Store for SqliteStore {
         self.write(move |db, present| accounts::put(db, &change, present)).await
     }
 
-    async fn accounts(&self) -> Result<Vec<Account>> {
-        let present = self.present();
-        let all = self.readers.run(accounts::all).await?;
-        Ok(all.into_iter().map(|account| present.account(account)).collect())
+    async fn uids(&self) -> Result<Vec<Uid>> {
+        self.readers.run(accounts::uids).await
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
@@ -160,6 +159,11 @@ impl Store for SqliteStore {
     async fn audit(&self, uid: &Uid) -> Result<Audit> {
         let uid = uid.clone();
         self.readers.run(move |db| ledger::audit(db, &uid)).await
+    }
+
+    async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()> {
+        let (uid, key, id) = (uid.clone(), key.to_owned(), id.clone());
+        self.writer.run(move |db, now| mend::mend(db, &uid, (&key, value), &id, now)).await
     }
 
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {

@@ -6,7 +6,10 @@ use crate::{
     rawsocket::Raw,
     world::World,
 };
-use rembg_gateway::config::Bytes;
+use rembg_gateway::{
+    config::Bytes,
+    domain::{caller::Uid, credit::OperationId},
+};
 use std::time::Duration;
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -162,6 +165,26 @@ async fn an_exhausted_budget_is_503_and_not_growth() {
     assert_eq!(ann.used().await, 0);
     world.nothing_held().await;
     assert_eq!(ann.cut(&Form::with_picture()).await.status, 200, "a small one still fits");
+}
+
+#[tokio::test]
+async fn a_counter_that_cannot_be_counted_stops_its_own_account_until_an_operator_sets_it() {
+    let world = World::start().await;
+    let (ann, bob) = (world.customer("ann", 10).await, world.customer("bob", 10).await);
+    let spoilt = "user:ann:api_usage:2026:3";
+    world.counted([(spoilt.to_owned(), i64::MAX.unsigned_abs())]).await;
+    for reply in [ann.cut(&Form::with_picture()).await, ann.get("/api/membership-usage").await] {
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("store_unavailable")), "{reply:?}");
+    }
+    assert!(world.backend.seen().is_empty(), "nothing is sent that cannot be counted");
+    assert_eq!(bob.cut(&Form::with_picture()).await.status, 200);
+    let uid = Uid::new("ann").unwrap();
+    let audit = world.store.audit(&uid).await.unwrap();
+    assert_eq!(audit.odd.iter().map(|odd| odd.key.as_str()).collect::<Vec<_>>(), [spoilt]);
+    world.store.mend(&uid, spoilt, 3, &OperationId("mend".into())).await.unwrap();
+    assert_eq!((ann.cut(&Form::with_picture()).await.status, ann.used().await), (200, 4));
+    world.audited("ann").await;
+    world.nothing_held().await;
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod sequences;
 #[expect(dead_code, clippy::expect_used, reason = "made for tests/faults, which needs more of it")]
 mod servers;
 mod settling;
+mod spoilt;
 mod windows;
 mod world;
 

@@ -220,14 +220,14 @@ async fn numbers_that_other_software_has_spoilt_stop_their_account_before_anythi
         other => panic!("{other:?}"),
     };
     for (spoil, mend) in [
-        ("SET user:42:app_usage:2026:3 3.0", "DEL user:42:app_usage:2026:3"),
-        ("HSET user:42 prepaid_credits 10.00", "HSET user:42 prepaid_credits 5"),
+        ("SET user:42:app_usage:2026:3 3.5", "DEL user:42:app_usage:2026:3"),
+        ("HSET user:42 prepaid_credits 10.50", "HSET user:42 prepaid_credits 5"),
     ] {
         by_hand(&world, spoil);
         odd(world.store.hold(&world.request(&uid)).await.map(drop));
         by_hand(&world, mend);
     }
-    by_hand(&world, "SET user:42:app_usage:2026:3 3.0");
+    by_hand(&world, "SET user:42:app_usage:2026:3 3.5");
     odd(world.store.keep(&open).await.map(drop));
     assert!(matches!(world.store.usage(&uid, Counters::Month(MARCH)).await, Err(Fault::Unexpected(_))));
     by_hand(&world, "DEL user:42:app_usage:2026:3");

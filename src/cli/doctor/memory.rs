@@ -73,8 +73,8 @@ fn beside_store(desk: &Desk, path: &Path) -> Finding {
 /// Whether any account has a key. A store that does not answer is another finding.
 async fn has_keys(store: Option<&dyn Store>) -> bool {
     let Some(store) = store else { return false };
-    for account in store.accounts().await.unwrap_or_default() {
-        if store.keys(&account.uid).await.is_ok_and(|keys| !keys.is_empty()) {
+    for uid in store.uids().await.unwrap_or_default() {
+        if store.keys(&uid).await.is_ok_and(|keys| !keys.is_empty()) {
             return true;
         }
     }

@@ -96,7 +96,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "[stripe]\nprices = { price_x = \"Gold\" }",
         "stripe.prices.price_x: there is no plan \"Gold\"; there are: Free, Premium-20000",
     ),
-    ("[stripe]\npacks = { plink_x = 0 }", "stripe.packs.plink_x: must be between 1 and 9007199254740992, is 0"),
+    ("[stripe]\npacks = { plink_x = 0 }", "stripe.packs.plink_x: must be between 1 and 9007199254740991, is 0"),
     ("[stripe]\ntolerance_s = 0", "stripe.tolerance_s: must be between 1 and 86400, is 0"),
     ("[stripe]\nrenewal_grace_days = 400", "stripe.renewal_grace_days: must be between 0 and 366, is 400"),
     ("[stripe]\nwebhook_secrets = [\"whsec_a\", \" \"]", "stripe.webhook_secrets: is empty"),
@@ -130,13 +130,13 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "anonymous.burst.per_minute: must be between 1 and 1000000, is 60000001",
     ),
     (
-        "[anonymous]\nper_day = 9007199254740993",
-        "anonymous.per_day: must be between 0 and 9007199254740992, is 9007199254740993",
+        "[anonymous]\nper_day = 9007199254740992",
+        "anonymous.per_day: must be between 0 and 9007199254740991, is 9007199254740992",
     ),
     (
-        "[plans.Free]\ncredits = 9007199254740993\nburst = { per_minute = 1, size = 4294967295 }",
+        "[plans.Free]\ncredits = 9007199254740992\nburst = { per_minute = 1, size = 4294967295 }",
         "plans.Free.burst.size: must be between 1 and 1000000, is 4294967295\n\
-         plans.Free.credits: must be between 0 and 9007199254740992, is 9007199254740993",
+         plans.Free.credits: must be between 0 and 9007199254740991, is 9007199254740992",
     ),
     ("[limits]\nspool_budget = \"1048577 GiB\"", "limits.spool_budget: must be at most 1048576 GiB"),
     (

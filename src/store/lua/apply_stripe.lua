@@ -40,12 +40,14 @@ for i = 21, #ARGV, 8 do
     own .. ':' .. ARGV[i + 5], own .. ':' .. ARGV[i + 6], own .. ':' .. ARGV[i + 7] })
   if strange then return { 'odd', strange } end
 end
-local before = redis.call('HGET', own, 'prepaid_credits') or '0'
+local before = 0
 if ARGV[19] ~= '0' then
-  local done = redis.pcall('HINCRBY', own, 'prepaid_credits', ARGV[19])
-  if type(done) == 'table' and done.err then
-    return done.err:find('overflow', 1, true) and { 'too_large' } or done
-  end
+  local strange = odd_field(own, { 'prepaid_credits' })
+  if strange then return { 'odd', strange } end
+  before = whole(redis.call('HGET', own, 'prepaid_credits') or '0')
+  if math.abs(before + tonumber(ARGV[19])) >= MOST then return { 'too_large' } end
+  respell_balance(own)
+  redis.call('HINCRBY', own, 'prepaid_credits', ARGV[19])
 end
 make(own, ARGV[6])
 redis.call('ZREMRANGEBYSCORE', events, '-inf', '(' .. text(now - CLAIMED_FOR))
@@ -84,6 +86,7 @@ local function shift(from, to)
   if count > 0 then
     adopt(counted, ledger, event, now, from, count)
     adopt(counted, ledger, event, now, to, stored(own .. ':' .. to))
+    respell(own .. ':' .. to)
     redis.call('INCRBY', own .. ':' .. to, text(count))
   end
   redis.call('DEL', own .. ':' .. from)
@@ -126,7 +129,7 @@ for i = 21, #ARGV, 8 do
 end
 
 if ARGV[19] ~= '0' then
-  adopt(counted, ledger, event, now, 'prepaid', tonumber(before))
+  adopt(counted, ledger, event, now, 'prepaid', before)
   note('granted', 'credits', ARGV[19])
 end
 redis.call('PUBLISH', ARGV[9], 'account ' .. ARGV[6])

@@ -4,20 +4,14 @@
 --
 -- KEYS  1 cycles
 -- ARGV  1, 2 what the names of the counters of signed-in users and of API keys begin with
--- Gives start, app, api, start, app, api, …
-local starts = redis.call('ZRANGE', KEYS[1], 0, -1)
+-- Gives {'odd', what} for what is no whole number | start, app, api, start, app, api, …
 local listed = {}
-for first = 1, #starts, 1000 do
-  local names = {}
-  for i = first, math.min(first + 999, #starts) do
-    table.insert(names, ARGV[1] .. starts[i])
-    table.insert(names, ARGV[2] .. starts[i])
-  end
-  local used = redis.call('MGET', unpack(names))
-  for i = 1, #names, 2 do
-    table.insert(listed, starts[first + (i - 1) / 2])
-    table.insert(listed, used[i] or '0')
-    table.insert(listed, used[i + 1] or '0')
-  end
+for _, start in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local app, api = ARGV[1] .. start, ARGV[2] .. start
+  local strange = odd({ app, api })
+  if strange then return { 'odd', strange } end
+  table.insert(listed, start)
+  table.insert(listed, text(stored(app)))
+  table.insert(listed, text(stored(api)))
 end
 return listed

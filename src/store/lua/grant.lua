@@ -5,7 +5,7 @@
 -- KEYS  1 own   2 grants   3 holds on prepaid credits   4 ledger of the present month   5 months that have a ledger
 --       6 counters known to us
 -- ARGV  1 operation id   2 now or ''   3, 4 from when until when (µs) the month is so   5 the present month   6 credits
--- Gives {'granted' or 'repeated', balance} | {'no_account'} | {'stale', now, fields} | {'too_large'}
+-- Gives {'odd', what} for a number that cannot be added to | {'granted' or 'repeated', balance} | {'no_account'} | {'stale', now, fields} | {'too_large'}
 --       | {'spent', credits that can be taken back}
 local own, id = KEYS[1], ARGV[1]
 local now = clock(ARGV[2])
@@ -14,17 +14,16 @@ local earlier = redis.call('HGET', KEYS[2], id)
 if earlier then return { 'repeated', earlier } end
 if now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return stale(own, now) end
 
-local before = redis.call('HGET', own, 'prepaid_credits') or '0'
+local strange = odd_field(own, { 'prepaid_credits' })
+if strange then return { 'odd', strange } end
+local before = whole(redis.call('HGET', own, 'prepaid_credits') or '0')
 local held = redis.call('ZCOUNT', KEYS[3], '(' .. text(now), '+inf')
 local by = tonumber(ARGV[6])
-if by < 0 and tonumber(before) + by < held then
-  return { 'spent', text(math.max(tonumber(before) - held, 0)) }
-end
-local done = redis.pcall('HINCRBY', own, 'prepaid_credits', ARGV[6])
-if type(done) == 'table' and done.err then
-  return done.err:find('overflow', 1, true) and { 'too_large' } or done
-end
-adopt(KEYS[6], KEYS[4], id, now, 'prepaid', tonumber(before))
+if math.abs(before + by) >= MOST then return { 'too_large' } end
+if by < 0 and before + by < held then return { 'spent', text(math.max(before - held, 0)) } end
+respell_balance(own)
+redis.call('HINCRBY', own, 'prepaid_credits', ARGV[6])
+adopt(KEYS[6], KEYS[4], id, now, 'prepaid', before)
 local balance = redis.call('HGET', own, 'prepaid_credits')
 redis.call('XADD', KEYS[4], '*', 'operation', id, 'at', text(now), 'kind', 'granted', 'credits', ARGV[6])
 redis.call('SADD', KEYS[5], ARGV[5])

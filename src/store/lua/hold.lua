@@ -9,6 +9,7 @@
 --       is so   9 pool: 'account', or 'day' of a client   10 pictures a day of a client; credits of an account that has
 --       fallen to the default plan, else ''   11 month or day   12 cycle or ''   13 allowance that enforcement reads
 --       14 channel|key, or '' of a client   15 end of the window (µs)   16 cap of the key or ''   17 end of the month (µs)
+--       18… every counter that a keep may raise, without the account's own name
 -- Gives {'odd', what} for a number that cannot be added to
 --       | {'held', record, arrival or '', credits left} | {'held', record} for a repeat | {'settled', 'kept' or 'released'}
 --       | {'no_account'} | {'stale', now, period fields} | {'too_fast', µs}
@@ -27,15 +28,18 @@ if now < tonumber(ARGV[7]) or now >= tonumber(ARGV[8]) or (not client and period
   return stale(own, now)
 end
 
-local strange = odd({ KEYS[6], KEYS[7] }) or (not client and (odd_balance(own) or ARGV[16] ~= '' and odd({ KEYS[8] })))
+local counters = { KEYS[6], KEYS[7] }
+if ARGV[16] ~= '' then table.insert(counters, KEYS[8]) end
+for i = 18, #ARGV do table.insert(counters, own .. ':' .. ARGV[i]) end
+local strange = odd(counters) or (not client and odd_field(own, { 'credits', 'prepaid_credits' }))
 if strange then return { 'odd', strange } end
 
 -- Burst::judge
 local arrival, full_in = '', ''
 if ARGV[4] ~= '' then
-  local interval, whole = tonumber(ARGV[4]), tonumber(ARGV[5])
-  local furthest = now + whole
-  local before = tonumber(redis.call('GET', bucket) or text(now))
+  local interval, furthest = tonumber(ARGV[4]), now + tonumber(ARGV[5])
+  local before = raw(bucket)
+  before = before and whole(before) or now
   if before > furthest then before = furthest - interval else before = math.max(before, now) end
   local next = before + interval
   if next > furthest then return { 'too_fast', text(next - furthest) } end
@@ -70,7 +74,7 @@ end
 local credits, prepaid = tonumber(ARGV[10]), 0
 if not client then
   local numbers = redis.call('HMGET', own, 'credits', 'prepaid_credits')
-  credits, prepaid = credits or tonumber(numbers[1] or '0') or 0, tonumber(numbers[2] or '0') or 0
+  credits, prepaid = credits or math.max(whole(numbers[1] or '0'), 0), whole(numbers[2] or '0')
 end
 local used = stored(KEYS[6])
 if KEYS[7] ~= KEYS[6] then used = used + stored(KEYS[7]) end

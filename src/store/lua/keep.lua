@@ -19,8 +19,8 @@ local now = clock(ARGV[2])
 local function standing(ended)
   if client or redis.call('EXISTS', own) == 0 then return { ended, '', '', '' } end
   local numbers = redis.call('HMGET', own, 'credits', 'prepaid_credits')
-  local credits = ARGV[14] ~= '' and ARGV[14] or numbers[1] or '0'
-  return { ended, credits, text(stored(KEYS[9]) + stored(KEYS[10])), numbers[2] or '0' }
+  local credits = ARGV[14] ~= '' and ARGV[14] or text(whole(numbers[1] or '0') or 0)
+  return { ended, credits, text(stored(KEYS[9]) + stored(KEYS[10])), text(whole(numbers[2] or '0') or 0) }
 end
 
 if not client then
@@ -34,17 +34,18 @@ local ended = settlement(settled, id)
 if ended then return standing(ended) end
 
 -- Everything that can fail is looked at before anything is written.
-local cycle = ARGV[8]
+local cycle, raised, strange = ARGV[8], { KEYS[9] }, nil
 if not client then
-  cycle = cycle ~= '' and redis.call('HGET', KEYS[11], cycle) or cycle
-  local raised = {}
+  cycle, raised = cycle ~= '' and redis.call('HGET', KEYS[11], cycle) or cycle, {}
   for i = 16, #ARGV do table.insert(raised, own .. ':' .. ARGV[i]) end
   if cycle ~= '' then table.insert(raised, own .. ':' .. ARGV[15] .. cycle) end
-  local strange = odd(raised) or (pool == 'prepaid' and odd_balance(own))
+  strange = (pool == 'prepaid' and odd_field(own, { 'prepaid_credits' }))
     or other(KEYS[5], 'stream') or other(KEYS[6], 'set') or other(KEYS[7], 'set') or other(KEYS[8], 'zset')
-  if strange then return { 'odd', strange } end
 end
+strange = strange or odd(raised)
+if strange then return { 'odd', strange } end
 
+for _, name in ipairs(raised) do respell(name) end
 if client then
   redis.call('INCR', KEYS[9])
   redis.call('EXPIRE', KEYS[9], text(math.max(math.ceil(tonumber(ARGV[13]) - now / 1000000), 60)))
@@ -58,6 +59,7 @@ else
     if pool == 'included' then redis.call('ZADD', KEYS[8], cycle, cycle) end
   end
   if pool == 'prepaid' then
+    respell_balance(own)
     adopt(KEYS[7], KEYS[5], id, now, 'prepaid', redis.call('HINCRBY', own, 'prepaid_credits', -1) + 1)
   end
   redis.call('XADD', KEYS[5], '*', 'operation', id, 'at', text(now), 'kind', 'served', 'channel', ARGV[9], 'pool', pool,

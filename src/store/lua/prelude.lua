@@ -20,27 +20,77 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
-local function stored(key)
-  return math.max(tonumber(redis.call('GET', key) or '0') or 0, 0)
+-- Counts and balances stay below this: beyond it, neither a script nor a reader of JSON has whole numbers.
+local MOST = 2 ^ 53
+
+-- The whole number that a text spells, in whatever way other software may write it (12, 12.0, +12, 012, 1.2e1); nil for
+-- anything else. src/store/whole.rs says the same.
+local function whole(value)
+  local sign, digits, rest = value:match('^%s*([+-]?)(%d+)(%S*)%s*$')
+  if not digits then return nil end
+  local number
+  if rest:match('^%.?0*$') and (rest == '' or rest:sub(1, 1) == '.') then
+    number = tonumber(digits)
+  elseif rest:match('^%.?%d*[eE][+-]?%d+$') then
+    -- With so few digits no fraction is rounded away.
+    local mantissa = (digits .. rest:match('^%.?(%d*)')):gsub('^0+', '')
+    number = tonumber(digits .. rest)
+    if #mantissa > 15 or number >= 1e15 or number % 1 ~= 0 or (number == 0 and mantissa ~= '') then return nil end
+  end
+  if not number or number >= MOST then return nil end
+  return sign == '-' and number ~= 0 and -number or number
 end
 
--- The first of these names whose value is not a whole number, as other software may leave it; nothing can be added to it.
+-- The text under a name; false for none, nil for what is no text.
+local function raw(name)
+  local value = redis.pcall('GET', name)
+  if type(value) == 'table' then return nil end
+  return value
+end
+
+-- The whole number under a name; 0 for none, nil for anything else.
+local function number_at(name)
+  local value = raw(name)
+  return value and whole(value) or value == false and 0 or nil
+end
+
+local function stored(key)
+  return math.max(number_at(key) or 0, 0)
+end
+
+-- The first of these names under which there is no whole number: nothing can be added to it.
 local function odd(names)
   for _, name in ipairs(names) do
-    local value = redis.call('GET', name)
-    if value and not value:match('^%-?%d+$') then return name end
+    if not number_at(name) then return name end
   end
+end
+
+-- The same of an account's allowance and balance.
+local function odd_field(own, fields)
+  for _, name in ipairs(fields) do
+    local value = redis.call('HGET', own, name)
+    if value and not whole(value) then return own .. ' ' .. name end
+  end
+end
+
+-- Writes the number under a name in the way in which it can be added to.
+local function respell(name)
+  local value = raw(name)
+  if value and value ~= text(whole(value)) then redis.call('SET', name, text(whole(value)), 'KEEPTTL') end
+end
+
+-- The same of an account's balance; gives the number.
+local function respell_balance(own)
+  local value = redis.call('HGET', own, 'prepaid_credits') or '0'
+  local balance = whole(value)
+  if value ~= text(balance) then redis.call('HSET', own, 'prepaid_credits', text(balance)) end
+  return balance
 end
 
 -- A key of ours under whose name other software keeps something else.
 local function other(key, kind)
   local found = redis.call('TYPE', key).ok
   return found ~= kind and found ~= 'none' and key
-end
-
-local function odd_balance(own)
-  local value = redis.call('HGET', own, 'prepaid_credits')
-  return value and not value:match('^%-?%d+$') and own .. ' prepaid_credits'
 end
 
 -- How an operation ended: 'kept', 'released' or false.

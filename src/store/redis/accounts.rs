@@ -11,11 +11,15 @@ use crate::{
         caller::{Account, Overrides, Payer, Uid},
         credit::Burst,
     },
-    store::{AccountChange, Fault, Result, keys},
+    store::{
+        AccountChange, Fault, Result,
+        keys::{self, AccountNames},
+        whole::{strange, whole},
+    },
 };
 use redis::cmd;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap},
     str::FromStr,
 };
 
@@ -23,17 +27,15 @@ use std::{
 const SCAN_COUNT: usize = 1_000;
 
 pub(super) async fn find(desk: &Desk, uid: &Uid) -> Result<Option<Account>> {
-    // Other software may keep anything in it.
-    let fields: HashMap<String, Vec<u8>> = desk.line.command(cmd("HGETALL").arg(desk.names(uid).own())).await?;
-    let fields: HashMap<String, String> = fields.into_iter().map(|(name, value)| (name, words(&value))).collect();
-    if fields.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(desk.noticed(uid, fields)))
+    let fields = fields(desk, uid).await?;
+    if fields.is_empty() { Ok(None) } else { desk.noticed(uid, fields).map(Some) }
 }
 
-pub(super) async fn existing(desk: &Desk, uid: &Uid) -> Result<Account> {
-    find(desk, uid).await?.ok_or_else(|| nobody(uid))
+/// An account's fields, whatever stands in them; none without the account.
+pub(super) async fn fields(desk: &Desk, uid: &Uid) -> Result<HashMap<String, String>> {
+    // Other software may keep anything in it.
+    let fields: HashMap<String, Vec<u8>> = desk.line.command(cmd("HGETALL").arg(desk.names(uid).own())).await?;
+    Ok(fields.into_iter().map(|(name, value)| (name, words(&value))).collect())
 }
 
 /// The operator's error that there is no such account.
@@ -42,16 +44,10 @@ pub(super) fn nobody(uid: &Uid) -> Fault {
 }
 
 /// Walks over all keys: for operators, not for requests.
-pub(super) async fn all(desk: &Desk) -> Result<Vec<Account>> {
-    let mut accounts = BTreeMap::new();
-    for name in scan(&desk.line, keys::ANY_ACCOUNT, "hash").await? {
-        if let Some(uid) = keys::account_named(&name)
-            && let Some(account) = find(desk, &uid).await?
-        {
-            accounts.insert(uid, account);
-        }
-    }
-    Ok(accounts.into_values().collect())
+pub(super) async fn uids(desk: &Desk) -> Result<Vec<Uid>> {
+    let names = scan(&desk.line, keys::ANY_ACCOUNT, "hash").await?;
+    let uids: BTreeSet<Uid> = names.iter().filter_map(|name| keys::account_named(name)).collect();
+    Ok(uids.into_iter().collect())
 }
 
 /// What a change made of an account.
@@ -92,7 +88,7 @@ pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<Changed> 
         let fields = pairs(answer.split_off(2));
         let version = answer.last().and_then(|text| text.parse().ok()).unwrap_or(0);
         let revisions = ["revision:numbers", "revision:email"].map(|name| parsed(&fields, name).unwrap_or(0));
-        return Ok(Changed { account: desk.noticed(&change.uid, fields), revisions, version });
+        return Ok(Changed { account: desk.noticed(&change.uid, fields)?, revisions, version });
     }
     Err(restless())
 }
@@ -149,17 +145,27 @@ fn pairs(words: Vec<String>) -> HashMap<String, String> {
 }
 
 /// An account as its hash says. What other software left out, or wrote in another way, is read with good will.
-pub(super) fn from_fields(uid: &Uid, mut fields: HashMap<String, String>) -> (Account, Seen) {
+/// But for what its credits hang on: that must be numbers.
+pub(super) fn from_fields(
+    uid: &Uid,
+    names: &AccountNames,
+    mut fields: HashMap<String, String>,
+) -> Result<(Account, Seen)> {
     let seen = Seen::of(|name| fields.get(name).cloned());
-    let number = |name: &str| fields.get(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
-    let verified = fields.get("email_verified").is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"));
-    let burst = parsed(&fields, "burst_per_minute").zip(parsed(&fields, "burst_size"));
-    let overrides = Overrides {
-        burst: burst.map(|(per_minute, size)| Burst { per_minute, size }),
-        priority: parsed(&fields, "priority"),
-        max_pixels: parsed(&fields, "max_pixels"),
+    seen.must_be_readable(names)?;
+    let number = |name: &str| match fields.get(name) {
+        Some(text) => whole(text).ok_or_else(|| strange(&format!("{} {name}", names.own()))),
+        None => Ok(0),
     };
-    let (credits, prepaid) = (u64::try_from(number("credits")).unwrap_or(0), number("prepaid_credits"));
+    let verified = fields.get("email_verified").is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"));
+    let own = |name: &str| fields.get(name).and_then(|text| whole(text)).and_then(|number| u64::try_from(number).ok());
+    let burst = own("burst_per_minute").zip(own("burst_size"));
+    let overrides = Overrides {
+        burst: burst.map(|(per_minute, size)| Burst::of(per_minute, size)),
+        priority: own("priority").map(|turns| u8::try_from(turns).unwrap_or(u8::MAX)),
+        max_pixels: own("max_pixels"),
+    };
+    let (credits, prepaid) = (u64::try_from(number("credits")?).unwrap_or(0), number("prepaid_credits")?);
     let account = Account {
         uid: uid.clone(),
         membership: fields.remove("membership").unwrap_or_default(),
@@ -169,7 +175,7 @@ pub(super) fn from_fields(uid: &Uid, mut fields: HashMap<String, String>) -> (Ac
         overrides,
         billing_period: seen.period(),
     };
-    (account, seen)
+    Ok((account, seen))
 }
 
 fn parsed<T: FromStr>(fields: &HashMap<String, String>, name: &str) -> Option<T> {

@@ -10,16 +10,16 @@ use super::{
 use crate::{
     domain::{
         caller::{ClientAddress, Payer, Uid},
-        credit::{Admission, Denial, Draw, Hold, HoldRequest, Left},
+        credit::{Admission, Denial, Draw, Hold, HoldRequest, Left, Pool},
         period::Counters,
         time::UnixMicros,
     },
     store::{
         Fault, Result,
-        keys::{self, PayerNames},
+        keys::{self, PayerNames, Served},
     },
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 pub(super) async fn hold(desk: &Desk, request: &HoldRequest) -> Result<Admission> {
     let mut guess = desk.guess(&request.draw.payer());
@@ -81,7 +81,7 @@ fn for_account<'a>(desk: &'a Desk, request: &HoldRequest, uid: &Uid, guess: &Gue
     let [app, api] = names.usages(window);
     let used = [app, api, used_by_key.unwrap_or_else(|| names.own().into())];
     let call = begin(desk, &request.draw.payer(), names.own(), used);
-    common(desk, call, request, seen)
+    let call = common(desk, call, request, seen)
         .arg(present.from.0)
         .arg(present.until.0)
         .arg("account")
@@ -92,7 +92,14 @@ fn for_account<'a>(desk: &'a Desk, request: &HoldRequest, uid: &Uid, guess: &Gue
         .arg(format!("{}|{of_key}", channel.as_str()))
         .arg(present.window.until.micros().0)
         .arg(key.as_ref().and_then(|key| key.monthly_cap).map_or(String::new(), |cap| cap.to_string()))
-        .arg(present.month.end().micros().0)
+        .arg(present.month.end().micros().0);
+    // A keep that cannot count would come too late.
+    let of_pool = |pool| {
+        let (month, cycle, key) = (present.month, present.window.cycle(), key.as_ref().map(|key| &key.id));
+        Served { channel: *channel, pool, month, cycle, key }.counters(&names)
+    };
+    let raised: BTreeSet<String> = [Pool::Included, Pool::Prepaid].into_iter().flat_map(of_pool).collect();
+    raised.iter().fold(call, |call, counter| call.arg(names.below(counter)))
 }
 
 fn for_client<'a>(

@@ -8,12 +8,13 @@ use crate::{
         time::{UnixMicros, UnixSeconds},
     },
     store::{
-        Result, Usage,
+        Fault, Result, Usage,
         keys::{self, AccountNames, KeyStyle},
+        whole::{strange, whole},
     },
 };
 use redis::cmd;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 use tracing::info;
 
 impl AccountNames {
@@ -34,32 +35,79 @@ impl AccountNames {
     }
 }
 
-/// What a counter stands at; 0 if it was never raised.
+/// What a counter stands at; 0 if it was never raised, or stands below that.
 pub(super) async fn value(desk: &Desk, name: &str) -> Result<u64> {
-    let value: Option<i64> = desk.line.command(cmd("GET").arg(name)).await?;
-    Ok(count(value))
+    Ok(count(look(desk, name).await?.number(name)?))
 }
 
-fn count(value: Option<i64>) -> u64 {
-    value.map_or(0, |value| u64::try_from(value).unwrap_or(0))
+fn count(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// What stands under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    Nothing,
+    Text(Vec<u8>),
+    /// No text: a list, a hash and the like.
+    Kind(String),
+}
+
+impl Stands {
+    /// The whole number that it is; 0 for nothing.
+    pub(super) fn number(&self, name: &str) -> Result<i64> {
+        match self {
+            Self::Nothing => Ok(0),
+            Self::Text(text) => str::from_utf8(text).ok().and_then(whole).ok_or_else(|| strange(name)),
+            Self::Kind(_) => Err(strange(name)),
+        }
+    }
+}
+
+impl fmt::Display for Stands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing"),
+            Self::Text(text) => write!(f, "{:?}", String::from_utf8_lossy(text)),
+            Self::Kind(kind) => write!(f, "a {kind}"),
+        }
+    }
+}
+
+/// What stands under a name, whatever it is.
+pub(super) async fn look(desk: &Desk, name: &str) -> Result<Stands> {
+    match desk.line.command::<Option<Vec<u8>>>(cmd("GET").arg(name)).await {
+        Ok(None) => Ok(Stands::Nothing),
+        Ok(Some(text)) => Ok(Stands::Text(text)),
+        Err(Fault::Unexpected(_)) => Ok(Stands::Kind(desk.line.command(cmd("TYPE").arg(name)).await?)),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Included credits that an account has used in a window.
 pub(super) async fn usage(desk: &Desk, uid: &Uid, window: Counters) -> Result<Usage> {
     let [app, api] = desk.names(uid).usages(window);
-    let [app, api]: [Option<i64>; 2] = desk.line.command(cmd("MGET").arg(app).arg(api)).await?;
-    Ok(Usage { app: count(app), api: count(api) })
+    let (app, api) = tokio::join!(value(desk, &app), value(desk, &api));
+    Ok(Usage { app: app?, api: api? })
 }
 
 /// Every billing cycle in the account's index, oldest first.
 pub(super) async fn cycles(desk: &Desk, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>> {
     let names = desk.names(uid);
     let call = Call::of(&desk.scripts.cycles).key(names.cycle_index());
-    let listed: Vec<i64> = call.arg(names.cycles(Channel::App)).arg(names.cycles(Channel::Api)).run(&desk.line).await?;
+    let call = call.arg(names.cycles(Channel::App)).arg(names.cycles(Channel::Api));
+    let listed: Vec<String> = call.run(&desk.line).await?;
+    if let [odd, name] = &listed[..]
+        && odd == "odd"
+    {
+        return Err(strange(name));
+    }
     let (cycles, _) = listed.as_chunks();
-    let cycle =
-        |[start, app, api]: &[i64; 3]| (UnixSeconds(*start), Usage { app: count(Some(*app)), api: count(Some(*api)) });
-    Ok(cycles.iter().map(cycle).collect())
+    let number = |text: &String| whole(text).ok_or_else(|| strange(&names.cycle_index()));
+    let cycle = |[start, app, api]: &[String; 3]| {
+        Ok((UnixSeconds(number(start)?), Usage { app: count(number(app)?), api: count(number(api)?) }))
+    };
+    cycles.iter().map(cycle).collect()
 }
 
 /// Holds open now. On a Cluster, where no step reaches every account, the accounts are walked over.

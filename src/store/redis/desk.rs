@@ -17,6 +17,7 @@ use crate::{
     store::{
         Fault, Result,
         keys::{self, AccountNames, KeyStyle},
+        whole::strange,
     },
 };
 use std::{
@@ -98,7 +99,7 @@ impl Desk {
         if let [odd, what] = answer
             && odd == "odd"
         {
-            return Err(Fault::Unexpected(format!("{what} is no whole number: nothing can be counted there")));
+            return Err(strange(what));
         }
         let [stale, now, seen] = answer else { return Ok(None) };
         if stale != "stale" {
@@ -110,9 +111,17 @@ impl Desk {
         }
         let seen = Seen(seen.clone());
         if let Payer::Account(uid) = payer {
+            seen.must_be_readable(&self.names(uid))?;
             self.known.see(uid, seen.clone());
         }
         Ok(Some(Guess { now: UnixMicros(now), seen }))
+    }
+
+    /// The server's time, by a script that was sent another one; the account's period does not matter to it.
+    pub(super) fn server_time(&self, payer: &Payer, answer: &[String]) -> Result<UnixMicros> {
+        let [stale, now, _] = answer else { return Ok(self.now()) };
+        let corrected = self.corrected(payer, &[stale.clone(), now.clone(), Seen::default().0])?;
+        Ok(corrected.map_or_else(|| self.now(), |guess| guess.now))
     }
 
     /// What is so of a payer at the guessed moment.
@@ -126,10 +135,10 @@ impl Desk {
     }
 
     /// An account from its fields; its period is remembered.
-    pub(super) fn noticed(&self, uid: &Uid, fields: HashMap<String, String>) -> Account {
-        let (account, seen) = accounts::from_fields(uid, fields);
+    pub(super) fn noticed(&self, uid: &Uid, fields: HashMap<String, String>) -> Result<Account> {
+        let (account, seen) = accounts::from_fields(uid, &self.names(uid), fields)?;
         self.known.see(uid, seen);
-        account
+        Ok(account)
     }
 }
 

@@ -31,6 +31,7 @@ fn kind(fields: &Fields) -> Option<EntryKind> {
     Some(match field("kind") {
         "granted" => EntryKind::Granted { credits: credits()? },
         "opening" => EntryKind::Opening { counter: field("counter").into(), credits: credits()? },
+        "mended" => EntryKind::Mended { field: field("field").into(), value: field("value").parse().ok()? },
         "plan_changed" => EntryKind::PlanChanged { plan: field("plan").into(), credits: count("credits")? },
         "period_synced" => EntryKind::PeriodSynced { period: serde_json::from_str(field("detail")).ok()? },
         "moved" => EntryKind::Moved {
@@ -65,6 +66,11 @@ pub(super) fn words(entry: &LedgerEntry) -> Result<Vec<String>> {
             say("kind", "opening".into());
             say("counter", counter.clone());
             say("credits", credits.to_string());
+        }
+        EntryKind::Mended { field, value } => {
+            say("kind", "mended".into());
+            say("field", field.clone());
+            say("value", value.to_string());
         }
         EntryKind::PlanChanged { plan, credits } => {
             say("kind", "plan_changed".into());

@@ -3,12 +3,7 @@
 //! What other software had counted and this gateway has not adopted yet is exported as adopted: the ledger ends with an
 //! opening for each such counter. So the ledger of an export always explains all of its counters.
 
-use super::{
-    accounts, api_keys, counters,
-    desk::Desk,
-    ledger::{self, PREPAID},
-    record,
-};
+use super::{accounts, api_keys, counters, desk::Desk, ledger, record};
 use crate::{
     domain::{
         caller::{Account, Channel, Payer, Uid},
@@ -20,6 +15,8 @@ use crate::{
         AccountExport, EntryKind, Fault, LedgerEntry, List, Mark, Part, Records, Result,
         keys::{self, AccountNames, PayerNames},
         movable::{PART, SETTLED_FOR},
+        number::PREPAID,
+        whole::{strange as strange_number, whole as read},
     },
 };
 use futures_util::future::try_join_all;
@@ -169,7 +166,8 @@ async fn all_counters(desk: &Desk, names: &AccountNames) -> Result<BTreeMap<Stri
         let values: Vec<Option<String>> = desk.line.command(cmd("MGET").arg(whole)).await?;
         for (name, value) in some.iter().zip(values) {
             let Some(value) = value else { continue };
-            counters.insert(name.clone(), value.parse().map_err(|_| strange(name, &value))?);
+            let value = read(&value).ok_or_else(|| strange_number(name))?;
+            counters.insert(name.clone(), value);
         }
     }
     Ok(counters)

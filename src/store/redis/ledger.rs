@@ -4,20 +4,25 @@ use super::{
     accounts, counters,
     desk::Desk,
     entry::{self, Fields, strange},
+    present::MOMENTS,
     record,
 };
 use crate::{
-    domain::{caller::Uid, credit::Pool, time::Month},
+    domain::{
+        caller::{KeyId, Uid},
+        credit::Pool,
+        period::Counters,
+        time::{Month, UnixSeconds},
+    },
     store::{
-        Audit, Difference, EntryKind, LedgerEntry, Result,
+        Audit, Difference, EntryKind, Fault, LedgerEntry, Odd, Result,
         keys::{AccountNames, Served},
+        number::{self, PREPAID},
+        whole::whole,
     },
 };
 use redis::cmd;
-use std::collections::BTreeMap;
-
-/// What the balance is called among the counters of an audit.
-pub(super) const PREPAID: &str = "prepaid";
+use std::collections::{BTreeMap, HashMap};
 
 /// Entries read at once.
 const PAGE: usize = 1_000;
@@ -40,28 +45,82 @@ pub(super) async fn audit(desk: &Desk, uid: &Uid) -> Result<Audit> {
 }
 
 async fn look(desk: &Desk, uid: &Uid) -> Result<Audit> {
-    let account = accounts::existing(desk, uid).await?;
-    let names = desk.names(uid);
-    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-    let mut entries = 0;
-    for month in months(desk, &names).await? {
-        entries += fold(desk, &names, &names.ledger(month), &mut sums).await?;
+    let (fields, names) = (accounts::fields(desk, uid).await?, desk.names(uid));
+    if fields.is_empty() {
+        return Err(accounts::nobody(uid));
     }
+    let (mut sums, entries) = sums(desk, &names).await?;
     let counted: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(names.counted())).await?;
     for counter in counted {
         sums.entry(if counter == PREPAID { counter } else { names.whole(&counter) }).or_default();
     }
-    let mut differences = Vec::new();
-    for (counter, ledger) in sums {
-        let stored = match counter.as_str() {
-            PREPAID => account.prepaid,
-            name => i64::try_from(counters::value(desk, name).await?).unwrap_or(i64::MAX),
-        };
-        if stored != ledger {
-            differences.push(Difference { counter, stored, ledger });
+    let mut audit = Audit { uid: uid.clone(), entries, differences: Vec::new(), odd: odd_fields(&names, &fields) };
+    let mut compare = |counter: String, stored: i64, ledger: Option<i64>| {
+        if let Some(ledger) = ledger.filter(|ledger| *ledger != stored) {
+            audit.differences.push(Difference { counter, stored, ledger });
+        }
+    };
+    if let (Some(ledger), Some(stored)) = (sums.remove(PREPAID), whole_field(&fields, "prepaid_credits")) {
+        compare(PREPAID.into(), stored, Some(ledger));
+    }
+    let uncounted = uncounted(desk, uid, &names).await?.into_iter().map(|name| (name, None));
+    let mut all: BTreeMap<String, Option<i64>> = uncounted.collect();
+    all.extend(sums.into_iter().map(|(name, ledger)| (name, Some(ledger))));
+    let mut odd = Vec::new();
+    for (name, ledger) in all {
+        let stands = counters::look(desk, &name).await?;
+        match stands.number(&name) {
+            Ok(stored) => compare(name, stored, ledger),
+            Err(_) => odd.push(Odd::new(name, &stands.to_string())),
         }
     }
-    Ok(Audit { uid: uid.clone(), entries, differences })
+    audit.odd.extend(odd);
+    Ok(audit)
+}
+
+/// The sum of a whole ledger for one counter, named as it names it.
+pub(super) async fn sum(desk: &Desk, names: &AccountNames, counter: &str) -> Result<i64> {
+    let name = if counter == PREPAID { counter.to_owned() } else { names.whole(counter) };
+    Ok(sums(desk, names).await?.0.remove(&name).unwrap_or(0))
+}
+
+/// What the ledger says of each counter; and how many entries it has, openings excluded.
+async fn sums(desk: &Desk, names: &AccountNames) -> Result<(BTreeMap<String, i64>, u64)> {
+    let (mut sums, mut entries) = (BTreeMap::new(), 0);
+    for month in months(desk, names).await? {
+        entries += fold(desk, names, &names.ledger(month), &mut sums).await?;
+    }
+    Ok((sums, entries))
+}
+
+fn whole_field(fields: &HashMap<String, String>, name: &str) -> Option<i64> {
+    fields.get(name).map_or(Some(0), |text| whole(text))
+}
+
+/// Fields of an account that keep it from being served. An empty moment is none.
+fn odd_fields(names: &AccountNames, fields: &HashMap<String, String>) -> Vec<Odd> {
+    let known = ["prepaid_credits"].into_iter().chain(number::FIELDS);
+    let odd = known.filter_map(|name| Some((name, fields.get(name)?)));
+    odd.filter(|(name, text)| whole(text).is_none() && !(MOMENTS.contains(name) && text.is_empty()))
+        .map(|(name, text)| Odd::new(format!("{} {name}", names.own()), &format!("{text:?}")))
+        .collect()
+}
+
+/// Counters that are asked before a picture is served, whether or not this gateway has counted in them.
+async fn uncounted(desk: &Desk, uid: &Uid, names: &AccountNames) -> Result<Vec<String>> {
+    let month = desk.now().seconds().month();
+    let mut all = Vec::from(names.usages(Counters::Month(month)));
+    all.push(names.prepaid_usage(Counters::Month(month)));
+    let starts: Vec<i64> = desk.line.command(cmd("ZRANGE").arg(names.cycle_index()).arg(0).arg(-1)).await?;
+    let cycle = match accounts::find(desk, uid).await {
+        Ok(account) => account.and_then(|account| desk.terms.window(&account, desk.now().seconds()).cycle()),
+        Err(Fault::Unexpected(_)) => None,
+        Err(fault) => return Err(fault),
+    };
+    all.extend(starts.into_iter().map(UnixSeconds).chain(cycle).flat_map(|start| names.cycle_counters(start)));
+    let keys: Vec<String> = desk.line.command(cmd("HKEYS").arg(names.keys())).await?;
+    all.extend(keys.into_iter().map(|key| names.key_usage(&KeyId(key), month)));
+    Ok(all)
 }
 
 /// Adds one month's stream to the sums; answers how many entries it has, openings excluded.
@@ -97,14 +156,17 @@ pub(super) async fn months(desk: &Desk, names: &AccountNames) -> Result<Vec<Mont
 
 /// Whether the entry is one of this gateway's own operations.
 fn add(names: &AccountNames, kind: EntryKind, sums: &mut BTreeMap<String, i64>) -> bool {
-    let mut sum = |counter: String, by: i64| *sums.entry(counter).or_default() += by;
+    let mut sum = |counter: String, by: i64| {
+        let sum = sums.entry(counter).or_default();
+        *sum = sum.saturating_add(by);
+    };
     match kind {
         EntryKind::Granted { credits } => sum(PREPAID.into(), credits),
         EntryKind::Opening { counter, credits } => {
             sum(if counter == PREPAID { counter } else { names.whole(&counter) }, credits);
             return false;
         }
-        EntryKind::PlanChanged { .. } | EntryKind::PeriodSynced { .. } => {}
+        EntryKind::PlanChanged { .. } | EntryKind::PeriodSynced { .. } | EntryKind::Mended { .. } => {}
         EntryKind::Moved { from, to, app, api, prepaid } => {
             for (start, sign) in [(from, -1), (to, 1)] {
                 for (counter, count) in names.cycle_counters(start).into_iter().zip([app, api, prepaid]) {

@@ -3,10 +3,17 @@
 //! A script is told what was computed from, and for which moments it is so. If the account's period or the server's
 //! clock says otherwise, the script does nothing and answers with what is so; then it is computed again.
 
-use crate::domain::{
-    period::{BillingPeriod, Interval, IntervalUnit, Window, WindowKind},
-    plan::Terms,
-    time::{Month, UnixMicros, UnixSeconds},
+use crate::{
+    domain::{
+        period::{BillingPeriod, Interval, IntervalUnit, Window, WindowKind},
+        plan::Terms,
+        time::{Month, UnixMicros, UnixSeconds},
+    },
+    store::{
+        Result,
+        keys::AccountNames,
+        whole::{strange, whole},
+    },
 };
 
 /// An account's period fields as stored, in one text: `start|end|interval|anchor|ends_at|fallen`.
@@ -23,6 +30,10 @@ pub(super) const PERIOD_FIELDS: [&str; 6] = [
     "billing_fallen",
 ];
 
+/// Those of them that are moments.
+pub(super) const MOMENTS: [&str; 4] =
+    ["billing_period_start", "billing_period_end", "billing_anchor", "billing_ends_at"];
+
 impl Default for Seen {
     /// Of an account without a period.
     fn default() -> Self {
@@ -36,12 +47,22 @@ impl Seen {
         Self(PERIOD_FIELDS.map(|name| field(name).unwrap_or_default()).join("|"))
     }
 
+    /// Fails for a field that is there and that nobody can read: what it would be read as may cost somebody something.
+    pub(super) fn must_be_readable(&self, names: &AccountNames) -> Result<()> {
+        for (name, text) in PERIOD_FIELDS.iter().zip(self.0.split('|')) {
+            if MOMENTS.contains(name) && !text.is_empty() && whole(text).is_none() {
+                return Err(strange(&format!("{} {name}", names.own())));
+            }
+        }
+        Ok(())
+    }
+
     /// The period that they tell; `None` without start and end.
     pub(super) fn period(&self) -> Option<BillingPeriod> {
         let mut fields = self.0.split('|');
         let mut next = || fields.next().unwrap_or_default();
         let (start, end, interval, anchor, ends_at, fallen) = (next(), next(), next(), next(), next(), next());
-        let seconds = |text: &str| text.parse().ok().map(UnixSeconds);
+        let seconds = |text: &str| whole(text).map(UnixSeconds);
         Some(BillingPeriod {
             interval: interval_of(interval),
             anchor: seconds(anchor),

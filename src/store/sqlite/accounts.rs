@@ -8,7 +8,12 @@ use crate::{
         period::{BillingPeriod, Interval, IntervalUnit},
         time::UnixSeconds,
     },
-    store::{AccountChange, Fault, Result},
+    store::{
+        AccountChange, Fault, Result,
+        keys::AccountNames,
+        number::FIELDS,
+        whole::{fits, strange},
+    },
 };
 use rusqlite::{Connection, Row, params};
 
@@ -28,14 +33,39 @@ pub(super) fn existing(db: &Connection, uid: &Uid) -> Result<Account> {
     find(db, uid)?.ok_or_else(|| Fault::Impossible(format!("there is no account {uid}")))
 }
 
-pub(super) fn all(db: &Connection) -> Result<Vec<Account>> {
-    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM accounts ORDER BY uid"))?;
+/// Fails without the account, whatever can be read of it.
+pub(super) fn must_exist(db: &Connection, uid: &Uid) -> Result<()> {
+    let exists = db.prepare_cached("SELECT 1 FROM accounts WHERE uid = ?1")?.exists([uid.as_str()])?;
+    if exists { Ok(()) } else { Err(Fault::Impossible(format!("there is no account {uid}"))) }
+}
+
+pub(super) fn uids(db: &Connection) -> Result<Vec<Uid>> {
+    let mut statement = db.prepare_cached("SELECT uid FROM accounts ORDER BY uid")?;
     let mut rows = statement.query([])?;
-    let mut accounts = Vec::new();
+    let mut uids = Vec::new();
     while let Some(row) = rows.next()? {
-        accounts.push(from_row(row)?);
+        uids.push(uid(row.get(0)?)?);
     }
-    Ok(accounts)
+    Ok(uids)
+}
+
+/// What stands in the columns of an account that must be whole numbers; an empty one is left out.
+pub(super) fn numbers(db: &Connection, uid: &Uid) -> Result<Vec<(&'static str, i64)>> {
+    let mut found = Vec::new();
+    for (column, field) in [("prepaid", "prepaid_credits")].into_iter().chain(FIELDS.map(|field| (field, field))) {
+        let value: Option<i64> = db
+            .prepare_cached(&format!("SELECT {column} FROM accounts WHERE uid = ?1"))?
+            .query_row([uid.as_str()], |row| row.get(0))?;
+        found.extend(value.map(|value| (field, value)));
+    }
+    Ok(found)
+}
+
+/// Sets one of these columns.
+pub(super) fn set_number(db: &Connection, uid: &Uid, column: &str, value: i64) -> Result<()> {
+    db.prepare_cached(&format!("UPDATE accounts SET {column} = ?2 WHERE uid = ?1"))?
+        .execute(params![uid.as_str(), value])?;
+    Ok(())
 }
 
 pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) -> Result<Account> {
@@ -132,18 +162,23 @@ pub(super) fn change_prepaid(db: &Connection, uid: &Uid, by: i64) -> Result<()> 
 }
 
 fn from_row(row: &Row<'_>) -> Result<Account> {
-    let burst: (Option<u32>, Option<u32>) = (row.get(12)?, row.get(13)?);
+    let uid = uid(row.get(0)?)?;
+    let number = |column, field| match row.get(column)? {
+        number if fits(number) => Ok(number),
+        _ => Err(strange(&format!("{} {field}", AccountNames::of(&uid).own()))),
+    };
+    let own = |column| Ok::<_, Fault>(row.get::<_, Option<i64>>(column)?.and_then(|number| u64::try_from(number).ok()));
     Ok(Account {
-        uid: uid(row.get(0)?)?,
         membership: row.get(1)?,
-        credits: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
-        prepaid: row.get(3)?,
+        credits: u64::try_from(number(2, "credits")?).unwrap_or(0),
+        prepaid: number(3, "prepaid_credits")?,
         email_verified: row.get(4)?,
         overrides: Overrides {
-            burst: burst.0.zip(burst.1).map(|(per_minute, size)| Burst { per_minute, size }),
-            priority: row.get(14)?,
-            max_pixels: row.get::<_, Option<i64>>(15)?.and_then(|pixels| pixels.try_into().ok()),
+            burst: own(12)?.zip(own(13)?).map(|(per_minute, size)| Burst::of(per_minute, size)),
+            priority: own(14)?.map(|turns| u8::try_from(turns).unwrap_or(u8::MAX)),
+            max_pixels: own(15)?,
         },
+        uid,
         billing_period: period(row)?,
     })
 }
@@ -152,8 +187,10 @@ fn from_row(row: &Row<'_>) -> Result<Account> {
 fn period(row: &Row<'_>) -> Result<Option<BillingPeriod>> {
     let moment = |column| Ok::<_, Fault>(row.get::<_, Option<i64>>(column)?.map(UnixSeconds));
     let Some((start, end)) = moment(5)?.zip(moment(6)?) else { return Ok(None) };
-    let interval: Option<(String, u32)> = row.get::<_, Option<_>>(7)?.zip(row.get(8)?);
-    let interval = interval.map(|(unit, count)| Ok::<_, Fault>(Interval { unit: interval_unit(&unit)?, count }));
+    let interval: Option<(String, i64)> = row.get::<_, Option<_>>(7)?.zip(row.get(8)?);
+    let count = |count: i64| u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+    let interval =
+        interval.map(|(unit, number)| Ok::<_, Fault>(Interval { unit: interval_unit(&unit)?, count: count(number) }));
     Ok(Some(BillingPeriod {
         start,
         end,

@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         Result,
-        keys::{self, AccountNames},
+        keys::{self, AccountNames, Served},
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -127,14 +127,14 @@ fn account_quota(
         let lease = worth_waiting_for.filter_map(|(_, open)| open.earliest).min();
         return Ok(Err(wait(lease, window.until.micros(), now)));
     };
-    let charge = Charge::Account {
-        uid: account.uid.clone(),
-        channel,
-        pool,
-        month: now.seconds().month(),
-        cycle: window.cycle(),
-        key: key.map(|key| key.id.clone()),
-    };
+    let (month, cycle, key) = (now.seconds().month(), window.cycle(), key.map(|key| &key.id));
+    // A keep that cannot count would come too late.
+    for pool in [Pool::Included, Pool::Prepaid] {
+        for counter in (Served { channel, pool, month, cycle, key }).counters(&names) {
+            counters::value(db, &counter)?;
+        }
+    }
+    let charge = Charge::Account { uid: account.uid.clone(), channel, pool, month, cycle, key: key.cloned() };
     Ok(Ok((charge, free_of_key.min(standing.free().saturating_sub(1)))))
 }
 

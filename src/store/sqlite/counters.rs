@@ -2,22 +2,41 @@
 
 use crate::{
     domain::{caller::Channel, period::Counters, time::UnixSeconds},
-    store::{Result, Usage, keys::AccountNames},
+    store::{
+        Result, Usage,
+        keys::AccountNames,
+        whole::{fits, strange},
+    },
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
-/// What a counter stands at; 0 if it was never raised.
+/// What a counter stands at; 0 if it was never raised, or stands below that. A file holds nothing but whole numbers, but
+/// those may be beyond what can be counted.
 pub(super) fn value(db: &Connection, name: &str) -> Result<u64> {
     let value: Option<i64> = db
         .prepare_cached("SELECT value FROM counters WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
         .optional()?;
-    Ok(value.map_or(0, |value| u64::try_from(value).unwrap_or(0)))
+    count(name, value.unwrap_or(0))
+}
+
+fn count(name: &str, value: i64) -> Result<u64> {
+    if fits(value) { Ok(u64::try_from(value).unwrap_or(0)) } else { Err(strange(name)) }
+}
+
+/// Sets a counter.
+pub(super) fn set(db: &Connection, name: &str, value: i64) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )?
+    .execute(params![name, value])?;
+    Ok(())
 }
 
 /// Raises a counter by one; `expires` is for those that would otherwise gather for ever.
 pub(super) fn raise(db: &Connection, name: &str, expires: Option<UnixSeconds>) -> Result<()> {
+    value(db, name)?;
     db.prepare_cached(
         "INSERT INTO counters (name, value, expires) VALUES (?1, 1, ?2)
          ON CONFLICT (name) DO UPDATE SET value = value + 1",
@@ -29,6 +48,7 @@ pub(super) fn raise(db: &Connection, name: &str, expires: Option<UnixSeconds>) -
 /// Adds what one counter stands at to another, and removes the first; says how much that was.
 pub(super) fn shift(db: &Connection, from: &str, to: &str) -> Result<u64> {
     let moved = value(db, from)?;
+    value(db, to)?;
     if moved > 0 {
         db.prepare_cached(
             "INSERT INTO counters (name, value) SELECT ?2, value FROM counters WHERE name = ?1
@@ -58,7 +78,7 @@ pub(super) fn cycles(db: &Connection, names: &AccountNames) -> Result<Vec<(UnixS
             let (name, value): (String, i64) = (row.get(0)?, row.get(1)?);
             let Some(start) = name.strip_prefix(&prefix).and_then(|start| start.parse().ok()) else { continue };
             let usage = cycles.entry(UnixSeconds(start)).or_default();
-            let value = u64::try_from(value).unwrap_or(0);
+            let value = count(&name, value)?;
             match channel {
                 Channel::App => usage.app = value,
                 Channel::Api => usage.api = value,

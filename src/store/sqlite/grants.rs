@@ -3,7 +3,7 @@
 use super::{accounts, holds, ledger};
 use crate::{
     domain::{caller::Uid, credit::OperationId, time::UnixMicros},
-    store::{EntryKind, Fault, Granted, LedgerEntry, Result, keys::AccountNames},
+    store::{EntryKind, Fault, Granted, LedgerEntry, Result, keys::AccountNames, whole::fits},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -34,7 +34,7 @@ fn earlier(db: &Connection, uid: &Uid, id: &OperationId) -> Result<Option<i64>> 
 
 /// The balance after a grant. What is spent, or set aside for a request under way, cannot be taken back.
 fn balance(prepaid: i64, credits: i64, held: u64) -> Result<i64> {
-    let after = prepaid.checked_add(credits);
+    let after = prepaid.checked_add(credits).filter(|after| fits(*after));
     let after = after.ok_or_else(|| Fault::Impossible("no balance can be that large".into()))?;
     let held = i64::try_from(held).unwrap_or(i64::MAX);
     if credits < 0 && after < held {

@@ -9,8 +9,10 @@ use crate::{
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
-        Audit, Difference, EntryKind, Fault, LedgerEntry, Result,
+        Audit, Difference, EntryKind, Fault, LedgerEntry, Odd, Result,
         keys::{AccountNames, Served},
+        number::PREPAID,
+        whole::fits,
     },
 };
 use rusqlite::{Connection, Row, params};
@@ -21,9 +23,6 @@ const MOVED: &str = "moved";
 
 /// The kind of an entry that took over a counter.
 const OPENING: &str = "opening";
-
-/// What the balance is called among the counters of an audit.
-const PREPAID: &str = "prepaid";
 
 pub(super) fn append(db: &Connection, uid: &Uid, entry: &LedgerEntry) -> Result<()> {
     let (operation, at) = (&entry.operation.0, entry.at.0);
@@ -51,6 +50,7 @@ pub(super) fn append(db: &Connection, uid: &Uid, entry: &LedgerEntry) -> Result<
                 "INSERT INTO ledger (uid, operation, at, kind, credits) VALUES (?1, ?2, ?3, 'granted', ?4)",
             )?
             .execute(params![uid.as_str(), operation, at, credits])?,
+        EntryKind::Mended { .. } => detailed(db, uid, entry, "mended")?,
         EntryKind::PlanChanged { .. } => detailed(db, uid, entry, "plan_changed")?,
         EntryKind::PeriodSynced { .. } => detailed(db, uid, entry, "period_synced")?,
         EntryKind::Moved { .. } => detailed(db, uid, entry, MOVED)?,
@@ -94,15 +94,40 @@ fn kind(row: &Row<'_>) -> Result<EntryKind> {
 }
 
 pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
-    let account = accounts::existing(db, uid)?;
+    accounts::must_exist(db, uid)?;
     let names = AccountNames::of(uid);
-    let mut sums = Sums::default();
-    sums.stored(PREPAID.into(), account.prepaid);
+    let (mut sums, mut odd) = (Sums::default(), Vec::new());
+    for (field, value) in accounts::numbers(db, uid)? {
+        if !fits(value) {
+            odd.push(Odd::new(format!("{} {field}", names.own()), &value.to_string()));
+        }
+        if field == "prepaid_credits" {
+            sums.stored(PREPAID.into(), value);
+        }
+    }
     read_counters(db, &names, &mut sums)?;
-    fold_served(db, uid, &names, &mut sums)?;
-    fold_granted(db, uid, &mut sums)?;
-    fold_detailed(db, uid, &names, &mut sums)?;
-    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences: sums.differences() })
+    fold(db, uid, &names, &mut sums)?;
+    odd.extend(sums.odd());
+    // What is odd is not compared.
+    let is_odd =
+        |counter: &str| odd.iter().any(|odd| odd.key == counter || odd.key.ends_with(&format!(" {counter}_credits")));
+    let mut differences = sums.differences();
+    differences.retain(|one| !is_odd(&one.counter));
+    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences, odd })
+}
+
+/// The sum of a whole ledger for one counter, named as it names it.
+pub(super) fn sum(db: &Connection, uid: &Uid, counter: &str) -> Result<i64> {
+    let (names, mut sums) = (AccountNames::of(uid), Sums::default());
+    fold(db, uid, &names, &mut sums)?;
+    let name = if counter == PREPAID { counter.to_owned() } else { names.whole(counter) };
+    Ok(sums.0.get(&name).map_or(0, |(_, ledger)| *ledger))
+}
+
+fn fold(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
+    fold_served(db, uid, names, sums)?;
+    fold_granted(db, uid, sums)?;
+    fold_detailed(db, uid, names, sums)
 }
 
 /// Two columns to compare, by counter.
@@ -111,11 +136,19 @@ struct Sums(BTreeMap<String, (i64, i64)>);
 
 impl Sums {
     fn stored(&mut self, counter: String, value: i64) {
-        self.0.entry(counter).or_default().0 += value;
+        let stored = &mut self.0.entry(counter).or_default().0;
+        *stored = stored.saturating_add(value);
     }
 
     fn ledger(&mut self, counter: String, by: i64) {
-        self.0.entry(counter).or_default().1 += by;
+        let ledger = &mut self.0.entry(counter).or_default().1;
+        *ledger = ledger.saturating_add(by);
+    }
+
+    /// Counters that stand beyond what can be counted.
+    fn odd(&self) -> Vec<Odd> {
+        let beyond = self.0.iter().filter(|(counter, (stored, _))| *counter != PREPAID && !fits(*stored));
+        beyond.map(|(counter, (stored, _))| Odd::new(counter.clone(), &stored.to_string())).collect()
     }
 
     fn differences(self) -> Vec<Difference> {

@@ -3,7 +3,7 @@
 use super::{accounts, cycles, ledger};
 use crate::{
     domain::{caller::Uid, credit::OperationId, time::UnixMicros},
-    store::{EntryKind, Fault, LedgerEntry, Result, Stepped, StripeState, StripeStep},
+    store::{EntryKind, Fault, LedgerEntry, Result, Stepped, StripeState, StripeStep, whole::fits},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -94,8 +94,8 @@ fn change(db: &Connection, step: &StripeStep, now: UnixMicros) -> Result<()> {
         cycles::shift(db, uid, *by, &operation, now)?;
     }
     if step.changes.credits != 0 {
-        let fits = accounts::existing(db, uid)?.prepaid.checked_add(step.changes.credits).is_some();
-        if !fits {
+        let after = accounts::existing(db, uid)?.prepaid.checked_add(step.changes.credits);
+        if !after.is_some_and(fits) {
             return Err(Fault::Impossible("no balance can be that large".into()));
         }
         accounts::change_prepaid(db, uid, step.changes.credits)?;
