@@ -40,8 +40,7 @@ pub struct Metrics {
 impl Metrics {
     /// The metrics, all registered. Fails only if two had the same name.
     pub fn new() -> prometheus::Result<Self> {
-        let our = Ours(Registry::new());
-        our.0.register(Box::new(ProcessCollector::for_self()))?;
+        let our = Ours::with_process()?;
         Ok(Self {
             requests: our.counters(
                 "rgw_requests_total",
@@ -70,10 +69,7 @@ impl Metrics {
                 &["by"],
             )?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
-            panics: our.add(IntCounter::new(
-                "rgw_panics_total",
-                "Mistakes of this program that ended what was under way; the log says where.",
-            )?)?,
+            panics: our.counter("rgw_panics_total", "Mistakes of this program; the log says where.")?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
             store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
             journal_waiting: our.gauge(
@@ -200,6 +196,16 @@ fn write_line(record: &Record, ms: u128) {
 struct Ours(Registry);
 
 impl Ours {
+    fn with_process() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        Ok(Self(registry))
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.add(IntCounter::new(name, help)?)
+    }
+
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
         self.add(IntCounterVec::new(Opts::new(name, help), labels)?)
     }

@@ -72,6 +72,7 @@ pub fn of_request_here<T>(request_id: &str, work: impl FnOnce() -> T) -> T {
 
 /// A task did not come to its end: its panic goes on in whoever waited for it, without being counted again. Otherwise it
 /// was called off.
+#[must_use]
 pub fn pass_on(error: JoinError) -> &'static str {
     match error.try_into_panic() {
         Ok(payload) => panic::resume_unwind(payload),

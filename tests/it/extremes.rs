@@ -163,10 +163,10 @@ async fn the_least_and_the_most_of_every_setting_answer_every_request() {
     let alone = accepted_alone();
     let (mut all, mut least, mut most) = (Vec::new(), Choice::new(), Choice::new());
     for (name, numbers) in alone {
-        let (first, last) = (numbers[0], numbers[numbers.len() - 1]);
-        all.extend([first, last].map(|number| Choice::from([(name, number)])));
-        least.insert(name, first);
-        most.insert(name, last);
+        let (low, high) = (numbers[0], numbers[numbers.len() - 1]);
+        all.extend([low, high].map(|number| Choice::from([(name, number)])));
+        least.insert(name, low);
+        most.insert(name, high);
     }
     all.extend([least, most]);
     all_answer(all).await;
@@ -175,7 +175,7 @@ async fn the_least_and_the_most_of_every_setting_answer_every_request() {
 #[tokio::test]
 async fn any_settings_together_answer_every_request() {
     let alone = accepted_alone();
-    let any: Vec<_> = alone.iter().map(|(_, numbers)| proptest::sample::select(numbers.clone())).collect();
+    let any: Vec<_> = alone.values().map(|numbers| proptest::sample::select(numbers.clone())).collect();
     let mut runner = TestRunner::default();
     let numbers = || any.new_tree(&mut runner).unwrap().current();
     let choices = std::iter::repeat_with(numbers).map(|numbers| alone.keys().copied().zip(numbers).collect::<Choice>());
