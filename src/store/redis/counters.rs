@@ -87,8 +87,13 @@ pub(super) async fn look(desk: &Desk, name: &str) -> Result<Stands> {
 /// Included credits that an account has used in a window.
 pub(super) async fn usage(desk: &Desk, uid: &Uid, window: Counters) -> Result<Usage> {
     let [app, api] = desk.names(uid).usages(window);
-    let (app, api) = tokio::join!(value(desk, &app), value(desk, &api));
-    Ok(Usage { app: app?, api: api? })
+    let [of_app, of_api]: [Option<Vec<u8>>; 2] = desk.line.command(cmd("MGET").arg(&app).arg(&api)).await?;
+    let read = async |name: &str, text| match text {
+        Some(text) => Ok(count(Stands::Text(text).number(name)?)),
+        // Nothing, or no text.
+        None => value(desk, name).await,
+    };
+    Ok(Usage { app: read(&app, of_app).await?, api: read(&api, of_api).await? })
 }
 
 /// Every billing cycle in the account's index, oldest first.
