@@ -87,13 +87,14 @@ pub(super) async fn look(desk: &Desk, name: &str) -> Result<Stands> {
 /// Included credits that an account has used in a window.
 pub(super) async fn usage(desk: &Desk, uid: &Uid, window: Counters) -> Result<Usage> {
     let [app, api] = desk.names(uid).usages(window);
-    let [of_app, of_api]: [Option<Vec<u8>>; 2] = desk.line.command(cmd("MGET").arg(&app).arg(&api)).await?;
+    let used: [Option<Vec<u8>>; 2] = desk.line.command(cmd("MGET").arg(&app).arg(&api)).await?;
     let read = async |name: &str, text| match text {
         Some(text) => Ok(count(Stands::Text(text).number(name)?)),
         // Nothing, or no text.
         None => value(desk, name).await,
     };
-    Ok(Usage { app: read(&app, of_app).await?, api: read(&api, of_api).await? })
+    let [first, second] = used;
+    Ok(Usage { app: read(&app, first).await?, api: read(&api, second).await? })
 }
 
 /// Every billing cycle in the account's index, oldest first.
