@@ -195,5 +195,6 @@ fn rules(config: &Config) -> Rules {
         answer_timeout: Duration::from_secs(config.backend.timeout_s),
         pixel_limit: config.backend.pixel_limit(),
         max_answer: config.limits.max_answer.0,
+        longest_made: config.longest_made(),
     }
 }

@@ -21,7 +21,7 @@ pub use set_up::{SetupError, set_up};
 
 use crate::{
     domain::{caller::Payer, form::Form, refusal::Shortage},
-    picture,
+    picture::{Bounds, Cut, TooMuch},
     spool::{Budgets, Room, Spooled},
     telemetry::BackendGauges,
 };
@@ -31,6 +31,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+use tracing::warn;
 
 /// When to ask again after there was no room for an answer.
 const NO_ROOM_RETRY: Duration = Duration::from_secs(2);
@@ -68,12 +69,16 @@ impl Job {
             .map_err(|_| Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: NO_ROOM_RETRY })
     }
 
-    /// Refuses what would grow beyond the limit, now that it is known how large the upright picture is.
-    fn keep_to_pixel_limit(&self, upright: (u32, u32)) -> Result<(), Failure> {
-        let Some(most) = self.pixel_limit else { return Ok(()) };
-        match picture::too_many_pixels(upright, &self.form.wish, most) {
-            Some(pixels) => Err(Failure::TooManyPixels { pixels, most }),
-            None => Ok(()),
+    /// Refuses what would grow too large, now that it is known how large the upright picture is.
+    fn keep_to_bounds(&self, upright: (u32, u32)) -> Result<(), Failure> {
+        let bounds = Bounds { pixels: self.pixel_limit, bytes: Some(self.max_answer) };
+        Ok(bounds.judge(upright, &self.form.wish)?)
+    }
+
+    /// A picture of which nothing is left is an answer like any other, but worth a look: the model may not see what we see.
+    fn tell_if_lost(&self, cut: &Cut) {
+        if cut.is_lost {
+            warn!(request_id = self.request_id, "nothing is left of a picture that showed something");
         }
     }
 }
@@ -110,13 +115,8 @@ pub enum Failure {
     #[error("picture not readable: {0}")]
     Unreadable(String),
     /// Turned upright by its EXIF orientation, the picture would become larger than was agreed.
-    #[error("{pixels} pixels once upright, at most {most} were agreed")]
-    TooManyPixels {
-        /// Width × height.
-        pixels: u64,
-        /// The limit that applies.
-        most: u64,
-    },
+    #[error("once upright: {0}")]
+    TooMuch(#[from] TooMuch),
 }
 
 /// Something that removes backgrounds.

@@ -19,6 +19,7 @@ mod stripe;
 mod tests;
 mod typed;
 mod user_token;
+mod warnings;
 
 pub use anonymous::AnonymousConfig;
 pub use backend::{BackendConfig, BackendKind, ReconcileConfig};
@@ -32,6 +33,7 @@ pub use secrets::SecretError;
 pub use store::{OnStoreFailure, StoreConfig};
 pub use stripe::{ReversalPolicy, StripeConfig};
 pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfig};
+pub use warnings::Warning;
 
 use crate::domain::{
     credit::Burst,

@@ -4,19 +4,25 @@
 //! contract's order: cut, resize, then rotate; colours and the mask come last, so that the corners that a rotation adds
 //! are coloured too.
 
+mod bounds;
 mod colour;
+mod colour_space;
 mod cut;
 mod decode;
 mod encode;
+mod plain;
+mod png;
 mod resize;
 mod rotate;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::{Bounds, TooMuch};
 pub use colour::{WHITE, flatten};
-pub use cut::cut;
-pub use decode::decode;
+pub use cut::{Cut, cut};
+pub use decode::{decode, decode_mask};
 pub use encode::content_type;
+pub use plain::plain;
 pub use resize::{resize, resize_mask};
 
 use crate::domain::form::Wish;
@@ -60,13 +66,6 @@ pub enum PictureError {
 #[must_use]
 pub fn result_size(size: (u32, u32), wish: &Wish) -> (u32, u32) {
     rotate::rotated_size(resize::fitted_size(size, wish), wish)
-}
-
-/// The pixels of a picture of `size`, or of what [`finish`] makes of it, where either has more than `most`.
-#[must_use]
-pub fn too_many_pixels(size: (u32, u32), wish: &Wish, most: u64) -> Option<u64> {
-    let pixels = |(width, height)| u64::from(width) * u64::from(height);
-    [size, result_size(size, wish)].into_iter().map(pixels).find(|pixels| *pixels > most)
 }
 
 /// All that is left to do once the background is gone: resize, rotate, colour (or show the mask), encode.

@@ -78,6 +78,8 @@ pub struct Rules {
     pub pixel_limit: Option<u64>,
     /// The longest answer that is read, in bytes.
     pub max_answer: u64,
+    /// The same, where answers are made here. What a service will answer is not known before it is here.
+    pub longest_made: Option<u64>,
 }
 
 impl Rules {

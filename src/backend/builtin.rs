@@ -94,10 +94,11 @@ fn answer(model: &Model, file: &[u8], job: &Job, abandoned: &CancellationToken) 
 
     go_on()?;
     let picture = picture::decode(file, pixels).map_err(|e| Failure::Unreadable(e.to_string()))?;
-    job.keep_to_pixel_limit(picture.dimensions())?;
+    job.keep_to_bounds(picture.dimensions())?;
     go_on()?;
     let mask = model.mask(&picture).map_err(|e| Failure::Failed(e.to_string()))?;
     go_on()?;
-    let cutout = picture::cut(picture, &mask);
-    picture::finish(cutout, &job.form.wish).map_err(|e| Failure::Failed(e.to_string()))
+    let cut = picture::cut(picture, &mask);
+    job.tell_if_lost(&cut);
+    picture::finish(cut.cutout, &job.form.wish).map_err(|e| Failure::Failed(e.to_string()))
 }

@@ -194,7 +194,7 @@ impl Members {
             Ok(answer) => NO_SERVICE.contains(&answer.status),
             Err(Trouble { failure, .. }) => match failure {
                 Failure::Failed(_) | Failure::TimedOut => true,
-                Failure::Unavailable { .. } | Failure::Unreadable(_) | Failure::TooManyPixels { .. } => return,
+                Failure::Unavailable { .. } | Failure::Unreadable(_) | Failure::TooMuch(_) => return,
             },
         };
         if failed {

@@ -1,7 +1,8 @@
-//! The open-source server `rembg s`: it cuts, and answers a PNG; the rest of the documented API is done here.
+//! The open-source server `rembg s`: it is asked for the mask alone; all the rest is done here, as for the builtin model.
 //!
+//! Its own cut would mix the picture's colours with black wherever the mask is soft, and know nothing of colour profiles.
 //! It is sent the image and the name of a model, and nothing of what the caller sent beside the image: some of its
-//! parameters name local files and paid services.
+//! parameters name local files and paid services. Where it would not see what we see, it is sent what we see.
 
 use super::{
     Answer, Failure, Job,
@@ -11,11 +12,13 @@ use super::{
 };
 use crate::{
     domain::image_header::ImageKind,
-    picture::{self, PictureError},
+    picture,
+    spool::{Room, Spooled},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::HeaderMap;
+use std::sync::Arc;
 
 /// A `rembg s` at an address.
 pub(super) struct RembgServer {
@@ -29,15 +32,32 @@ impl RembgServer {
     pub(super) fn new(remote: Remote, model: String, workbench: Workbench) -> Self {
         Self { remote, model, workbench }
     }
+
+    /// The image as it was sent, or as we see it, where the server would see something else.
+    async fn readable(&self, job: &Job) -> Result<(Arc<Spooled>, ImageKind), Failure> {
+        let as_sent = (Arc::clone(&job.image), job.form.image.header.kind);
+        if !matches!(as_sent.1, ImageKind::Png | ImageKind::Webp) {
+            return Ok(as_sent);
+        }
+        let most = pixels(job);
+        let plain = self.workbench.read(job, [&job.image], move |[file]| picture::plain(&file, most)).await?;
+        let Some(plain) = plain.map_err(|error| Failure::Unreadable(error.to_string()))? else {
+            return Ok(as_sent);
+        };
+        let mut room = Room::reserve(&job.budgets, plain.len() as u64).map_err(|error| no_room(&error))?;
+        room.write(Bytes::from(plain)).await.map_err(|error| no_room(&error))?;
+        Ok((Arc::new(room.finish()), ImageKind::Png))
+    }
 }
 
 #[async_trait]
 impl Service for RembgServer {
     async fn exchange(&self, job: &Job) -> Result<Answer, Trouble> {
         let model = Part { name: "model", value: self.model.as_bytes(), ..Part::default() };
-        let filename = filename(job.form.image.header.kind);
-        let file = Part { name: "file", filename: Some(filename), ..Part::default() };
-        let form = FormBody::new([model], file, &job.image, [])
+        let mask_alone = Part { name: "om", value: b"true", ..Part::default() };
+        let (image, kind) = self.readable(job).await.map_err(Trouble::last)?;
+        let file = Part { name: "file", filename: Some(filename(kind)), ..Part::default() };
+        let form = FormBody::new([model, mask_alone], file, &image, [])
             .map_err(|error| Trouble::last(Failure::Failed(error.to_string())))?;
         let reply = self.remote.post(job, form, HeaderMap::new()).await?;
         match reply.status {
@@ -47,22 +67,22 @@ impl Service for RembgServer {
         }
     }
 
-    /// Its PNG becomes what the form asks for. Its 500 says that it could not, and nothing of why: if the picture cannot
+    /// Its mask, and the image, become what the form asks for. Its 500 says that it could not, and nothing of why: if the picture cannot
     /// be read here either, that is the caller's to know.
     async fn finish(&self, job: &Job, answer: Answer) -> Result<Answer, Failure> {
-        let header = job.form.image.header;
-        let pixels = u64::from(header.width) * u64::from(header.height);
+        let pixels = pixels(job);
         if answer.status == 500 {
             drop(answer);
             let image =
-                self.workbench.read(job, &job.image, move |file| picture::decode(file, pixels).map(drop)).await?;
+                self.workbench.read(job, [&job.image], move |[file]| picture::decode(&file, pixels).map(drop)).await?;
             return Err(match image {
                 Ok(()) => Failure::Failed("the rembg server answered 500 to a picture that can be read".into()),
                 Err(error) => Failure::Unreadable(error.to_string()),
             });
         }
         let own_job = job.clone();
-        let made = self.workbench.read(job, &answer.body, move |file| made_of(file, pixels, &own_job)).await??;
+        let bodies = [&*job.image, &answer.body];
+        let made = self.workbench.read(job, bodies, move |[image, mask]| made_of(image, &mask, &own_job)).await??;
         drop(answer);
         let mut room = job.room()?;
         room.write(Bytes::from(made)).await.map_err(|error| no_room(&error))?;
@@ -75,12 +95,27 @@ impl Service for RembgServer {
     }
 }
 
-/// What the form asks for, made of the server's PNG of at most so many pixels.
-fn made_of(file: &[u8], pixels: u64, job: &Job) -> Result<Vec<u8>, Failure> {
-    let unusable = |error: PictureError| Failure::Failed(format!("the rembg server's answer: {error}"));
-    let cutout = picture::decode(file, pixels).map_err(unusable)?;
-    job.keep_to_pixel_limit(cutout.dimensions())?;
-    picture::finish(cutout, &job.form.wish).map_err(unusable)
+/// What the form asks for, made of the image and of the server's mask.
+fn made_of(image: Vec<u8>, mask: &[u8], job: &Job) -> Result<Vec<u8>, Failure> {
+    let unusable = |what: String| Failure::Failed(format!("the rembg server's answer: {what}"));
+    let picture = picture::decode(&image, pixels(job)).map_err(|error| Failure::Unreadable(error.to_string()))?;
+    drop(image);
+    let size = picture.dimensions();
+    job.keep_to_bounds(size)?;
+    let mask = picture::decode_mask(mask, pixels(job)).map_err(|error| unusable(error.to_string()))?;
+    if mask.dimensions() != size {
+        return Err(unusable(format!("a mask of {:?} pixels for a picture of {size:?}", mask.dimensions())));
+    }
+    let cut = picture::cut(picture, &mask);
+    drop(mask);
+    job.tell_if_lost(&cut);
+    picture::finish(cut.cutout, &job.form.wish).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// The most pixels that the image and its mask may have.
+fn pixels(job: &Job) -> u64 {
+    let header = job.form.image.header;
+    u64::from(header.width) * u64::from(header.height)
 }
 
 /// A name of our own: the caller's says nothing that the server needs.

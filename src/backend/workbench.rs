@@ -24,17 +24,21 @@ impl Workbench {
         Self(Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get))))
     }
 
-    /// Reads a body and works on it, until the job's deadline.
-    pub(super) async fn read<T: Send + 'static>(
+    /// Reads bodies and works on them, until the job's deadline.
+    pub(super) async fn read<const N: usize, T: Send + 'static>(
         &self,
         job: &Job,
-        body: &Spooled,
-        work: impl FnOnce(&[u8]) -> T + Send + 'static,
+        bodies: [&Spooled; N],
+        work: impl FnOnce([Vec<u8>; N]) -> T + Send + 'static,
     ) -> Result<T, Failure> {
         let work = async {
             let place = Arc::clone(&self.0).acquire_owned().await.map_err(|_| Failure::TimedOut)?;
             // Read only now, so that the files in memory are no more than the places.
-            let file = body.to_vec().await.map_err(|error| Failure::Failed(format!("reading a body back: {error}")))?;
+            let mut files = [const { Vec::new() }; N];
+            for (file, body) in files.iter_mut().zip(bodies) {
+                let read = body.to_vec().await;
+                *file = read.map_err(|error| Failure::Failed(format!("reading a body back: {error}")))?;
+            }
             let (deadline, request_id) = (job.deadline, job.request_id.clone());
             let done = spawn_blocking(move || {
                 // The place is free when the work is done, not when somebody stops waiting for it.
@@ -42,7 +46,7 @@ impl Workbench {
                 (Instant::now() < deadline).then(|| {
                     panics::of_request_here(&request_id, || {
                         failpoint::reach(Point::InWork);
-                        work(&file)
+                        work(files)
                     })
                 })
             });

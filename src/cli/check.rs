@@ -2,8 +2,11 @@
 
 use super::{Desk, Failure, Report};
 
-/// Shows the settings in effect. That there is a configuration to show means that it has no mistakes.
+/// Shows the settings in effect. That there is a configuration to show means that it has no mistakes; what
+/// may not have been meant is said before.
 pub(super) fn run(desk: &Desk) -> Result<Report, Failure> {
     let settings = toml::to_string(&desk.config).map_err(|error| Failure::Report(error.to_string()))?;
-    Report::new(format!("# No mistakes. These settings are in effect:\n\n{}", settings.trim_end()), &desk.config)
+    let mut words: Vec<_> = desk.config.warnings().iter().map(|warning| format!("# Warning: {warning}")).collect();
+    words.push(format!("# No mistakes. These settings are in effect:\n\n{}", settings.trim_end()));
+    Report::new(words.join("\n"), &desk.config)
 }

@@ -56,6 +56,8 @@ impl Finding {
 /// Looks at everything; exits 1 if anything fails.
 pub(super) async fn run(desk: &Desk) -> Result<Report, Failure> {
     let mut findings = vec![Finding::ok("configuration", "There are no mistakes in it.")];
+    let warnings = desk.config.warnings();
+    findings.extend(warnings.iter().map(|warning| Finding::warn("configuration", format!("{warning}."))));
     findings.extend(memory::look(desk).await);
     findings.extend(redis_server::look(desk).await);
     findings.extend(machine::look(&desk.config));

@@ -64,7 +64,7 @@ impl Default for LimitsConfig {
         Self {
             memory_budget: Bytes(256 << 20),
             spool_budget: Bytes(8 << 30),
-            max_answer: Bytes(128 << 20),
+            max_answer: Bytes(160 << 20),
             upload_timeout_s: 300,
             transfer_grace_s: 30,
             transfer_min_rate: Bytes(16 << 10),

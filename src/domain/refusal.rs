@@ -19,6 +19,13 @@ pub enum Refusal {
         /// The configured maximum.
         most: u64,
     },
+    /// The answer that is asked for is known to be longer than this gateway keeps.
+    AnswerTooLarge {
+        /// The answer's.
+        bytes: u64,
+        /// The configured maximum.
+        most: u64,
+    },
     /// An API key and a user token at once.
     KeyAndToken,
     /// No such API key, or none where one is needed.
@@ -116,6 +123,13 @@ impl Refusal {
                 return format!("Image has {pixels} pixels, which exceeds the maximum of {most} processed here.")
                     .into();
             }
+            Self::AnswerTooLarge { bytes, most } => {
+                return format!(
+                    "The result would have {bytes} bytes, which exceeds the maximum of {most} sent from here. Ask for \
+                     another format or for a smaller picture."
+                )
+                .into();
+            }
             Self::MalformedForm => "Malformed multipart/form-data body",
             Self::BodyTooLarge => "Request body is too large.",
             Self::KeyAndToken => "This is a mistake: Cannot use both API key and user token",
@@ -145,6 +159,7 @@ impl Refusal {
             Self::MalformedForm => "malformed_form",
             Self::BodyTooLarge => "body_too_large",
             Self::TooManyPixels { .. } => "too_many_pixels",
+            Self::AnswerTooLarge { .. } => "answer_too_large",
             Self::KeyAndToken => "key_and_token",
             Self::InvalidKey => "invalid_key",
             Self::InvalidToken => "invalid_token",
@@ -181,6 +196,7 @@ impl Refusal {
             | Self::MalformedForm
             | Self::BodyTooLarge
             | Self::TooManyPixels { .. }
+            | Self::AnswerTooLarge { .. }
             | Self::KeyAndToken
             | Self::InvalidKey
             | Self::InvalidToken

@@ -107,7 +107,9 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::KeyAndToken
         | Refusal::BadSignature
         | Refusal::NotAnEvent => StatusCode::BAD_REQUEST,
-        Refusal::BodyTooLarge | Refusal::TooManyPixels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::BodyTooLarge | Refusal::TooManyPixels { .. } | Refusal::AnswerTooLarge { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
         Refusal::InvalidKey | Refusal::InvalidToken => StatusCode::UNAUTHORIZED,
         Refusal::EmailNotVerified => StatusCode::FORBIDDEN,
         Refusal::TooFast { .. } | Refusal::DailyLimit { .. } | Refusal::MonthlyLimit { .. } => {

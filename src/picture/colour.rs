@@ -37,7 +37,8 @@ pub fn flatten(picture: &RgbaImage, behind: Rgba) -> RgbImage {
     flat
 }
 
-fn mask_of(picture: &RgbaImage) -> GrayImage {
+/// The opacity of each pixel, as a shade of grey.
+pub(super) fn mask_of(picture: &RgbaImage) -> GrayImage {
     let mut mask = GrayImage::new(picture.width(), picture.height());
     for (to, from) in mask.pixels_mut().zip(picture.pixels()) {
         to.0 = [from.0[3]];

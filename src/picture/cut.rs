@@ -4,10 +4,24 @@ use image::{GrayImage, Rgba, RgbaImage};
 
 const CLEAR: Rgba<u8> = Rgba([0; 4]);
 
+/// Opacity from which on a pixel is seen for sure.
+const SEEN: u8 = 128;
+
+/// A picture without its background.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cut {
+    /// What is left.
+    pub cutout: RgbaImage,
+    /// Whether that is nothing to speak of, although the picture showed something.
+    pub is_lost: bool,
+}
+
 /// Multiplies the picture's own opacity with the mask of the same size: 255 keeps a pixel, 0 removes it, its colour too.
 #[must_use]
-pub fn cut(mut picture: RgbaImage, mask: &GrayImage) -> RgbaImage {
+pub fn cut(mut picture: RgbaImage, mask: &GrayImage) -> Cut {
     debug_assert_eq!(picture.dimensions(), mask.dimensions());
+    let showed_something = shows_something(&picture);
+    let mut is_seen = false;
     for (pixel, keep) in picture.pixels_mut().zip(mask.pixels()) {
         let opacity = times(pixel.0[3], keep.0[0]);
         if opacity == 0 {
@@ -15,8 +29,16 @@ pub fn cut(mut picture: RgbaImage, mask: &GrayImage) -> RgbaImage {
             *pixel = CLEAR;
         }
         pixel.0[3] = opacity;
+        is_seen |= opacity >= SEEN;
     }
-    picture
+    Cut { cutout: picture, is_lost: showed_something && !is_seen }
+}
+
+/// Whether two pixels that are seen differ. In most pictures this is known after a few.
+fn shows_something(picture: &RgbaImage) -> bool {
+    let mut seen = picture.pixels().filter(|pixel| pixel.0[3] >= SEEN);
+    let first = seen.next();
+    seen.any(|pixel| Some(pixel) != first)
 }
 
 /// The product of two opacities, rounded to the nearest.
@@ -44,8 +66,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_cut_is_lost_if_nothing_is_seen_of_a_picture_that_showed_something() {
+        let plain = RgbaImage::from_pixel(4, 1, Rgba([9, 8, 7, 255]));
+        let mut varied = plain.clone();
+        varied.put_pixel(3, 0, Rgba([90, 8, 7, 255]));
+        let mut hidden = varied.clone();
+        hidden.pixels_mut().for_each(|pixel| pixel.0[3] = 0);
+        for (picture, mask, is_lost) in [
+            (&varied, [0, 0, 0, 0], true),
+            (&varied, [40, 40, 40, 40], true),
+            (&varied, [0, 255, 0, 0], false),
+            (&plain, [0, 0, 0, 0], false),
+            (&hidden, [255, 255, 255, 255], false),
+        ] {
+            let mask = GrayImage::from_raw(4, 1, mask.to_vec()).expect("four shades");
+            assert_eq!(cut(picture.clone(), &mask).is_lost, is_lost, "{picture:?} by {mask:?}");
+        }
+    }
+
     fn cut_one(own: u8, mask: u8) -> Rgba<u8> {
         let picture = RgbaImage::from_pixel(2, 1, Rgba([9, 8, 7, own]));
-        *cut(picture, &GrayImage::from_pixel(2, 1, Luma([mask]))).get_pixel(1, 0)
+        *cut(picture, &GrayImage::from_pixel(2, 1, Luma([mask]))).cutout.get_pixel(1, 0)
     }
 }

@@ -1,9 +1,11 @@
-//! From a file's bytes to upright pixels.
+//! From a file's bytes to upright pixels in sRGB.
 
 mod jpeg;
 
-use super::PictureError;
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits, RgbaImage, metadata::Orientation};
+use super::{PictureError, colour_space};
+use image::{
+    DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbaImage, metadata::Orientation,
+};
 use std::io::Cursor;
 
 /// Sixteen bits in each of four channels: the widest pixel there is.
@@ -12,11 +14,40 @@ const MOST_BYTES_PER_PIXEL: u64 = 8;
 /// What a decoder may allocate beside the pixels.
 const DECODER_SLACK: u64 = 8 * 1024 * 1024;
 
-/// Reads a PNG, JPEG, WebP or BMP file, whatever its name, and turns it upright by its EXIF orientation.
+/// Reads a PNG, JPEG, WebP or BMP file, whatever its name, turns it upright by its EXIF orientation and its colours to
+/// sRGB by its profile.
 ///
 /// `most_pixels` is the width × height that the caller has agreed to; a decoder's memory is bounded by it. Of an animation
 /// it is the first frame.
 pub fn decode(file: &[u8], most_pixels: u64) -> Result<RgbaImage, PictureError> {
+    let mut decoder = decoder(file, most_pixels)?;
+    // Broken metadata is no reason to refuse a picture that can be seen.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let to_srgb = colour_space::stated(file, &mut decoder);
+    let picture = DynamicImage::from_decoder(decoder).map_err(PictureError::Unreadable)?;
+    let mut pixels = picture.into_rgba8();
+    if let Some(to_srgb) = to_srgb {
+        to_srgb.apply(&mut pixels);
+    }
+    let mut picture = DynamicImage::ImageRgba8(pixels);
+    picture.apply_orientation(orientation);
+    Ok(picture.into_rgba8())
+}
+
+/// Reads a mask: its shades, or its opacity where it is a cut-out.
+///
+/// `most_pixels` is as in [`decode`].
+pub fn decode_mask(file: &[u8], most_pixels: u64) -> Result<GrayImage, PictureError> {
+    let decoder = decoder(file, most_pixels)?;
+    let picture = DynamicImage::from_decoder(decoder).map_err(PictureError::Unreadable)?;
+    if picture.color().has_alpha() {
+        return Ok(super::colour::mask_of(&picture.into_rgba8()));
+    }
+    Ok(picture.into_luma8())
+}
+
+/// A decoder that knows the size, and may take the memory that it needs for that.
+fn decoder(file: &[u8], most_pixels: u64) -> Result<impl ImageDecoder, PictureError> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(most_pixels.saturating_mul(MOST_BYTES_PER_PIXEL).saturating_add(DECODER_SLACK));
 
@@ -26,17 +57,12 @@ pub fn decode(file: &[u8], most_pixels: u64) -> Result<RgbaImage, PictureError> 
         return Err(PictureError::Truncated);
     }
     reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    let decoder = reader.into_decoder().map_err(unreadable)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 || pixels > most_pixels {
         return Err(PictureError::WrongSize { width, height, most: most_pixels });
     }
-    // Broken metadata is no reason to refuse a picture that can be seen.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     limits.reserve(decoder.total_bytes()).map_err(unreadable)?;
-    let picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    let mut picture = DynamicImage::ImageRgba8(picture.into_rgba8());
-    picture.apply_orientation(orientation);
-    Ok(picture.into_rgba8())
+    Ok(decoder)
 }

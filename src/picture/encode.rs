@@ -18,6 +18,11 @@ const WEBP_QUALITY: f32 = 85.0;
 /// for twice the bytes.
 const WEBP_EFFORT: i32 = 2;
 
+/// Bytes before the pixels of a BMP: its headers, and the palette where there are only shades of grey.
+const BMP_HEADER: u64 = 54;
+const BMP_HEADER_WITH_OPACITY: u64 = 122;
+const BMP_PALETTE: u64 = 4 * 256;
+
 const NO_CONFIGURATION: WebPEncodingError = WebPEncodingError::VP8_ENC_ERROR_INVALID_CONFIGURATION;
 
 /// The media type of what [`finish`](super::finish) answers.
@@ -28,6 +33,18 @@ pub fn content_type(format: OutputFormat) -> &'static str {
         OutputFormat::Png => "image/png",
         OutputFormat::Jpeg => "image/jpeg",
         OutputFormat::Bmp => "image/bmp",
+    }
+}
+
+/// Bytes of the file that becomes of a picture of `size`, where that is known beforehand: a BMP is not compressed. Of the
+/// others it is not: a picture of one colour has next to none.
+pub(super) fn foreseen_length((width, height): (u32, u32), wish: &Wish) -> Option<u64> {
+    let rows_of = |bytes_per_pixel: u64| u64::from(height) * (u64::from(width) * bytes_per_pixel).next_multiple_of(4);
+    match wish.format {
+        OutputFormat::Webp | OutputFormat::Png | OutputFormat::Jpeg => None,
+        OutputFormat::Bmp if wish.mask => Some(BMP_HEADER + BMP_PALETTE + rows_of(1)),
+        OutputFormat::Bmp if wish.bg_color.is_some_and(|behind| behind.a == u8::MAX) => Some(BMP_HEADER + rows_of(3)),
+        OutputFormat::Bmp => Some(BMP_HEADER_WITH_OPACITY + rows_of(4)),
     }
 }
 

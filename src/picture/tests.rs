@@ -1,14 +1,19 @@
 //! What the form asks for is what the file holds: read back after encoding.
 
+mod bounds;
 mod files;
 mod geometry;
 mod looks;
 
-use super::{cut, decode, finish, result_size};
+use super::{Bounds, TooMuch, cut, decode, decode_mask, finish, plain, result_size};
 use crate::domain::form::{OutputFormat, Wish};
-use image::{DynamicImage, Rgba, RgbaImage};
+use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 
 const FORMATS: [OutputFormat; 4] = [OutputFormat::Webp, OutputFormat::Png, OutputFormat::Jpeg, OutputFormat::Bmp];
+
+/// Formats that can name a profile.
+pub(super) const FORMATS_WITH_PROFILES: [(ImageFormat, &str); 3] =
+    [(ImageFormat::Png, "PNG"), (ImageFormat::Jpeg, "JPEG"), (ImageFormat::WebP, "WebP")];
 
 const RED: Rgba<u8> = Rgba([200, 0, 0, 255]);
 const BLUE: Rgba<u8> = Rgba([0, 0, 200, 255]);

@@ -1,12 +1,12 @@
 //! Step 3: the whole body is read and judged; nothing has touched the backend yet.
 
-use super::{Rmbg, Stop};
+use super::{Rmbg, Stop, send::too_large};
 use crate::{
     domain::{
         form::{Form, FormError, FormReader, MAX_BODY, MAX_IMAGE},
         refusal::{Refusal, Shortage},
     },
-    picture,
+    picture::Bounds,
     spool::{Room, SpoolError, Spooled},
 };
 use axum::body::Body;
@@ -85,19 +85,11 @@ pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, pixel_limit: Option<u
     }
     let deadline = Instant::now() + rmbg.rules.upload_timeout;
     let (form, image) = timeout_at(deadline, read_all(rmbg, upload)).await.unwrap_or_else(|_| Err(too_slow()))?;
-    match pixel_limit {
-        Some(most) => refuse_above(most, &form).map(|()| (form, image)),
-        None => Ok((form, image)),
-    }
-}
-
-/// A small file may unpack to gigabytes, and so may the answer that is asked for.
-fn refuse_above(most: u64, form: &Form) -> Result<(), Stop> {
+    // A small file may unpack to gigabytes, and so may the answer that is asked for.
+    let bounds = Bounds { pixels: pixel_limit, bytes: rmbg.rules.longest_made };
     let sent = (form.image.header.width, form.image.header.height);
-    match picture::too_many_pixels(sent, &form.wish, most) {
-        Some(pixels) => Err(Refusal::TooManyPixels { pixels, most }.into()),
-        None => Ok(()),
-    }
+    bounds.judge_header(sent, &form.wish).map_err(too_large)?;
+    Ok((form, image))
 }
 
 async fn read_all(rmbg: &Rmbg, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {

@@ -4,6 +4,7 @@ use super::{Rmbg, Stop, caller::Caller};
 use crate::{
     backend::{Answer, Failure, Job},
     domain::{complaint::Complaint, form::Form, refusal::Refusal},
+    picture::TooMuch,
     spool::Spooled,
 };
 use std::sync::Arc;
@@ -52,7 +53,15 @@ fn stop_for(failure: &Failure) -> Stop {
             Refusal::Unavailable { shortage: *shortage, retry_after: *retry_after }
         }
         Failure::Unreadable(_) => Refusal::Invalid(vec![Complaint::CorruptImage]),
-        Failure::TooManyPixels { pixels, most } => Refusal::TooManyPixels { pixels: *pixels, most: *most },
+        Failure::TooMuch(what) => too_large(*what),
     };
     Stop::with_cause(refusal, failure)
+}
+
+/// What it is called that a picture or its answer is too large.
+pub(super) fn too_large(what: TooMuch) -> Refusal {
+    match what {
+        TooMuch::Pixels { pixels, most } => Refusal::TooManyPixels { pixels, most },
+        TooMuch::Bytes { bytes, most } => Refusal::AnswerTooLarge { bytes, most },
+    }
 }

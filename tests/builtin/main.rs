@@ -11,6 +11,7 @@ use rembg_gateway::{
         form::{Form, ImagePart, OutputFormat, Wish},
         image_header::{ImageHeader, ImageKind},
     },
+    picture::TooMuch,
     spool::{Budget, Budgets, Room, Spooled},
 };
 use std::{
@@ -165,10 +166,26 @@ async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
     let wide = Wish { w: Some(1000), ..wish(OutputFormat::Png) };
     let job = job(on_its_side, wide).await;
     let refused = shared().cut(&Job { pixel_limit: Some(1_249_999), ..job.clone() }).await;
-    assert!(matches!(refused, Err(Failure::TooManyPixels { pixels: 1_250_000, most: 1_249_999 })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Failure::TooMuch(TooMuch::Pixels { pixels: 1_250_000, most: 1_249_999 }))),
+        "{refused:?}"
+    );
     let answer = shared().cut(&Job { pixel_limit: Some(1_250_000), ..job }).await.expect("an answer");
     let made = picture_of(&answer).await;
     assert_eq!((made.width(), made.height()), (1000, 1250));
+}
+
+#[tokio::test]
+async fn a_bmp_that_exif_makes_too_long_is_refused_before_the_model_has_seen_it() {
+    let wide = Wish { w: Some(1000), ..wish(OutputFormat::Bmp) };
+    let job = job(sample_on_its_side(), wide).await;
+    let refused = shared().cut(&Job { max_answer: 5_000_121, ..job.clone() }).await;
+    assert!(
+        matches!(refused, Err(Failure::TooMuch(TooMuch::Bytes { bytes: 5_000_122, most: 5_000_121 }))),
+        "{refused:?}"
+    );
+    let answer = shared().cut(&Job { max_answer: 5_000_122, ..job }).await.expect("an answer");
+    assert_eq!(answer.body.len(), 5_000_122);
 }
 
 #[tokio::test]

@@ -28,13 +28,14 @@ const ORDER: [&str; 18] = [
 ];
 
 /// Where a library may be named.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("redis", &["src/store/redis"]),
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
     ("rten", &["src/backend/builtin"]),
     ("image", &["src/picture", "src/backend/builtin"]),
     ("webp", &["src/picture"]),
+    ("moxcms", &["src/picture"]),
     ("clap", &["src/cli", "src/main.rs"]),
     ("pingora_limits", &["src/edge/shield"]),
     ("jsonwebtoken", &["src/identity/user_token"]),

@@ -6,6 +6,7 @@ use crate::{
     people::{Person, Reply},
     world::World,
 };
+use rembg_gateway::config::Bytes;
 use serde_json::json;
 
 async fn refused(world: &World, person: &Person, form: &Form) -> Reply {
@@ -254,4 +255,12 @@ async fn a_jpeg_of_two_frames_is_corrupt_and_what_follows_its_end_is_not_looked_
     assert_eq!(ann.cut(&Form::empty().image("a.jpg", &two_pictures)).await.status, 200);
     let (_, _, content_type, sent) = parts_of(&world.backend.seen()[0]).await.remove(0);
     assert_eq!((content_type.as_deref(), sent), (Some("image/jpeg"), two_pictures));
+}
+
+#[tokio::test]
+async fn how_long_a_services_bmp_will_be_is_not_ours_to_say() {
+    let world = World::with(|config| config.limits.max_answer = Bytes(100)).await;
+    let ann = world.customer("ann", 10).await;
+    let form = Form::empty().image("a.png", &png_header(10_000, 10_000)).text("format", "bmp");
+    assert_eq!(ann.cut(&form).await.status, 200);
 }

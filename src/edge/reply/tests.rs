@@ -45,6 +45,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::MethodNotAllowed,
         Refusal::BodyTooLarge,
         Refusal::TooManyPixels { pixels: 50_000_000, most: 40_000_000 },
+        Refusal::AnswerTooLarge { bytes: 160_000_122, most: 134_217_728 },
         Refusal::BackendFailed,
         Refusal::Unavailable { shortage: Shortage::NoRoom, retry_after: SOON },
         Refusal::TimedOut,

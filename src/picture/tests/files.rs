@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::picture::{PictureError, content_type};
-use image::{ExtendedColorType, GrayImage, ImageEncoder as _, ImageFormat, ImageReader, Luma, codecs, imageops};
+use image::{ExtendedColorType, GrayImage, ImageEncoder as _, ImageReader, Luma, codecs, imageops};
 use std::io::Cursor;
 
 /// TIFF, big-endian, one tag: orientation.
@@ -72,6 +72,7 @@ fn every_kind_of_pixel_is_read() {
         rgba.to_rgba16().into(),
         rgba.to_luma8().into(),
         rgba.to_luma_alpha8().into(),
+        rgba.to_luma16().into(),
         rgba.to_luma_alpha16().into(),
     ] {
         let decoded = decode(&file_of(&picture, ImageFormat::Png), 30).expect("readable");
@@ -82,7 +83,7 @@ fn every_kind_of_pixel_is_read() {
 #[test]
 fn opacity_that_was_there_stays_away_after_the_cut() {
     let file = file_of(&island(8, RED, [0; 3]).into(), ImageFormat::Png);
-    let cutout = cut(decode(&file, 64).expect("readable"), &GrayImage::from_pixel(8, 8, Luma([255])));
+    let cutout = cut(decode(&file, 64).expect("readable"), &GrayImage::from_pixel(8, 8, Luma([255]))).cutout;
     assert_eq!((cutout.get_pixel(0, 0).0[3], *cutout.get_pixel(4, 4)), (0, RED));
 }
 
@@ -149,4 +150,45 @@ fn webp_ends_at_16383_pixels_a_side() {
     assert!(finish(RgbaImage::new(16_383, 1), &wish).is_ok());
     let refused = finish(RgbaImage::new(16_384, 1), &wish);
     assert!(matches!(refused, Err(PictureError::Webp(_))), "{refused:?}");
+}
+
+#[test]
+fn a_mask_is_read_as_shades_or_as_the_opacity_of_a_cutout() {
+    let mask = GrayImage::from_fn(8, 4, |x, y| Luma([u8::try_from(60 * y + x).expect("few shades")]));
+    let shades = decode_mask(&file_of(&mask.clone().into(), ImageFormat::Png), 32).expect("readable");
+    assert_eq!(shades, mask);
+    let cutout = RgbaImage::from_fn(8, 4, |x, y| Rgba([1, 2, 3, mask.get_pixel(x, y).0[0]]));
+    let opacity = decode_mask(&file_of(&cutout.into(), ImageFormat::Png), 32).expect("readable");
+    assert_eq!(opacity, mask);
+    assert!(decode_mask(&file_of(&mask.into(), ImageFormat::Png), 31).is_err(), "more pixels than were agreed");
+}
+
+#[test]
+fn what_others_read_differently_is_made_plain() {
+    let rgba = DynamicImage::from(distinct(6, 5));
+    for alike in [rgba.to_rgb8().into(), rgba.to_rgb16().into(), rgba.to_luma8().into(), rgba.clone()] {
+        let made = plain(&file_of(&alike, ImageFormat::Png), 30).expect("readable");
+        assert_eq!(made, None, "{:?} is read alike", alike.color());
+    }
+    let deep = plain(&file_of(&rgba.to_luma16().into(), ImageFormat::Png), 30).expect("readable").expect("made plain");
+    let deep = image::load_from_memory(&deep).expect("a picture");
+    assert_eq!(
+        (deep.color(), deep.to_rgba8()),
+        (image::ColorType::Rgb8, DynamicImage::from(rgba.to_luma8()).to_rgba8())
+    );
+}
+
+#[test]
+fn what_is_transparent_is_made_white_whatever_colour_hides_there() {
+    let hiding = DynamicImage::from(island(8, RED, [255, 0, 255]));
+    let mut extended = Vec::new();
+    let mut encoder = codecs::webp::WebPEncoder::new_lossless(&mut extended);
+    encoder.set_exif_metadata(exif(1)).expect("EXIF in WebP");
+    hiding.write_with_encoder(encoder).expect("a file");
+    for file in [file_of(&hiding, ImageFormat::Png), file_of(&hiding, ImageFormat::WebP), extended] {
+        let made = plain(&file, 64).expect("readable").expect("made plain");
+        let made = image::load_from_memory(&made).expect("a picture").into_rgb8();
+        assert_eq!((made.get_pixel(0, 0).0, made.get_pixel(4, 4).0), ([255; 3], [200, 0, 0]));
+    }
+    assert!(plain(&file_of(&hiding, ImageFormat::Png)[..60], 64).is_err());
 }

@@ -1,0 +1,112 @@
+//! What is no mistake, but somebody may not have meant.
+
+use super::{BackendKind, Bytes, Config};
+use std::fmt;
+
+/// Bytes of a BMP for each of its pixels, and at most beside them.
+const BMP_PIXEL: u64 = 4;
+const BMP_HEADERS: u64 = 2 * 1024;
+
+/// Pixels of the largest picture that the contract allows for: 10,000 x 10,000, turned by 45 degrees.
+const LARGEST: u64 = 14_144 * 14_144;
+
+/// One thing to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The setting's path.
+    pub path: &'static str,
+    /// What follows from it. Never holds a secret's value.
+    pub says: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.says)
+    }
+}
+
+impl Config {
+    /// The longest answer, in bytes, where answers are made here. What a service will answer is not known before it is
+    /// here.
+    #[must_use]
+    pub fn longest_made(&self) -> Option<u64> {
+        (self.backend.kind != BackendKind::Rmbg).then_some(self.limits.max_answer.0)
+    }
+
+    /// What `check` and `doctor` warn of.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.answers_that_are_too_long().into_iter().collect()
+    }
+
+    /// A BMP is as long as its picture is large, whatever it shows.
+    fn answers_that_are_too_long(&self) -> Option<Warning> {
+        // Few services are asked for such a BMP, and this is how most are set up.
+        if self.backend.kind == BackendKind::Rmbg && self.backend.pixel_limit().is_none() {
+            return None;
+        }
+        let pixels = self.backend.pixel_limit().unwrap_or(LARGEST);
+        let longest = pixels.saturating_mul(BMP_PIXEL).saturating_add(BMP_HEADERS);
+        let most = self.limits.max_answer;
+        if longest <= most.0 {
+            return None;
+        }
+        let allowed = match self.backend.pixel_limit() {
+            Some(_) => format!("backend.max_pixels allows for pictures of {pixels} pixels"),
+            None => format!("without backend.max_pixels, pictures may have {pixels} pixels"),
+        };
+        let follows = match self.backend.kind {
+            BackendKind::Builtin | BackendKind::Rembg => "such a request is refused with 413",
+            BackendKind::Rmbg => "such an answer, which the service may charge us for, is refused with 502",
+        };
+        let fits = (most.0.saturating_sub(BMP_HEADERS)) / BMP_PIXEL;
+        let enough = Bytes(longest.div_ceil(1 << 20) << 20);
+        let says = format!(
+            "is {most}, but {allowed}: a BMP of more than {fits} of them does not fit, and {follows}. {enough} is enough"
+        );
+        Some(Warning { path: "limits.max_answer", says })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warned(kind: BackendKind, max_pixels: Option<u64>, max_answer: u64) -> String {
+        let mut config = Config::default();
+        config.backend.kind = kind;
+        config.backend.max_pixels = max_pixels;
+        config.limits.max_answer = Bytes(max_answer);
+        config.warnings().iter().map(Warning::to_string).collect()
+    }
+
+    #[test]
+    fn nothing_is_to_be_warned_of_in_the_defaults() {
+        assert_eq!(Config::default().warnings(), []);
+    }
+
+    #[test]
+    fn a_picture_that_is_allowed_but_does_not_fit_as_a_bmp_is_warned_of() {
+        let words = "limits.max_answer: is 128 MiB, but backend.max_pixels allows for pictures of 40000000 pixels: a BMP of \
+                     more than 33553920 of them does not fit, and such a request is refused with 413. 153 MiB is enough";
+        for kind in [BackendKind::Builtin, BackendKind::Rembg] {
+            assert_eq!(warned(kind, Some(40_000_000), 128 << 20), words, "{kind:?}");
+            assert_eq!(warned(kind, Some(40_000_000), 153 << 20), "", "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_limit_on_pixels_the_contracts_own_counts() {
+        let words = warned(BackendKind::Builtin, Some(0), 128 << 20);
+        assert!(words.contains("without backend.max_pixels, pictures may have 200052736 pixels"), "{words}");
+        assert!(words.contains("764 MiB"), "{words}");
+        assert_eq!(warned(BackendKind::Builtin, Some(0), 764 << 20), "");
+    }
+
+    #[test]
+    fn of_a_service_only_a_limit_that_somebody_set_is_compared() {
+        assert_eq!(warned(BackendKind::Rmbg, None, 128 << 20), "");
+        assert!(warned(BackendKind::Rmbg, Some(40_000_000), 128 << 20).contains("502"));
+        assert!(warned(BackendKind::Rembg, Some(u64::MAX), u64::MAX - 1).contains("max_answer"), "no overflow");
+    }
+}

@@ -1,0 +1,59 @@
+//! What is refused before anything is computed or sent, because it is known to become too large.
+
+use super::{encode::foreseen_length, result_size};
+use crate::domain::form::Wish;
+
+/// What a picture and its answer may be at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Pixels of either.
+    pub pixels: Option<u64>,
+    /// Bytes of the answer, where it is made here. Of an answer that comes from elsewhere no length is known before it is
+    /// here: a BMP may have a palette, or be compressed.
+    pub bytes: Option<u64>,
+}
+
+/// What would be too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooMuch {
+    /// The picture, or what becomes of it.
+    #[error("{pixels} pixels, at most {most} were agreed")]
+    Pixels {
+        /// Width × height.
+        pixels: u64,
+        /// The limit that applies.
+        most: u64,
+    },
+    /// The answer's file.
+    #[error("an answer of {bytes} bytes, at most {most} are kept")]
+    Bytes {
+        /// The whole file's.
+        bytes: u64,
+        /// The limit that applies.
+        most: u64,
+    },
+}
+
+impl Bounds {
+    /// Judges an upright picture of `size`, in pixels, and what [`finish`](super::finish) makes of it.
+    pub fn judge(self, size: (u32, u32), wish: &Wish) -> Result<(), TooMuch> {
+        let result = result_size(size, wish);
+        if let Some(most) = self.pixels {
+            let pixels = |(width, height)| u64::from(width) * u64::from(height);
+            if let Some(pixels) = [size, result].into_iter().map(pixels).find(|pixels| *pixels > most) {
+                return Err(TooMuch::Pixels { pixels, most });
+            }
+        }
+        match (self.bytes, foreseen_length(result, wish)) {
+            (Some(most), Some(bytes)) if bytes > most => Err(TooMuch::Bytes { bytes, most }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges by the size that a file's header states, before it is known whether EXIF turns the picture on its side: what is
+    /// made here is refused only if it would be too much either way, because it is judged again once it is upright.
+    pub fn judge_header(self, (width, height): (u32, u32), wish: &Wish) -> Result<(), TooMuch> {
+        let as_it_lies = self.judge((width, height), wish);
+        if self.bytes.is_some() && self.judge((height, width), wish).is_ok() { Ok(()) } else { as_it_lies }
+    }
+}
