@@ -295,19 +295,23 @@ async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
     let none = operator.types("stripe parked").await;
     assert_eq!(
         (none.words.as_str(), none.value),
-        ("No event is parked: the account of each is known.", Some(json!([])))
+        ("No event is parked: each has found its account.", Some(json!([])))
     );
     let event = crate::store::ParkedEvent {
         id: "evt_1".into(),
         created: NOW,
         about: "refund".into(),
+        reason: "no_account".into(),
         aliases: vec!["cus_1".into(), "pi_1".into()],
         event: "what nobody shall see".into(),
     };
     operator.desk.store().await.unwrap().park(&event).await.unwrap();
     let listed = operator.types("stripe parked").await;
-    assert!(listed.words.contains("evt_1  2026-03-23  refund  cus_1 pi_1"), "{}", listed.words);
-    let expected = json!([{"id": "evt_1", "created": NOW.0, "about": "refund", "aliases": ["cus_1", "pi_1"]}]);
+    assert!(listed.words.contains("evt_1  2026-03-23  refund  no_account  cus_1 pi_1"), "{}", listed.words);
+    assert!(listed.words.contains("no_account: set metadata.uid"), "{}", listed.words);
+    let expected = json!([{
+        "id": "evt_1", "created": NOW.0, "about": "refund", "reason": "no_account", "aliases": ["cus_1", "pi_1"],
+    }]);
     assert_eq!(listed.value, Some(expected));
     let findings = value(operator.types("doctor").await);
     let findings = findings["findings"].as_array().unwrap();

@@ -32,7 +32,7 @@ mod stripe;
 pub use inspection::{Remark, Weight, inspect};
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeState, StripeStep, Usage,
+    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState, StripeStep, Usage,
     keys::{self, KeyStyle},
 };
 use crate::{
@@ -251,8 +251,16 @@ impl Store for RedisStore {
         Ok(stepped)
     }
 
-    async fn stripe_owner(&self, aliases: &[String]) -> Result<Option<Uid>> {
-        stripe::owner(&self.desk, aliases).await
+    async fn stripe_object(&self, id: &str) -> Result<StripeObject> {
+        stripe::object(&self.desk, id).await
+    }
+
+    async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool> {
+        let written = stripe::put_object(&self.desk, id, object).await?;
+        if written {
+            self.noted(Write::StripeObject(id.into(), object.clone())).await?;
+        }
+        Ok(written)
     }
 
     async fn park(&self, event: &ParkedEvent) -> Result<()> {

@@ -8,7 +8,7 @@ use rembg_gateway::{
         period::{BillingPeriod, Interval, IntervalUnit, Move},
         time::UnixSeconds,
     },
-    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeStep},
+    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeObject, StripeStep},
 };
 use std::time::Duration;
 
@@ -71,6 +71,10 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
     world.served(&world.request(&uid)).await;
     let [first, second] = steps(&uid);
     assert_eq!(store.apply_stripe(&first).await.unwrap(), Stepped::Applied);
+    for id in &first.learn {
+        let known = StripeObject { version: 0, text: format!("what is known of {id}") };
+        assert!(store.put_stripe_object(id, &known).await.unwrap());
+    }
     let mut kept = world.served(&world.key_request(&uid, "k1")).await;
     for _ in 0..5 {
         kept = world.served(&world.key_request(&uid, "k1")).await;
@@ -106,6 +110,7 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
         id: "evt_parked".into(),
         created: NOON,
         about: "refund".into(),
+        reason: "several_accounts".into(),
         aliases: vec!["cus_9".into(), "pi_9".into()],
         event: "the event".into(),
     };
