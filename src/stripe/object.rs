@@ -1,6 +1,9 @@
 //! One of Stripe's objects, and one customer: what is known of whose it is, and of what happened to it. Each is a document
 //! that grows by merging: whatever the order of the events and however often each comes, the same results.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     account::Copy,
     claims::{Claims, Rank},
