@@ -157,10 +157,8 @@ impl App {
         tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(stop.clone())));
         let public = Arc::new(public);
         tokio::spawn(look_again_at_what_waits(Arc::clone(&public)));
-        let serving = listeners.serve(
-            (public_routes(public), stop_public.clone()),
-            (admin_routes(Arc::new(admin)), stop_admin.clone()),
-        );
+        let serving = listeners
+            .serve((public_routes(public), stop_public.clone()), (admin_routes(Arc::new(admin)), stop_admin.clone()));
         Ok(Self { public: public_at, plain, admin: admin_at, stop_public, stop_admin, serving, tasks, api_keys })
     }
 

@@ -28,7 +28,10 @@ impl CreditsCommand {
         let Self::Grant(Grant { uid, credits, id }) = self;
         let granted = desk.admin().await?.grant(&uid, credits, &OperationId(id.clone())).await?;
         let words = if credits == 0 && !granted.repeated {
-            format!("Nothing is granted; account {uid} has {} prepaid credits, and {id} is free to use.", granted.prepaid)
+            format!(
+                "Nothing is granted; account {uid} has {} prepaid credits, and {id} is free to use.",
+                granted.prepaid
+            )
         } else if granted.repeated {
             format!("{id} was granted before; nothing has changed. It left account {uid} with {}.", granted.prepaid)
         } else {

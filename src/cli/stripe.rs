@@ -66,7 +66,8 @@ fn words(parked: &[ParkedEvent]) -> String {
     };
     let rows: Vec<_> = parked.iter().map(row).collect();
     let reasons: BTreeSet<_> = parked.iter().map(|event| event.reason.split(':').next().unwrap_or_default()).collect();
-    let advice: Vec<_> = reasons.into_iter().filter_map(|reason| Some(format!("{reason}: {}", advice(reason)?))).collect();
+    let advice: Vec<_> =
+        reasons.into_iter().filter_map(|reason| Some(format!("{reason}: {}", advice(reason)?))).collect();
     let what_to_do = "What needs nothing more is forgotten by: rembg-gateway stripe forget EVENT";
     let table = table::table(["EVENT", "CREATED", "ABOUT", "WHY", "STRIPE'S IDS"], &rows);
     format!("{table}\n\n{}\n{what_to_do}", advice.join("\n"))

@@ -293,10 +293,7 @@ fn verdict_of(report: &Report, subject: &str) -> String {
 async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
     let operator = Operator::new();
     let none = operator.types("stripe parked").await;
-    assert_eq!(
-        (none.words.as_str(), none.value),
-        ("No event is parked: each has found its account.", Some(json!([])))
-    );
+    assert_eq!((none.words.as_str(), none.value), ("No event is parked: each has found its account.", Some(json!([]))));
     let event = crate::store::ParkedEvent {
         id: "evt_1".into(),
         created: NOW,

@@ -18,9 +18,11 @@ pub struct StripeConfig {
     pub tolerance_s: u64,
     /// The plan of each price, by price id or lookup key.
     pub prices: BTreeMap<String, String>,
-    /// Prepaid credits of each payment link (`plink_…`), for sessions whose metadata names no `credits`.
+    /// Prepaid credits of each payment link (`plink_…`), for sessions whose metadata names no `credits`. A session does not
+    /// tell how many were bought: adjustable quantities must be off.
     pub packs: BTreeMap<String, u64>,
-    /// Days for which a plan goes on after its period has ended without a renewal. Stripe retries a webhook for three.
+    /// Days for which a plan goes on after its period has ended without a renewal, or after the news that its period is
+    /// unpaid. Stripe retries a webhook for three.
     pub renewal_grace_days: u32,
     /// Whether events of connected accounts (Connect), which carry `account`, count like the endpoint's own.
     pub connected_accounts: bool,

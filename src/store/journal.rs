@@ -11,7 +11,8 @@ mod hand_in;
 mod lines;
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState, StripeStep, Usage,
+    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState,
+    StripeStep, Usage,
 };
 use crate::{
     clock::Clock,

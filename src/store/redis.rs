@@ -32,7 +32,8 @@ mod stripe;
 pub use inspection::{Remark, Weight, inspect};
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState, StripeStep, Usage,
+    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState,
+    StripeStep, Usage,
     keys::{self, KeyStyle},
 };
 use crate::{

@@ -27,8 +27,8 @@ mod stripe;
 mod writer;
 
 use super::{
-    AccountChange, Audit, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState, StripeStep, Usage,
-    keys::AccountNames,
+    AccountChange, Audit, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState, StripeStep,
+    Usage, keys::AccountNames,
 };
 use crate::{
     clock::Clock,

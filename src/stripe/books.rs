@@ -37,6 +37,8 @@ pub(super) struct Books {
     pub(super) moved: Vec<Move>,
     /// Credits that could not be taken back.
     pub(super) spared: i64,
+    /// After how many more writes everything stops, as in a crash.
+    pub(super) writes_left: Option<usize>,
 }
 
 /// What can be seen of an account: plan, credits, window, balance.
@@ -54,6 +56,7 @@ impl Books {
             waiting: BTreeMap::new(),
             moved: Vec::new(),
             spared: 0,
+            writes_left: None,
         };
         books.open("42");
         books
@@ -145,6 +148,9 @@ impl Books {
         let every = self.config.prices.is_empty();
         let mut done = !news.unreadable_credits;
         for telling in &news.tellings {
+            if self.has_crashed() {
+                return true;
+            }
             done &= self.objects.entry(telling.object.clone()).or_default().take(telling, every);
             self.settle(&telling.object, now);
             done &= self.objects[&telling.object].owner().is_some();
@@ -152,13 +158,20 @@ impl Books {
         done
     }
 
+    /// Asked before every write.
+    fn has_crashed(&mut self) -> bool {
+        let crashed = self.writes_left == Some(0);
+        self.writes_left = self.writes_left.map(|left| left.saturating_sub(1));
+        crashed
+    }
+
     fn settle(&mut self, id: &str, now: i64) {
         self.settle_alone(id, now);
         let object = &self.objects[id];
         if object.owner().is_some_and(|(_, rank)| rank > Rank::Customer)
-            && let Some(customer) = object.customer()
+            && let Some(customer) = object.customer().and_then(|customer| self.customers.get(customer))
         {
-            for stray in self.customers[customer].strays() {
+            for stray in customer.strays() {
                 self.settle_alone(&stray, now);
             }
         }
@@ -167,14 +180,19 @@ impl Books {
     fn settle_alone(&mut self, id: &str, now: i64) {
         let mut object = self.objects[id].clone();
         if let Some(name) = object.customer().map(str::to_owned) {
+            if self.has_crashed() {
+                return;
+            }
             let customer = self.customers.entry(name).or_default();
             customer.note(id, &object);
             if let (Leads::To(lead), None | Some((_, Rank::Customer))) = (customer.leads(), object.owner()) {
                 object.follow(lead);
-                customer.note(id, &object);
             }
         }
         object.place();
+        if self.has_crashed() {
+            return;
+        }
         // What is written is read again by the next step.
         let text = serde_json::to_string(&object).unwrap();
         self.objects.insert(id.into(), serde_json::from_str(&text).unwrap());
@@ -192,6 +210,10 @@ impl Books {
                 now: unix(now),
             };
             let Some((changes, spared)) = remembered.take(id, copy, &at) else { continue };
+            if self.writes_left == Some(0) {
+                return;
+            }
+            self.writes_left = self.writes_left.map(|left| left - 1);
             self.remembered.insert(uid, remembered);
             if let Some(plan) = changes.plan {
                 (account.membership, account.credits) = plan;
@@ -200,6 +222,12 @@ impl Books {
             account.prepaid += changes.credits;
             self.moved.extend(changes.moves);
             self.spared += spared;
+        }
+        if self.has_crashed() {
+            return;
+        }
+        if let Some(customer) = object.customer().and_then(|name| self.customers.get_mut(name)) {
+            customer.note(id, &object);
         }
     }
 

@@ -80,7 +80,8 @@ fn of_session() -> impl Strategy<Value = Happening> {
                 }
                 "failure" => {
                     let id = format!("re_{amount}");
-                    let object = json!({"id": id, "payment_intent": payment, "amount": amount * 50, "status": "failed"});
+                    let object =
+                        json!({"id": id, "payment_intent": payment, "amount": amount * 50, "status": "failed"});
                     (at, "refund.failed", object)
                 }
                 _ => {

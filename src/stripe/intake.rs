@@ -203,26 +203,29 @@ impl Intake {
     }
 
     async fn settle_alone(&self, operation: &str, id: &str) -> store::Result<(Object, Heard)> {
-        let (_, mut object, _) = self.change(id, |_: &mut Object| ()).await?;
+        let (_, object, _) = self.change(id, |_: &mut Object| ()).await?;
         let mut heard = Heard::default();
         if let Some(customer) = object.customer().map(str::to_owned) {
-            let noted = |customer: &mut Customer, object: &Object| {
-                customer.note(id, object);
+            let noted = |customer: &mut Customer| {
+                customer.note(id, &object);
                 customer.leads()
             };
-            let (leads, ..) = self.change(&customer, |customer| noted(customer, &object)).await?;
+            let (leads, ..) = self.change(&customer, noted).await?;
             if object.owner().is_none_or(|(_, rank)| rank == Rank::Customer) {
                 if let Leads::To(lead) = &leads {
-                    (_, object, _) = self.change(id, |object: &mut Object| object.follow(lead.clone())).await?;
-                    self.change(&customer, |customer| noted(customer, &object)).await?;
+                    self.change(id, |object: &mut Object| object.follow(lead.clone())).await?;
                 }
                 heard.waits = Some(if leads == Leads::Apart { Waits::SeveralAccounts } else { Waits::NoAccount });
             }
         }
-        (_, object, _) = self.change(id, Object::place).await?;
+        let (_, object, _) = self.change(id, Object::place).await?;
         for (uid, copy) in object.copies(self.every_price_counts()) {
             let spared = self.apply(operation, &uid, (id, object.customer()), &copy).await?;
             heard.spared.extend((spared > 0).then_some((uid, spared)));
+        }
+        // Last: as long as the customer does not know that it is done, it is a stray.
+        if let Some(customer) = object.customer() {
+            self.change(customer, |customer: &mut Customer| customer.note(id, &object)).await?;
         }
         match object.owner() {
             Some((uid, _)) => {

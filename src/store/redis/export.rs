@@ -191,11 +191,15 @@ async fn grants(desk: &Desk, names: &AccountNames, after: &Mark) -> Result<Part>
     command.arg(names.grants()).arg(cursor).arg("COUNT").arg(PART);
     let (next, found): (String, Vec<(String, String)>) = desk.line.command(&command).await?;
     let records = found.into_iter().map(|(id, stored)| {
-        let read = stored.split_once(' ').and_then(|(balance, credits)| Some((credits.parse().ok()?, balance.parse().ok()?)));
+        let read =
+            stored.split_once(' ').and_then(|(balance, credits)| Some((credits.parse().ok()?, balance.parse().ok()?)));
         let (credits, balance) = read.ok_or_else(|| strange("a grant", &stored))?;
         Ok((OperationId(id), credits, balance))
     });
-    Ok(Part { records: Records::Grants(records.collect::<Result<_>>()?), next: Some(Mark(next)).filter(|next| next.0 != "0") })
+    Ok(Part {
+        records: Records::Grants(records.collect::<Result<_>>()?),
+        next: Some(Mark(next)).filter(|next| next.0 != "0"),
+    })
 }
 
 /// Names by their moments; the mark is how many have been read.

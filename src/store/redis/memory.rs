@@ -60,7 +60,9 @@ const PASSES: usize = 4;
 impl Write {
     fn pass(&self) -> usize {
         match self {
-            Self::Account(..) | Self::Stripe(_) | Self::StripeObject(..) | Self::Parked(_) | Self::Unparked(_) => IN_ORDER,
+            Self::Account(..) | Self::Stripe(_) | Self::StripeObject(..) | Self::Parked(_) | Self::Unparked(_) => {
+                IN_ORDER
+            }
             Self::Key(..) | Self::Granted(..) => 1,
             Self::Held(_) => 2,
             Self::Revoked(_) | Self::Kept(_) | Self::Released(..) => 3,

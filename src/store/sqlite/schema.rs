@@ -278,7 +278,7 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
             Ok(step.commit()?)
         }
         _ => Err(Fault::Unexpected(format!(
-            "{} has schema version {version}, this program knows {VERSION}: it is newer, or another program's",
+            "{} has schema version {version}, this program knows {VERSION}: it is another version's, or another program's",
             path.display()
         ))),
     }

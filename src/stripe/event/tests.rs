@@ -109,7 +109,9 @@ fn metadata_names_whose_the_object_itself_is() {
     assert_eq!(said("invoice.paid", &all), (text("by-parent"), None));
     assert_eq!(said("charge.dispute.created", &all), (None, None), "a dispute's metadata is not its payment's");
     assert_eq!(said("refund.failed", &all), (None, None));
-    for nobody in [json!({"uid": ""}), json!({"uid": "  "}), json!({"uid": "x".repeat(129)}), json!({"uid": 7}), json!(null)] {
+    for nobody in
+        [json!({"uid": ""}), json!({"uid": "  "}), json!({"uid": "x".repeat(129)}), json!({"uid": 7}), json!(null)]
+    {
         assert_eq!(owner(UPDATED, &json!({"metadata": nobody})).metadata, None, "no account has such an id");
     }
 }

@@ -92,7 +92,12 @@ fn metadata_that_are_corrected_move_everything_in_any_order() {
         event("evt_1", MARCH, UPDATED, &named("sub_1", "price_premium", "42")),
         event("evt_2", MARCH + 1, UPDATED, &named("sub_1", "price_premium", "43")),
         event("evt_3", MARCH + 2, UPDATED, &nameless("sub_1", "price_premium")),
-        event("evt_4", MARCH + 3, UPDATED, &merged(nameless("sub_1", "price_premium"), json!({"metadata": {"uid": ""}}))),
+        event(
+            "evt_4",
+            MARCH + 3,
+            UPDATED,
+            &merged(nameless("sub_1", "price_premium"), json!({"metadata": {"uid": ""}})),
+        ),
         event("evt_5", MARCH + 4, PAID, &for_subscription("cs_1", "sub_1", "42")),
     ];
     for order in orders(&events, 0) {
@@ -145,7 +150,12 @@ fn what_only_the_customer_tells_waits_while_that_leads_to_several() {
     let books = of([&first, &plan, &second]);
     assert_eq!(books.membership("42", NOW), "Premium-20000", "a buyer's word on something else takes nothing away");
     // The customer follows its objects, and what only it tells follows the customer.
-    let corrected = event("evt_4", MARCH + 1, PAID, &merged(pack("cs_1", "42"), json!({"metadata": {"uid": "43", "credits": "900"}})));
+    let corrected = event(
+        "evt_4",
+        MARCH + 1,
+        PAID,
+        &merged(pack("cs_1", "42"), json!({"metadata": {"uid": "43", "credits": "900"}})),
+    );
     let books = of([&first, &plan, &corrected]);
     assert_eq!((books.membership("42", NOW), books.membership("43", NOW)), ("Free".into(), "Premium-20000".into()));
 }
@@ -161,7 +171,12 @@ fn whoever_names_an_account_takes_neither_its_plan_nor_its_credits() {
         let object = merged(nameless("sub_evil", "price_premium"), json!({"customer": "cus_evil", "status": status}));
         event(&format!("evt_{status}"), MARCH + 9 + i64::from(status == "canceled"), UPDATED, &object)
     };
-    let names = event("evt_names", MARCH + 8, PAID, &merged(for_subscription("cs_evil", "sub_evil", "42"), json!({"customer": "cus_evil"})));
+    let names = event(
+        "evt_names",
+        MARCH + 8,
+        PAID,
+        &merged(for_subscription("cs_evil", "sub_evil", "42"), json!({"customer": "cus_evil"})),
+    );
     // Of an operator's plan.
     let mut books = of([]);
     (books.account("42").membership, books.account("42").credits) = ("Gold".into(), 10_000);
@@ -207,7 +222,12 @@ fn a_reversal_of_what_only_a_reference_gave_never_goes_below_nothing() {
     books.take(&event("evt_5", MARCH + 4, "refund.failed", &failed), NOW);
     assert_eq!(books.prepaid("42"), 1_100);
     // What metadata gave is taken back even where it is spent.
-    let mut named = of([&event("evt_1", MARCH, PAID, &merged(pack("cs_1", "43"), json!({"metadata": {"uid": "42", "credits": "900"}})))]);
+    let mut named = of([&event(
+        "evt_1",
+        MARCH,
+        PAID,
+        &merged(pack("cs_1", "43"), json!({"metadata": {"uid": "42", "credits": "900"}})),
+    )]);
     named.account("42").prepaid -= 700;
     named.take(&back, NOW);
     assert_eq!((named.prepaid("42"), named.spared), (-700, 0));
@@ -221,4 +241,24 @@ fn the_operators_word_counts_above_all_and_stays() {
     assert_eq!((books.membership("42", NOW), books.membership("43", NOW)), ("Free".into(), "Premium-20000".into()));
     books.move_to("sub_1", "42", NOW + 1);
     assert_eq!((books.membership("42", NOW), books.membership("43", NOW)), ("Premium-20000".into(), "Free".into()));
+}
+
+#[test]
+fn what_a_crash_has_cut_off_is_finished_by_the_same_event_and_doubles_nothing() {
+    let plan = event("evt_1", MARCH, UPDATED, &nameless("sub_1", "price_premium"));
+    let bought = event("evt_2", MARCH, PAID, &pack("cs_1", "42"));
+    let moved = merged(pack("cs_1", "42"), json!({"metadata": {"uid": "43", "credits": "900"}}));
+    let moved = event("evt_3", MARCH + 1, PAID, &moved);
+    let whole = of([&plan, &bought, &moved]);
+    assert_eq!((whole.prepaid("42"), whole.prepaid("43")), (0, 900));
+    assert_eq!(whole.membership("43", NOW), "Premium-20000", "what only the customer tells went too");
+    for writes in 0..20 {
+        let mut books = of([&plan, &bought]);
+        books.writes_left = Some(writes);
+        books.take(&moved, NOW);
+        assert!(books.prepaid("42") + books.prepaid("43") <= 900, "after {writes} writes");
+        books.writes_left = None;
+        books.take(&moved, NOW);
+        assert_eq!(books.everybody(NOW), whole.everybody(NOW), "cut off after {writes} writes");
+    }
 }
