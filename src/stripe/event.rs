@@ -88,8 +88,6 @@ pub struct Subscription {
     pub id: String,
     /// How it stands.
     pub status: Status,
-    /// Whether it is `past_due`: live, but a payment has failed.
-    pub past_due: bool,
     /// Whether `pause_collection` is set: its invoices are not collected.
     pub collection_paused: bool,
     /// Whether this is its creation, which goes before anything else in the same second.
@@ -116,7 +114,9 @@ pub enum Status {
     Incomplete,
     /// `unpaid` or `paused`: nothing is provided, but it may come back.
     Suspended,
-    /// `active`, `trialing`, or `past_due`: Stripe is still trying to be paid.
+    /// `past_due`: a payment has failed, and Stripe is still trying to be paid.
+    PastDue,
+    /// `active` or `trialing`
     Live,
     /// `canceled` or `incomplete_expired`, for ever.
     Ended,

@@ -203,7 +203,7 @@ impl Intake {
     }
 
     async fn settle_alone(&self, operation: &str, id: &str) -> store::Result<(Object, Heard)> {
-        let (_, object, _) = self.change(id, |_: &mut Object| ()).await?;
+        let ((), object, _) = self.change(id, |_: &mut Object| ()).await?;
         let mut heard = Heard::default();
         if let Some(customer) = object.customer().map(str::to_owned) {
             let noted = |customer: &mut Customer| {
@@ -218,7 +218,7 @@ impl Intake {
                 heard.waits = Some(if leads == Leads::Apart { Waits::SeveralAccounts } else { Waits::NoAccount });
             }
         }
-        let (_, object, _) = self.change(id, Object::place).await?;
+        let ((), object, _) = self.change(id, Object::place).await?;
         for (uid, copy) in object.copies(self.every_price_counts()) {
             let spared = self.apply(operation, &uid, (id, object.customer()), &copy).await?;
             heard.spared.extend((spared > 0).then_some((uid, spared)));

@@ -169,7 +169,7 @@ fn snapshot(subscription: &Subscription, created: UnixSeconds, config: &StripeCo
     let ends_at = match subscription.status {
         Status::Ended => Some(subscription.ended_at.unwrap_or(created)),
         Status::Suspended => Some(created),
-        Status::Live | Status::Incomplete => {
+        Status::Live | Status::PastDue | Status::Incomplete => {
             let at_period_end = span.filter(|_| subscription.cancel_at_period_end).map(|span| span.end);
             subscription.cancel_at.or(at_period_end)
         }
@@ -177,7 +177,6 @@ fn snapshot(subscription: &Subscription, created: UnixSeconds, config: &StripeCo
     let over = matches!(subscription.status, Status::Ended | Status::Suspended);
     (over || span.is_some()).then(|| Snapshot {
         status: subscription.status,
-        past_due: subscription.past_due,
         collection_paused: subscription.collection_paused,
         just_created: subscription.just_created,
         plan: item.and_then(|item| plan(item, config)),

@@ -30,7 +30,7 @@ impl Cause {
     /// What a charge says of its refunds.
     pub(super) fn of_refund(refund: &Refund, created: UnixSeconds, event: &str) -> Self {
         let Refund { refunded, amount, .. } = *refund;
-        Self::Refunded(Refunded { created, refunded, amount, event: event.into() })
+        Self::Refunded(Refunded { created, total: refunded, amount, event: event.into() })
     }
 
     /// What an event says of a refund that failed.
@@ -90,10 +90,10 @@ impl PaymentFacts {
         if self.disputes.values().any(|dispute| dispute.taken) {
             return credits;
         }
-        let Some(Refunded { created, refunded, amount, .. }) = &self.refunded else { return 0 };
+        let Some(Refunded { created, total, amount, .. }) = &self.refunded else { return 0 };
         // A total that is younger than the failure knows of it.
         let failed = self.failed.values().filter(|failed| *created < failed.at);
-        let refunded = failed.fold(*refunded, |left, failed| left.saturating_sub(failed.amount));
+        let refunded = failed.fold(*total, |left, failed| left.saturating_sub(failed.amount));
         let share = i128::from(credits) * i128::from(refunded.min(*amount)) / i128::from((*amount).max(1));
         i64::try_from(share).unwrap_or(credits)
     }
@@ -110,7 +110,7 @@ fn keep_highest<T: Ord + Clone>(held: &mut BTreeMap<String, T>, id: &str, news: 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Refunded {
     created: UnixSeconds,
-    refunded: u64,
+    total: u64,
     amount: u64,
     event: String,
 }

@@ -64,8 +64,6 @@ pub enum Seen {
 pub struct Snapshot {
     /// How it stood.
     pub status: Status,
-    /// Whether it was `past_due`.
-    pub past_due: bool,
     /// Whether `pause_collection` was set.
     pub collection_paused: bool,
     /// Whether the event was its creation.
@@ -160,7 +158,7 @@ impl SubscriptionFacts {
             Some((Status::Incomplete, _)) if !self.payments.any() => return None,
             Some((Status::Incomplete, _)) | None => (true, None),
             // A period paid for after the end that was planned: the plan was given up, and that news is still to come.
-            Some((Status::Live, ends_at)) => (true, ends_at.filter(|ends_at| *ends_at > span.start)),
+            Some((Status::Live | Status::PastDue, ends_at)) => (true, ends_at.filter(|ends_at| *ends_at > span.start)),
             Some((Status::Suspended | Status::Ended, ends_at)) => (false, ends_at),
         };
         let seen = self.plan.as_ref().map(|ranked| &ranked.value);

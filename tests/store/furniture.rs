@@ -71,10 +71,7 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
     world.served(&world.request(&uid)).await;
     let [first, second] = steps(&uid);
     assert_eq!(store.apply_stripe(&first).await.unwrap(), Stepped::Applied);
-    for id in &first.learn {
-        let known = StripeObject { version: 0, text: format!("what is known of {id}") };
-        assert!(store.put_stripe_object(id, &known).await.unwrap());
-    }
+    tell_of(world, &first.learn).await;
     let mut kept = world.served(&world.key_request(&uid, "k1")).await;
     for _ in 0..5 {
         kept = world.served(&world.key_request(&uid, "k1")).await;
@@ -117,6 +114,13 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
     store.park(&parked).await.unwrap();
     assert_eq!(store.holds_open().await.unwrap(), 0);
     Furnished { uid, kept, released, step: second, parked }
+}
+
+async fn tell_of(world: &World, ids: &[String]) {
+    for id in ids {
+        let known = StripeObject { version: 0, text: format!("what is known of {id}") };
+        assert!(world.store.put_stripe_object(id, &known).await.unwrap());
+    }
 }
 
 /// Subscriptions that have lapsed, the fall to the default plan written by an operator's change and not written.

@@ -116,7 +116,7 @@ impl Pair {
                 let expected = self.model.grant(&uid(number), credits, &id, now);
                 match granted {
                     Err(Fault::Impossible(_) | Fault::Conflict(_)) => {
-                        assert_eq!(expected, None, "grant {id:?} to {number}")
+                        assert_eq!(expected, None, "grant {id:?} to {number}");
                     }
                     granted => assert_eq!(granted.ok(), expected, "grant {id:?} to {number}"),
                 }

@@ -56,7 +56,8 @@ impl Subscription {
     pub(super) fn read(object: Reader<'_>, happened: &str) -> Option<Self> {
         let status = match (happened, object.text("/status")?) {
             ("deleted", _) | (_, "canceled" | "incomplete_expired") => Status::Ended,
-            (_, "active" | "trialing" | "past_due") => Status::Live,
+            (_, "active" | "trialing") => Status::Live,
+            (_, "past_due") => Status::PastDue,
             (_, "unpaid" | "paused") => Status::Suspended,
             (_, "incomplete") => Status::Incomplete,
             _ => return None,
@@ -64,7 +65,6 @@ impl Subscription {
         Some(Self {
             id: object.text("/id")?.into(),
             status,
-            past_due: object.text("/status") == Some("past_due"),
             collection_paused: object.at("/pause_collection").is_some(),
             just_created: happened == "created",
             items: object

@@ -48,7 +48,7 @@ fn every_status_is_read() {
     for (status, expected) in [
         ("active", Status::Live),
         ("trialing", Status::Live),
-        ("past_due", Status::Live),
+        ("past_due", Status::PastDue),
         ("unpaid", Status::Suspended),
         ("paused", Status::Suspended),
         ("incomplete", Status::Incomplete),

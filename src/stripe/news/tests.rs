@@ -27,8 +27,8 @@ fn snapshot_of(kind: &str, object: &Value) -> Snapshot {
     snapshot
 }
 
-fn bought(plan: &str) -> Option<Bought> {
-    Some(Bought { plan: plan.into(), quantity: 1 })
+fn bought(plan: &str) -> Bought {
+    Bought { plan: plan.into(), quantity: 1 }
 }
 
 const SPAN: Option<Span> = Some(Span { start: UnixSeconds(MARCH), end: UnixSeconds(APRIL) });
@@ -38,7 +38,7 @@ fn a_subscription_brings_its_plan_and_period() {
     for shape in [Shape::Acacia, Shape::Basil] {
         let object = subscription(shape, "sub_1", "active", "price_premium", (MARCH, APRIL));
         let snapshot = snapshot_of("customer.subscription.updated", &object);
-        assert_eq!((snapshot.plan, snapshot.span, snapshot.ends_at), (bought("Premium-20000"), SPAN, None));
+        assert_eq!((snapshot.plan, snapshot.span, snapshot.ends_at), (Some(bought("Premium-20000")), SPAN, None));
     }
 }
 
@@ -46,7 +46,7 @@ fn a_subscription_brings_its_plan_and_period() {
 fn a_plan_may_be_named_by_lookup_key() {
     let mut object = subscription(Shape::Basil, "sub_1", "active", "price_other", (MARCH, APRIL));
     object["items"]["data"][0]["price"]["lookup_key"] = "pro_monthly".into();
-    assert_eq!(snapshot_of("customer.subscription.created", &object).plan, bought("Pro"));
+    assert_eq!(snapshot_of("customer.subscription.created", &object).plan, Some(bought("Pro")));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn of_several_items_the_one_with_a_plan_counts_whole() {
         (snapshot.plan, snapshot.span.map(|span| (span.start.0, span.end.0)))
     };
     let (other, plan) = (item("price_storage", Some((1, 2))), item("price_premium", Some((MARCH, APRIL))));
-    let premium = || bought("Premium-20000");
+    let premium = || Some(bought("Premium-20000"));
     assert_eq!(read(json!([other, plan])), (premium(), Some((MARCH, APRIL))));
     let without = item("price_premium", None);
     assert_eq!(
@@ -114,7 +114,7 @@ fn a_paid_invoice_brings_the_plans_latest_line() {
         );
         object["lines"]["data"] = json!([metered, line, other]);
         let span = Span { start: unix(APRIL), end: unix(MAY) };
-        let paid = Seen::Paid(Paid { plan: bought("Premium-20000"), span });
+        let paid = Seen::Paid(Paid { plan: Some(bought("Premium-20000")), span });
         assert_eq!(seen("invoice.paid", &object), ("sub_1".into(), paid), "{shape:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Which periods of a subscription are unpaid, and how long those give credits all the same (contract, section 3).
 
-use super::{Snapshot, Span};
+use super::{Snapshot, Span, Status};
 use crate::domain::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
@@ -43,7 +43,7 @@ impl Payments {
             after_creation: !snapshot.just_created,
             event: event.into(),
             period: snapshot.span.map(|span| span.start),
-            past_due: snapshot.past_due,
+            past_due: snapshot.status == Status::PastDue,
             collection_paused: snapshot.collection_paused,
         });
         self.forget();
