@@ -57,6 +57,7 @@ use memory::{Memory, Write};
 use redis::cmd;
 use scripts::Scripts;
 use std::sync::{Arc, Weak};
+use stripe::Put;
 use tokio::task::JoinHandle;
 
 /// Who opens it.
@@ -257,11 +258,11 @@ impl Store for RedisStore {
     }
 
     async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool> {
-        let written = stripe::put_object(&self.desk, id, object).await?;
-        if written {
+        let put = stripe::put_object(&self.desk, id, object).await?;
+        if put != Put::Behind {
             self.noted(Write::StripeObject(id.into(), object.clone())).await?;
         }
-        Ok(written)
+        Ok(put == Put::Written)
     }
 
     async fn park(&self, event: &ParkedEvent) -> Result<()> {

@@ -64,7 +64,16 @@ pub(super) async fn object(desk: &Desk, id: &str) -> Result<StripeObject> {
     Ok(StripeObject { version, text: stored.get("text").cloned().unwrap_or_default() })
 }
 
-pub(super) async fn put_object(desk: &Desk, id: &str, object: &StripeObject) -> Result<bool> {
+/// What became of an object that was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Put {
+    Written,
+    /// The same is there already: an earlier try may have written it, without anybody hearing of it.
+    There,
+    Behind,
+}
+
+pub(super) async fn put_object(desk: &Desk, id: &str, object: &StripeObject) -> Result<Put> {
     write_object(desk, id, &object.version.to_string(), &object.text).await
 }
 
@@ -73,9 +82,13 @@ pub(super) async fn restore_object(desk: &Desk, id: &str, object: &StripeObject)
     write_object(desk, id, &format!("+{}", object.version + 1), &object.text).await.map(drop)
 }
 
-async fn write_object(desk: &Desk, id: &str, version: &str, text: &str) -> Result<bool> {
+async fn write_object(desk: &Desk, id: &str, version: &str, text: &str) -> Result<Put> {
     let call = Call::of(&desk.scripts.put_stripe_object).key(keys::stripe_object(id)).arg(version).arg(text);
-    call.run(&desk.line).await
+    Ok(match call.run::<u8>(&desk.line).await? {
+        1 => Put::Written,
+        2 => Put::There,
+        _ => Put::Behind,
+    })
 }
 
 async fn learn(desk: &Desk, uid: &Uid, ids: &[String]) -> Result<()> {
