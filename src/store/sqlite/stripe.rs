@@ -5,8 +5,7 @@ use crate::{
     domain::{caller::Uid, credit::OperationId, time::UnixMicros},
     store::{
         Changes, EntryKind, Fault, LedgerEntry, Result, Stepped, StripeObject, StripeState, StripeStep,
-        keys::AccountNames,
-        whole::fits,
+        keys::AccountNames, whole::fits,
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
