@@ -134,9 +134,14 @@ impl Admin {
             return Ok(AccountMade { account, created, prepaid_granted: false });
         };
         let id = OperationId(format!("user-add:{}", order.uid));
-        let granted = self.store.grant(&order.uid, prepaid.into(), &id).await?;
+        let prepaid_granted = match self.store.grant(&order.uid, prepaid.into(), &id).await {
+            Ok(granted) => !granted.repeated,
+            // An earlier order has begun with another number.
+            Err(Fault::Conflict(_)) => false,
+            Err(fault) => return Err(fault.into()),
+        };
         let account = self.account(&order.uid).await?;
-        Ok(AccountMade { account, created, prepaid_granted: !granted.repeated })
+        Ok(AccountMade { account, created, prepaid_granted })
     }
 
     /// Makes a new key. The key itself is in the answer and nowhere else.

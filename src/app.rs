@@ -155,10 +155,10 @@ impl App {
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let (keys, stop) = (Arc::clone(&api_keys), stop_public.clone());
         tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(stop.clone())));
-        let serving = listeners.serve(
-            (public_routes(Arc::new(public)), stop_public.clone()),
-            (admin_routes(Arc::new(admin)), stop_admin.clone()),
-        );
+        let public = Arc::new(public);
+        tokio::spawn(look_again_at_what_waits(Arc::clone(&public)));
+        let serving = listeners
+            .serve((public_routes(public), stop_public.clone()), (admin_routes(Arc::new(admin)), stop_admin.clone()));
         Ok(Self { public: public_at, plain, admin: admin_at, stop_public, stop_admin, serving, tasks, api_keys })
     }
 
@@ -173,6 +173,13 @@ impl App {
         self.api_keys.write_uses().await;
         self.stop_admin.cancel();
         self.serving.admin.wait().await;
+    }
+}
+
+/// The configuration may name prices by now that events wait for. Should the store be away, the next event does it.
+async fn look_again_at_what_waits(public: Arc<Public>) {
+    if let Err(fault) = public.stripe.look_again().await {
+        warn!(%fault, "Stripe's events that wait for a price are looked at with the next event");
     }
 }
 

@@ -12,7 +12,7 @@ pub mod redis;
 pub mod sqlite;
 mod whole;
 
-pub use billing::{Changes, ParkedEvent, Stepped, StripeState, StripeStep};
+pub use billing::{Changes, ParkedEvent, Stepped, StripeObject, StripeState, StripeStep};
 pub use journal::{Journaled, keeps_left};
 pub use migrate::{Migration, Problem, migrate};
 pub use movable::{AccountExport, KeyExport, List, Mark, Movable, Part, Records};
@@ -45,6 +45,9 @@ pub enum Fault {
     /// The operator asked for something that cannot be, such as a key for an account that does not exist.
     #[error("{0}")]
     Impossible(String),
+    /// The operation's id has been used up by another operation.
+    #[error("{0}")]
+    Conflict(String),
 }
 
 /// The verbs. Two engines answer them alike; one suite of promises runs against both.
@@ -71,8 +74,9 @@ pub trait Store: Send + Sync + 'static {
     /// Every billing cycle of an account that has usage counters, in the order of their starts.
     async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>>;
 
-    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat.
-    /// [`Fault::Impossible`] without the account, and for taking back what is spent or set aside.
+    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat; nothing
+    /// uses no id up. [`Fault::Impossible`] without the account, and for taking back what is spent or set aside;
+    /// [`Fault::Conflict`] for an id under which another number was granted.
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
 
     /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
@@ -118,10 +122,14 @@ pub trait Store: Send + Sync + 'static {
     /// between.
     async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped>;
 
-    /// The account that the first of Stripe's ids leads to that leads to any.
-    async fn stripe_owner(&self, aliases: &[String]) -> Result<Option<Uid>>;
+    /// What is known of one of Stripe's objects.
+    async fn stripe_object(&self, id: &str) -> Result<StripeObject>;
 
-    /// Keeps an event until somebody knows whose it is; parking it again changes nothing.
+    /// Writes what is known of one of Stripe's objects, if nobody has written it since that version was read. `false` if
+    /// somebody has.
+    async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool>;
+
+    /// Keeps an event until it can be taken; parking it again only says why anew.
     async fn park(&self, event: &ParkedEvent) -> Result<()>;
 
     /// Every parked event, oldest first.

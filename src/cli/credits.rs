@@ -18,7 +18,7 @@ pub(super) struct Grant {
     /// How many; a negative number takes back, but not what is spent already
     #[arg(value_name = "N", allow_negative_numbers = true, value_parser = input::credits_or_back)]
     credits: i64,
-    /// Name of this grant, such as an invoice number; under one name it happens once, however often repeated
+    /// Name of this grant, such as an invoice number; under one name it happens once, however often repeated, and for one number
     #[arg(long, value_name = "OPERATION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
 }
@@ -27,7 +27,12 @@ impl CreditsCommand {
     pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
         let Self::Grant(Grant { uid, credits, id }) = self;
         let granted = desk.admin().await?.grant(&uid, credits, &OperationId(id.clone())).await?;
-        let words = if granted.repeated {
+        let words = if credits == 0 && !granted.repeated {
+            format!(
+                "Nothing is granted; account {uid} has {} prepaid credits, and {id} is free to use.",
+                granted.prepaid
+            )
+        } else if granted.repeated {
             format!("{id} was granted before; nothing has changed. It left account {uid} with {}.", granted.prepaid)
         } else {
             format!("Account {uid} has {} prepaid credits now.", granted.prepaid)

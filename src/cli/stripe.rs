@@ -1,14 +1,30 @@
 //! `stripe`
 
-use super::{Desk, Failure, Report, table};
-use crate::store::ParkedEvent;
+use super::{Desk, Failure, Report, input, table};
+use crate::{
+    domain::caller::Uid,
+    store::ParkedEvent,
+    stripe::intake::{Intake, Moved},
+};
 use clap::Subcommand;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StripeCommand {
-    /// List the events whose account is not known; they count as soon as it is
+    /// List the events that wait, or that somebody must see to, and why
     Parked,
+    /// Move a subscription or a payment, or everything of a customer, to another account
+    ///
+    /// Plan, window, packs and reversals move; usage stays where it was counted. From then on Stripe's metadata no longer
+    /// says whose it is: only this command moves it again.
+    Move {
+        /// sub_…, pi_… or cs_…; cus_… for everything of a customer, that which is still to come included
+        id: String,
+        /// The account that it is to belong to
+        #[arg(long, value_name = "UID", value_parser = input::uid)]
+        to: Uid,
+    },
     /// Forget a parked event that will never find its account, such as a dispute over a payment made elsewhere
     Forget {
         /// evt_…
@@ -19,10 +35,18 @@ pub(super) enum StripeCommand {
 impl StripeCommand {
     pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
         let store = desk.store().await?;
-        let parked = store.parked().await?;
         match self {
-            Self::Parked => Report::new(words(&parked), parked),
+            Self::Parked => {
+                let parked = store.parked().await?;
+                Report::new(words(&parked), parked)
+            }
+            Self::Move { id, to } => {
+                let intake = Intake::new(store, &desk.config, desk.clock.clone());
+                let moved = intake.move_to(&id, &to).await?;
+                Report::new(told(&moved, &id, &to), json!({ "moved": moved }))
+            }
             Self::Forget { event } => {
+                let parked = store.parked().await?;
                 let was_parked = parked.iter().any(|one| one.id == event);
                 store.unpark(&event).await?;
                 let says = if was_parked { "is forgotten" } else { "is not parked" };
@@ -34,13 +58,49 @@ impl StripeCommand {
 
 fn words(parked: &[ParkedEvent]) -> String {
     if parked.is_empty() {
-        return "No event is parked: the account of each is known.".into();
+        return "No event is parked: each has found its account.".into();
     }
     let row = |event: &ParkedEvent| {
-        [event.id.clone(), table::date(event.created), event.about.clone(), event.aliases.join(" ")]
+        let why = event.reason.clone();
+        [event.id.clone(), table::date(event.created), event.about.clone(), why, event.aliases.join(" ")]
     };
     let rows: Vec<_> = parked.iter().map(row).collect();
-    let what_to_do = "Set metadata.uid on the customer's subscription at Stripe: its next event then brings these along.\n\
-         What can find no account for good is forgotten by: rembg-gateway stripe forget EVENT";
-    format!("{}\n\n{what_to_do}", table::table(["EVENT", "CREATED", "ABOUT", "STRIPE'S IDS"], &rows))
+    let reasons: BTreeSet<_> = parked.iter().map(|event| event.reason.split(':').next().unwrap_or_default()).collect();
+    let advice: Vec<_> =
+        reasons.into_iter().filter_map(|reason| Some(format!("{reason}: {}", advice(reason)?))).collect();
+    let what_to_do = "What needs nothing more is forgotten by: rembg-gateway stripe forget EVENT";
+    let table = table::table(["EVENT", "CREATED", "ABOUT", "WHY", "STRIPE'S IDS"], &rows);
+    format!("{table}\n\n{}\n{what_to_do}", advice.join("\n"))
+}
+
+/// What to do about the events that are parked for one reason.
+fn advice(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "no_account" => {
+            "set metadata.uid on the subscription at Stripe, whose next event brings these along, or: rembg-gateway stripe \
+             move ID --to UID"
+        }
+        "several_accounts" => "its customer has several accounts; the same as for no_account.",
+        "unlisted_price" => {
+            "none of its prices is in [stripe.prices]; name it there and restart, if the subscription is for a plan."
+        }
+        "unreadable_credits" => {
+            "metadata.credits must be digits only; nothing was granted, so: rembg-gateway credits grant UID N --id SESSION"
+        }
+        "spent_already" => "so many refunded credits were spent before they could be taken back.",
+        _ => return None,
+    })
+}
+
+fn told(moved: &[Moved], id: &str, to: &Uid) -> String {
+    let one = |moved: &Moved| match &moved.from {
+        Some(from) if from == to => format!("{} was account {to}'s already, and stays so.", moved.id),
+        Some(from) => format!("{} has gone from account {from} to account {to}.", moved.id),
+        None => format!("{} belongs to account {to} now.", moved.id),
+    };
+    let mut lines: Vec<_> = moved.iter().map(one).collect();
+    if !moved.iter().any(|moved| moved.id == id) {
+        lines.push(format!("What comes of {id} belongs to account {to}, unless Stripe says otherwise of it."));
+    }
+    lines.join("\n")
 }

@@ -293,21 +293,22 @@ fn verdict_of(report: &Report, subject: &str) -> String {
 async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
     let operator = Operator::new();
     let none = operator.types("stripe parked").await;
-    assert_eq!(
-        (none.words.as_str(), none.value),
-        ("No event is parked: the account of each is known.", Some(json!([])))
-    );
+    assert_eq!((none.words.as_str(), none.value), ("No event is parked: each has found its account.", Some(json!([]))));
     let event = crate::store::ParkedEvent {
         id: "evt_1".into(),
         created: NOW,
         about: "refund".into(),
+        reason: "no_account".into(),
         aliases: vec!["cus_1".into(), "pi_1".into()],
         event: "what nobody shall see".into(),
     };
     operator.desk.store().await.unwrap().park(&event).await.unwrap();
     let listed = operator.types("stripe parked").await;
-    assert!(listed.words.contains("evt_1  2026-03-23  refund  cus_1 pi_1"), "{}", listed.words);
-    let expected = json!([{"id": "evt_1", "created": NOW.0, "about": "refund", "aliases": ["cus_1", "pi_1"]}]);
+    assert!(listed.words.contains("evt_1  2026-03-23  refund  no_account  cus_1 pi_1"), "{}", listed.words);
+    assert!(listed.words.contains("no_account: set metadata.uid"), "{}", listed.words);
+    let expected = json!([{
+        "id": "evt_1", "created": NOW.0, "about": "refund", "reason": "no_account", "aliases": ["cus_1", "pi_1"],
+    }]);
     assert_eq!(listed.value, Some(expected));
     let findings = value(operator.types("doctor").await);
     let findings = findings["findings"].as_array().unwrap();
@@ -318,4 +319,40 @@ async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
         assert_eq!((forgotten.words.as_str(), forgotten.good), (says, known));
     }
     assert_eq!(value(operator.types("stripe parked").await), json!([]));
+}
+
+#[tokio::test]
+async fn a_payment_is_moved_and_a_grant_keeps_its_number() {
+    let operator = Operator::new();
+    for uid in ["41", "42"] {
+        operator.types(&format!("user add {uid} --plan Free")).await;
+    }
+    let sold = json!({
+        "id": "evt_1", "object": "event", "created": NOW.0, "type": "checkout.session.completed",
+        "data": {"object": {
+            "id": "cs_1", "mode": "payment", "payment_status": "paid", "payment_intent": "pi_1", "customer": "cus_1",
+            "client_reference_id": "41", "metadata": {"credits": "70"},
+        }},
+    });
+    let (store, config) = (operator.desk.store().await.unwrap(), &operator.desk.config);
+    let intake = crate::stripe::intake::Intake::new(store, config, operator.desk.clock.clone());
+    let event = crate::stripe::event::Event::parse(sold.to_string().as_bytes()).unwrap();
+    intake.take(event, &mut crate::stripe::intake::Taken::default()).await.unwrap();
+    let moved = operator.types("stripe move pi_1 --to 42").await;
+    assert_eq!(moved.words, "pi_1 has gone from account 41 to account 42.");
+    assert_eq!(value(moved), json!({"moved": [{"id": "pi_1", "from": "41", "to": "42"}]}));
+    let again = operator.types("stripe move cus_1 --to 42").await;
+    assert!(again.words.starts_with("pi_1 was account 42's already"), "{}", again.words);
+    let unheard_of = operator.tries("stripe move sub_1 --to 42", "").await.unwrap_err();
+    assert!(unheard_of.to_string().starts_with("no event has told of sub_1"), "{unheard_of}");
+
+    let nothing = operator.types("credits grant 42 0 --id gift").await;
+    assert!(nothing.words.contains("gift is free to use"), "{}", nothing.words);
+    assert_eq!(value(operator.types("credits grant 42 5 --id gift").await)["prepaid"], 75);
+    let other = operator.tries("credits grant 42 6 --id gift", "").await.unwrap_err();
+    assert_eq!(other.to_string(), "gift has been used already, to grant 5 credits");
+    assert_eq!(other.exit_code(), 1);
+    operator.types("user add 41 --prepaid 5").await;
+    let more = operator.types("user add 41 --prepaid 6").await;
+    assert!(more.words.contains("were granted before"), "{}", more.words);
 }

@@ -18,10 +18,14 @@ pub struct StripeConfig {
     pub tolerance_s: u64,
     /// The plan of each price, by price id or lookup key.
     pub prices: BTreeMap<String, String>,
-    /// Prepaid credits of each payment link (`plink_…`), for sessions whose metadata names no `credits`.
+    /// Prepaid credits of each payment link (`plink_…`), for sessions whose metadata names no `credits`. A session does not
+    /// tell how many were bought: adjustable quantities must be off.
     pub packs: BTreeMap<String, u64>,
-    /// Days for which a plan goes on after its period has ended without a renewal. Stripe retries a webhook for three.
+    /// Days for which a plan goes on after its period has ended without a renewal, or after the news that its period is
+    /// unpaid. Stripe retries a webhook for three.
     pub renewal_grace_days: u32,
+    /// Whether events of connected accounts (Connect), which carry `account`, count like the endpoint's own.
+    pub connected_accounts: bool,
     /// What a refunded pack does to the prepaid balance.
     pub refunds: ReversalPolicy,
     /// What a disputed pack does to the prepaid balance.
@@ -37,6 +41,7 @@ impl Default for StripeConfig {
             prices: BTreeMap::new(),
             packs: BTreeMap::new(),
             renewal_grace_days: 3,
+            connected_accounts: false,
             refunds: ReversalPolicy::Debit,
             disputes: ReversalPolicy::Debit,
         }

@@ -1,7 +1,9 @@
 //! What Stripe's events change, as the store sees it. What they mean is decided above; here it is only written.
 
+use super::Fault;
 use crate::domain::{
     caller::{Account, Uid},
+    credit::OperationId,
     period::{BillingPeriod, Move},
     time::UnixSeconds,
 };
@@ -15,6 +17,8 @@ pub struct StripeState {
     pub account: Option<Account>,
     /// What the last step left under [`StripeStep::remembered`].
     pub remembered: Option<String>,
+    /// Prepaid credits that are set aside for requests under way.
+    pub held_prepaid: u64,
     /// How many steps were applied to the account, and plans assigned to it by hand; to be sent back as [`StripeStep::expected`].
     pub version: u64,
 }
@@ -22,7 +26,8 @@ pub struct StripeState {
 /// Everything that follows from one event, to be written all at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeStep {
-    /// `evt_…`, claimed for this account with the step's effect. It is the operation id of the ledger entries.
+    /// `evt_…`, and more where an event takes several steps: claimed for this account with the step's effect. It is the
+    /// operation id of the ledger entries.
     pub event: String,
     /// The account; made, with nothing and not verified, if there is none.
     pub uid: Uid,
@@ -30,7 +35,7 @@ pub struct StripeStep {
     pub expected: u64,
     /// What is remembered of the account's events from now on, in a form of the caller's.
     pub remembered: String,
-    /// Stripe's ids that lead to the account from now on. One that leads to another account goes on doing so.
+    /// Stripe's ids whose [`StripeObject`] is about this account, among others; a store's export takes them along.
     pub learn: Vec<String>,
     /// What changes about the account.
     pub changes: Changes,
@@ -47,6 +52,8 @@ pub struct Changes {
     pub moves: Vec<Move>,
     /// Prepaid credits to add or, if negative, to take back, even where they are spent already.
     pub credits: i64,
+    /// Whether credits are taken back only where they are neither spent nor set aside; otherwise the step is stale.
+    pub only_free: bool,
 }
 
 /// What became of a step.
@@ -60,7 +67,16 @@ pub enum Stepped {
     Stale,
 }
 
-/// An event that nobody knows the account of yet.
+/// What is known of one of Stripe's objects, or of a customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StripeObject {
+    /// How often it was written; to be sent back when it is written next.
+    pub version: u64,
+    /// In a form of the caller's; empty if nothing is known.
+    pub text: String,
+}
+
+/// An event that waits, or that an operator must see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ParkedEvent {
     /// `evt_…`
@@ -69,9 +85,16 @@ pub struct ParkedEvent {
     pub created: UnixSeconds,
     /// What it is about, for people.
     pub about: String,
+    /// Why it waits, in one word of a closed set, and what else there is to say.
+    pub reason: String,
     /// Stripe's ids, any of which may lead to the account one day.
     pub aliases: Vec<String>,
     /// The event itself, in a form of the caller's.
     #[serde(skip)]
     pub event: String,
+}
+
+/// The fault that an operation's id was used for granting another number.
+pub(super) fn conflict(id: &OperationId, granted: i64) -> Fault {
+    Fault::Conflict(format!("{} has been used already, to grant {granted} credits", id.0))
 }

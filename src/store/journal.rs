@@ -11,7 +11,8 @@ mod hand_in;
 mod lines;
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeState, StripeStep, Usage,
+    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState,
+    StripeStep, Usage,
 };
 use crate::{
     clock::Clock,
@@ -195,8 +196,12 @@ impl Store for Journaled {
         self.store.apply_stripe(step).await
     }
 
-    async fn stripe_owner(&self, aliases: &[String]) -> Result<Option<Uid>> {
-        self.store.stripe_owner(aliases).await
+    async fn stripe_object(&self, id: &str) -> Result<StripeObject> {
+        self.store.stripe_object(id).await
+    }
+
+    async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool> {
+        self.store.put_stripe_object(id, object).await
     }
 
     async fn park(&self, event: &ParkedEvent) -> Result<()> {

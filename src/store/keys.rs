@@ -117,7 +117,7 @@ impl AccountNames {
         format!("{}:stripe_events", self.own)
     }
 
-    /// `user:42:stripe_ids`: Stripe's ids that lead to the account.
+    /// `user:42:stripe_ids`: Stripe's objects and customers that are about the account, among others.
     pub(super) fn stripe_ids(&self) -> String {
         format!("{}:stripe_ids", self.own)
     }
@@ -245,10 +245,9 @@ pub(super) fn parked_under(alias: &str) -> String {
     format!("{PARKED}:under:{}", encode(alias))
 }
 
-/// `stripe:customer:cus_1`: the pointer from one of Stripe's ids to its account; `stripe:id:sub_1` for what is no customer.
-pub(super) fn stripe_pointer(alias: &str) -> String {
-    let kind = if alias.starts_with("cus_") { "customer" } else { "id" };
-    format!("stripe:{kind}:{}", encode(alias))
+/// `stripe:object:sub_1`: what is known of one of Stripe's objects, or of a customer, which belongs to no account.
+pub(super) fn stripe_object(id: &str) -> String {
+    format!("stripe:object:{}", encode(id))
 }
 
 /// `apikey:9f86d0…`: the pointer from a key's hash to its account and public identifier.

@@ -191,6 +191,7 @@ fn at<T>(end: &str, answer: Result<T>) -> Result<T> {
         Fault::Unavailable(why) => Fault::Unavailable(format!("{why} (at the {end})")),
         Fault::Unexpected(what) => Fault::Unexpected(format!("{what} (at the {end})")),
         Fault::Impossible(why) => Fault::Impossible(why),
+        Fault::Conflict(why) => Fault::Conflict(why),
     })
 }
 

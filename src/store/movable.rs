@@ -54,8 +54,8 @@ pub struct AccountExport {
     pub grants: u64,
     /// How many steps of Stripe's there were, and what is remembered of them.
     pub stripe: Option<(u64, String)>,
-    /// Stripe's ids that lead to the account.
-    pub stripe_ids: BTreeSet<String>,
+    /// What is known of Stripe's objects that are about the account, by their ids; they may be about others too.
+    pub stripe_objects: BTreeMap<String, String>,
     /// Predicted billing cycles whose usage went to another.
     pub moved_cycles: BTreeMap<UnixSeconds, UnixSeconds>,
 }
@@ -94,8 +94,8 @@ impl List {
 pub enum Records {
     /// In order.
     Ledger(Vec<LedgerEntry>),
-    /// Each with the balance after it.
-    Grants(Vec<(OperationId, i64)>),
+    /// Each with its credits and the balance after it.
+    Grants(Vec<(OperationId, i64, i64)>),
     /// How each ended, and when.
     Settled(Vec<(OperationId, Settlement, UnixMicros)>),
     /// When each was claimed.
@@ -164,7 +164,7 @@ impl AccountExport {
         ]);
         all.extend(self.keys.iter().map(|key| (format!("key {}", key.key.id.0), format!("{key:?}"))));
         all.extend(self.counters.iter().map(|(name, value)| (format!("counter {name}"), value.to_string())));
-        all.extend(self.stripe_ids.iter().map(|id| (format!("Stripe's id {id}"), "leads here".into())));
+        all.extend(self.stripe_objects.iter().map(|(id, known)| (format!("Stripe's {id}"), known.clone())));
         all.extend(self.moved_cycles.iter().map(|(from, to)| (format!("moved cycle {}", from.0), to.0.to_string())));
         all
     }

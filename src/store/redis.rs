@@ -32,7 +32,8 @@ mod stripe;
 pub use inspection::{Remark, Weight, inspect};
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeState, StripeStep, Usage,
+    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState,
+    StripeStep, Usage,
     keys::{self, KeyStyle},
 };
 use crate::{
@@ -56,6 +57,7 @@ use memory::{Memory, Write};
 use redis::cmd;
 use scripts::Scripts;
 use std::sync::{Arc, Weak};
+use stripe::Put;
 use tokio::task::JoinHandle;
 
 /// Who opens it.
@@ -251,8 +253,16 @@ impl Store for RedisStore {
         Ok(stepped)
     }
 
-    async fn stripe_owner(&self, aliases: &[String]) -> Result<Option<Uid>> {
-        stripe::owner(&self.desk, aliases).await
+    async fn stripe_object(&self, id: &str) -> Result<StripeObject> {
+        stripe::object(&self.desk, id).await
+    }
+
+    async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool> {
+        let put = stripe::put_object(&self.desk, id, object).await?;
+        if put != Put::Behind {
+            self.noted(Write::StripeObject(id.into(), object.clone())).await?;
+        }
+        Ok(put == Put::Written)
     }
 
     async fn park(&self, event: &ParkedEvent) -> Result<()> {

@@ -27,8 +27,8 @@ mod stripe;
 mod writer;
 
 use super::{
-    AccountChange, Audit, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeState, StripeStep, Usage,
-    keys::AccountNames,
+    AccountChange, Audit, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState, StripeStep,
+    Usage, keys::AccountNames,
 };
 use crate::{
     clock::Clock,
@@ -167,8 +167,8 @@ impl Store for SqliteStore {
     }
 
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {
-        let uid = uid.clone();
-        self.readers.run(move |db| stripe::state(db, &uid)).await
+        let (uid, now) = (uid.clone(), self.clock.now());
+        self.readers.run(move |db| stripe::state(db, &uid, now)).await
     }
 
     async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped> {
@@ -176,9 +176,14 @@ impl Store for SqliteStore {
         self.writer.run(move |db, now| stripe::apply(db, &step, now)).await
     }
 
-    async fn stripe_owner(&self, aliases: &[String]) -> Result<Option<Uid>> {
-        let aliases = aliases.to_vec();
-        self.readers.run(move |db| stripe::owner(db, &aliases)).await
+    async fn stripe_object(&self, id: &str) -> Result<StripeObject> {
+        let id = id.to_owned();
+        self.readers.run(move |db| stripe::object(db, &id)).await
+    }
+
+    async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool> {
+        let (id, object) = (id.to_owned(), object.clone());
+        self.writer.run(move |db, _| stripe::put_object(db, &id, &object)).await
     }
 
     async fn park(&self, event: &ParkedEvent) -> Result<()> {

@@ -32,21 +32,25 @@ pub struct Event {
     pub id: String,
     /// When Stripe made it: whole seconds, without a sequence within one.
     pub created: UnixSeconds,
+    /// The connected account that it happened at (`acct_…`); `None` for the endpoint's own.
+    pub connected: Option<String>,
     /// Whose account it is about.
     pub owner: Owner,
     /// What it says.
     pub kind: EventKind,
 }
 
-/// By what the account of an event may be found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What an event says of whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// The account itself, where the object names it: `metadata.uid`, the invoice parent's metadata,
-    /// `client_reference_id`, in this order.
-    pub uid: Option<Uid>,
-    /// Stripe's own ids that lead to it once they have been learnt: the customer, and the payment, which is all that a
-    /// guest's refund has.
-    pub aliases: Vec<String>,
+    /// `metadata.uid` of the subscription, payment or session; never empty.
+    pub metadata: Option<Uid>,
+    /// As of when it says so: an invoice has what its subscription said when the invoice was made.
+    pub as_of: UnixSeconds,
+    /// `client_reference_id` of a session, which the buyer may have chosen.
+    pub reference: Option<Uid>,
+    /// The customer (`cus_…`), or the account that pays in its place; a guest has none.
+    pub customer: Option<String>,
 }
 
 /// What an event says.
@@ -60,6 +64,8 @@ pub enum EventKind {
     Checkout(Checkout),
     /// `charge.refunded`.
     Refund(Refund),
+    /// `charge.refund.updated`, `refund.updated` or `refund.failed`, of a refund that did not come about.
+    FailedRefund(FailedRefund),
     /// `charge.dispute.*`.
     Dispute(Dispute),
     /// An event of a type that means nothing here, or whose object has no id.
@@ -82,6 +88,8 @@ pub struct Subscription {
     pub id: String,
     /// How it stands.
     pub status: Status,
+    /// Whether `pause_collection` is set: its invoices are not collected.
+    pub collection_paused: bool,
     /// Whether this is its creation, which goes before anything else in the same second.
     pub just_created: bool,
     /// What is subscribed to.
@@ -106,7 +114,9 @@ pub enum Status {
     Incomplete,
     /// `unpaid` or `paused`: nothing is provided, but it may come back.
     Suspended,
-    /// `active`, `trialing`, or `past_due`: Stripe is still trying to be paid.
+    /// `past_due`: a payment has failed, and Stripe is still trying to be paid.
+    PastDue,
+    /// `active` or `trialing`
     Live,
     /// `canceled` or `incomplete_expired`, for ever.
     Ended,
@@ -119,6 +129,8 @@ pub struct Item {
     pub prices: Vec<String>,
     /// How often it renews.
     pub interval: Option<Interval>,
+    /// How many; none is 1.
+    pub quantity: Option<u64>,
     /// The item's own period, in API versions since 2025-03-31.
     pub span: Option<Span>,
 }
@@ -143,10 +155,12 @@ pub struct Checkout {
     pub paid: bool,
     /// `pi_…`
     pub payment: Option<String>,
+    /// `sub_…`, where it sold a subscription.
+    pub subscription: Option<String>,
     /// `plink_…`
     pub payment_link: Option<String>,
-    /// `metadata.credits`, if it is a whole number.
-    pub credits: Option<u64>,
+    /// `metadata.credits`, as it is written there.
+    pub credits: Option<String>,
 }
 
 /// A charge of which something has been refunded.
@@ -157,6 +171,17 @@ pub struct Refund {
     /// How much altogether, in the smallest unit of the currency.
     pub refunded: u64,
     /// Of how much.
+    pub amount: u64,
+}
+
+/// A refund that did not come about: the buyer's bank refused it, or it was cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRefund {
+    /// `re_…`
+    pub id: String,
+    /// `pi_…`
+    pub payment: Option<String>,
+    /// How much, in the smallest unit of the currency.
     pub amount: u64,
 }
 
@@ -182,6 +207,7 @@ impl EventKind {
             Self::InvoicePaid(_) => "paid invoice",
             Self::Checkout(_) => "checkout",
             Self::Refund(_) => "refund",
+            Self::FailedRefund(_) => "failed refund",
             Self::Dispute(_) => "dispute",
             Self::Other(_) => "other",
         }
@@ -201,6 +227,7 @@ impl Event {
         let name = event.text("/type").ok_or(EventFault::NotAnEvent("type"))?;
         let object = event.at("/data/object").ok_or(EventFault::NotAnEvent("data.object"))?;
         let kind = EventKind::read(name, object).unwrap_or_else(|| EventKind::Other(name.into()));
-        Ok(Self { id: id.into(), created, owner: Owner::read(object), kind })
+        let connected = event.text("/account").map(str::to_owned);
+        Ok(Self { id: id.into(), created, connected, owner: Owner::read(name, object, created), kind })
     }
 }

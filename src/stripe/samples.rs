@@ -19,7 +19,7 @@ pub(super) enum Shape {
 
 pub(super) fn config() -> StripeConfig {
     StripeConfig {
-        prices: [("price_premium", "Premium-20000"), ("pro_monthly", "Pro")]
+        prices: [("price_premium", "Premium-20000"), ("pro_monthly", "Pro"), ("price_starter", "Starter")]
             .map(|(price, plan)| (price.into(), plan.into()))
             .into(),
         packs: [("plink_small".into(), 500)].into(),

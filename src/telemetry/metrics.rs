@@ -60,7 +60,7 @@ impl Metrics {
             )?,
             stripe_events: our.counters(
                 "rgw_stripe_events_total",
-                "Stripe's events, by what became of them; one that was parked counts again when it is replayed.",
+                "Stripe's events, by what became of them; duplicate: said nothing new. One that was parked counts again when it is taken.",
                 &["outcome"],
             )?,
             turned_away: our.counters(

@@ -22,6 +22,7 @@ mod journey;
 mod keys;
 mod limits;
 mod metrics;
+mod owners;
 mod people;
 mod pool;
 mod proxy;

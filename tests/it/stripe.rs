@@ -266,19 +266,3 @@ async fn one_event_delivered_many_times_at_once_counts_once() {
     assert!((events(&world, "duplicate").await - 7.0).abs() < 0.1);
     world.audited("ann").await;
 }
-
-#[tokio::test]
-async fn a_buyer_who_names_an_account_does_not_take_its_customer_over() {
-    let world = billed_world().await;
-    let (ann, bob) = (world.customer("ann", 1).await, world.customer("bob", 1).await);
-    world.delivered(&event("evt_1", NOON, PAID, &session("cs_1", "ann", 5))).await;
-    let mut of_anns_customer = session("cs_2", "bob", 7);
-    of_anns_customer["customer"] = "cus_ann".into();
-    world.delivered(&event("evt_2", NOON, PAID, &of_anns_customer)).await;
-    let mut nameless = subscription(Shape::Basil, "ann", PERIOD);
-    nameless["metadata"] = json!({});
-    world.delivered(&event("evt_3", NOON, UPDATED, &nameless)).await;
-    let (ann, bob) = (report(&ann).await, report(&bob).await);
-    assert_eq!((&ann["membership"], &ann["prepaidCredits"]), (&json!("Premium-20000"), &json!(5)));
-    assert_eq!((&bob["membership"], &bob["prepaidCredits"]), (&json!("Test"), &json!(7)));
-}

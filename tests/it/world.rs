@@ -155,6 +155,10 @@ impl World {
         rembg_gateway::domain::time::UnixSeconds(self.clock.load(Ordering::Acquire) / 1_000_000)
     }
 
+    pub fn clock(&self) -> Clock {
+        Clock::Turned(Arc::clone(&self.clock))
+    }
+
     pub fn turn_clock_to(&self, seconds: i64) {
         self.clock.store(seconds * 1_000_000, Ordering::Release);
     }

@@ -80,6 +80,21 @@ pub(crate) async fn a_grant_counts_once_and_its_repeat_says_so(world: &World) {
     assert_eq!((world.audited(&uid).await, world.audited(&other).await), (2, 1));
 }
 
+pub(crate) async fn an_id_grants_one_number_and_nothing_uses_none_up(world: &World) {
+    let uid = world.account("42", 0, 0).await;
+    let id = OperationId("invoice 7".into());
+    let nothing = Granted { prepaid: 0, repeated: false };
+    assert_eq!(world.store.grant(&uid, 0, &id).await.unwrap(), nothing);
+    assert_eq!(world.store.grant(&uid, 100, &id).await.unwrap(), Granted { prepaid: 100, repeated: false });
+    for other in [99, -100, 0] {
+        let refused = world.store.grant(&uid, other, &id).await;
+        assert!(matches!(&refused, Err(Fault::Conflict(words)) if words.contains("100")), "{other}: {refused:?}");
+    }
+    assert_eq!(world.store.grant(&uid, 100, &id).await.unwrap(), Granted { prepaid: 100, repeated: true });
+    assert_eq!(world.prepaid(&uid).await, 100);
+    assert_eq!(world.audited(&uid).await, 1);
+}
+
 pub(crate) async fn what_is_spent_or_set_aside_cannot_be_taken_back(world: &World) {
     let uid = world.account("42", 0, 5).await;
     world.served(&world.request(&uid)).await;

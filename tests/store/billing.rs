@@ -8,7 +8,7 @@ use rembg_gateway::{
         period::{BillingPeriod, Counters, Interval, IntervalUnit, Move},
         time::{UnixMicros, UnixSeconds},
     },
-    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeState, StripeStep, Usage},
+    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeObject, StripeState, StripeStep, Usage},
 };
 use std::sync::Arc;
 
@@ -75,7 +75,6 @@ pub(crate) async fn a_step_from_an_older_state_writes_nothing(world: &World) {
     let late = StripeStep { learn: aliases(&["cus_1"]), ..step(&uid, "evt_2", 0, credits(5)) };
     assert_eq!(world.store.apply_stripe(&late).await.unwrap(), Stepped::Stale);
     assert_eq!(world.prepaid(&uid).await, 10);
-    assert_eq!(world.store.stripe_owner(&late.learn).await.unwrap(), None);
     applied(world, StripeStep { expected: 1, ..late }).await;
     assert_eq!(world.prepaid(&uid).await, 15, "its event was not used up");
     world.audited(&uid).await;
@@ -118,7 +117,7 @@ pub(crate) async fn steps_at_once_come_one_after_another(world: &World) {
 
 pub(crate) async fn a_step_makes_the_account_that_it_names(world: &World) {
     let uid = Uid::new("new").unwrap();
-    let nothing = StripeState { account: None, remembered: None, version: 0 };
+    let nothing = StripeState { account: None, remembered: None, held_prepaid: 0, version: 0 };
     assert_eq!(world.store.stripe_state(&uid).await.unwrap(), nothing);
     applied(world, step(&uid, "evt_1", 0, credits(10))).await;
     let account = world.store.account(&uid).await.unwrap().unwrap();
@@ -142,26 +141,55 @@ pub(crate) async fn a_period_comes_back_as_it_was_stated(world: &World) {
     }
 }
 
-pub(crate) async fn an_id_leads_to_whoever_learnt_it_first(world: &World) {
-    let (uid, other) = (world.account("42", 0, 0).await, world.account("43", 0, 0).await);
-    let learns = |uid: &Uid, event: &str, names: &[&str]| StripeStep {
-        learn: aliases(names),
-        ..step(uid, event, 0, Changes::default())
-    };
-    applied(world, learns(&uid, "evt_1", &["cus_1"])).await;
-    applied(world, learns(&other, "evt_2", &["cus_1", "cus_2"])).await;
-    for (asked, owner) in [
-        (["cus_1", "cus_2"], Some(&uid)),
-        (["cus_2", "cus_1"], Some(&other)),
-        (["cus_3", "cus_2"], Some(&other)),
-        (["cus_3", "cus_4"], None),
-    ] {
-        assert_eq!(world.store.stripe_owner(&aliases(&asked)).await.unwrap().as_ref(), owner, "{asked:?}");
-    }
-    let again = StripeStep { learn: aliases(&["cus_4"]), ..learns(&uid, "evt_1", &[]) };
-    assert_eq!(world.store.apply_stripe(&again).await.unwrap(), Stepped::Duplicate);
-    let owner = world.store.stripe_owner(&aliases(&["cus_4"])).await.unwrap();
-    assert_eq!(owner, Some(uid), "a repeat may have been cut off before it learnt");
+pub(crate) async fn an_object_is_written_only_over_what_was_read(world: &World) {
+    let store = &world.store;
+    let known = |version, text: &str| StripeObject { version, text: text.into() };
+    assert_eq!(store.stripe_object("sub_1").await.unwrap(), StripeObject::default());
+    assert!(!store.put_stripe_object("sub_1", &known(1, "nobody wrote a first one")).await.unwrap());
+    assert!(store.put_stripe_object("sub_1", &known(0, "one")).await.unwrap());
+    assert!(!store.put_stripe_object("sub_1", &known(0, "another")).await.unwrap());
+    assert!(store.put_stripe_object("sub_1", &known(1, "two")).await.unwrap());
+    assert_eq!(store.stripe_object("sub_1").await.unwrap(), known(2, "two"));
+    assert_eq!(store.stripe_object("sub_2").await.unwrap(), StripeObject::default());
+    // Each of many adds its number to what it has read.
+    let writers = (0..8).map(|number| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            loop {
+                let read = store.stripe_object("cus_1").await.unwrap();
+                let more = StripeObject { text: format!("{} {number}", read.text), ..read };
+                if store.put_stripe_object("cus_1", &more).await.unwrap() {
+                    return;
+                }
+            }
+        })
+    });
+    assert!(join_all(writers).await.iter().all(Result::is_ok));
+    let StripeObject { version, text } = store.stripe_object("cus_1").await.unwrap();
+    let mut numbers: Vec<u8> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!((version, numbers), (8, (0..8).collect()));
+}
+
+pub(crate) async fn a_step_that_may_take_only_free_credits_takes_no_others(world: &World) {
+    let uid = world.account("42", 0, 0).await;
+    let only_free = |credits| Changes { credits, only_free: true, ..Changes::default() };
+    applied(world, step(&uid, "evt_1", 0, credits(5))).await;
+    let open = world.held(&world.request(&uid)).await;
+    let state = world.store.stripe_state(&uid).await.unwrap();
+    assert_eq!((state.held_prepaid, state.version), (1, 1));
+    let too_much = step(&uid, "evt_2", 1, only_free(-5));
+    assert_eq!(world.store.apply_stripe(&too_much).await.unwrap(), Stepped::Stale);
+    assert_eq!(world.prepaid(&uid).await, 5);
+    applied(world, step(&uid, "evt_2", 1, only_free(-4))).await;
+    world.kept(&open).await;
+    assert_eq!(world.prepaid(&uid).await, 0, "never below");
+    let more = step(&uid, "evt_3", 2, only_free(-1));
+    assert_eq!(world.store.apply_stripe(&more).await.unwrap(), Stepped::Stale);
+    applied(world, step(&uid, "evt_3", 2, credits(-1))).await;
+    assert_eq!(world.prepaid(&uid).await, -1);
+    applied(world, step(&uid, "evt_4", 3, only_free(0))).await;
+    world.audited(&uid).await;
 }
 
 pub(crate) async fn parked_events_are_found_by_any_of_their_ids_until_they_are_forgotten(world: &World) {
@@ -169,13 +197,15 @@ pub(crate) async fn parked_events_are_found_by_any_of_their_ids_until_they_are_f
         id: id.into(),
         created: UnixSeconds(created),
         about: "refund".into(),
+        reason: "no_account".into(),
         aliases: aliases(names),
         event: format!("the event {id}"),
     };
     let young = event("evt_1", 20, &["cus_1", "pi_1"]);
     let old = event("evt_2", 10, &["cus_1"]);
     let other = event("evt_3", 15, &["cus_2"]);
-    for parked in [&young, &old, &other, &young] {
+    let at_first = ParkedEvent { reason: "unlisted_price".into(), ..young.clone() };
+    for parked in [&at_first, &old, &other, &young] {
         world.store.park(parked).await.unwrap();
     }
     let under = async |names: &[&str]| world.store.parked_under(&aliases(names)).await.unwrap();

@@ -8,7 +8,7 @@ use rembg_gateway::{
         period::{BillingPeriod, Interval, IntervalUnit, Move},
         time::UnixSeconds,
     },
-    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeStep},
+    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeObject, StripeStep},
 };
 use std::time::Duration;
 
@@ -71,6 +71,7 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
     world.served(&world.request(&uid)).await;
     let [first, second] = steps(&uid);
     assert_eq!(store.apply_stripe(&first).await.unwrap(), Stepped::Applied);
+    tell_of(world, &first.learn).await;
     let mut kept = world.served(&world.key_request(&uid, "k1")).await;
     for _ in 0..5 {
         kept = world.served(&world.key_request(&uid, "k1")).await;
@@ -106,12 +107,20 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
         id: "evt_parked".into(),
         created: NOON,
         about: "refund".into(),
+        reason: "several_accounts".into(),
         aliases: vec!["cus_9".into(), "pi_9".into()],
         event: "the event".into(),
     };
     store.park(&parked).await.unwrap();
     assert_eq!(store.holds_open().await.unwrap(), 0);
     Furnished { uid, kept, released, step: second, parked }
+}
+
+async fn tell_of(world: &World, ids: &[String]) {
+    for id in ids {
+        let known = StripeObject { version: 0, text: format!("what is known of {id}") };
+        assert!(world.store.put_stripe_object(id, &known).await.unwrap());
+    }
 }
 
 /// Subscriptions that have lapsed, the fall to the default plan written by an operator's change and not written.

@@ -68,6 +68,7 @@ every_engine_keeps! {
         a_change_leaves_alone_what_it_does_not_name
         assigning_a_plan_writes_its_credits_and_an_explicit_number_stays
         a_grant_counts_once_and_its_repeat_says_so
+        an_id_grants_one_number_and_nothing_uses_none_up
         what_is_spent_or_set_aside_cannot_be_taken_back
         what_cannot_be_is_refused_and_changes_nothing
         a_key_opens_its_account_and_no_other
@@ -88,7 +89,8 @@ every_engine_keeps! {
         steps_at_once_come_one_after_another
         a_step_makes_the_account_that_it_names
         a_period_comes_back_as_it_was_stated
-        an_id_leads_to_whoever_learnt_it_first
+        an_object_is_written_only_over_what_was_read
+        a_step_that_may_take_only_free_credits_takes_no_others
         parked_events_are_found_by_any_of_their_ids_until_they_are_forgotten
         moved_usage_is_found_in_its_new_cycle_only
         a_hold_on_a_cycle_that_was_moved_follows_it

@@ -97,7 +97,7 @@ async fn goes_on(target: &World, furnished: &Furnished) {
     assert_eq!((k1.networks.len(), k1.monthly_cap, &account.uid), (2, Some(500), uid));
     assert!(store.caller_of_key(&key("k2", uid).0).await.unwrap().unwrap().0.revoked.is_some());
     assert!(store.revoke_key(&KeyId("k1".into())).await.unwrap(), "found by its public identifier");
-    assert_eq!(store.stripe_owner(&["sub_1_42".into()]).await.unwrap().as_ref(), Some(uid));
+    assert_eq!(store.stripe_object("cus_42").await.unwrap().text, "what is known of cus_42");
     assert_eq!(store.parked_under(&["pi_9".into()]).await.unwrap(), std::slice::from_ref(parked));
 
     target.served(&fresh(target.key_request(uid, "k1"))).await;

@@ -25,7 +25,7 @@ pub(crate) struct Model {
     pictures: HashMap<(Payer, Day), u64>,
     holds: HashMap<(Payer, OperationId), Hold>,
     settled: HashMap<(Payer, OperationId), Settlement>,
-    granted: HashMap<(Uid, OperationId), i64>,
+    granted: HashMap<(Uid, OperationId), (i64, i64)>,
     buckets: HashMap<Payer, (i64, UnixMicros)>,
 }
 
@@ -76,11 +76,14 @@ impl Model {
         self.settle(&(payer.clone(), id.clone()), Settlement::Released, |_| ())
     }
 
-    /// `None` where the store should find it impossible.
+    /// `None` where the store should find it impossible, or the id used up.
     pub(crate) fn grant(&mut self, uid: &Uid, credits: i64, id: &OperationId, now: UnixMicros) -> Option<Granted> {
         let balance = self.accounts.get(uid)?.prepaid;
-        if let Some(prepaid) = self.granted.get(&(uid.clone(), id.clone())) {
-            return Some(Granted { prepaid: *prepaid, repeated: true });
+        if let Some((earlier, prepaid)) = self.granted.get(&(uid.clone(), id.clone())) {
+            return (*earlier == credits).then_some(Granted { prepaid: *prepaid, repeated: true });
+        }
+        if credits == 0 {
+            return Some(Granted { prepaid: balance, repeated: false });
         }
         let prepaid = balance + credits;
         let held = self.open(&Payer::Account(uid.clone()), now, |charge| pool_of(charge) == Some(Pool::Prepaid)).len();
@@ -88,7 +91,7 @@ impl Model {
             return None;
         }
         self.accounts.get_mut(uid)?.prepaid = prepaid;
-        self.granted.insert((uid.clone(), id.clone()), prepaid);
+        self.granted.insert((uid.clone(), id.clone()), (credits, prepaid));
         *self.entries.entry(uid.clone()).or_default() += 1;
         Some(Granted { prepaid, repeated: false })
     }

@@ -19,7 +19,9 @@ pub(super) async fn look(desk: &Desk) -> Vec<Finding> {
 /// Stripe's events that wait for their account, if there are any. A store that does not answer is another finding.
 async fn parked(store: &dyn Store) -> Option<Finding> {
     let waiting = store.parked().await.ok()?.len();
-    let says = format!("Events whose account is not known: {waiting}. They are listed by: rembg-gateway stripe parked");
+    let says = format!(
+        "Events that wait, or that somebody must see to: {waiting}. They are listed by: rembg-gateway stripe parked"
+    );
     (waiting > 0).then(|| Finding::warn("stripe", says))
 }
 

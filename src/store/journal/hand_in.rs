@@ -190,7 +190,7 @@ impl Journal {
             }
             Ok(_) => self.put_aside(keep, "it had been released").await,
             Err(Fault::Unavailable(_)) => Outcome::Away,
-            Err(Fault::Impossible(why)) => self.put_aside(keep, &why).await,
+            Err(Fault::Impossible(why) | Fault::Conflict(why)) => self.put_aside(keep, &why).await,
             Err(Fault::Unexpected(why)) => {
                 if !keep.refused {
                     error!(

@@ -12,7 +12,8 @@
 --       10, 11 plan and its credits; '' for both without a change   12 '' or the period as a JSON text, for the ledger
 --       13–18 the period's fields in the order of PERIOD, '' for none   19 credits to add
 --       20 the change that the plan had come to, of a step that is written again
---       21… for each move: from, to, and the names of app, api and prepaid counters of both, without the account's own name
+--       21 '1' to take back only credits that are neither spent nor set aside
+--       22… for each move: from, to, and the names of app, api and prepaid counters of both, without the account's own name
 -- Gives {'odd', what} for a number that cannot be added to | {'applied', the change that the numbers have come to}
 --       | {'duplicate', the same} | {'behind'} (another step came in between) | {'stale', now, fields} | {'too_large'}
 local CLAIMED_FOR = 30 * 86400 * 1000000
@@ -28,6 +29,7 @@ if redis.call('ZSCORE', events, event) then return { 'duplicate', text(field('re
 -- What gateways write again comes in any order: what a later step has written stays.
 local version, reached = field('version', stripe), tonumber(ARGV[7]:match('^%+(%d+)$'))
 if not reached and text(version) ~= ARGV[7] then return { 'behind' } end
+local is_fresh = not reached
 local is_newest = not reached or field('applied', stripe) < reached
 local is_newest_period = not reached or field('period', stripe) < reached
 local is_newest_plan = not reached or field('revision:numbers', own) < tonumber(ARGV[20])
@@ -35,7 +37,7 @@ reached = reached or version + 1
 if now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return stale(own, now) end
 
 -- Everything that can fail comes first.
-for i = 21, #ARGV, 8 do
+for i = 22, #ARGV, 8 do
   local strange = odd({ own .. ':' .. ARGV[i + 2], own .. ':' .. ARGV[i + 3], own .. ':' .. ARGV[i + 4],
     own .. ':' .. ARGV[i + 5], own .. ':' .. ARGV[i + 6], own .. ':' .. ARGV[i + 7] })
   if strange then return { 'odd', strange } end
@@ -45,7 +47,11 @@ if ARGV[19] ~= '0' then
   local strange = odd_field(own, { 'prepaid_credits' })
   if strange then return { 'odd', strange } end
   before = whole(redis.call('HGET', own, 'prepaid_credits') or '0')
-  if math.abs(before + tonumber(ARGV[19])) >= MOST then return { 'too_large' } end
+  local after = before + tonumber(ARGV[19])
+  if math.abs(after) >= MOST then return { 'too_large' } end
+  if ARGV[21] == '1' and is_fresh and after < before and after < redis.call('ZCOUNT', holds .. ':prepaid', '(' .. text(now), '+inf') then
+    return { 'behind' }
+  end
   respell_balance(own)
   redis.call('HINCRBY', own, 'prepaid_credits', ARGV[19])
 end
@@ -110,7 +116,7 @@ local function move_holds(from, to)
   end
 end
 
-for i = 21, #ARGV, 8 do
+for i = 22, #ARGV, 8 do
   local from, to = ARGV[i], ARGV[i + 1]
   local app, api, prepaid =
     shift(ARGV[i + 2], ARGV[i + 3]), shift(ARGV[i + 4], ARGV[i + 5]), shift(ARGV[i + 6], ARGV[i + 7])

@@ -6,17 +6,22 @@
 --       6 counters known to us
 -- ARGV  1 operation id   2 now or ''   3, 4 from when until when (µs) the month is so   5 the present month   6 credits
 -- Gives {'odd', what} for a number that cannot be added to | {'granted' or 'repeated', balance} | {'no_account'} | {'stale', now, fields} | {'too_large'}
---       | {'spent', credits that can be taken back}
+--       | {'spent', credits that can be taken back} | {'conflict', what was granted under the id before}
 local own, id = KEYS[1], ARGV[1]
 local now = clock(ARGV[2])
 if redis.call('EXISTS', own) == 0 then return { 'no_account' } end
 local earlier = redis.call('HGET', KEYS[2], id)
-if earlier then return { 'repeated', earlier } end
-if now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return stale(own, now) end
-
+if earlier then
+  local balance, granted = earlier:match('^(%S+) (%S+)$')
+  if granted ~= ARGV[6] then return { 'conflict', granted } end
+  return { 'repeated', balance }
+end
 local strange = odd_field(own, { 'prepaid_credits' })
 if strange then return { 'odd', strange } end
 local before = whole(redis.call('HGET', own, 'prepaid_credits') or '0')
+if ARGV[6] == '0' then return { 'granted', text(before) } end
+if now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return stale(own, now) end
+
 local held = redis.call('ZCOUNT', KEYS[3], '(' .. text(now), '+inf')
 local by = tonumber(ARGV[6])
 if math.abs(before + by) >= MOST then return { 'too_large' } end
@@ -27,5 +32,5 @@ adopt(KEYS[6], KEYS[4], id, now, 'prepaid', before)
 local balance = redis.call('HGET', own, 'prepaid_credits')
 redis.call('XADD', KEYS[4], '*', 'operation', id, 'at', text(now), 'kind', 'granted', 'credits', ARGV[6])
 redis.call('SADD', KEYS[5], ARGV[5])
-redis.call('HSET', KEYS[2], id, balance)
+redis.call('HSET', KEYS[2], id, balance .. ' ' .. ARGV[6])
 return { 'granted', balance }

@@ -3,7 +3,7 @@
 -- A script, because a grant that is remembered otherwise must be left alone.
 --
 -- KEYS  1 own   2 grants
--- ARGV  for each grant: its operation id, the balance after it
+-- ARGV  for each grant: its operation id, and how it is stored
 -- Gives {'written'} or {'other', what is in the way}.
 local seen = redis.call('EXISTS', KEYS[1]) == 1
 for i = 1, #ARGV, 2 do

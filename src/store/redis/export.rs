@@ -3,7 +3,7 @@
 //! What other software had counted and this gateway has not adopted yet is exported as adopted: the ledger ends with an
 //! opening for each such counter. So the ledger of an export always explains all of its counters.
 
-use super::{accounts, api_keys, counters, desk::Desk, ledger, record};
+use super::{accounts, api_keys, counters, desk::Desk, ledger, record, stripe};
 use crate::{
     domain::{
         caller::{Account, Channel, Payer, Uid},
@@ -13,7 +13,7 @@ use crate::{
     },
     store::{
         AccountExport, EntryKind, Fault, LedgerEntry, List, Mark, Part, Records, Result,
-        keys::{self, AccountNames, PayerNames},
+        keys::{AccountNames, PayerNames},
         movable::{PART, SETTLED_FOR},
         number::PREPAID,
         whole::{strange as strange_number, whole as read},
@@ -48,7 +48,7 @@ pub(super) async fn account(desk: &Desk, uid: &Uid) -> Result<Option<AccountExpo
         ledger: entries,
         grants: desk.line.command(cmd("HLEN").arg(names.grants())).await?,
         stripe: version.transpose()?.map(|version| (version, remembered)),
-        stripe_ids: stripe_ids(desk, uid, &names).await?,
+        stripe_objects: stripe_objects(desk, &names).await?,
         moved_cycles: moved.into_iter().map(|(from, to)| (UnixSeconds(from), UnixSeconds(to))).collect(),
         account,
     }))
@@ -173,18 +173,15 @@ async fn all_counters(desk: &Desk, names: &AccountNames) -> Result<BTreeMap<Stri
     Ok(counters)
 }
 
-/// Stripe's ids that lead to the account, those whose pointer was cut off included.
-async fn stripe_ids(desk: &Desk, uid: &Uid, names: &AccountNames) -> Result<BTreeSet<String>> {
-    let learnt: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(names.stripe_ids())).await?;
-    let mut ids = BTreeSet::new();
-    for some in learnt.chunks(PART) {
-        let owners = some.iter().map(async |id| {
-            let owner: Option<String> = desk.line.command(cmd("GET").arg(keys::stripe_pointer(id))).await?;
-            Ok::<_, Fault>(owner.is_none_or(|owner| owner == uid.as_str()).then(|| id.clone()))
-        });
-        ids.extend(try_join_all(owners).await?.into_iter().flatten());
+/// What is known of Stripe's objects that are about the account.
+async fn stripe_objects(desk: &Desk, names: &AccountNames) -> Result<BTreeMap<String, String>> {
+    let ids: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(names.stripe_ids())).await?;
+    let mut objects = BTreeMap::new();
+    for some in ids.chunks(PART) {
+        let known = some.iter().map(async |id| Ok::<_, Fault>((id.clone(), stripe::object(desk, id).await?.text)));
+        objects.extend(try_join_all(known).await?);
     }
-    Ok(ids)
+    Ok(objects)
 }
 
 /// A hash has no order: Redis' own cursor is the mark.
@@ -192,9 +189,17 @@ async fn grants(desk: &Desk, names: &AccountNames, after: &Mark) -> Result<Part>
     let cursor = if after.0.is_empty() { "0" } else { after.0.as_str() };
     let mut command = cmd("HSCAN");
     command.arg(names.grants()).arg(cursor).arg("COUNT").arg(PART);
-    let (next, found): (String, Vec<(String, i64)>) = desk.line.command(&command).await?;
-    let records = found.into_iter().map(|(id, balance)| (OperationId(id), balance)).collect();
-    Ok(Part { records: Records::Grants(records), next: Some(Mark(next)).filter(|next| next.0 != "0") })
+    let (next, found): (String, Vec<(String, String)>) = desk.line.command(&command).await?;
+    let records = found.into_iter().map(|(id, stored)| {
+        let read =
+            stored.split_once(' ').and_then(|(balance, credits)| Some((credits.parse().ok()?, balance.parse().ok()?)));
+        let (credits, balance) = read.ok_or_else(|| strange("a grant", &stored))?;
+        Ok((OperationId(id), credits, balance))
+    });
+    Ok(Part {
+        records: Records::Grants(records.collect::<Result<_>>()?),
+        next: Some(Mark(next)).filter(|next| next.0 != "0"),
+    })
 }
 
 /// Names by their moments; the mark is how many have been read.

@@ -10,7 +10,7 @@ use crate::{
         caller::{Payer, Uid},
         credit::OperationId,
     },
-    store::{Fault, Granted, Result, keys::PayerNames},
+    store::{Fault, Granted, Result, billing::conflict, keys::PayerNames},
 };
 
 pub(super) async fn grant(desk: &Desk, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
@@ -35,19 +35,20 @@ pub(super) async fn grant(desk: &Desk, uid: &Uid, credits: i64, id: &OperationId
         let answer: Vec<String> = call.run(&desk.line).await?;
         match desk.corrected(&payer, &answer)? {
             Some(better) => now = better.now,
-            None => return granted(uid, &answer),
+            None => return granted(uid, id, &answer),
         }
     }
     Err(restless())
 }
 
-fn granted(uid: &Uid, answer: &[String]) -> Result<Granted> {
+fn granted(uid: &Uid, id: &OperationId, answer: &[String]) -> Result<Granted> {
     let words: Vec<&str> = answer.iter().map(String::as_str).collect();
     let strange = || Fault::Unexpected(format!("the script for a grant says {answer:?}"));
     let balance = |text: &str| text.parse().map_err(|_| strange());
     match words[..] {
         ["granted", prepaid] => Ok(Granted { prepaid: balance(prepaid)?, repeated: false }),
         ["repeated", prepaid] => Ok(Granted { prepaid: balance(prepaid)?, repeated: true }),
+        ["conflict", granted] => Err(conflict(id, balance(granted)?)),
         ["no_account"] => Err(accounts::nobody(uid)),
         ["too_large"] => Err(Fault::Impossible("no balance can be that large".into())),
         ["spent", free] => Err(Fault::Impossible(format!("only {free} prepaid credits can be taken back"))),

@@ -1,7 +1,8 @@
 //! An account from another store.
 //!
 //! Its long lists come first, in parts that can be written again; nobody sees them, as long as the account's own hash
-//! is missing. That comes with everything else in one script, and the pointers from keys and Stripe's ids last.
+//! is missing. That comes with everything else in one script, and the pointers from keys last; what is known of
+//! Stripe's objects, which accounts may share, comes before it.
 
 use super::{
     accounts, api_keys,
@@ -19,12 +20,11 @@ use crate::{
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
-        AccountExport, Fault, KeyExport, LedgerEntry, Mark, Records, Result,
+        AccountExport, Fault, KeyExport, LedgerEntry, Mark, Records, Result, StripeObject,
         keys::{self, AccountNames, PayerNames},
         movable::other,
     },
 };
-use redis::cmd;
 
 pub(super) async fn part(desk: &Desk, uid: &Uid, records: &Records, after: &Mark) -> Result<Mark> {
     let names = desk.names(uid);
@@ -38,7 +38,9 @@ pub(super) async fn part(desk: &Desk, uid: &Uid, records: &Records, after: &Mark
         Records::Ledger(_) => call,
         Records::Grants(grants) => {
             let call = call.key(names.grants());
-            grants.iter().fold(call, |call, (OperationId(id), balance)| call.arg(id).arg(balance))
+            grants.iter().fold(call, |call, (OperationId(id), credits, balance)| {
+                call.arg(id).arg(format!("{balance} {credits}"))
+            })
         }
         Records::Settled(operations) => {
             let call = call.key(PayerNames::of(&Payer::Account(uid.clone()), desk.style).settled);
@@ -115,11 +117,11 @@ pub(super) async fn account(desk: &Desk, export: &AccountExport) -> Result<()> {
     for key in &export.keys {
         api_keys::must_be_free(desk, &key.hash, &key.key).await?;
     }
-    for id in &export.stripe_ids {
-        if let Some(owner) = stripe::owner(desk, std::slice::from_ref(id)).await?
-            && owner != *uid
-        {
-            return Err(Fault::Impossible(format!("Stripe's id {id} leads to account {owner} already")));
+    for (id, text) in export.stripe_objects.iter().filter(|(_, text)| !text.is_empty()) {
+        // What several accounts share is there already.
+        stripe::put_object(desk, id, &StripeObject { version: 0, text: text.clone() }).await?;
+        if stripe::object(desk, id).await?.text != *text {
+            return Err(other(uid, &format!("Stripe's {id}")));
         }
     }
     let answer: Vec<String> = call(desk, export)?.run(&desk.line).await?;
@@ -132,9 +134,6 @@ pub(super) async fn account(desk: &Desk, export: &AccountExport) -> Result<()> {
     desk.callers.forget_account(uid);
     for key in &export.keys {
         api_keys::point_to(desk, &key.hash, &key.key).await?;
-    }
-    for id in &export.stripe_ids {
-        let () = desk.line.command(cmd("SETNX").arg(keys::stripe_pointer(id)).arg(uid.as_str())).await?;
     }
     Ok(())
 }
@@ -176,7 +175,7 @@ fn call<'a>(desk: &'a Desk, export: &AccountExport) -> Result<Call<'a>> {
         [Some(pair("version", version.to_string())), text].into_iter().flatten()
     });
     let call = group(call, stripe);
-    let call = group(call, export.stripe_ids.iter().map(|id| [id.clone()]));
+    let call = group(call, export.stripe_objects.keys().map(|id| [id.clone()]));
     let call = group(call, export.moved_cycles.iter().map(|(from, to)| [text(from.0), text(to.0)]));
     Ok(group(call, cycles(&names, export)))
 }

@@ -14,7 +14,7 @@ use crate::{
         credit::{Hold, OperationId},
         time::UnixMicros,
     },
-    store::{Fault, ParkedEvent, Result},
+    store::{Fault, ParkedEvent, Result, StripeObject},
 };
 use futures_util::future::join_all;
 use std::{
@@ -42,6 +42,7 @@ const IN_ORDER: usize = 0;
 pub(super) enum Write {
     Account(Changed),
     Stripe(Written),
+    StripeObject(String, StripeObject),
     Parked(ParkedEvent),
     Unparked(String),
     Key(KeyHash, ApiKey),
@@ -59,7 +60,9 @@ const PASSES: usize = 4;
 impl Write {
     fn pass(&self) -> usize {
         match self {
-            Self::Account(..) | Self::Stripe(_) | Self::Parked(_) | Self::Unparked(_) => IN_ORDER,
+            Self::Account(..) | Self::Stripe(_) | Self::StripeObject(..) | Self::Parked(_) | Self::Unparked(_) => {
+                IN_ORDER
+            }
             Self::Key(..) | Self::Granted(..) => 1,
             Self::Held(_) => 2,
             Self::Revoked(_) | Self::Kept(_) | Self::Released(..) => 3,
@@ -73,6 +76,7 @@ impl Write {
             Self::Released(id, _) => Some(id),
             Self::Account(_)
             | Self::Stripe(_)
+            | Self::StripeObject(..)
             | Self::Parked(_)
             | Self::Unparked(_)
             | Self::Key(..)
@@ -86,6 +90,7 @@ impl Write {
         match self {
             Self::Account(changed) => accounts::restore(desk, &changed).await,
             Self::Stripe(written) => stripe::restore(desk, &written).await,
+            Self::StripeObject(id, object) => stripe::restore_object(desk, &id, &object).await,
             Self::Parked(event) => parked::park(desk, &event).await,
             Self::Unparked(id) => parked::unpark(desk, &id).await,
             Self::Key(hash, key) => api_keys::put(desk, &hash, &key).await,
@@ -125,7 +130,7 @@ impl Memory {
                     match outcome {
                         Err(Fault::Unavailable(why)) => return Err(Fault::Unavailable(why)),
                         // An account deleted meanwhile, credits spent meanwhile: what is so now, stays.
-                        Ok(()) | Err(Fault::Impossible(_)) => {}
+                        Ok(()) | Err(Fault::Impossible(_) | Fault::Conflict(_)) => {}
                         Err(fault @ Fault::Unexpected(_)) => {
                             refused += 1;
                             debug!(%fault, "a write cannot be made again");

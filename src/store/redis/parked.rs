@@ -1,4 +1,4 @@
-//! Stripe's events whose account is not known yet.
+//! Stripe's events whose account is not known yet, and others that wait.
 
 use super::{desk::Desk, scripts::Call};
 use crate::{
@@ -14,13 +14,15 @@ use std::collections::{BTreeSet, HashMap};
 struct Stored {
     created: i64,
     about: String,
+    #[serde(default)]
+    reason: String,
     aliases: Vec<String>,
     event: String,
 }
 
 pub(super) async fn park(desk: &Desk, event: &ParkedEvent) -> Result<()> {
-    let ParkedEvent { id, created, about, aliases, event } = event.clone();
-    let stored = Stored { created: created.0, about, aliases, event };
+    let ParkedEvent { id, created, about, reason, aliases, event } = event.clone();
+    let stored = Stored { created: created.0, about, reason, aliases, event };
     let text = serde_json::to_string(&stored).map_err(|error| Fault::Unexpected(error.to_string()))?;
     call(&desk.scripts.park, &stored.aliases, &id).arg(text).run(&desk.line).await
 }
@@ -64,7 +66,7 @@ fn in_order(stored: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Pa
 
 fn read(id: String, stored: &str) -> Result<ParkedEvent> {
     let read = serde_json::from_str(stored);
-    let Stored { created, about, aliases, event } =
+    let Stored { created, about, reason, aliases, event } =
         read.map_err(|error| Fault::Unexpected(format!("a parked event cannot be read: {error}")))?;
-    Ok(ParkedEvent { id, created: UnixSeconds(created), about, aliases, event })
+    Ok(ParkedEvent { id, created: UnixSeconds(created), about, reason, aliases, event })
 }

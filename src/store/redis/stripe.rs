@@ -1,6 +1,4 @@
-//! What follows from Stripe's events, and the ids that lead to an account.
-//!
-//! A pointer from one of Stripe's ids is made after the account's side. Should that be cut off, the event comes again.
+//! What follows from Stripe's events, and what is known of its objects.
 
 use super::{
     accounts,
@@ -14,7 +12,7 @@ use crate::{
         time::UnixMicros,
     },
     store::{
-        Fault, Result, Stepped, StripeState, StripeStep,
+        Fault, Result, Stepped, StripeObject, StripeState, StripeStep,
         keys::{self, PayerNames},
     },
 };
@@ -27,7 +25,11 @@ pub(super) async fn state(desk: &Desk, uid: &Uid) -> Result<StripeState> {
     let account = accounts::find(desk, uid).await?;
     let version = left.get("version").and_then(|text| text.parse().ok()).unwrap_or(0);
     let remembered = left.get("remembered").filter(|text| !text.is_empty()).cloned();
-    Ok(StripeState { account, remembered, version })
+    let holds = PayerNames::of(&Payer::Account(uid.clone()), desk.style).holds;
+    let mut open = cmd("ZCOUNT");
+    open.arg(format!("{holds}:prepaid")).arg(format!("({}", desk.now().0)).arg("+inf");
+    let held_prepaid = desk.line.command(&open).await?;
+    Ok(StripeState { account, remembered, held_prepaid, version })
 }
 
 /// The step, to be written again where the server has lost it.
@@ -56,23 +58,44 @@ pub(super) async fn restore(desk: &Desk, written: &Written) -> Result<()> {
     learn(desk, &step.uid, &step.learn).await
 }
 
-pub(super) async fn owner(desk: &Desk, aliases: &[String]) -> Result<Option<Uid>> {
-    for alias in aliases {
-        let uid: Option<String> = desk.line.command(cmd("GET").arg(keys::stripe_pointer(alias))).await?;
-        if let Some(uid) = uid {
-            return Uid::new(uid).map(Some).map_err(|error| Fault::Unexpected(error.to_string()));
-        }
-    }
-    Ok(None)
+pub(super) async fn object(desk: &Desk, id: &str) -> Result<StripeObject> {
+    let stored: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(keys::stripe_object(id))).await?;
+    let version = stored.get("version").and_then(|text| text.parse().ok()).unwrap_or(0);
+    Ok(StripeObject { version, text: stored.get("text").cloned().unwrap_or_default() })
 }
 
-/// An id that leads to another account goes on doing so.
-async fn learn(desk: &Desk, uid: &Uid, aliases: &[String]) -> Result<()> {
-    for alias in aliases {
-        let () = desk.line.command(cmd("SADD").arg(desk.names(uid).stripe_ids()).arg(alias)).await?;
-        let () = desk.line.command(cmd("SETNX").arg(keys::stripe_pointer(alias)).arg(uid.as_str())).await?;
+/// What became of an object that was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Put {
+    Written,
+    /// The same is there already: an earlier try may have written it, without anybody hearing of it.
+    There,
+    Behind,
+}
+
+pub(super) async fn put_object(desk: &Desk, id: &str, object: &StripeObject) -> Result<Put> {
+    write_object(desk, id, &object.version.to_string(), &object.text).await
+}
+
+/// Writes what the server has lost, unless somebody has written since.
+pub(super) async fn restore_object(desk: &Desk, id: &str, object: &StripeObject) -> Result<()> {
+    write_object(desk, id, &format!("+{}", object.version + 1), &object.text).await.map(drop)
+}
+
+async fn write_object(desk: &Desk, id: &str, version: &str, text: &str) -> Result<Put> {
+    let call = Call::of(&desk.scripts.put_stripe_object).key(keys::stripe_object(id)).arg(version).arg(text);
+    Ok(match call.run::<u8>(&desk.line).await? {
+        1 => Put::Written,
+        2 => Put::There,
+        _ => Put::Behind,
+    })
+}
+
+async fn learn(desk: &Desk, uid: &Uid, ids: &[String]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    desk.line.command(cmd("SADD").arg(desk.names(uid).stripe_ids()).arg(ids)).await
 }
 
 /// What became of it, and the number of the change that the account's numbers have come to.
@@ -130,6 +153,7 @@ fn call<'a>(desk: &'a Desk, step: &StripeStep, version: &str, (now, revision): (
         None => Default::default(),
     };
     call = fields.into_iter().fold(call.arg(detail), Call::arg).arg(changes.credits).arg(revision);
+    call = call.arg(u8::from(changes.only_free));
     for by in &changes.moves {
         call = call.arg(by.from.0).arg(by.to.0);
         for (from, to) in names.cycle_counters(by.from).iter().zip(&names.cycle_counters(by.to)) {

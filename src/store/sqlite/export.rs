@@ -30,7 +30,7 @@ pub(super) fn account(db: &Connection, uid: &Uid) -> Result<Option<AccountExport
         |row| Ok((row.get::<_, String>(0)?[below.len()..].to_owned(), row.get(1)?)),
     )?;
     let stripe = "SELECT version, remembered FROM stripe_accounts WHERE uid = ?1";
-    let ids = "SELECT alias FROM stripe_aliases WHERE uid = ?1";
+    let objects = "SELECT id, COALESCE(text, '') FROM stripe_ids LEFT JOIN stripe_objects USING (id) WHERE uid = ?1";
     let moved = "SELECT source, target FROM moved_cycles WHERE uid = ?1";
     Ok(Some(AccountExport {
         account,
@@ -39,7 +39,7 @@ pub(super) fn account(db: &Connection, uid: &Uid) -> Result<Option<AccountExport
         ledger: count(db, "SELECT COUNT(*) FROM ledger WHERE uid = ?1", uid)?,
         grants: count(db, "SELECT COUNT(*) FROM grants WHERE uid = ?1", uid)?,
         stripe: collect(db, stripe, &of_uid, |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?.pop(),
-        stripe_ids: collect(db, ids, &of_uid, |row| Ok(row.get(0)?))?.into_iter().collect(),
+        stripe_objects: collect(db, objects, &of_uid, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
         moved_cycles: collect(db, moved, &of_uid, |row| Ok((UnixSeconds(row.get(0)?), UnixSeconds(row.get(1)?))))?
             .into_iter()
             .collect(),
@@ -56,11 +56,11 @@ pub(super) fn part(db: &Connection, uid: &Uid, list: List, (after, now): (&Mark,
             Ok(Part { records: Records::Ledger(page.drain(..).map(|(_, entry)| entry).collect()), next })
         }
         List::Grants => {
-            let sql = "SELECT id, balance FROM grants WHERE uid = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+            let sql = "SELECT id, credits, balance FROM grants WHERE uid = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
             let grants = collect(db, sql, params![uid.as_str(), after, MOST], |row| {
-                Ok((OperationId(row.get(0)?), row.get(1)?))
+                Ok((OperationId(row.get(0)?), row.get(1)?, row.get(2)?))
             })?;
-            Ok(Part { next: full(&grants, |(id, _)| &id.0), records: Records::Grants(grants) })
+            Ok(Part { next: full(&grants, |(id, ..)| &id.0), records: Records::Grants(grants) })
         }
         List::Settled => {
             let sql = "SELECT id, kept, at FROM settled WHERE payer = ?1 AND id > ?2 AND at >= ?4 ORDER BY id LIMIT ?3";

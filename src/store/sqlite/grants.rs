@@ -3,33 +3,38 @@
 use super::{accounts, holds, ledger};
 use crate::{
     domain::{caller::Uid, credit::OperationId, time::UnixMicros},
-    store::{EntryKind, Fault, Granted, LedgerEntry, Result, keys::AccountNames, whole::fits},
+    store::{EntryKind, Fault, Granted, LedgerEntry, Result, billing::conflict, keys::AccountNames, whole::fits},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub(super) fn grant(db: &Connection, uid: &Uid, credits: i64, id: &OperationId, now: UnixMicros) -> Result<Granted> {
     let account = accounts::existing(db, uid)?;
-    if let Some(prepaid) = earlier(db, uid, id)? {
-        return Ok(Granted { prepaid, repeated: true });
+    if let Some((granted, prepaid)) = earlier(db, uid, id)? {
+        return if granted == credits { Ok(Granted { prepaid, repeated: true }) } else { Err(conflict(id, granted)) };
+    }
+    if credits == 0 {
+        return Ok(Granted { prepaid: account.prepaid, repeated: false });
     }
     let held = holds::prepaid_of(db, AccountNames::of(uid).own(), now)?.count;
     let prepaid = balance(account.prepaid, credits, held)?;
     accounts::change_prepaid(db, uid, credits)?;
     ledger::append(db, uid, &LedgerEntry { operation: id.clone(), at: now, kind: EntryKind::Granted { credits } })?;
-    db.prepare_cached("INSERT INTO grants (uid, id, balance) VALUES (?1, ?2, ?3)")?.execute(params![
+    db.prepare_cached("INSERT INTO grants (uid, id, credits, balance) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
         uid.as_str(),
         id.0,
+        credits,
         prepaid
     ])?;
     Ok(Granted { prepaid, repeated: false })
 }
 
-fn earlier(db: &Connection, uid: &Uid, id: &OperationId) -> Result<Option<i64>> {
-    let balance = db
-        .prepare_cached("SELECT balance FROM grants WHERE uid = ?1 AND id = ?2")?
-        .query_row(params![uid.as_str(), id.0], |row| row.get(0))
+/// What was granted under the id before, and the balance after it.
+fn earlier(db: &Connection, uid: &Uid, id: &OperationId) -> Result<Option<(i64, i64)>> {
+    let earlier = db
+        .prepare_cached("SELECT credits, balance FROM grants WHERE uid = ?1 AND id = ?2")?
+        .query_row(params![uid.as_str(), id.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(balance)
+    Ok(earlier)
 }
 
 /// The balance after a grant. What is spent, or set aside for a request under way, cannot be taken back.

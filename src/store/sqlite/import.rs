@@ -3,7 +3,7 @@
 //! Its long lists come first, in parts that can be written again; nobody sees them, as long as the account's own row is
 //! missing. That comes with everything else in one step, which ends with a look at what is there then.
 
-use super::{accounts, api_keys, export, ledger};
+use super::{accounts, api_keys, export, ledger, stripe};
 use crate::{
     domain::{
         caller::{Payer, Uid},
@@ -11,7 +11,7 @@ use crate::{
         time::UnixMicros,
     },
     store::{
-        AccountExport, LedgerEntry, Mark, Records, Result,
+        AccountExport, LedgerEntry, Mark, Records, Result, StripeObject,
         keys::{self, AccountNames},
         movable::other,
     },
@@ -56,18 +56,18 @@ fn append(db: &Connection, uid: &Uid, entries: &[LedgerEntry], (after, seen): (&
 fn remember_grant(
     db: &Connection,
     uid: &Uid,
-    (OperationId(id), balance): &(OperationId, i64),
+    (OperationId(id), credits, balance): &(OperationId, i64, i64),
     seen: bool,
 ) -> Result<()> {
-    let there: Option<i64> = db
-        .prepare_cached("SELECT balance FROM grants WHERE uid = ?1 AND id = ?2")?
-        .query_row(params![uid.as_str(), id], |row| row.get(0))
+    let there: Option<(i64, i64)> = db
+        .prepare_cached("SELECT credits, balance FROM grants WHERE uid = ?1 AND id = ?2")?
+        .query_row(params![uid.as_str(), id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     match there {
-        Some(there) if there == *balance => {}
+        Some(there) if there == (*credits, *balance) => {}
         None if !seen => {
-            let sql = "INSERT INTO grants (uid, id, balance) VALUES (?1, ?2, ?3)";
-            db.prepare_cached(sql)?.execute(params![uid.as_str(), id, balance])?;
+            let sql = "INSERT INTO grants (uid, id, credits, balance) VALUES (?1, ?2, ?3, ?4)";
+            db.prepare_cached(sql)?.execute(params![uid.as_str(), id, credits, balance])?;
         }
         _ => return Err(other(uid, &format!("grant {id}"))),
     }
@@ -125,9 +125,13 @@ fn write(db: &Connection, export: &AccountExport) -> Result<()> {
         )?
         .execute(params![uid.as_str(), version.cast_signed(), remembered])?;
     }
-    for id in &export.stripe_ids {
-        db.prepare_cached("INSERT INTO stripe_aliases (alias, uid) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-            .execute([id, uid.as_str()])?;
+    for (id, text) in &export.stripe_objects {
+        db.prepare_cached("INSERT INTO stripe_ids (uid, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute([uid.as_str(), id])?;
+        // What several accounts share is there already.
+        if !text.is_empty() {
+            stripe::put_object(db, id, &StripeObject { version: 0, text: text.clone() })?;
+        }
     }
     for (from, to) in &export.moved_cycles {
         db.prepare_cached("INSERT INTO moved_cycles (uid, source, target) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?

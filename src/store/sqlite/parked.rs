@@ -1,4 +1,4 @@
-//! Stripe's events whose account is not known yet.
+//! Stripe's events whose account is not known yet, and others that wait.
 
 use crate::{
     domain::time::UnixSeconds,
@@ -6,12 +6,14 @@ use crate::{
 };
 use rusqlite::{Connection, Params, params};
 
-const COLUMNS: &str = "id, created, about, aliases, event";
+const COLUMNS: &str = "id, created, about, reason, aliases, event";
 
 pub(super) fn park(db: &Connection, event: &ParkedEvent) -> Result<()> {
     let aliases = serde_json::to_string(&event.aliases).map_err(|error| unexpected(&error))?;
-    db.prepare_cached(&format!("INSERT INTO parked ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING"))?
-        .execute(params![event.id, event.created.0, event.about, aliases, event.event])?;
+    db.prepare_cached(&format!(
+        "INSERT INTO parked ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET reason = excluded.reason"
+    ))?
+    .execute(params![event.id, event.created.0, event.about, event.reason, aliases, event.event])?;
     for alias in &event.aliases {
         db.prepare_cached("INSERT INTO parked_under (alias, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
             .execute([alias, &event.id])?;
@@ -40,13 +42,14 @@ fn select(db: &Connection, sql: &str, values: impl Params) -> Result<Vec<ParkedE
     let mut rows = statement.query(values)?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
-        let aliases: String = row.get(3)?;
+        let aliases: String = row.get(4)?;
         events.push(ParkedEvent {
             id: row.get(0)?,
             created: UnixSeconds(row.get(1)?),
             about: row.get(2)?,
+            reason: row.get(3)?,
             aliases: serde_json::from_str(&aliases).map_err(|error| unexpected(&error))?,
-            event: row.get(4)?,
+            event: row.get(5)?,
         });
     }
     Ok(events)

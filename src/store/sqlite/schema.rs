@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-/// The schema that this version writes; older ones would be brought up to it, newer ones are refused.
-const VERSION: i64 = 1;
+/// The schema that this version writes; others are refused.
+const VERSION: i64 = 2;
 
 /// How often, a millisecond apart, to ask for a lock that another process holds.
 ///
@@ -103,6 +103,7 @@ CREATE INDEX settled_by_age ON settled (at);
 CREATE TABLE grants (
     uid TEXT NOT NULL,
     id TEXT NOT NULL,
+    credits INTEGER NOT NULL,
     balance INTEGER NOT NULL,
     PRIMARY KEY (uid, id)
 ) STRICT, WITHOUT ROWID;
@@ -141,16 +142,25 @@ CREATE TABLE stripe_events (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stripe_events_by_age ON stripe_events (at);
 
-CREATE TABLE stripe_aliases (
-    alias TEXT PRIMARY KEY,
-    uid TEXT NOT NULL
+-- What is known of Stripe's objects and customers.
+CREATE TABLE stripe_objects (
+    id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    text TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX stripe_aliases_of_account ON stripe_aliases (uid);
+
+-- Which of them are about an account; one may be about several.
+CREATE TABLE stripe_ids (
+    uid TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (uid, id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE parked (
     id TEXT PRIMARY KEY,
     created INTEGER NOT NULL,
     about TEXT NOT NULL,
+    reason TEXT NOT NULL,
     aliases TEXT NOT NULL,
     event TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -268,7 +278,7 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
             Ok(step.commit()?)
         }
         _ => Err(Fault::Unexpected(format!(
-            "{} has schema version {version}, this program knows {VERSION}: it is newer, or another program's",
+            "{} has schema version {version}, this program knows {VERSION}: it is another version's, or another program's",
             path.display()
         ))),
     }

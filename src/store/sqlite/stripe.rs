@@ -1,37 +1,69 @@
 //! What follows from Stripe's events: all of it in one step, once.
 
-use super::{accounts, cycles, ledger};
+use super::{accounts, cycles, holds, ledger};
 use crate::{
     domain::{caller::Uid, credit::OperationId, time::UnixMicros},
-    store::{EntryKind, Fault, LedgerEntry, Result, Stepped, StripeState, StripeStep, whole::fits},
+    store::{
+        Changes, EntryKind, Fault, LedgerEntry, Result, Stepped, StripeObject, StripeState, StripeStep,
+        keys::AccountNames, whole::fits,
+    },
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-pub(super) fn state(db: &Connection, uid: &Uid) -> Result<StripeState> {
+pub(super) fn state(db: &Connection, uid: &Uid, now: UnixMicros) -> Result<StripeState> {
     let stored: Option<(i64, String)> = db
         .prepare_cached("SELECT version, remembered FROM stripe_accounts WHERE uid = ?1")?
         .query_row([uid.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let (version, text) = stored.unwrap_or_default();
     let remembered = Some(text).filter(|text| !text.is_empty());
-    Ok(StripeState { account: accounts::find(db, uid)?, remembered, version: version.unsigned_abs() })
+    let held_prepaid = holds::prepaid_of(db, AccountNames::of(uid).own(), now)?.count;
+    Ok(StripeState { account: accounts::find(db, uid)?, remembered, held_prepaid, version: version.unsigned_abs() })
 }
 
 pub(super) fn apply(db: &Connection, step: &StripeStep, now: UnixMicros) -> Result<Stepped> {
     let stepped = if is_claimed(db, step)? {
         Stepped::Duplicate
-    } else if state(db, &step.uid)?.version != step.expected {
-        return Ok(Stepped::Stale);
     } else {
+        let state = state(db, &step.uid, now)?;
+        if state.version != step.expected || takes_what_is_not_free(&state, &step.changes) {
+            return Ok(Stepped::Stale);
+        }
         claim(db, step, now)?;
         change(db, step, now)?;
         Stepped::Applied
     };
-    for alias in &step.learn {
-        db.prepare_cached("INSERT INTO stripe_aliases (alias, uid) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-            .execute([alias, step.uid.as_str()])?;
+    for id in &step.learn {
+        db.prepare_cached("INSERT INTO stripe_ids (uid, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute([step.uid.as_str(), id])?;
     }
     Ok(stepped)
+}
+
+fn takes_what_is_not_free(state: &StripeState, changes: &Changes) -> bool {
+    let prepaid = state.account.as_ref().map_or(0, |account| account.prepaid);
+    let left = i128::from(prepaid) + i128::from(changes.credits) - i128::from(state.held_prepaid);
+    changes.only_free && changes.credits < 0 && left < 0
+}
+
+pub(super) fn object(db: &Connection, id: &str) -> Result<StripeObject> {
+    let stored: Option<(i64, String)> = db
+        .prepare_cached("SELECT version, text FROM stripe_objects WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (version, text) = stored.unwrap_or_default();
+    Ok(StripeObject { version: version.unsigned_abs(), text })
+}
+
+pub(super) fn put_object(db: &Connection, id: &str, object: &StripeObject) -> Result<bool> {
+    let written = db
+        .prepare_cached(
+            "INSERT INTO stripe_objects (id, version, text) SELECT ?1, 1, ?3 WHERE ?2 = 0 OR EXISTS
+                 (SELECT 1 FROM stripe_objects WHERE id = ?1)
+             ON CONFLICT (id) DO UPDATE SET version = version + 1, text = excluded.text WHERE version = ?2",
+        )?
+        .execute(params![id, object.version.cast_signed(), object.text])?;
+    Ok(written == 1)
 }
 
 /// Steps that were computed from the account as it was do nothing any more.
@@ -42,19 +74,6 @@ pub(super) fn outdate_steps(db: &Connection, uid: &Uid) -> Result<()> {
     )?
     .execute([uid.as_str()])?;
     Ok(())
-}
-
-pub(super) fn owner(db: &Connection, aliases: &[String]) -> Result<Option<Uid>> {
-    for alias in aliases {
-        let uid: Option<String> = db
-            .prepare_cached("SELECT uid FROM stripe_aliases WHERE alias = ?1")?
-            .query_row([alias], |row| row.get(0))
-            .optional()?;
-        if let Some(uid) = uid {
-            return accounts::uid(uid).map(Some);
-        }
-    }
-    Ok(None)
 }
 
 fn is_claimed(db: &Connection, step: &StripeStep) -> Result<bool> {

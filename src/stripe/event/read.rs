@@ -1,22 +1,34 @@
 //! Reads each kind of object, in the shapes of both API generations.
 
-use super::{Checkout, Dispute, EventKind, Invoice, Item, Owner, Refund, Status, Subscription, reader::Reader};
+use super::{
+    Checkout, Dispute, EventKind, FailedRefund, Invoice, Item, Owner, Refund, Status, Subscription, reader::Reader,
+};
 use crate::domain::{
     caller::Uid,
     period::{Interval, IntervalUnit},
+    time::UnixSeconds,
 };
 
 impl Owner {
-    pub(super) fn read(object: Reader<'_>) -> Self {
-        let named = [
-            "/metadata/uid",
-            "/parent/subscription_details/metadata/uid",
-            "/subscription_details/metadata/uid",
-            "/client_reference_id",
-        ];
-        let uid = named.into_iter().find_map(|pointer| Uid::new(object.text(pointer)?).ok());
-        let ids = ["/customer", "/customer_account", "/payment_intent"];
-        Self { uid, aliases: ids.into_iter().filter_map(|pointer| object.id(pointer)).collect() }
+    /// The `metadata` of an object that is none of subscription, payment and session is not theirs, and names nobody.
+    pub(super) fn read(name: &str, object: Reader<'_>, created: UnixSeconds) -> Self {
+        let is_session = name.starts_with("checkout.session.");
+        let is_invoice = name.starts_with("invoice.");
+        let places: &[&str] = match name {
+            _ if is_invoice => &["/parent/subscription_details/metadata/uid", "/subscription_details/metadata/uid"],
+            "charge.refunded" => &["/metadata/uid"],
+            _ if is_session || name.starts_with("customer.subscription.") => &["/metadata/uid"],
+            _ => &[],
+        };
+        let uid = |pointer| Uid::new(object.text(pointer)?.trim()).ok();
+        let customer = ["/customer", "/customer_account"].into_iter().find_map(|pointer| object.id(pointer));
+        let made = object.moment("/created").filter(|_| is_invoice);
+        Self {
+            metadata: places.iter().copied().find_map(uid),
+            as_of: made.map_or(created, |made| made.min(created)),
+            reference: uid("/client_reference_id").filter(|_| is_session),
+            customer,
+        }
     }
 }
 
@@ -28,6 +40,9 @@ impl EventKind {
             }
             "invoice.paid" => Some(Self::InvoicePaid(Invoice::read(object))),
             "charge.refunded" => Some(Self::Refund(Refund::read(object))),
+            "charge.refund.updated" | "refund.updated" | "refund.failed" => {
+                FailedRefund::read(object).map(Self::FailedRefund)
+            }
             _ if name.starts_with("customer.subscription.") => {
                 Subscription::read(object, name.strip_prefix("customer.subscription.")?).map(Self::Subscription)
             }
@@ -41,7 +56,8 @@ impl Subscription {
     pub(super) fn read(object: Reader<'_>, happened: &str) -> Option<Self> {
         let status = match (happened, object.text("/status")?) {
             ("deleted", _) | (_, "canceled" | "incomplete_expired") => Status::Ended,
-            (_, "active" | "trialing" | "past_due") => Status::Live,
+            (_, "active" | "trialing") => Status::Live,
+            (_, "past_due") => Status::PastDue,
             (_, "unpaid" | "paused") => Status::Suspended,
             (_, "incomplete") => Status::Incomplete,
             _ => return None,
@@ -49,6 +65,7 @@ impl Subscription {
         Some(Self {
             id: object.text("/id")?.into(),
             status,
+            collection_paused: object.at("/pause_collection").is_some(),
             just_created: happened == "created",
             items: object
                 .list("/items/data")
@@ -72,6 +89,7 @@ impl Item {
         Self {
             prices: prices.chain(keys).collect(),
             interval: interval(item, "/price/recurring").or_else(|| interval(item, "/plan")),
+            quantity: item.integer("/quantity").and_then(|quantity| u64::try_from(quantity).ok()),
             span: item.span(start, end),
         }
     }
@@ -101,16 +119,26 @@ impl Checkout {
             id: object.text("/id")?.into(),
             paid: paid && object.text("/mode") == Some("payment"),
             payment: object.id("/payment_intent"),
+            subscription: object.id("/subscription"),
             payment_link: object.id("/payment_link"),
-            credits: object.text("/metadata/credits").and_then(|text| text.trim().parse().ok()),
+            credits: object.text("/metadata/credits").map(str::to_owned),
         })
     }
 }
 
 impl Refund {
     pub(super) fn read(object: Reader<'_>) -> Self {
-        let amount = |pointer| object.integer(pointer).and_then(|amount| u64::try_from(amount).ok()).unwrap_or(0);
+        let amount = |pointer| amount(object, pointer);
         Self { payment: object.id("/payment_intent"), refunded: amount("/amount_refunded"), amount: amount("/amount") }
+    }
+}
+
+impl FailedRefund {
+    /// `None` for a refund that has come about, or still may.
+    pub(super) fn read(object: Reader<'_>) -> Option<Self> {
+        matches!(object.text("/status")?, "failed" | "canceled").then_some(())?;
+        let id = object.text("/id")?.into();
+        Some(Self { id, payment: object.id("/payment_intent"), amount: amount(object, "/amount") })
     }
 }
 
@@ -124,6 +152,10 @@ impl Dispute {
             closed: matches!(status, "won" | "lost" | "warning_closed" | "prevented"),
         })
     }
+}
+
+fn amount(object: Reader<'_>, pointer: &str) -> u64 {
+    object.integer(pointer).and_then(|amount| u64::try_from(amount).ok()).unwrap_or(0)
 }
 
 fn interval(item: Reader<'_>, pointer: &str) -> Option<Interval> {

@@ -15,6 +15,7 @@ fn read_invoice(object: &Value) -> Invoice {
     invoice
 }
 
+const UPDATED: &str = "customer.subscription.updated";
 const SPAN: Span = Span { start: UnixSeconds(MARCH), end: UnixSeconds(APRIL) };
 
 #[test]
@@ -47,7 +48,7 @@ fn every_status_is_read() {
     for (status, expected) in [
         ("active", Status::Live),
         ("trialing", Status::Live),
-        ("past_due", Status::Live),
+        ("past_due", Status::PastDue),
         ("unpaid", Status::Suspended),
         ("paused", Status::Suspended),
         ("incomplete", Status::Incomplete),
@@ -87,28 +88,70 @@ fn prorations_and_other_lines_start_no_period() {
     assert!(!read_invoice(&new).starts_period);
 }
 
+fn owner(kind: &str, object: &Value) -> Owner {
+    Owner::read(kind, Reader(object), unix(MARCH))
+}
+
 #[test]
-fn the_owner_is_named_in_a_fixed_order() {
+fn metadata_names_whose_the_object_itself_is() {
     let metadata = json!({"metadata": {"uid": "by-metadata"}});
     let parent = json!({"parent": {"subscription_details": {"metadata": {"uid": "by-parent"}}}});
     let reference = json!({"client_reference_id": "by-reference"});
-    let all = merged(merged(metadata, parent.clone()), reference.clone());
-    let owner = |object: &Value| Owner::read(Reader(object)).uid.map(String::from);
-    assert_eq!(owner(&all).as_deref(), Some("by-metadata"));
-    assert_eq!(owner(&merged(parent, reference.clone())).as_deref(), Some("by-parent"));
-    assert_eq!(owner(&reference).as_deref(), Some("by-reference"));
-    assert_eq!(owner(&json!({"metadata": null, "client_reference_id": ""})), None);
-    assert_eq!(owner(&json!({"metadata": {"uid": "x".repeat(129)}})), None, "no account has such an id");
+    let all = merged(merged(metadata, parent), reference);
+    let said = |kind, object: &Value| {
+        let Owner { metadata, reference, .. } = owner(kind, object);
+        (metadata.map(String::from), reference.map(String::from))
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(said("checkout.session.completed", &all), (text("by-metadata"), text("by-reference")));
+    assert_eq!(said(UPDATED, &all), (text("by-metadata"), None));
+    assert_eq!(said("charge.refunded", &all), (text("by-metadata"), None), "a charge has its payment's metadata");
+    assert_eq!(said("invoice.paid", &all), (text("by-parent"), None));
+    assert_eq!(said("charge.dispute.created", &all), (None, None), "a dispute's metadata is not its payment's");
+    assert_eq!(said("refund.failed", &all), (None, None));
+    for nobody in
+        [json!({"uid": ""}), json!({"uid": "  "}), json!({"uid": "x".repeat(129)}), json!({"uid": 7}), json!(null)]
+    {
+        assert_eq!(owner(UPDATED, &json!({"metadata": nobody})).metadata, None, "no account has such an id");
+    }
+}
+
+#[test]
+fn an_invoice_knows_what_its_subscription_said_when_it_was_made() {
+    assert_eq!(owner("invoice.paid", &json!({"created": MARCH - 9})).as_of, unix(MARCH - 9));
+    assert_eq!(owner("invoice.paid", &json!({})).as_of, unix(MARCH));
+    assert_eq!(owner(UPDATED, &json!({"created": MARCH - 9})).as_of, unix(MARCH), "it is as it is now");
 }
 
 #[test]
 fn a_customer_may_be_expanded_or_null() {
-    let aliases = |object: Value| Owner::read(Reader(&object)).aliases;
-    assert_eq!(aliases(json!({"customer": "cus_1"})), ["cus_1"]);
-    assert_eq!(aliases(json!({"customer": {"id": "cus_1", "object": "customer"}})), ["cus_1"]);
-    assert_eq!(aliases(json!({"customer": null, "customer_account": "acct_1"})), ["acct_1"]);
-    assert_eq!(aliases(json!({"customer": null, "payment_intent": {"id": "pi_1"}})), ["pi_1"]);
-    assert_eq!(aliases(json!({"customer": {"deleted": true}})), Vec::<String>::new());
+    let customer = |object: Value| owner(UPDATED, &object).customer;
+    assert_eq!(customer(json!({"customer": "cus_1"})).as_deref(), Some("cus_1"));
+    assert_eq!(customer(json!({"customer": {"id": "cus_1", "object": "customer"}})).as_deref(), Some("cus_1"));
+    assert_eq!(customer(json!({"customer": null, "customer_account": "acct_1"})).as_deref(), Some("acct_1"));
+    assert_eq!(customer(json!({"customer": {"deleted": true}})), None);
+}
+
+#[test]
+fn an_event_of_a_connected_account_says_so() {
+    let mut event: Value = serde_json::from_slice(&body("evt_1", MARCH, UPDATED, &json!({}))).unwrap();
+    event["account"] = "acct_1".into();
+    assert_eq!(Event::parse(event.to_string().as_bytes()).unwrap().connected.as_deref(), Some("acct_1"));
+}
+
+#[test]
+fn only_a_refund_that_did_not_come_about_is_one() {
+    let read = |kind, status| {
+        let object = json!({"id": "re_1", "payment_intent": "pi_1", "amount": 300, "status": status});
+        event("evt_1", MARCH, kind, &object).kind
+    };
+    let failed = FailedRefund { id: "re_1".into(), payment: Some("pi_1".into()), amount: 300 };
+    for kind in ["charge.refund.updated", "refund.updated", "refund.failed"] {
+        for status in ["failed", "canceled"] {
+            assert_eq!(read(kind, status), EventKind::FailedRefund(failed.clone()), "{kind} {status}");
+        }
+        assert_eq!(read(kind, "succeeded"), EventKind::Other(kind.into()));
+    }
 }
 
 #[test]

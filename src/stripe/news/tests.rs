@@ -1,26 +1,34 @@
 use super::*;
+use crate::stripe::claims::Rank;
 use crate::stripe::{
     event::Span,
     samples::{APRIL, MARCH, MAY, Shape, config, event, invoice, merged, session, subscription, unix},
 };
 use serde_json::{Value, json};
 
-fn decide(kind: &str, object: &Value) -> Decision {
-    Decision::of(&event("evt_1", MARCH + 1, kind, object), &config(), None)
+fn news(kind: &str, object: &Value) -> Result<News, Reason> {
+    News::of(&event("evt_1", MARCH + 1, kind, object), &config())
 }
 
-fn effect_of(kind: &str, object: &Value) -> Effect {
-    let decision = decide(kind, object);
-    let Decision::Apply { effect, .. } = decision else { panic!("{decision:?}") };
-    effect
+fn telling(kind: &str, object: &Value) -> Telling {
+    let mut news = news(kind, object).unwrap();
+    assert_eq!(news.tellings.len(), 1);
+    news.tellings.remove(0)
+}
+
+fn seen(kind: &str, object: &Value) -> (String, Seen) {
+    let telling = telling(kind, object);
+    let Some(Fact::Seen(observation)) = telling.fact else { panic!("{telling:?}") };
+    (telling.object, observation.seen)
 }
 
 fn snapshot_of(kind: &str, object: &Value) -> Snapshot {
-    let effect = effect_of(kind, object);
-    let Effect::SyncSubscription(Observation { seen: Seen::Snapshot(snapshot), .. }) = effect else {
-        panic!("{effect:?}")
-    };
+    let (_, Seen::Snapshot(snapshot)) = seen(kind, object) else { panic!() };
     snapshot
+}
+
+fn bought(plan: &str) -> Bought {
+    Bought { plan: plan.into(), quantity: 1 }
 }
 
 const SPAN: Option<Span> = Some(Span { start: UnixSeconds(MARCH), end: UnixSeconds(APRIL) });
@@ -30,7 +38,7 @@ fn a_subscription_brings_its_plan_and_period() {
     for shape in [Shape::Acacia, Shape::Basil] {
         let object = subscription(shape, "sub_1", "active", "price_premium", (MARCH, APRIL));
         let snapshot = snapshot_of("customer.subscription.updated", &object);
-        assert_eq!((snapshot.plan.as_deref(), snapshot.span, snapshot.ends_at), (Some("Premium-20000"), SPAN, None));
+        assert_eq!((snapshot.plan, snapshot.span, snapshot.ends_at), (Some(bought("Premium-20000")), SPAN, None));
     }
 }
 
@@ -38,7 +46,20 @@ fn a_subscription_brings_its_plan_and_period() {
 fn a_plan_may_be_named_by_lookup_key() {
     let mut object = subscription(Shape::Basil, "sub_1", "active", "price_other", (MARCH, APRIL));
     object["items"]["data"][0]["price"]["lookup_key"] = "pro_monthly".into();
-    assert_eq!(snapshot_of("customer.subscription.created", &object).plan.as_deref(), Some("Pro"));
+    assert_eq!(snapshot_of("customer.subscription.created", &object).plan, Some(bought("Pro")));
+}
+
+#[test]
+fn an_items_quantity_goes_with_its_plan() {
+    let mut object = subscription(Shape::Basil, "sub_1", "active", "price_premium", (MARCH, APRIL));
+    for (quantity, expected) in [(json!(3), 3), (json!(0), 0), (json!(null), 1), (json!(-2), 1), (json!("7"), 1)] {
+        object["items"]["data"][0]["quantity"] = quantity;
+        assert_eq!(snapshot_of("customer.subscription.updated", &object).plan.unwrap().quantity, expected);
+    }
+    let mut object = invoice(Shape::Basil, "sub_1", "price_premium", (APRIL, MAY));
+    object["lines"]["data"][0]["quantity"] = 3.into();
+    let (_, Seen::Paid(paid)) = seen("invoice.paid", &object) else { panic!() };
+    assert_eq!(paid.plan.unwrap().quantity, 3);
 }
 
 #[test]
@@ -54,7 +75,7 @@ fn of_several_items_the_one_with_a_plan_counts_whole() {
         (snapshot.plan, snapshot.span.map(|span| (span.start.0, span.end.0)))
     };
     let (other, plan) = (item("price_storage", Some((1, 2))), item("price_premium", Some((MARCH, APRIL))));
-    let premium = || Some("Premium-20000".to_owned());
+    let premium = || Some(bought("Premium-20000"));
     assert_eq!(read(json!([other, plan])), (premium(), Some((MARCH, APRIL))));
     let without = item("price_premium", None);
     assert_eq!(
@@ -92,60 +113,58 @@ fn a_paid_invoice_brings_the_plans_latest_line() {
             json!({"period": {"start": MAY, "end": MAY + 9}, "price": {"id": "x"}, "pricing": null}),
         );
         object["lines"]["data"] = json!([metered, line, other]);
-        let Effect::SyncSubscription(observation) = effect_of("invoice.paid", &object) else { panic!() };
         let span = Span { start: unix(APRIL), end: unix(MAY) };
-        assert_eq!(observation.seen, Seen::Paid(Paid { plan: Some("Premium-20000".into()), span }), "{shape:?}");
-        assert_eq!(observation.subscription, "sub_1");
+        let paid = Seen::Paid(Paid { plan: Some(bought("Premium-20000")), span });
+        assert_eq!(seen("invoice.paid", &object), ("sub_1".into(), paid), "{shape:?}");
     }
 }
 
 #[test]
 fn a_pack_has_the_credits_of_its_session_else_of_its_link() {
-    let completed = |more: Value| decide("checkout.session.completed", &merged(session("cs_1", "pi_1", "750"), more));
-    for (more, credits) in [
-        (json!({}), 750),
-        (json!({"metadata": {}, "payment_link": "plink_small"}), 500),
-        (json!({"payment_link": "plink_small"}), 750),
+    let completed = |more: Value| merged(session("cs_1", "pi_1", "750"), more);
+    for (more, object, credits) in [
+        (json!({}), "pi_1", 750),
+        (json!({"metadata": {"credits": " 750 "}}), "pi_1", 750),
+        (json!({"metadata": {}, "payment_link": "plink_small"}), "pi_1", 500),
+        (json!({"payment_link": "plink_small"}), "pi_1", 750),
+        (json!({"payment_intent": null, "payment_status": "no_payment_required"}), "cs_1", 750),
     ] {
-        let decision = completed(more);
-        let Decision::Apply { effect: Effect::Grant(pack), .. } = decision else { panic!("{decision:?}") };
-        assert_eq!((pack.session.as_str(), pack.payment.as_deref(), pack.credits), ("cs_1", Some("pi_1"), credits));
+        let telling = telling("checkout.session.completed", &completed(more));
+        assert_eq!(telling.object, object);
+        assert_eq!(telling.fact, Some(Fact::Sold(Pack { session: "cs_1".into(), credits })));
     }
-    for metadata in
-        [json!({}), json!({"credits": "-5"}), json!({"credits": "0"}), json!({"credits": "99999999999999999999"})]
-    {
-        assert_eq!(completed(json!({"metadata": metadata})), Decision::Ignore(Reason::NoCredits), "{metadata}");
+    for credits in ["1,000", "1 000", "1.000", "1e3", "-5", "0", "99999999999999999999", "many"] {
+        let object = completed(json!({"metadata": {"credits": credits}, "payment_link": "plink_small"}));
+        let news = news("checkout.session.completed", &object).unwrap();
+        assert!(news.unreadable_credits, "{credits}");
+        assert_eq!(news.tellings[0].fact, None, "{credits}");
     }
+    let nothing = completed(json!({"metadata": {}}));
+    assert_eq!(news("checkout.session.completed", &nothing), Err(Reason::NoCredits), "it sold something else");
 }
 
 #[test]
-fn an_account_is_named_or_known_or_waited_for() {
-    let object = subscription(Shape::Basil, "sub_1", "active", "price_premium", (MARCH, APRIL));
-    let nameless = merged(object.clone(), json!({"metadata": {}}));
-    let decide = |object: &Value, known: Option<&str>| {
-        let known = known.map(|uid| Uid::new(uid).unwrap());
-        Decision::of(&event("evt_1", MARCH, "customer.subscription.updated", object), &config(), known.as_ref())
-    };
-    let account = |decision| {
-        let Decision::Apply { uid, learn, .. } = decision else { panic!("{decision:?}") };
-        assert_eq!(learn, ["cus_1"]);
-        String::from(uid)
-    };
-    assert_eq!(account(decide(&object, Some("7"))), "42", "its own word counts first");
-    assert_eq!(account(decide(&nameless, Some("7"))), "7");
-    assert_eq!(decide(&nameless, None), Decision::Park { aliases: vec!["cus_1".into()] });
-    let nobody = merged(nameless, json!({"customer": null}));
-    assert_eq!(decide(&nobody, None), Decision::Ignore(Reason::NoOwner));
-}
-
-#[test]
-fn an_unpaid_session_still_teaches_whose_customer_it_is() {
-    let object = merged(session("cs_1", "pi_1", "750"), json!({"mode": "subscription", "customer": "cus_9"}));
-    let Decision::Apply { uid, learn, effect } = decide("checkout.session.completed", &object) else { panic!() };
-    assert_eq!(
-        (uid.as_str(), learn.as_slice(), effect),
-        ("42", &["cus_9".into(), "pi_1".into()][..], Effect::LearnCustomer)
+fn a_session_tells_whose_its_subscription_or_payment_is() {
+    let object = merged(
+        session("cs_1", "pi_1", "750"),
+        json!({"mode": "subscription", "subscription": "sub_9", "payment_intent": null, "customer": "cus_9"}),
     );
+    let of_subscription = telling("checkout.session.completed", &object);
+    assert_eq!((of_subscription.object.as_str(), &of_subscription.fact), ("sub_9", &None));
+    assert_eq!(of_subscription.customer.as_deref(), Some("cus_9"));
+    assert_eq!(of_subscription.claims.owner().map(|(uid, rank)| (uid.as_str(), rank)), Some(("42", Rank::Reference)));
+    let unpaid = merged(session("cs_1", "pi_1", "750"), json!({"payment_status": "unpaid"}));
+    let of_payment = telling("checkout.session.completed", &unpaid);
+    assert_eq!((of_payment.object.as_str(), of_payment.fact), ("pi_1", None));
+}
+
+#[test]
+fn connected_accounts_are_ignored_unless_allowed() {
+    let object = subscription(Shape::Basil, "sub_1", "active", "price_premium", (MARCH, APRIL));
+    let mut event = event("evt_1", MARCH, "customer.subscription.updated", &object);
+    event.connected = Some("acct_1".into());
+    assert_eq!(News::of(&event, &config()), Err(Reason::Connect));
+    assert!(News::of(&event, &StripeConfig { connected_accounts: true, ..config() }).is_ok());
 }
 
 #[test]
@@ -164,7 +183,7 @@ fn what_means_nothing_is_ignored_with_a_reason() {
         ("charge.refunded", json!({"amount": 5, "amount_refunded": 5, "customer": "cus_1"}), Reason::NoPayment),
     ];
     for (kind, object, reason) in table {
-        assert_eq!(decide(kind, &object), Decision::Ignore(reason), "{kind}");
+        assert_eq!(news(kind, &object), Err(reason), "{kind}");
     }
 }
 
@@ -179,8 +198,8 @@ fn refunds_and_disputes_follow_the_policy() {
         &json!({"id": "dp_1", "payment_intent": "pi_1", "status": "lost"}),
     );
     let config = StripeConfig { refunds: ReversalPolicy::Ignore, ..config() };
-    assert_eq!(Decision::of(&refund, &config, None), Decision::Ignore(Reason::ByPolicy));
-    assert_eq!(Decision::of(&dispute, &config, None), Decision::Park { aliases: vec!["pi_1".into()] });
+    assert_eq!(News::of(&refund, &config), Err(Reason::ByPolicy));
+    assert_eq!(News::of(&dispute, &config).unwrap().tellings[0].object, "pi_1");
     let config = StripeConfig { disputes: ReversalPolicy::Ignore, ..config };
-    assert_eq!(Decision::of(&dispute, &config, None), Decision::Ignore(Reason::ByPolicy));
+    assert_eq!(News::of(&dispute, &config), Err(Reason::ByPolicy));
 }

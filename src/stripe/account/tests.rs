@@ -1,75 +1,18 @@
-mod histories;
+mod unpaid;
 
-use super::*;
 use crate::{
-    domain::{
-        caller::{Overrides, Uid},
-        period::Window,
-    },
+    domain::period::Move,
     stripe::{
-        effect::Decision,
+        books::{Books, GRACE},
         event::Event,
-        samples::{APRIL, MARCH, MAY, Shape, config, event, invoice, merged, session, subscription, unix},
+        samples::{APRIL, MARCH, MAY, Shape, event, invoice, merged, session, subscription, unix},
     },
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const GRACE: Duration = Duration::from_hours(72);
+const DAY: i64 = 86_400;
 const UPDATED: &str = "customer.subscription.updated";
-
-/// An account and what is remembered of it, written as a store would.
-#[derive(Clone, Debug, PartialEq)]
-struct Books {
-    account: Account,
-    remembered: Remembered,
-    moved: Vec<Move>,
-}
-
-impl Books {
-    fn new() -> Self {
-        let account = Account {
-            uid: Uid::new("42").unwrap(),
-            membership: "Free".into(),
-            credits: 50,
-            prepaid: 0,
-            email_verified: true,
-            overrides: Overrides::default(),
-            billing_period: None,
-        };
-        Self { account, remembered: Remembered::default(), moved: Vec::new() }
-    }
-
-    fn take(&mut self, event: &Event, now: i64) {
-        let known = self.account.uid.clone();
-        let Decision::Apply { effect, .. } = Decision::of(event, &config(), Some(&known)) else { return };
-        let stored = serde_json::to_string(&self.remembered).unwrap();
-        self.remembered = serde_json::from_str(&stored).unwrap();
-        let update = self.remembered.apply(&effect, &self.account, GRACE, unix(now));
-        match update.plan {
-            Some(PlanChange::To(plan)) => (self.account.membership, self.account.credits) = (plan, 20_000),
-            Some(PlanChange::ToDefault) => (self.account.membership, self.account.credits) = ("Free".into(), 50),
-            None => {}
-        }
-        self.account.billing_period = update.period.or(self.account.billing_period);
-        self.account.prepaid += update.credits;
-        self.moved.extend(update.moves);
-    }
-
-    fn of<'a>(events: impl IntoIterator<Item = &'a Event>, now: i64) -> Self {
-        let mut books = Self::new();
-        events.into_iter().for_each(|event| books.take(event, now));
-        books
-    }
-
-    fn membership(&self) -> &str {
-        &self.account.membership
-    }
-
-    fn window(&self, now: i64) -> Window {
-        Window::at(self.account.billing_period.as_ref(), GRACE, unix(now))
-    }
-}
 
 fn premium(status: &str, period: (i64, i64)) -> Value {
     subscription(Shape::Basil, "sub_1", status, "price_premium", period)
@@ -140,8 +83,7 @@ proptest! {
     fn a_day_in_any_order_with_duplicates_ends_the_same((in_order, shuffled) in any_order()) {
         let now = MARCH + 86_400;
         let (expected, got) = (Books::of(&in_order, now), Books::of(&shuffled, now));
-        prop_assert_eq!(got.account, expected.account);
-        prop_assert_eq!(got.remembered, expected.remembered);
+        prop_assert_eq!(got.ours(), expected.ours());
     }
 }
 
@@ -149,11 +91,11 @@ proptest! {
 fn the_day_ends_as_it_should() {
     let now = MARCH + 86_400;
     let books = Books::of(&a_day(false), now);
-    assert_eq!(books.membership(), "Premium-20000", "a price that is no plan changes none");
+    assert_eq!(books.plan(), "Premium-20000", "a price that is no plan changes none");
     assert_eq!(books.window(now).cycle(), Some(unix(APRIL)));
-    assert_eq!(books.account.prepaid, 750 - 300 + 100, "two fifths refunded, the dispute won");
+    assert_eq!(books.ours().prepaid, 750 - 300 + 100, "two fifths refunded, the dispute won");
     let books = Books::of(&a_day(true), now);
-    assert_eq!(books.membership(), "Free", "both subscriptions are over");
+    assert_eq!(books.plan(), "Free", "both subscriptions are over");
     assert_eq!(books.window(now).cycle(), None);
 }
 
@@ -163,7 +105,7 @@ fn an_older_event_undoes_nothing() {
     books.take(&event("evt_2", APRIL + 5, UPDATED, &premium("active", (APRIL, MAY))), APRIL + 6);
     let after = books.clone();
     books.take(&event("evt_1", MARCH + 5, UPDATED, &premium("unpaid", (MARCH, APRIL))), APRIL + 7);
-    assert_eq!(books.account, after.account);
+    assert_eq!(books.ours(), after.ours());
 }
 
 #[test]
@@ -172,7 +114,7 @@ fn what_is_deleted_stays_deleted() {
     let mut books = Books::new();
     books.take(&event("evt_1", MARCH + 9, "customer.subscription.deleted", &ended), MARCH + 9);
     books.take(&event("evt_2", MARCH + 10, UPDATED, &premium("active", (MARCH, APRIL))), MARCH + 10);
-    assert_eq!((books.membership(), books.window(MARCH + 10).cycle()), ("Free", None));
+    assert_eq!((books.plan(), books.window(MARCH + 10).cycle()), ("Free", None));
 }
 
 #[test]
@@ -180,7 +122,7 @@ fn a_creation_goes_before_an_update_of_the_same_second() {
     let created = event("evt_9", MARCH, "customer.subscription.created", &premium("active", (MARCH, APRIL)));
     let updated = event("evt_1", MARCH, UPDATED, &premium("unpaid", (MARCH, APRIL)));
     for order in [[&created, &updated], [&updated, &created]] {
-        assert_eq!(Books::of(order, MARCH + 9).membership(), "Free");
+        assert_eq!(Books::of(order, MARCH + 9).plan(), "Free");
     }
 }
 
@@ -196,31 +138,31 @@ fn a_period_never_moves_backwards() {
 fn an_invoice_alone_starts_a_period_and_its_subscription_completes_it() {
     let mut books = Books::new();
     books.take(&event("evt_1", MARCH, "customer.subscription.created", &premium("incomplete", (MARCH, APRIL))), MARCH);
-    assert_eq!((books.membership(), books.account.billing_period), ("Free", None), "nothing is paid yet");
+    assert_eq!((books.plan(), books.ours().billing_period), ("Free", None), "nothing is paid yet");
     books.take(
         &event("evt_2", MARCH, "invoice.paid", &invoice(Shape::Basil, "sub_1", "price_premium", (MARCH, APRIL))),
         MARCH,
     );
-    assert_eq!((books.membership(), books.window(MARCH).cycle()), ("Premium-20000", Some(unix(MARCH))));
+    assert_eq!((books.plan(), books.window(MARCH).cycle()), ("Premium-20000", Some(unix(MARCH))));
     let mut unseen = Books::new();
     unseen.take(
         &event("evt_2", MARCH, "invoice.paid", &invoice(Shape::Acacia, "sub_1", "price_premium", (MARCH, APRIL))),
         MARCH,
     );
-    assert_eq!((unseen.membership(), unseen.window(MARCH).cycle()), ("Premium-20000", Some(unix(MARCH))));
+    assert_eq!((unseen.plan(), unseen.window(MARCH).cycle()), ("Premium-20000", Some(unix(MARCH))));
 }
 
 #[test]
 fn an_explicit_allowance_outlives_renewals_and_ends_with_the_plan() {
     let mut books = Books::new();
     books.take(&event("evt_1", MARCH, UPDATED, &premium("active", (MARCH, APRIL))), MARCH);
-    books.account.credits = 18_500;
+    books.account("42").credits = 18_500;
     books.take(&event("evt_2", APRIL, UPDATED, &premium("active", (APRIL, MAY))), APRIL);
-    assert_eq!((books.membership(), books.account.credits), ("Premium-20000", 18_500));
+    assert_eq!((books.plan(), books.ours().credits), ("Premium-20000", 18_500));
     let mut pro = premium("active", (APRIL, MAY));
     pro["items"]["data"][0]["price"] = json!({"id": "price_pro", "lookup_key": "pro_monthly"});
     books.take(&event("evt_3", APRIL + 9, UPDATED, &pro), APRIL + 9);
-    assert_eq!((books.membership(), books.account.credits), ("Pro", 20_000));
+    assert_eq!((books.plan(), books.ours().credits), ("Pro", 5_000));
 }
 
 #[test]
@@ -228,12 +170,12 @@ fn cancelled_at_period_end_keeps_the_plan_until_then() {
     let mut books = Books::new();
     let cancelled = merged(premium("active", (MARCH, APRIL)), json!({"cancel_at_period_end": true}));
     books.take(&event("evt_1", MARCH, UPDATED, &cancelled), MARCH);
-    assert_eq!((books.membership(), books.window(APRIL - 1).cycle()), ("Premium-20000", Some(unix(MARCH))));
+    assert_eq!((books.plan(), books.window(APRIL - 1).cycle()), ("Premium-20000", Some(unix(MARCH))));
     assert_eq!(books.window(APRIL).cycle(), None);
     let ended = merged(premium("canceled", (MARCH, APRIL)), json!({"ended_at": APRIL}));
     books.take(&event("evt_2", APRIL, "customer.subscription.deleted", &ended), APRIL + 2);
-    assert_eq!(books.membership(), "Free");
-    assert!(!books.account.billing_period.unwrap().must_fall(GRACE, unix(APRIL + 2)), "the fall has been written");
+    assert_eq!(books.plan(), "Free");
+    assert!(!books.ours().billing_period.unwrap().must_fall(GRACE, unix(APRIL + 2)), "the fall has been written");
 }
 
 #[test]
@@ -241,12 +183,12 @@ fn a_plan_assigned_after_the_end_stays_until_the_subscription_lives_again() {
     let mut books = Books::new();
     books.take(&event("evt_1", MARCH, UPDATED, &premium("active", (MARCH, APRIL))), MARCH);
     books.take(&event("evt_2", MARCH + 9, UPDATED, &premium("unpaid", (MARCH, APRIL))), MARCH + 9);
-    assert_eq!(books.membership(), "Free");
-    books.account.membership = "Courtesy".into();
+    assert_eq!(books.plan(), "Free");
+    books.account("42").membership = "Courtesy".into();
     books.take(&event("evt_3", MARCH + 20, UPDATED, &premium("unpaid", (MARCH, APRIL))), MARCH + 20);
-    assert_eq!(books.membership(), "Courtesy");
+    assert_eq!(books.plan(), "Courtesy");
     books.take(&event("evt_4", MARCH + 30, UPDATED, &premium("active", (MARCH, APRIL))), MARCH + 30);
-    assert_eq!((books.membership(), books.window(MARCH + 30).cycle()), ("Premium-20000", Some(unix(MARCH))));
+    assert_eq!((books.plan(), books.window(MARCH + 30).cycle()), ("Premium-20000", Some(unix(MARCH))));
 }
 
 #[test]
@@ -264,10 +206,10 @@ fn what_is_given_back_is_taken_once_whatever_comes_first() {
     let granted = event("evt_1", MARCH, "checkout.session.completed", &session("cs_1", "pi_1", "750"));
     let refunded = event("evt_2", MARCH + 9, "charge.refunded", &refund(1_000));
     for order in [[&granted, &refunded, &refunded], [&refunded, &granted, &refunded]] {
-        assert_eq!(Books::of(order, MARCH + 9).account.prepaid, 0);
+        assert_eq!(Books::of(order, MARCH + 9).ours().prepaid, 0);
     }
     let third = event("evt_3", MARCH + 9, "charge.refunded", &refund(333));
-    assert_eq!(Books::of([&granted, &third], MARCH + 9).account.prepaid, 750 - 249, "rounded in the buyer's favour");
+    assert_eq!(Books::of([&granted, &third], MARCH + 9).ours().prepaid, 750 - 249, "rounded in the buyer's favour");
 }
 
 #[test]
@@ -276,9 +218,123 @@ fn a_disputed_pack_is_held_until_the_dispute_is_won() {
     let opened = event("evt_2", MARCH + 1, "charge.dispute.created", &dispute("needs_response"));
     let won = event("evt_3", MARCH + 2, "charge.dispute.closed", &dispute("won"));
     let lost = event("evt_4", MARCH + 2, "charge.dispute.closed", &dispute("lost"));
-    let prepaid = |events: &[&Event]| Books::of(events.iter().copied(), MARCH + 9).account.prepaid;
+    let prepaid = |events: &[&Event]| Books::of(events.iter().copied(), MARCH + 9).ours().prepaid;
     assert_eq!(prepaid(&[&granted, &opened]), 0);
     assert_eq!(prepaid(&[&granted, &opened, &won]), 100);
     assert_eq!(prepaid(&[&won, &opened, &granted]), 100);
     assert_eq!(prepaid(&[&granted, &lost, &opened]), 0);
+}
+
+#[test]
+fn a_quantity_multiplies_the_plans_number_and_its_change_is_a_plan_change() {
+    let of = |quantity: u64| {
+        let mut object = premium("active", (MARCH, APRIL));
+        object["items"]["data"][0]["quantity"] = quantity.into();
+        object
+    };
+    let mut books = Books::new();
+    books.take(&event("evt_1", MARCH, UPDATED, &of(3)), MARCH);
+    assert_eq!((books.plan(), books.ours().credits), ("Premium-20000", 60_000));
+    books.take(&event("evt_2", MARCH + 1, UPDATED, &of(2)), MARCH + 1);
+    assert_eq!(books.ours().credits, 40_000);
+    books.take(&event("evt_3", MARCH + 2, UPDATED, &of(u64::MAX)), MARCH + 2);
+    assert_eq!(books.ours().credits, 20_000, "beyond what is read");
+    books.take(&event("evt_4", MARCH + 3, UPDATED, &of(i64::MAX.unsigned_abs())), MARCH + 3);
+    assert_eq!(books.ours().credits, (1 << 53) - 1, "as many as can be written");
+}
+
+#[test]
+fn of_several_subscriptions_the_one_with_the_most_credits_counts_then_the_latest() {
+    let of = |id: &str, price: &str, start: i64| {
+        event(
+            &format!("evt_{id}"),
+            start,
+            UPDATED,
+            &subscription(Shape::Basil, id, "active", price, (start, start + 30 * DAY)),
+        )
+    };
+    let (small, big) = (of("sub_1", "price_starter", MARCH + DAY), of("sub_2", "price_premium", MARCH));
+    for order in [[&small, &big], [&big, &small]] {
+        let books = Books::of(order, MARCH + 2 * DAY);
+        assert_eq!((books.plan(), books.window(MARCH + 2 * DAY).cycle()), ("Premium-20000", Some(unix(MARCH))));
+    }
+    let (old, young) = (of("sub_9", "price_premium", MARCH), of("sub_1", "price_premium", MARCH + DAY));
+    for order in [[&old, &young], [&young, &old]] {
+        assert_eq!(Books::of(order, MARCH + 2 * DAY).window(MARCH + 2 * DAY).cycle(), Some(unix(MARCH + DAY)));
+    }
+}
+
+#[test]
+fn a_subscription_to_what_is_no_plan_has_no_say_and_waits_for_a_price() {
+    let yearly = |id: &str, price: &str| {
+        let mut object = subscription(Shape::Basil, id, "active", price, (MARCH, MARCH + 365 * DAY));
+        object["items"]["data"][0]["price"]["recurring"]["interval"] = "year".into();
+        object
+    };
+    let storage = event("evt_1", MARCH, UPDATED, &yearly("sub_1", "price_x"));
+    let now = MARCH + DAY;
+    let mut books = Books::of([&storage], now);
+    assert_eq!((books.plan(), books.window(now).cycle(), books.waiting()), ("Free", None, vec!["evt_1"]));
+    // Beside a plan whose end leaves nothing of the year.
+    let plan = |status| subscription(Shape::Basil, "sub_2", status, "price_premium", (MARCH, APRIL));
+    books.take(&event("evt_2", MARCH, UPDATED, &plan("active")), now);
+    assert_eq!((books.plan(), books.window(now).cycle()), ("Premium-20000", Some(unix(MARCH))));
+    books.take(&event("evt_3", now, "customer.subscription.deleted", &plan("canceled")), now);
+    assert_eq!((books.plan(), books.window(now).cycle()), ("Free", None));
+    // The table names its price, or it is changed to one that is named: then for good.
+    let mut named = books.clone();
+    named.config.prices.insert("price_x".into(), "Pro".into());
+    named.take(&event("evt_9", now, UPDATED, &plan("canceled")), now);
+    assert_eq!((named.plan(), named.waiting().len()), ("Pro", 0));
+    books.take(&event("evt_4", now, UPDATED, &yearly("sub_1", "price_starter")), now);
+    assert_eq!((books.plan(), books.waiting().len()), ("Starter", 0));
+    books.take(&event("evt_5", now + 1, UPDATED, &yearly("sub_1", "price_x")), now + 1);
+    assert_eq!((books.plan(), books.waiting().len()), ("Starter", 0), "a price that is no plan changes none");
+    assert_eq!(books.window(now).cycle(), Some(unix(MARCH)));
+}
+
+#[test]
+fn without_a_table_every_subscription_has_a_say_in_the_window_and_none_in_the_plan() {
+    let mut books = Books::new();
+    books.config.prices.clear();
+    books.account("42").membership = "Courtesy".into();
+    books.take(&event("evt_1", MARCH, UPDATED, &premium("active", (MARCH, APRIL))), MARCH);
+    assert_eq!((books.plan(), books.window(MARCH).cycle()), ("Courtesy", Some(unix(MARCH))));
+    assert_eq!(books.membership("42", APRIL + 9 * DAY), "Courtesy", "nor in its end");
+    books.take(
+        &event("evt_2", MARCH + 9, "customer.subscription.deleted", &premium("canceled", (MARCH, APRIL))),
+        MARCH + 9,
+    );
+    assert_eq!((books.plan(), books.window(MARCH + 9).cycle()), ("Courtesy", None));
+}
+
+#[test]
+fn a_refund_that_fails_gives_the_credits_back_once() {
+    let bought = event("evt_1", MARCH, "checkout.session.completed", &session("cs_1", "pi_1", "900"));
+    let total = |id, at, refunded: u64| {
+        event(id, at, "charge.refunded", &json!({"payment_intent": "pi_1", "amount": 900, "amount_refunded": refunded}))
+    };
+    let fails = |id, at, kind, refund: &str, amount: u64| {
+        event(id, at, kind, &json!({"id": refund, "payment_intent": "pi_1", "amount": amount, "status": "failed"}))
+    };
+    let failed = fails("evt_3", MARCH + 20, "charge.refund.updated", "re_1", 300);
+    let events = [
+        bought.clone(),
+        total("evt_2", MARCH + 10, 300),
+        failed,
+        fails("evt_4", MARCH + 21, "refund.failed", "re_1", 300),
+    ];
+    let prepaid = |events: &[Event]| {
+        let forwards = Books::of(events, MARCH + DAY).prepaid("42");
+        assert_eq!(Books::of(events.iter().rev(), MARCH + DAY).prepaid("42"), forwards);
+        forwards
+    };
+    assert_eq!(prepaid(&events[..2]), 600);
+    assert_eq!(prepaid(&events), 900, "one refund, told of twice");
+    // A total that is younger than the failure knows of it.
+    let again = [&events[..], &[total("evt_5", MARCH + 30, 500)]].concat();
+    assert_eq!(prepaid(&again), 400);
+    // The newest total counts, even if it is the smaller one.
+    let corrected = [bought, total("evt_2", MARCH + 10, 900), total("evt_3", MARCH + 11, 300)];
+    assert_eq!(prepaid(&corrected), 600);
 }

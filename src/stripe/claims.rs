@@ -1,0 +1,101 @@
+//! Whose one of Stripe's objects is: who says so, and whose word counts.
+
+use super::{event::Event, event::EventKind, ranked::Ranked};
+use crate::domain::{
+    caller::Uid,
+    time::{UnixMicros, UnixSeconds},
+};
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+
+/// By what an owner is known (contract, section 3); the later the higher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// The customer, who leads to one account only.
+    Customer,
+    /// The session's `client_reference_id`, which the buyer may have chosen.
+    Reference,
+    /// `metadata.uid` of it or of its session.
+    Metadata,
+    /// The operator's word.
+    Operator,
+}
+
+/// Everything that was said of whose an object is, but for the customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Claims {
+    operator: Option<Ranked<UnixMicros, Uid>>,
+    /// The newest counts.
+    metadata: Option<Ranked<AsOf, Uid>>,
+    /// The oldest counts: a later session takes nothing over.
+    reference: Option<Ranked<Reverse<(UnixSeconds, String)>, Uid>>,
+}
+
+impl Claims {
+    /// What an event says.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        let mut claims = Self::default();
+        if let Some(uid) = &event.owner.metadata {
+            Ranked::offer(&mut claims.metadata, AsOf::of(event), uid.clone());
+        }
+        if let Some(uid) = &event.owner.reference {
+            Ranked::offer(&mut claims.reference, Reverse((event.created, event.id.clone())), uid.clone());
+        }
+        claims
+    }
+
+    /// What the operator says.
+    #[must_use]
+    pub fn of_operator(uid: &Uid, now: UnixMicros) -> Self {
+        Self { operator: Some(Ranked { rank: now, value: uid.clone() }), ..Self::default() }
+    }
+
+    /// Adds what was said elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        let Self { operator, metadata, reference } = other;
+        Ranked::merge(&mut self.operator, operator);
+        Ranked::merge(&mut self.metadata, metadata);
+        Ranked::merge(&mut self.reference, reference);
+    }
+
+    /// The owner by the highest-ranking word; `None` if only the customer can tell.
+    #[must_use]
+    pub fn owner(&self) -> Option<(&Uid, Rank)> {
+        let operator = self.operator.as_ref().map(|said| (&said.value, Rank::Operator));
+        let metadata = self.metadata.as_ref().map(|said| (&said.value, Rank::Metadata));
+        let reference = self.reference.as_ref().map(|said| (&said.value, Rank::Reference));
+        operator.or(metadata).or(reference)
+    }
+
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.owner().is_none()
+    }
+}
+
+/// As of when `metadata.uid` is what it is, compared field by field. The event's id only makes the choice the same everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct AsOf {
+    moment: UnixSeconds,
+    after_creation: bool,
+    event: String,
+}
+
+impl AsOf {
+    fn of(event: &Event) -> Self {
+        let at_creation = match &event.kind {
+            EventKind::Subscription(subscription) => subscription.just_created,
+            EventKind::InvoicePaid(_) => true,
+            EventKind::Checkout(_)
+            | EventKind::Refund(_)
+            | EventKind::FailedRefund(_)
+            | EventKind::Dispute(_)
+            | EventKind::Other(_) => false,
+        };
+        Self { moment: event.owner.as_of, after_creation: !at_creation, event: event.id.clone() }
+    }
+}

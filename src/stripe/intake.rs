@@ -1,0 +1,368 @@
+//! How events are taken: what they say is merged into the documents of Stripe's objects, and each account gets a copy of what
+//! its objects have come to.
+//!
+//! Each document is written in a step of its own, and each account too; a crash between two steps leaves something that the
+//! same event, which Stripe sends again, finishes (decision 0011).
+
+mod document;
+mod transfer;
+
+pub use transfer::Moved;
+
+use super::{
+    account::{Copy, Remembered, Standpoint},
+    claims::Rank,
+    event::Event,
+    news::{News, Reason, Telling},
+    object::{Customer, Leads, Object},
+};
+use crate::{
+    clock::Clock,
+    config::{Config, StripeConfig},
+    domain::{
+        caller::{Account, Overrides, Uid},
+        plan::{Plan, Terms},
+    },
+    store::{self, Fault, ParkedEvent, Stepped, Store, StripeState, StripeStep},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// How often a step is computed anew because another one came in between.
+const TRIES: usize = 32;
+
+/// Takes events.
+pub struct Intake {
+    store: Arc<dyn Store>,
+    config: StripeConfig,
+    plans: BTreeMap<String, Plan>,
+    terms: Terms,
+    clock: Clock,
+}
+
+/// What became of an event and of those that it freed.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Of each, a name from a closed set.
+    pub outcomes: Vec<&'static str>,
+    /// The delivered event and what became of it.
+    pub first: Option<String>,
+    /// The account that it was about.
+    pub uid: Option<Uid>,
+}
+
+/// Why an event waits, or is shown to the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Nobody has said whose it is.
+    NoAccount,
+    /// Only its customer could tell whose it is, and leads to several accounts.
+    SeveralAccounts,
+    /// Its subscription has not shown a price of the configuration.
+    UnlistedPrice,
+    /// It sold credits, and `metadata.credits` is no whole number.
+    UnreadableCredits,
+    /// Of what it takes back, more was spent than may be.
+    SpentAlready,
+}
+
+impl Waits {
+    /// A short name from a closed set.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAccount => "no_account",
+            Self::SeveralAccounts => "several_accounts",
+            Self::UnlistedPrice => "unlisted_price",
+            Self::UnreadableCredits => "unreadable_credits",
+            Self::SpentAlready => "spent_already",
+        }
+    }
+}
+
+/// What an event, or an object, has come to.
+#[derive(Default)]
+struct Heard {
+    /// Whether it said anything new.
+    is_news: bool,
+    waits: Option<Waits>,
+    owner: Option<Uid>,
+    /// Ids whose owner is known: events parked under them are due.
+    learnt: Vec<String>,
+    /// Credits that could not be taken back, and from whom.
+    spared: Vec<(Uid, i64)>,
+}
+
+impl Intake {
+    /// An intake that writes to this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, config: &Config, clock: Clock) -> Self {
+        Self { store, config: config.stripe.clone(), plans: config.plans.clone(), terms: config.terms(), clock }
+    }
+
+    /// Takes an event, and every parked event that it frees: when this answers `Ok`, whatever follows is durable.
+    pub async fn take(&self, event: Event, taken: &mut Taken) -> store::Result<()> {
+        let mut waiting = vec![(event, false)];
+        let mut looked_under = BTreeSet::new();
+        while let Some((event, was_parked)) = waiting.pop() {
+            let learnt = match News::of(&event, &self.config) {
+                Err(reason) => {
+                    taken.note(&event, reason.as_str());
+                    // It may have been parked before the configuration said otherwise.
+                    if reason != Reason::OtherType {
+                        self.store.unpark(&event.id).await?;
+                    }
+                    continue;
+                }
+                Ok(news) => self.take_one(&event, &news, was_parked, taken).await?,
+            };
+            let fresh: Vec<_> = learnt.into_iter().filter(|id| looked_under.insert(id.clone())).collect();
+            waiting.extend(self.parked_under(&fresh).await?.into_iter().map(|event| (event, true)));
+        }
+        Ok(())
+    }
+
+    /// Looks again at the events that wait for a price: the configuration may name it by now.
+    pub async fn look_again(&self) -> store::Result<()> {
+        let waiting = self.store.parked().await?.into_iter();
+        for event in read(waiting.filter(|parked| parked.reason == Waits::UnlistedPrice.as_str())) {
+            let is_due = |telling: &Telling| {
+                telling.fact.as_ref().is_none_or(|fact| !fact.is_unlisted()) || self.every_price_counts()
+            };
+            if News::of(&event, &self.config).is_ok_and(|news| news.tellings.iter().all(is_due)) {
+                self.take(event, &mut Taken::default()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_one(
+        &self,
+        event: &Event,
+        news: &News,
+        was_parked: bool,
+        taken: &mut Taken,
+    ) -> store::Result<Vec<String>> {
+        let mut heard = self.hear(event, news).await?;
+        if let Some(waits) = heard.waits {
+            self.store.park(&parked(event, news, waits)?).await?;
+            // Whoever tells of an object looks for parked events afterwards; so it is looked at again after parking.
+            let (is_news, spared) = (heard.is_news, heard.spared);
+            heard = self.hear(event, news).await?;
+            heard.is_news |= is_news;
+            heard.spared.extend(spared);
+        }
+        match heard.waits {
+            Some(_) if was_parked => {}
+            Some(_) => taken.note(event, "parked"),
+            None => {
+                taken.note(event, if heard.is_news || was_parked { "applied" } else { "duplicate" });
+                self.store.unpark(&event.id).await?;
+            }
+        }
+        self.report(event, &heard.spared).await?;
+        taken.uid = taken.uid.take().or(heard.owner);
+        Ok(heard.learnt)
+    }
+
+    async fn hear(&self, event: &Event, news: &News) -> store::Result<Heard> {
+        let mut all = Heard::default();
+        for telling in &news.tellings {
+            let every = self.every_price_counts();
+            let (takes, _, is_news) =
+                self.change(&telling.object, |object: &mut Object| object.take(telling, every)).await?;
+            let mut heard = self.settle(&event.id, &telling.object).await?;
+            if !takes {
+                heard.waits = Some(Waits::UnlistedPrice);
+            }
+            all.is_news |= is_news;
+            all.add(heard);
+        }
+        if news.unreadable_credits {
+            all.waits = Some(Waits::UnreadableCredits);
+        }
+        Ok(all)
+    }
+
+    /// Gives every account what it is to have of an object, and of those whose owner its customer now tells.
+    async fn settle(&self, operation: &str, id: &str) -> store::Result<Heard> {
+        let (object, mut heard) = self.settle_alone(operation, id).await?;
+        let knows = object.owner().is_some_and(|(_, rank)| rank > Rank::Customer);
+        if let (true, Some(customer)) = (knows, object.customer()) {
+            let (strays, ..) = self.change(customer, |customer: &mut Customer| customer.strays()).await?;
+            for stray in strays {
+                let (_, of_stray) = self.settle_alone(operation, &stray).await?;
+                heard.spared.extend(of_stray.spared);
+                heard.learnt.extend(of_stray.learnt);
+            }
+            heard.learnt.push(customer.to_owned());
+        }
+        Ok(heard)
+    }
+
+    async fn settle_alone(&self, operation: &str, id: &str) -> store::Result<(Object, Heard)> {
+        let ((), object, _) = self.change(id, |_: &mut Object| ()).await?;
+        let mut heard = Heard::default();
+        if let Some(customer) = object.customer().map(str::to_owned) {
+            let noted = |customer: &mut Customer| {
+                customer.note(id, &object);
+                customer.leads()
+            };
+            let (leads, ..) = self.change(&customer, noted).await?;
+            if object.owner().is_none_or(|(_, rank)| rank == Rank::Customer) {
+                if let Leads::To(lead) = &leads {
+                    self.change(id, |object: &mut Object| object.follow(lead.clone())).await?;
+                }
+                heard.waits = Some(if leads == Leads::Apart { Waits::SeveralAccounts } else { Waits::NoAccount });
+            }
+        }
+        let ((), object, _) = self.change(id, Object::place).await?;
+        for (uid, copy) in object.copies(self.every_price_counts()) {
+            let spared = self.apply(operation, &uid, (id, object.customer()), &copy).await?;
+            heard.spared.extend((spared > 0).then_some((uid, spared)));
+        }
+        // Last: as long as the customer does not know that it is done, it is a stray.
+        if let Some(customer) = object.customer() {
+            self.change(customer, |customer: &mut Customer| customer.note(id, &object)).await?;
+        }
+        match object.owner() {
+            Some((uid, _)) => {
+                (heard.waits, heard.owner) = (None, Some(uid.clone()));
+                heard.learnt.push(id.to_owned());
+            }
+            None => heard.waits = heard.waits.or(Some(Waits::NoAccount)),
+        }
+        Ok((object, heard))
+    }
+
+    /// Writes what an account is to have of an object. Another step for the account that comes in between makes it start
+    /// anew. Says how many credits could not be taken back.
+    async fn apply(
+        &self,
+        operation: &str,
+        uid: &Uid,
+        (id, customer): (&str, Option<&str>),
+        copy: &Copy,
+    ) -> store::Result<i64> {
+        let mut operation = operation.to_owned();
+        for _ in 0..TRIES {
+            let state = self.store.stripe_state(uid).await?;
+            let (expected, mut remembered, is_new) = (state.version, remembered(&state)?, state.account.is_none());
+            let account = state.account.unwrap_or_else(|| nobody_yet(uid));
+            let held = i64::try_from(state.held_prepaid).unwrap_or(i64::MAX);
+            let at = Standpoint {
+                account: &account,
+                is_new,
+                free: account.prepaid.saturating_sub(held),
+                plans: &self.plans,
+                terms: &self.terms,
+                now: self.clock.now().seconds(),
+            };
+            let Some((changes, spared)) = remembered.take(id, copy.clone(), &at) else { return Ok(0) };
+            let step = StripeStep {
+                event: operation.clone(),
+                uid: uid.clone(),
+                expected,
+                remembered: serde_json::to_string(&remembered).map_err(|error| unexpected(&error))?,
+                learn: [Some(id), customer].into_iter().flatten().map(str::to_owned).collect(),
+                changes,
+            };
+            match self.store.apply_stripe(&step).await? {
+                Stepped::Applied => return Ok(spared),
+                // The event has told of another object of the account, or the object has been moved away and back.
+                Stepped::Duplicate => operation = format!("{}/{expected}", operation.split('/').next().unwrap_or("")),
+                Stepped::Stale => {}
+            }
+        }
+        Err(Fault::Unavailable(format!("account {uid} was changed {TRIES} times meanwhile")))
+    }
+
+    /// Shows the operator what could not be taken back.
+    async fn report(&self, event: &Event, spared: &[(Uid, i64)]) -> store::Result<()> {
+        for (uid, credits) in spared {
+            tracing::warn!(event = event.id, %uid, credits, "credits that are to be taken back are spent already");
+            let news = News { tellings: Vec::new(), unreadable_credits: false };
+            let mut report = parked(event, &news, Waits::SpentAlready)?;
+            report.id = format!("{}/{uid}", report.id);
+            report.reason = format!("{}: {credits} credits of account {uid}", report.reason);
+            self.store.park(&report).await?;
+        }
+        Ok(())
+    }
+
+    async fn parked_under(&self, ids: &[String]) -> store::Result<Vec<Event>> {
+        Ok(if ids.is_empty() { Vec::new() } else { read(self.store.parked_under(ids).await?).collect() })
+    }
+
+    fn every_price_counts(&self) -> bool {
+        self.config.prices.is_empty()
+    }
+}
+
+impl Heard {
+    fn add(&mut self, other: Self) {
+        self.is_news |= other.is_news;
+        self.waits = self.waits.or(other.waits);
+        self.owner = self.owner.take().or(other.owner);
+        self.learnt.extend(other.learnt);
+        self.spared.extend(other.spared);
+    }
+}
+
+impl Taken {
+    /// The delivered event comes first and is named in the log; what it frees is counted.
+    fn note(&mut self, event: &Event, outcome: &'static str) {
+        self.outcomes.push(outcome);
+        self.first.get_or_insert_with(|| format!("{} {outcome}", event.id));
+    }
+}
+
+fn read(parked: impl IntoIterator<Item = ParkedEvent>) -> impl Iterator<Item = Event> {
+    parked.into_iter().filter_map(|parked| {
+        let read = serde_json::from_str(&parked.event);
+        read.inspect_err(|error| tracing::warn!(event = parked.id, %error, "a parked event cannot be read")).ok()
+    })
+}
+
+/// Under the object alone while a price is waited for; under the customer too while nobody knows whose it is. What can only be
+/// seen to by a person waits under nothing.
+fn parked(event: &Event, news: &News, waits: Waits) -> store::Result<ParkedEvent> {
+    let objects = news.tellings.iter().map(|telling| telling.object.clone());
+    let aliases: Vec<_> = match waits {
+        Waits::NoAccount | Waits::SeveralAccounts => objects.chain(event.owner.customer.clone()).collect(),
+        Waits::UnlistedPrice => objects.collect(),
+        Waits::UnreadableCredits | Waits::SpentAlready => Vec::new(),
+    };
+    Ok(ParkedEvent {
+        id: event.id.clone(),
+        created: event.created,
+        about: event.kind.about().into(),
+        reason: waits.as_str().into(),
+        aliases,
+        event: serde_json::to_string(event).map_err(|error| unexpected(&error))?,
+    })
+}
+
+fn remembered(state: &StripeState) -> store::Result<Remembered> {
+    let read = |text: &String| serde_json::from_str(text).map_err(|error| unexpected(&error));
+    state.remembered.as_ref().map_or_else(|| Ok(Remembered::default()), read)
+}
+
+/// An account that Stripe knows before the gateway does.
+fn nobody_yet(uid: &Uid) -> Account {
+    Account {
+        uid: uid.clone(),
+        membership: String::new(),
+        credits: 0,
+        prepaid: 0,
+        email_verified: false,
+        overrides: Overrides::default(),
+        billing_period: None,
+    }
+}
+
+fn unexpected(error: &serde_json::Error) -> Fault {
+    Fault::Unexpected(format!("what is remembered of Stripe's events: {error}"))
+}

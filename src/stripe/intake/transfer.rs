@@ -1,0 +1,69 @@
+//! The operator's word on whose a subscription, a payment or a customer is.
+
+use super::{Intake, Taken, read};
+use crate::{
+    domain::caller::Uid,
+    store::{self, Fault},
+    stripe::{
+        claims::Claims,
+        object::{Customer, Object},
+    },
+};
+use serde::Serialize;
+
+/// An object that the operator moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// `sub_…`, `pi_…` or `cs_…`
+    pub id: String,
+    /// Whose it was, if that was known.
+    pub from: Option<Uid>,
+    /// Whose it is.
+    pub to: Uid,
+}
+
+impl Intake {
+    /// Moves an object, or everything of a customer, to an account: plan, window, packs and reversals; usage stays where it
+    /// was counted. From now on only the operator moves it again. [`Fault::Impossible`] without the account, or for an id
+    /// that no event has told of.
+    pub async fn move_to(&self, id: &str, uid: &Uid) -> store::Result<Vec<Moved>> {
+        if self.store.account(uid).await?.is_none() {
+            return Err(Fault::Impossible(format!("there is no account {uid}")));
+        }
+        if self.store.stripe_object(id).await?.text.is_empty() {
+            return Err(Fault::Impossible(format!(
+                "no event has told of {id}; name a subscription (sub_…), a payment (pi_…) or a customer (cus_…)"
+            )));
+        }
+        let now = self.clock.now();
+        let is_customer = id.starts_with("cus_") || id.starts_with("acct_");
+        let ids = if is_customer {
+            let (ids, ..) = self
+                .change(id, |customer: &mut Customer| {
+                    customer.belongs_to(uid);
+                    customer.objects().map(str::to_owned).collect::<Vec<_>>()
+                })
+                .await?;
+            ids
+        } else {
+            vec![id.to_owned()]
+        };
+        let (mut moved, mut learnt) = (Vec::new(), vec![id.to_owned()]);
+        for id in ids {
+            let claims = Claims::of_operator(uid, now);
+            let (from, ..) = self
+                .change(&id, |object: &mut Object| {
+                    let from = object.owner().map(|(uid, _)| uid.clone());
+                    object.claim(claims.clone());
+                    from
+                })
+                .await?;
+            learnt.extend(self.settle(&format!("stripe-move:{id}:{}", now.0), &id).await?.learnt);
+            moved.push(Moved { id, from, to: uid.clone() });
+        }
+        for event in read(self.store.parked_under(&learnt).await?) {
+            self.take(event, &mut Taken::default()).await?;
+        }
+        Ok(moved)
+    }
+}

@@ -1,0 +1,213 @@
+//! One of Stripe's objects, and one customer: what is known of whose it is, and of what happened to it. Each is a document
+//! that grows by merging: whatever the order of the events and however often each comes, the same results.
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    account::Copy,
+    claims::{Claims, Rank},
+    news::{Fact, Telling},
+    purchase::PaymentFacts,
+    subscription::SubscriptionFacts,
+};
+use crate::domain::caller::Uid;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What happened to an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// Of a subscription.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<SubscriptionFacts>,
+    /// Of a payment.
+    pub payment: PaymentFacts,
+}
+
+/// A subscription, a payment, or a session that took no payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Object {
+    /// Rises with every change of what follows, but for `placed`.
+    revision: u64,
+    claims: Claims,
+    customer: Option<String>,
+    by_customer: Option<Lead>,
+    /// Whether a price of the configuration has ever been shown.
+    listed: bool,
+    facts: Facts,
+    /// The accounts that may have a copy of the facts. An account is named here before it gets one.
+    placed: BTreeSet<Uid>,
+}
+
+/// The account that a customer leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lead {
+    /// The account.
+    pub uid: Uid,
+    /// Whether more than a `client_reference_id` says so.
+    pub firm: bool,
+}
+
+impl Object {
+    /// Takes up what an event says. `false` if it is about a subscription without a listed price, which waits; whose it is
+    /// is heeded all the same.
+    pub fn take(&mut self, telling: &Telling, every_price_counts: bool) -> bool {
+        self.changed(|object| {
+            object.claims.merge(telling.claims.clone());
+            object.customer = object.customer.take().max(telling.customer.clone());
+            let Some(fact) = &telling.fact else { return true };
+            if fact.is_unlisted() && !object.listed && !every_price_counts {
+                return false;
+            }
+            match fact {
+                Fact::Seen(observation) => {
+                    object.listed |= observation.is_listed();
+                    object.facts.subscription.get_or_insert_default().observe(observation);
+                }
+                Fact::Sold(pack) => object.facts.payment.sold(pack),
+                Fact::Reversed(cause) => object.facts.payment.reversed(cause),
+            }
+            true
+        })
+    }
+
+    /// Takes up the operator's word.
+    pub fn claim(&mut self, claims: Claims) {
+        self.changed(|object| object.claims.merge(claims));
+    }
+
+    /// The account that the customer leads to counts where nobody says more.
+    pub fn follow(&mut self, lead: Lead) {
+        self.changed(|object| object.by_customer = Some(lead));
+    }
+
+    /// Notes that the owner is to get a copy.
+    pub fn place(&mut self) {
+        let owner = self.owner().map(|(uid, _)| uid.clone());
+        self.placed.extend(owner);
+    }
+
+    /// The owner, and by what it is known.
+    #[must_use]
+    pub fn owner(&self) -> Option<(&Uid, Rank)> {
+        let by_customer = || self.by_customer.as_ref().map(|lead| (&lead.uid, Rank::Customer));
+        self.claims.owner().or_else(by_customer)
+    }
+
+    /// Its customer.
+    #[must_use]
+    pub fn customer(&self) -> Option<&str> {
+        self.customer.as_deref()
+    }
+
+    /// What every account that may have a copy is to have: those that are to have none come first. A crash in between
+    /// leaves credits missing until the event comes again, never credits twice.
+    #[must_use]
+    pub fn copies(&self, every_price_counts: bool) -> Vec<(Uid, Copy)> {
+        let owner = self.owner();
+        let none = |firm| Copy { revision: self.revision, firm, facts: None };
+        let firm = match owner {
+            Some((_, Rank::Metadata | Rank::Operator)) => true,
+            Some((_, Rank::Customer)) => self.by_customer.as_ref().is_some_and(|lead| lead.firm),
+            Some((_, Rank::Reference)) | None => false,
+        };
+        let others = self.placed.iter().filter(|uid| owner.is_none_or(|(owner, _)| owner != *uid));
+        let mut copies: Vec<_> = others.map(|uid| (uid.clone(), none(firm))).collect();
+        if let Some((uid, _)) = owner {
+            let mut facts = self.facts.clone();
+            facts.subscription = facts.subscription.filter(|_| self.listed || every_price_counts);
+            copies.push((uid.clone(), Copy { facts: Some(facts), ..none(firm) }));
+        }
+        copies
+    }
+
+    fn known(&self) -> Known {
+        let owner = self.owner().map(|(uid, rank)| (uid.clone(), rank));
+        Known { revision: self.revision, owner }
+    }
+
+    fn changed<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.clone();
+        let answer = change(self);
+        self.revision += u64::from(*self != before);
+        answer
+    }
+}
+
+/// A customer: whose objects it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Customer {
+    /// The operator's word.
+    operator: Option<Uid>,
+    objects: BTreeMap<String, Known>,
+}
+
+/// What a customer knows of one of its objects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    revision: u64,
+    owner: Option<(Uid, Rank)>,
+}
+
+/// Where a customer leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// None of its objects is known to be anybody's.
+    Nowhere,
+    /// To one account.
+    To(Lead),
+    /// To several, so to none.
+    Apart,
+}
+
+impl Customer {
+    /// Notes how one of its objects stands.
+    pub fn note(&mut self, id: &str, object: &Object) {
+        let known = object.known();
+        match self.objects.get_mut(id) {
+            Some(held) if held.revision >= known.revision => {}
+            Some(held) => *held = known,
+            None => _ = self.objects.insert(id.into(), known),
+        }
+    }
+
+    /// Takes up the operator's word.
+    pub fn belongs_to(&mut self, uid: &Uid) {
+        self.operator = Some(uid.clone());
+    }
+
+    /// Where it leads.
+    #[must_use]
+    pub fn leads(&self) -> Leads {
+        if let Some(uid) = &self.operator {
+            return Leads::To(Lead { uid: uid.clone(), firm: true });
+        }
+        let owners = self.objects.values().filter_map(|known| known.owner.as_ref());
+        let owners: Vec<_> = owners.filter(|(_, rank)| *rank > Rank::Customer).collect();
+        let Some((uid, _)) = owners.first() else { return Leads::Nowhere };
+        if owners.iter().any(|(other, _)| other != uid) {
+            return Leads::Apart;
+        }
+        Leads::To(Lead { uid: uid.clone(), firm: owners.iter().any(|(_, rank)| *rank > Rank::Reference) })
+    }
+
+    /// Its objects.
+    pub fn objects(&self) -> impl Iterator<Item = &str> {
+        self.objects.keys().map(String::as_str)
+    }
+
+    /// Objects that only the customer can tell the owner of, and that are not with the account that it leads to.
+    #[must_use]
+    pub fn strays(&self) -> Vec<String> {
+        let Leads::To(Lead { uid, .. }) = self.leads() else { return Vec::new() };
+        let is_stray = |known: &Known| match &known.owner {
+            Some((owner, rank)) => *rank == Rank::Customer && *owner != uid,
+            None => true,
+        };
+        self.objects.iter().filter(|(_, known)| is_stray(known)).map(|(id, _)| id.clone()).collect()
+    }
+}

@@ -1,0 +1,207 @@
+//! What is remembered of one subscription, so that neither the order of its events nor their repetition matters: every
+//! slot keeps the highest-ranking news, and ranks are totally ordered.
+//!
+//! `created` has whole seconds, so the rank goes on: what is over stays over; then the newest event; then anything
+//! before a creation of the same second, the later period, the more alive status, and last the event's id, which only
+//! makes the choice the same everywhere.
+
+mod unpaid;
+
+use super::{
+    event::{Span, Status},
+    ranked::Ranked,
+};
+use crate::domain::{
+    period::{BillingPeriod, Interval},
+    time::UnixSeconds,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use unpaid::Payments;
+
+/// News of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// `evt_…`
+    pub event: String,
+    /// When Stripe made the event.
+    pub created: UnixSeconds,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+impl Observation {
+    /// Whether it shows a price of the configuration.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        match &self.seen {
+            Seen::Snapshot(snapshot) => snapshot.plan.is_some(),
+            Seen::Paid(paid) => paid.plan.is_some(),
+        }
+    }
+}
+
+/// What a price of the configuration stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bought {
+    /// A plan of the configuration, or one that was there.
+    pub plan: String,
+    /// How many times its included credits.
+    pub quantity: u64,
+}
+
+/// What was seen of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// All of it.
+    Snapshot(Snapshot),
+    /// That a period has been paid for.
+    Paid(Paid),
+}
+
+/// A subscription at the moment of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// How it stood.
+    pub status: Status,
+    /// Whether `pause_collection` was set.
+    pub collection_paused: bool,
+    /// Whether the event was its creation.
+    pub just_created: bool,
+    /// The plan of the configuration, if one of its prices has one.
+    pub plan: Option<Bought>,
+    /// Its period; may be missing once it is over.
+    pub span: Option<Span>,
+    /// How often its price renews.
+    pub interval: Option<Interval>,
+    /// `billing_cycle_anchor`
+    pub anchor: Option<UnixSeconds>,
+    /// When it ended or will.
+    pub ends_at: Option<UnixSeconds>,
+}
+
+/// A period that has been paid for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paid {
+    /// The plan of the configuration, if the price has one.
+    pub plan: Option<Bought>,
+    /// The period.
+    pub span: Span,
+}
+
+/// Everything remembered of a subscription.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SubscriptionFacts {
+    snapshot: Option<Ranked<SnapshotRank, Snapshot>>,
+    /// Apart from the snapshot, because an invoice may tell of a period first, and because it never moves backwards.
+    span: Option<Ranked<SpanRank, Span>>,
+    /// The plan that was seen last. Apart too, because a price that is no plan changes none.
+    plan: Option<Ranked<SnapshotRank, Bought>>,
+    /// The plan that was paid for last.
+    paid_plan: Option<Ranked<SpanRank, Bought>>,
+    payments: Payments,
+}
+
+/// What a subscription comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it is provided, or was until its period's end.
+    pub live: bool,
+    /// Whether its period is not paid for, so that it goes on by grace only.
+    pub unpaid: bool,
+    /// What it brings; `None` if none of its prices was ever listed.
+    pub bought: Option<Bought>,
+    /// Its period.
+    pub period: BillingPeriod,
+}
+
+impl SubscriptionFacts {
+    /// Takes news up.
+    pub fn observe(&mut self, observation: &Observation) {
+        let Observation { event, created, seen } = observation;
+        let rank = |span: Span, of_snapshot| SpanRank {
+            start: span.start,
+            of_snapshot,
+            created: *created,
+            event: event.clone(),
+        };
+        match seen {
+            Seen::Snapshot(snapshot) => {
+                if let Some(span) = snapshot.span {
+                    Ranked::offer(&mut self.span, rank(span, true), span);
+                }
+                self.payments.observe(snapshot, *created, event);
+                let rank = SnapshotRank::of(snapshot, *created, event);
+                if let Some(plan) = &snapshot.plan {
+                    Ranked::offer(&mut self.plan, rank.clone(), plan.clone());
+                }
+                Ranked::offer(&mut self.snapshot, rank, snapshot.clone());
+            }
+            Seen::Paid(paid) => {
+                Ranked::offer(&mut self.span, rank(paid.span, false), paid.span);
+                if let Some(plan) = &paid.plan {
+                    Ranked::offer(&mut self.paid_plan, rank(paid.span, false), plan.clone());
+                }
+                self.payments.paid(paid.span);
+            }
+        }
+    }
+
+    /// What it comes to; an unpaid period goes on for `grace`. `None` while nothing is paid or no period is known.
+    #[must_use]
+    pub fn standing(&self, grace: Duration) -> Option<Standing> {
+        let span = self.span.as_ref()?.value;
+        let snapshot = self.snapshot.as_ref().map(|ranked| &ranked.value);
+        let cut = self.payments.cut(span, grace);
+        let (live, ends_at) = match snapshot.map(|snapshot| (snapshot.status, snapshot.ends_at)) {
+            Some((Status::Incomplete, _)) if !self.payments.any() => return None,
+            Some((Status::Incomplete, _)) | None => (true, None),
+            // A period paid for after the end that was planned: the plan was given up, and that news is still to come.
+            Some((Status::Live | Status::PastDue, ends_at)) => (true, ends_at.filter(|ends_at| *ends_at > span.start)),
+            Some((Status::Suspended | Status::Ended, ends_at)) => (false, ends_at),
+        };
+        let seen = self.plan.as_ref().map(|ranked| &ranked.value);
+        let bought = seen.or(self.paid_plan.as_ref().map(|ranked| &ranked.value)).cloned();
+        let period = BillingPeriod {
+            interval: snapshot.and_then(|snapshot| snapshot.interval),
+            anchor: snapshot.and_then(|snapshot| snapshot.anchor),
+            ends_at: [ends_at, cut.filter(|_| live)].into_iter().flatten().min(),
+            ..BillingPeriod::new(span.start, span.end)
+        };
+        Some(Standing { live, unpaid: cut.is_some(), bought, period })
+    }
+}
+
+/// Compared field by field, the first first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct SnapshotRank {
+    over: bool,
+    created: UnixSeconds,
+    after_creation: bool,
+    start: Option<UnixSeconds>,
+    status: Status,
+    event: String,
+}
+
+impl SnapshotRank {
+    fn of(snapshot: &Snapshot, created: UnixSeconds, event: &str) -> Self {
+        Self {
+            over: snapshot.status == Status::Ended,
+            created,
+            after_creation: !snapshot.just_created,
+            start: snapshot.span.map(|span| span.start),
+            status: snapshot.status,
+            event: event.into(),
+        }
+    }
+}
+
+/// Compared field by field, the first first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct SpanRank {
+    start: UnixSeconds,
+    of_snapshot: bool,
+    created: UnixSeconds,
+    event: String,
+}
