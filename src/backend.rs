@@ -99,8 +99,7 @@ impl Answer {
     pub async fn is_picture_for(&self, form: &Form) -> Result<(), Failure> {
         let beginning = self.body.beginning(answer::BEGINNING).await;
         let beginning = beginning.map_err(|error| Failure::Failed(format!("reading the answer back: {error}")))?;
-        let shown =
-            Shown { status: self.status, content_type: self.content_type.as_deref(), beginning: &beginning };
+        let shown = Shown { status: self.status, content_type: self.content_type.as_deref(), beginning: &beginning };
         answer::is_picture(shown, answer::asks_for_base64(form))
             .map_err(|why| Failure::Failed(format!("the answer is no picture: {why}")))
     }

@@ -162,7 +162,10 @@ fn only_words_in_the_contracts_form_are_about_our_key() {
 fn a_400_is_for_the_caller_if_it_is_in_the_contracts_form_and_not_about_our_credentials() {
     for (body, expected) in [
         (said("Image width (12000px) exceeds the maximum allowed width of 10000px.", 400), true),
-        (r#"{"error":"Multiple validation errors","details":[{"field":"w","message":"no"}],"status":400}"#.into(), true),
+        (
+            r#"{"error":"Multiple validation errors","details":[{"field":"w","message":"no"}],"status":400}"#.into(),
+            true,
+        ),
         (r#"{"error":"x","details":null,"status":400}"#.into(), true),
         (r#"{"error":"x","details":"<html>","status":400}"#.into(), false),
         (r#"{"error":"x","details":[{"field":"w"}],"status":400}"#.into(), false),
