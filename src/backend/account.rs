@@ -119,9 +119,9 @@ impl SharedAccount {
         }
     }
 
-    /// Asks about all keys that rest; the first good report of each wakes it.
-    async fn look_after_resting(&self) {
-        for key in self.keys.resting(Instant::now()) {
+    /// Asks about all keys but the first that rest; the first good report of each wakes it.
+    async fn look_after_others(&self) {
+        for key in self.keys.resting(Instant::now()).into_iter().filter(|key| key.number() > 1) {
             if self.report_of(Some(&key)).await.is_ok_and(|report| report.remaining() > 0) {
                 self.wake(&key);
             }
@@ -151,10 +151,13 @@ impl SharedAccount {
                     let drift = drift.learn(report.used(), report.prepaid_credits, served());
                     let gauges = AccountGauges { remaining: report.remaining(), drift };
                     *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(gauges);
+                    if let Some(first) = self.keys.first().filter(|_| report.remaining() > 0) {
+                        self.wake(&first);
+                    }
                 }
                 Err(error) => warn!(%error, "the shared account's usage could not be read"),
             }
-            self.look_after_resting().await;
+            self.look_after_others().await;
         }
     }
 }

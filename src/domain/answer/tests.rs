@@ -61,7 +61,7 @@ fn who_asks_for_base64_may_get_text_or_a_json_member_that_begins_as_a_picture() 
             format!(" \n{code}"),
             format!("data:image/png;base64,{code}"),
             format!("DATA:;BASE64,{code}"),
-            code.chars().map(|c| format!("{c}\r\n")).collect(),
+            code.split("").collect::<Vec<_>>().join("\r\n"),
             format!(r#"{{"image": "{code}"}}"#),
             format!(r#"{{"status": 200, "a": [1, {{"b": "no: \"picture\""}}], "data" : {{"image":"{code}"}}}}"#),
             format!(r#"{{"image": "data:image\/png;base64,{}"}}"#, code.replace('/', "\\/")),

@@ -48,10 +48,9 @@ pub fn key_refusal(status: u16, body: &[u8]) -> Option<KeyRefusal> {
     let is = |refusal: &Refusal| said.error == refusal.message();
     match status {
         401 => Some(KeyRefusal::Rejected),
-        402 => Some(KeyRefusal::Spent),
         403 if is(&Refusal::EmailNotVerified) => Some(KeyRefusal::Rejected),
         429 if is(&Refusal::TooFast { retry_after: Duration::ZERO }) => Some(KeyRefusal::TooFast),
-        429 => Some(KeyRefusal::Spent),
+        402 | 429 => Some(KeyRefusal::Spent),
         _ => None,
     }
 }
