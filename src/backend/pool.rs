@@ -6,7 +6,10 @@ use super::{
     queue::{Queue, Slot},
     service::{Elsewhere, Service, Trouble},
 };
-use crate::telemetry::{BackendGauges, ServiceGauges};
+use crate::{
+    domain::answer::is_about_our_key,
+    telemetry::{BackendGauges, ServiceGauges},
+};
 use async_trait::async_trait;
 use std::{
     future::pending,
@@ -234,7 +237,7 @@ enum Learnt {
     Failed,
     /// The same, and it has worked on it until the deadline.
     TookTooLong,
-    /// It was not asked, or what it said is about the picture.
+    /// It was not asked, or what it said is about the picture or our key.
     Nothing,
 }
 
@@ -245,6 +248,8 @@ async fn learnt_of(outcome: &Result<Answer, Trouble>, job: &Job) -> Learnt {
             Err(_) => Learnt::Failed,
         },
         Ok(answer) if NO_SERVICE.contains(&answer.status) => Learnt::Failed,
+        // Whoever said it, it is not about whether pictures can be cut.
+        Ok(answer) if is_about_our_key(answer.status) => Learnt::Nothing,
         Ok(_) => Learnt::Answered,
         Err(Trouble { failure, .. }) => match failure {
             Failure::Failed(_) => Learnt::Failed,

@@ -48,6 +48,7 @@ async fn what_is_no_picture_is_a_failure_and_costs_nothing() {
         says(200, "image/png", b""),
         says(201, "image/png", b" \n"),
         Manner::Raw(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
+        Manner::Raw(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n".to_vec()),
         says(205, "image/png", b""),
         says(206, "image/webp", PICTURE),
         says(302, "image/webp", PICTURE),
