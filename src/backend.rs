@@ -32,6 +32,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use std::{
+    io,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -97,11 +98,23 @@ pub struct Answer {
 impl Answer {
     /// Fails unless it is a picture, for whoever sent this form: only that is charged (contract, section 3).
     pub async fn is_picture_for(&self, form: &Form) -> Result<(), Failure> {
-        let beginning = self.body.beginning(answer::BEGINNING).await;
+        let beginning = self.beginning().await;
         let beginning = beginning.map_err(|error| Failure::Failed(format!("reading the answer back: {error}")))?;
         let shown = Shown { status: self.status, content_type: self.content_type.as_deref(), beginning: &beginning };
         answer::is_picture(shown, answer::asks_for_base64(form))
             .map_err(|why| Failure::Failed(format!("the answer is no picture: {why}")))
+    }
+
+    /// What the body begins with, beyond blanks however many.
+    async fn beginning(&self) -> io::Result<Vec<u8>> {
+        let mut beginning = self.body.beginning(answer::BEGINNING).await?;
+        let mut offset = beginning.len() as u64;
+        while beginning.trim_ascii_start().is_empty() {
+            let Some(piece) = self.body.piece_at(offset).await? else { break };
+            offset += piece.len() as u64;
+            beginning = piece.into();
+        }
+        Ok(beginning)
     }
 
     /// The whole body, where it is short enough to be words; `None` for a longer one, or one that cannot be read back.

@@ -28,7 +28,8 @@ pub struct Shown<'a> {
     pub status: u16,
     /// Its `Content-Type`.
     pub content_type: Option<&'a str>,
-    /// Up to [`BEGINNING`] bytes from the start of its body.
+    /// The first bytes of its body, [`BEGINNING`] of them or more, if it has so many; where those are blanks, the bytes
+    /// behind them.
     pub beginning: &'a [u8],
 }
 
@@ -38,7 +39,7 @@ pub enum NoPicture {
     /// The status says that it is none.
     #[error("its status is {0}")]
     Status(u16),
-    /// Nothing but blanks, as far as was looked.
+    /// Nothing was sent.
     #[error("its body is empty")]
     Empty,
     /// HTML, XML or SVG.
@@ -60,13 +61,13 @@ pub fn is_picture(shown: Shown<'_>, base64: bool) -> Result<(), NoPicture> {
     }
     let text = beginning.strip_prefix(BYTE_ORDER_MARK).unwrap_or(beginning).trim_ascii_start();
     match text.first() {
-        None => Err(NoPicture::Empty),
+        _ if beginning.is_empty() => Err(NoPicture::Empty),
         Some(b'<') => Err(NoPicture::Page),
         Some(b'{') if base64 && base64::is_in_a_member(text) => Ok(()),
         Some(b'{') => Err(NoPicture::Json),
-        Some(_) if content_type.is_some_and(is_image_type) || ImageKind::by_signature(beginning).is_some() => Ok(()),
-        Some(_) if base64 && base64::is_picture(text) => Ok(()),
-        Some(_) => Err(NoPicture::Unknown),
+        _ if content_type.is_some_and(is_image_type) || ImageKind::by_signature(beginning).is_some() => Ok(()),
+        _ if base64 && base64::is_picture(text) => Ok(()),
+        _ => Err(NoPicture::Unknown),
     }
 }
 
