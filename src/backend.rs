@@ -20,13 +20,19 @@ pub use http::{Failed, TlsError};
 pub use set_up::{SetupError, set_up};
 
 use crate::{
-    domain::{caller::Payer, form::Form, refusal::Shortage},
+    domain::{
+        answer::{self, Shown},
+        caller::Payer,
+        form::Form,
+        refusal::Shortage,
+    },
     picture::{Bounds, Cut, TooMuch},
     spool::{Budgets, Room, Spooled},
     telemetry::BackendGauges,
 };
 use async_trait::async_trait;
 use std::{
+    io,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -86,12 +92,41 @@ impl Job {
 /// A backend's complete answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// As the backend sent it: 2xx is a success and is charged; a 400 is passed on uncharged.
+    /// As the backend sent it.
     pub status: u16,
     /// As the backend sent it.
     pub content_type: Option<String>,
     /// The whole body.
     pub body: Spooled,
+}
+
+impl Answer {
+    /// Fails unless it is a picture, for whoever sent this form: only that is charged (contract, section 3).
+    pub async fn is_picture_for(&self, form: &Form) -> Result<(), Failure> {
+        let beginning = self.beginning().await;
+        let beginning = beginning.map_err(|error| Failure::Failed(format!("reading the answer back: {error}")))?;
+        let shown = Shown { status: self.status, content_type: self.content_type.as_deref(), beginning: &beginning };
+        answer::is_picture(shown, answer::asks_for_base64(form))
+            .map_err(|why| Failure::Failed(format!("the answer is no picture: {why}")))
+    }
+
+    /// What the body begins with, beyond blanks however many.
+    async fn beginning(&self) -> io::Result<Vec<u8>> {
+        let mut beginning = self.body.beginning(answer::BEGINNING).await?;
+        let mut offset = beginning.len() as u64;
+        while beginning.trim_ascii_start().is_empty() {
+            let Some(piece) = self.body.piece_at(offset).await? else { break };
+            offset += piece.len() as u64;
+            beginning = piece.into();
+        }
+        Ok(beginning)
+    }
+
+    /// The whole body, where it is short enough to be words; `None` for a longer one, or one that cannot be read back.
+    pub async fn words(&self) -> Option<Vec<u8>> {
+        let short = self.body.len() <= answer::LONGEST_WORDS as u64;
+        if short { self.body.to_vec().await.ok() } else { None }
+    }
 }
 
 /// Why there is no answer; never charged.

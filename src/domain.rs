@@ -1,5 +1,6 @@
 //! The rules, pure: no I/O, no clock, nothing async.
 
+pub mod answer;
 pub mod caller;
 pub mod client_address;
 pub mod complaint;

@@ -92,7 +92,7 @@ impl Rules {
 /// What a served caller gets.
 #[derive(Debug)]
 pub struct Served {
-    /// The backend's answer: a 2xx, or its own 400.
+    /// The backend's answer: a picture, or its own 400.
     pub answer: Answer,
     /// Where the credit came from; `None` for an answer that costs nothing.
     pub spent: Option<Pool>,
@@ -184,7 +184,7 @@ impl Rmbg {
     }
 }
 
-/// Charges for a complete 2xx, and for nothing else.
+/// Charges for a picture, and for nothing else: what else has a 2xx does not come this far.
 async fn settle(pledge: Pledge, answer: Result<Answer, Stop>) -> Result<Served, Stop> {
     match answer {
         Ok(answer) if (200..300).contains(&answer.status) => {

@@ -200,7 +200,7 @@ impl Spooled {
     /// A piece of the body that starts at `offset`; `None` at the end.
     pub async fn piece_at(&self, offset: u64) -> io::Result<Option<Bytes>> {
         if let (Some(file), true) = (&self.file, offset < self.in_file) {
-            return self.piece_of_file(Arc::clone(file), offset).await.map(Some);
+            return self.piece_of_file(Arc::clone(file), offset, READ_PIECE).await.map(Some);
         }
         let mut start = self.in_file;
         for piece in &self.tail {
@@ -214,6 +214,23 @@ impl Spooled {
         Ok(None)
     }
 
+    /// The first bytes of the body, `most` of them if it has so many.
+    pub async fn beginning(&self, most: usize) -> io::Result<Vec<u8>> {
+        let mut beginning = Vec::new();
+        while beginning.len() < most {
+            let offset = beginning.len() as u64;
+            let piece = match &self.file {
+                Some(file) if offset < self.in_file => {
+                    Some(self.piece_of_file(Arc::clone(file), offset, (most - beginning.len()) as u64).await?)
+                }
+                _ => self.piece_at(offset).await?,
+            };
+            let Some(piece) = piece else { break };
+            beginning.extend_from_slice(&piece[..piece.len().min(most - beginning.len())]);
+        }
+        Ok(beginning)
+    }
+
     /// The whole body in one allocation, for a backend that works on it in this process.
     pub async fn to_vec(&self) -> io::Result<Vec<u8>> {
         let mut whole = Vec::with_capacity(usize::try_from(self.len()).map_err(io::Error::other)?);
@@ -223,8 +240,8 @@ impl Spooled {
         Ok(whole)
     }
 
-    async fn piece_of_file(&self, file: Arc<File>, offset: u64) -> io::Result<Bytes> {
-        let length = (self.in_file - offset).min(READ_PIECE);
+    async fn piece_of_file(&self, file: Arc<File>, offset: u64, most: u64) -> io::Result<Bytes> {
+        let length = (self.in_file - offset).min(most);
         let length = usize::try_from(length).map_err(io::Error::other)?;
         blocking(move || {
             let mut piece = vec![0; length];

@@ -5,18 +5,19 @@ mod drift;
 use super::{
     SetupError,
     http::{Failed, Getter, HttpSettings},
-    set_up::header_value,
+    keys::{Chosen, Keys, LONGEST_REST},
+    set_up::our_keys,
 };
-use crate::{config::BackendConfig, telemetry::AccountGauges};
+use crate::{config::BackendConfig, domain::answer::KeyRefusal, telemetry::AccountGauges};
 use drift::Drift;
-use hyper::{Uri, header::HeaderValue};
+use hyper::Uri;
 use serde::Deserialize;
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::warn;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{info, warn};
 
 /// Bytes of the longest report that is read.
 const LONGEST: usize = 64 * 1024;
@@ -66,10 +67,11 @@ impl AccountReport {
     }
 }
 
-/// Where our account's report is, and what it said.
+/// Where our account's report is, and what it said. Each of our keys may have an account of its own; what is shown is
+/// that of the first.
 pub struct SharedAccount {
     getter: Getter,
-    key: Option<HeaderValue>,
+    keys: Arc<Keys>,
     interval: Duration,
     seen: Mutex<Option<AccountGauges>>,
 }
@@ -77,18 +79,59 @@ pub struct SharedAccount {
 impl SharedAccount {
     /// `None` unless `backend.reconcile.url` is set. Nothing is asked yet.
     pub fn new(config: &BackendConfig) -> Result<Option<Self>, SetupError> {
+        Self::of_keys(config, Arc::new(our_keys(config)?))
+    }
+
+    /// The same, for keys that are in use.
+    pub(super) fn of_keys(config: &BackendConfig, keys: Arc<Keys>) -> Result<Option<Self>, SetupError> {
         let Some(url) = &config.reconcile.url else { return Ok(None) };
         let address: Uri = url.parse().map_err(|_| SetupError::Address(url.clone()))?;
         let getter = Getter::new(with_cycle(&address), &HttpSettings::of(config))?;
-        let key = config.given_api_keys()?.first().map(header_value).transpose()?;
         let interval = Duration::from_secs(config.reconcile.interval_s);
-        Ok(Some(Self { getter, key, interval, seen: Mutex::default() }))
+        Ok(Some(Self { getter, keys, interval, seen: Mutex::default() }))
     }
 
     /// Asks the service.
     pub async fn report(&self) -> Result<AccountReport, AccountError> {
-        let body = self.getter.get(self.key.as_ref(), LONGEST).await?;
+        self.report_of(self.keys.first().as_ref()).await
+    }
+
+    async fn report_of(&self, key: Option<&Chosen>) -> Result<AccountReport, AccountError> {
+        let body = self.getter.get(key.map(|key| &key.value), LONGEST).await?;
         Ok(serde_json::from_slice(&body)?)
+    }
+
+    /// Asks about a key of which the service has said, in words that a caller may have provoked, that it is no good. What
+    /// is answered to this question, in which there is nothing of a caller's, decides.
+    pub(super) async fn decide(&self, key: &Chosen) {
+        let number = key.number();
+        match self.report_of(Some(key)).await {
+            Ok(report) if report.remaining() == 0 => {
+                warn!(key = number, "nothing is left on the account of our key; it rests until that has changed");
+                self.keys.rest(key, KeyRefusal::Spent, Instant::now(), Some(LONGEST_REST));
+            }
+            Ok(_) => self.wake(key),
+            Err(AccountError::Failed(Failed::Status(status @ (401 | 403)))) => {
+                warn!(key = number, status, "the backend does not know our key; it rests for a while");
+                self.keys.rest(key, KeyRefusal::Rejected, Instant::now(), None);
+            }
+            Err(error) => warn!(key = number, %error, "whether our key is good could not be found out"),
+        }
+    }
+
+    /// Asks about all keys but the first that rest; the first good report of each wakes it.
+    async fn look_after_others(&self) {
+        for key in self.keys.resting(Instant::now()).into_iter().filter(|key| key.number() > 1) {
+            if self.report_of(Some(&key)).await.is_ok_and(|report| report.remaining() > 0) {
+                self.wake(&key);
+            }
+        }
+    }
+
+    fn wake(&self, key: &Chosen) {
+        if self.keys.wake(key, Instant::now()) {
+            info!(key = key.number(), "credits are left on the account of our key; it is used again");
+        }
     }
 
     /// What the latest report said.
@@ -108,9 +151,13 @@ impl SharedAccount {
                     let drift = drift.learn(report.used(), report.prepaid_credits, served());
                     let gauges = AccountGauges { remaining: report.remaining(), drift };
                     *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(gauges);
+                    if let Some(first) = self.keys.first().filter(|_| report.remaining() > 0) {
+                        self.wake(&first);
+                    }
                 }
                 Err(error) => warn!(%error, "the shared account's usage could not be read"),
             }
+            self.look_after_others().await;
         }
     }
 }

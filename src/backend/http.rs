@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::BackendConfig,
-    domain::refusal::Shortage,
+    domain::{answer::leaves_as_is, refusal::Shortage},
     spool::{Room, SpoolError, Spooled},
 };
 use bytes::Bytes;
@@ -42,6 +42,9 @@ use tokio::time::timeout_at;
 /// How long an unused connection is kept. Shorter than the 5 seconds after which common Python servers close theirs, so
 /// that a picture is not sent into a connection that is being closed.
 const IDLE: Duration = Duration::from_secs(4);
+
+/// What is asked for: the bytes of a picture are passed on as they are, and no header of the service's says how to read them.
+const NO_CODING: HeaderValue = HeaderValue::from_static("identity");
 
 type Connector = HttpsConnector<HttpConnector>;
 
@@ -127,6 +130,7 @@ impl Remote {
             .uri(self.url.clone())
             .header(header::CONTENT_TYPE, form.content_type())
             .header(header::CONTENT_LENGTH, form.len())
+            .header(header::ACCEPT_ENCODING, NO_CODING)
             .header("x-request-id", &job.request_id);
         if let Some(more) = request.headers_mut() {
             more.extend(headers);
@@ -182,6 +186,9 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
     if !framed && head.status.is_success() {
         return Err(Failure::Failed("the answer does not say how long it is".into()));
     }
+    if is_coded(&head.headers) && head.status.is_success() {
+        return Err(Failure::Failed("the answer is in a coding that nobody asked for".into()));
+    }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| failed(&error))?;
         if let Ok(bytes) = frame.into_data() {
@@ -189,6 +196,13 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
         }
     }
     Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: room.finish() })
+}
+
+/// Whether the body's bytes are not those that were meant. What the library undoes is how a body is cut into chunks, no
+/// more.
+fn is_coded(headers: &HeaderMap) -> bool {
+    let coded = |name, harmless| headers.get_all(name).iter().any(|list| !leaves_as_is(list.as_bytes(), harmless));
+    coded(header::CONTENT_ENCODING, "identity") || coded(header::TRANSFER_ENCODING, "chunked")
 }
 
 /// What it means that an answer could not be held.

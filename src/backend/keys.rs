@@ -1,5 +1,15 @@
-//! Our own keys at one service: which to use, and which are spent and rest. Time is an argument.
+//! Our own keys at one service: which to use, and which rest because the service will not serve them. Time is an argument.
+//!
+//! What a caller sends must not rest a key, or one caller silences all others: see decision 0012.
 
+#[cfg(test)]
+mod tests;
+
+use crate::domain::{
+    answer::KeyRefusal,
+    caller::{Payer, Uid},
+    refusal::Shortage,
+};
 use hyper::header::HeaderValue;
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,11 +17,20 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long a spent key rests when the service does not say.
+/// How long a key rests when the service does not say.
 const USUAL_REST: Duration = Duration::from_mins(1);
 
 /// How long it rests at most, whatever the service says: credits may be bought meanwhile.
-const LONGEST_REST: Duration = Duration::from_mins(15);
+pub(super) const LONGEST_REST: Duration = Duration::from_mins(15);
+
+/// Accounts that must have been refused, one after the other, before words that are not the contract's rest a key.
+const WITNESSES: usize = 3;
+
+/// Between two questions about the same key that callers have given rise to.
+const ASKED_ONCE_IN: Duration = Duration::from_secs(10);
+
+/// When to ask again where no key has been found that works and none rests any more.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Keys in the order of preference, shared by all addresses of the service.
 #[derive(Debug, Default)]
@@ -21,7 +40,24 @@ pub(super) struct Keys(Mutex<Vec<Key>>);
 struct Key {
     /// Marked sensitive.
     value: HeaderValue,
-    rests_until: Option<Instant>,
+    rest: Option<Rest>,
+    /// Who was refused since the key last served somebody: fewer than [`WITNESSES`].
+    witnesses: Vec<Witness>,
+    /// When callers last gave rise to a question about it.
+    asked: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Instant,
+    why: KeyRefusal,
+}
+
+/// Somebody whose word counts once. Addresses are cheap, so all who have no account are one.
+#[derive(Debug, PartialEq, Eq)]
+enum Witness {
+    Account(Uid),
+    Anybody,
 }
 
 /// One of the keys.
@@ -29,6 +65,15 @@ struct Key {
 pub(super) struct Chosen {
     pub(super) value: HeaderValue,
     at: usize,
+}
+
+/// That no key is left to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AllRest {
+    /// What that means for callers.
+    pub(super) shortage: Shortage,
+    /// Until the first of them may be used again.
+    pub(super) retry_after: Duration,
 }
 
 impl Chosen {
@@ -40,7 +85,7 @@ impl Chosen {
 
 impl Keys {
     pub(super) fn new(values: Vec<HeaderValue>) -> Self {
-        let key = |value| Key { value, rests_until: None };
+        let key = |value| Key { value, rest: None, witnesses: Vec::new(), asked: None };
         Self(Mutex::new(values.into_iter().map(key).collect()))
     }
 
@@ -49,25 +94,102 @@ impl Keys {
         self.with(|keys| keys.len())
     }
 
-    /// The first key that does not rest; `Err` with the shortest time that one of them still rests.
-    pub(super) fn choose(&self, now: Instant) -> Result<Chosen, Duration> {
+    /// The one that is preferred, whether it rests or not.
+    pub(super) fn first(&self) -> Option<Chosen> {
+        self.with(|keys| keys.first().map(|key| Chosen { value: key.value.clone(), at: 0 }))
+    }
+
+    /// The first key that does not rest.
+    pub(super) fn choose(&self, now: Instant) -> Result<Chosen, AllRest> {
         self.with(|keys| {
-            let rest = |key: &Key| key.rests_until.map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
-            match keys.iter().enumerate().find(|(_, key)| rest(key).is_zero()) {
-                Some((at, key)) => Ok(Chosen { value: key.value.clone(), at }),
-                None => Err(keys.iter().map(rest).min().unwrap_or(USUAL_REST)),
+            let awake = keys.iter().enumerate().find(|(_, key)| key.resting(now).is_none());
+            if let Some((at, key)) = awake {
+                return Ok(Chosen { value: key.value.clone(), at });
             }
+            let wakes_first = keys.iter().filter_map(|key| key.resting(now)).min_by_key(|rest| rest.until);
+            Err(wakes_first.map_or(AllRest::after(KeyRefusal::Rejected), |rest| AllRest {
+                retry_after: rest.until.saturating_duration_since(now),
+                ..AllRest::after(rest.why)
+            }))
+        })
+    }
+
+    /// All that rest and that news of their account could wake.
+    pub(super) fn resting(&self, now: Instant) -> Vec<Chosen> {
+        self.with(|keys| {
+            let could_wake = |key: &Key| key.resting(now).is_some_and(Rest::ends_with_good_news);
+            let rest = keys.iter().enumerate().filter(|(_, key)| could_wake(key));
+            rest.map(|(at, key)| Chosen { value: key.value.clone(), at }).collect()
         })
     }
 
     /// The service will not serve this key for a while.
-    pub(super) fn rest(&self, spent: &Chosen, now: Instant, retry_after: Option<Duration>) {
-        let rest = retry_after.unwrap_or(USUAL_REST).clamp(Duration::from_secs(1), LONGEST_REST);
-        self.with(|keys| {
-            if let Some(key) = keys.get_mut(spent.at) {
-                key.rests_until = Some(now + rest);
-            }
+    pub(super) fn rest(&self, key: &Chosen, why: KeyRefusal, now: Instant, said: Option<Duration>) {
+        let rest = said.unwrap_or(USUAL_REST).clamp(Duration::from_secs(1), LONGEST_REST);
+        self.change(key, |key| {
+            key.rest = Some(Rest { until: now + rest, why });
+            key.witnesses.clear();
         });
+    }
+
+    /// The key's account is known to be good again. A key that was used too fast rests on. Whether it had rested.
+    pub(super) fn wake(&self, key: &Chosen, now: Instant) -> bool {
+        self.change(key, |key| {
+            let wakes = key.resting(now).is_some_and(Rest::ends_with_good_news);
+            if wakes {
+                key.rest = None;
+            }
+            wakes
+        })
+        .unwrap_or(false)
+    }
+
+    /// The service has refused this caller in words that anybody could have provoked. Whether that makes enough different
+    /// callers, with nobody served in between, to believe it.
+    pub(super) fn was_refused(&self, key: &Chosen, payer: &Payer) -> bool {
+        let witness = match payer {
+            Payer::Account(uid) => Witness::Account(uid.clone()),
+            Payer::Client(_) => Witness::Anybody,
+        };
+        self.change(key, |key| {
+            if key.witnesses.contains(&witness) {
+                return false;
+            }
+            if key.witnesses.len() + 1 >= WITNESSES {
+                key.witnesses.clear();
+                return true;
+            }
+            key.witnesses.push(witness);
+            false
+        })
+        .unwrap_or(false)
+    }
+
+    /// Whether anybody was refused since the key last served somebody.
+    pub(super) fn is_doubted(&self, key: &Chosen) -> bool {
+        self.change(key, |key| !key.witnesses.is_empty()).unwrap_or(false)
+    }
+
+    /// The key has served somebody.
+    pub(super) fn served(&self, key: &Chosen) {
+        self.change(key, |key| key.witnesses.clear());
+    }
+
+    /// Whether it is time to ask about this key; if so, it counts as asked. Each key has its own turn: with one for all, who
+    /// provokes refusals of one key would keep the others from being asked about. There are few keys.
+    pub(super) fn may_ask(&self, key: &Chosen, now: Instant) -> bool {
+        self.change(key, |key| {
+            let may = key.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASKED_ONCE_IN);
+            if may {
+                key.asked = Some(now);
+            }
+            may
+        })
+        .unwrap_or(false)
+    }
+
+    fn change<T>(&self, chosen: &Chosen, work: impl FnOnce(&mut Key) -> T) -> Option<T> {
+        self.with(|keys| keys.get_mut(chosen.at).map(work))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Vec<Key>) -> T) -> T {
@@ -75,35 +197,28 @@ impl Keys {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keys(names: &[&'static str]) -> Keys {
-        Keys::new(names.iter().map(|name| HeaderValue::from_static(name)).collect())
+impl Key {
+    fn resting(&self, now: Instant) -> Option<Rest> {
+        self.rest.filter(|rest| now < rest.until)
     }
+}
 
-    #[test]
-    fn a_spent_key_rests_as_long_as_the_service_says_within_reason_and_the_next_one_is_used() {
-        for (said, rests) in [(Some(30), 30), (None, 60), (Some(0), 1), (Some(86_400), 900)] {
-            let (keys, now) = (keys(&["a", "b"]), Instant::now());
-            let first = keys.choose(now).expect("a key");
-            assert_eq!(first.value, "a");
-            keys.rest(&first, now, said.map(Duration::from_secs));
-            assert_eq!(keys.choose(now).expect("the other").value, "b");
-            let rest = Duration::from_secs(rests);
-            assert_eq!(keys.choose(now + rest).expect("the first again").value, "a", "{said:?}");
-            assert_eq!(keys.choose(now + rest - Duration::from_millis(1)).expect("not yet").value, "b");
+impl Rest {
+    fn ends_with_good_news(self) -> bool {
+        match self.why {
+            KeyRefusal::Rejected | KeyRefusal::Spent => true,
+            KeyRefusal::TooFast => false,
         }
     }
+}
 
-    #[test]
-    fn when_all_are_spent_the_shortest_rest_is_told() {
-        let (keys, now) = (keys(&["a", "b"]), Instant::now());
-        for seconds in [40, 20] {
-            let key = keys.choose(now).expect("a key");
-            keys.rest(&key, now, Some(Duration::from_secs(seconds)));
-        }
-        assert_eq!(keys.choose(now).map(|key| key.at), Err(Duration::from_secs(20)));
+impl AllRest {
+    /// After a refusal, where it is not known for how long.
+    pub(super) fn after(why: KeyRefusal) -> Self {
+        let shortage = match why {
+            KeyRefusal::Rejected => Shortage::BackendUnavailable,
+            KeyRefusal::Spent | KeyRefusal::TooFast => Shortage::BackendAccountExhausted,
+        };
+        Self { shortage, retry_after: SOON }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     service::{Elsewhere, Service, Trouble},
 };
 use crate::{
+    domain::answer::is_about_our_key,
     failpoint::{self, Point},
     telemetry::{BackendGauges, ServiceGauges, panics},
 };
@@ -54,9 +55,9 @@ pub(super) struct PoolSettings {
 struct Members {
     services: Vec<Member>,
     queue: Queue,
-    /// Pictures that were answered with 2xx.
+    /// Pictures that were answered with a picture.
     served: AtomicU64,
-    account: Option<SharedAccount>,
+    account: Option<Arc<SharedAccount>>,
 }
 
 struct Member {
@@ -72,7 +73,11 @@ impl Pool {
     /// until the pool is dropped.
     ///
     /// Needs a running tokio runtime.
-    pub(super) fn start(services: Vec<NamedService>, account: Option<SharedAccount>, settings: PoolSettings) -> Self {
+    pub(super) fn start(
+        services: Vec<NamedService>,
+        account: Option<Arc<SharedAccount>>,
+        settings: PoolSettings,
+    ) -> Self {
         let slots = vec![settings.concurrency; services.len()];
         let most_waiting = slots.iter().sum::<usize>().saturating_mul(settings.waiting_per_slot);
         let member = |(name, service)| Member {
@@ -155,7 +160,7 @@ impl Backend for Pool {
         BackendGauges {
             waiting: queue.waiting() as u64,
             services: services.iter().enumerate().map(gauges).collect(),
-            account: account.as_ref().and_then(SharedAccount::gauges),
+            account: account.as_ref().and_then(|account| account.gauges()),
         }
     }
 }
@@ -177,31 +182,29 @@ impl Members {
             outcome = member.service.exchange(&job) => outcome,
             () = in_vain => return Err(Trouble::last(Failure::TimedOut)),
         };
-        match &outcome {
-            Ok(_) | Err(Trouble { failure: Failure::TimedOut, .. }) => slot.worked(),
-            Err(_) => drop(slot),
+        let learnt = learnt_of(&outcome, &job).await;
+        match learnt {
+            // What others will wait for is pictures. A page that comes at once says nothing of how long one takes.
+            Learnt::Served | Learnt::TookTooLong => slot.worked(),
+            Learnt::Answered | Learnt::Failed | Learnt::Nothing => drop(slot),
         }
-        self.learn(at, &outcome);
+        self.learn(at, learnt);
         outcome
     }
 
-    /// What a request's outcome says of the service's health.
-    fn learn(&self, at: usize, outcome: &Result<Answer, Trouble>) {
-        if matches!(outcome, Ok(answer) if (200..300).contains(&answer.status)) {
-            self.served.fetch_add(1, Ordering::Relaxed);
-        }
-        let failed = match outcome {
-            Ok(answer) => NO_SERVICE.contains(&answer.status),
-            Err(Trouble { failure, .. }) => match failure {
-                Failure::Failed(_) | Failure::TimedOut => true,
-                Failure::Unavailable { .. } | Failure::Unreadable(_) | Failure::TooMuch(_) => return,
-            },
-        };
-        if failed {
-            let alone = self.alone(at);
-            self.change(at, |health| health.failed(Instant::now(), alone));
-        } else {
-            self.change(at, Health::answered);
+    /// Takes into account what a request's outcome says of the service.
+    fn learn(&self, at: usize, learnt: Learnt) {
+        match learnt {
+            Learnt::Served => {
+                self.served.fetch_add(1, Ordering::Relaxed);
+                self.change(at, Health::answered);
+            }
+            Learnt::Answered => self.change(at, Health::answered),
+            Learnt::Failed | Learnt::TookTooLong => {
+                let alone = self.alone(at);
+                self.change(at, |health| health.failed(Instant::now(), alone));
+            }
+            Learnt::Nothing => {}
         }
     }
 
@@ -227,6 +230,41 @@ impl Members {
             (0, 1..) => info!(service = member.name, "answers again: it gets one picture first"),
             _ => {}
         }
+    }
+}
+
+/// What a request's outcome says of the service that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Learnt {
+    /// It works: a picture came back.
+    Served,
+    /// It is there, and has refused this one.
+    Answered,
+    /// It does not work. So it is with a page where a picture should be: a service that shows one to everybody answers
+    /// faster than those that work, and would be given more than they. Callers who could provoke one can put out all but
+    /// the last service by it, for as long as nobody is served in between.
+    Failed,
+    /// The same, and it has worked on it until the deadline.
+    TookTooLong,
+    /// It was not asked, or what it said is about the picture or our key.
+    Nothing,
+}
+
+async fn learnt_of(outcome: &Result<Answer, Trouble>, job: &Job) -> Learnt {
+    match outcome {
+        Ok(answer) if (200..300).contains(&answer.status) => match answer.is_picture_for(&job.form).await {
+            Ok(()) => Learnt::Served,
+            Err(_) => Learnt::Failed,
+        },
+        Ok(answer) if NO_SERVICE.contains(&answer.status) => Learnt::Failed,
+        // Whoever said it, it is not about whether pictures can be cut.
+        Ok(answer) if is_about_our_key(answer.status) => Learnt::Nothing,
+        Ok(_) => Learnt::Answered,
+        Err(Trouble { failure, .. }) => match failure {
+            Failure::Failed(_) => Learnt::Failed,
+            Failure::TimedOut => Learnt::TookTooLong,
+            Failure::Unavailable { .. } | Failure::Unreadable(_) | Failure::TooMuch(_) => Learnt::Nothing,
+        },
     }
 }
 

@@ -4,12 +4,12 @@
 //! caller's key, token, cookies and addresses never do.
 
 use super::{
-    Answer, Failure, Job,
+    Answer, Failure, Job, SharedAccount,
     http::{FormBody, Remote, Reply, content_type, retry_after},
-    keys::Keys,
+    keys::{AllRest, Chosen, Keys},
     service::{Service, Trouble},
 };
-use crate::domain::refusal::Shortage;
+use crate::domain::answer::{KeyRefusal, is_about_our_key, key_refusal};
 use async_trait::async_trait;
 use hyper::{
     HeaderMap,
@@ -21,27 +21,60 @@ use tracing::warn;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Statuses that are about our key and not about the picture: unknown, out of credits, not allowed, spent or too fast.
-const ABOUT_OUR_KEY: [u16; 4] = [401, 402, 403, 429];
-
-/// When to ask again where no key has been found that works and none rests any more.
-const SOON: Duration = Duration::from_secs(1);
+/// Keys that one picture is tried with at most, so that no picture finds out about all of them.
+const KEYS_PER_PICTURE: usize = 2;
 
 /// A service that speaks `POST /rmbg`.
 pub(super) struct RmbgService {
     remote: Remote,
     /// Shared by all addresses of the service.
     keys: Arc<Keys>,
+    /// Where to ask whether a key is any good.
+    account: Option<Arc<SharedAccount>>,
 }
 
 impl RmbgService {
-    pub(super) fn new(remote: Remote, keys: Arc<Keys>) -> Self {
-        Self { remote, keys }
+    pub(super) fn new(remote: Remote, keys: Arc<Keys>, account: Option<Arc<SharedAccount>>) -> Self {
+        Self { remote, keys, account }
     }
 
     async fn post(&self, job: &Job, key: Option<HeaderValue>) -> Result<Reply, Trouble> {
         let headers: HeaderMap = key.map(|key| (X_API_KEY, key)).into_iter().collect();
         self.remote.post(job, form_body(job)?, headers).await
+    }
+
+    /// Lets a key rest that the service has refused in the contract's words.
+    fn rest(&self, key: &Chosen, why: KeyRefusal, status: u16, said: Option<Duration>) {
+        warn!(status, key = key.number(), "the backend does not serve our key; it rests for a while");
+        self.keys.rest(key, why, Instant::now(), said);
+    }
+
+    /// A refusal in words that may be a firewall's, provoked by what this caller has sent: it rests nothing by itself. The
+    /// account is asked where it can be; else enough different callers are believed, though never about a 403.
+    fn doubt(&self, job: &Job, key: &Chosen, status: u16, said: Option<Duration>) {
+        if let Some(account) = &self.account {
+            if self.keys.may_ask(key, Instant::now()) {
+                let (account, key) = (Arc::clone(account), key.clone());
+                // The caller need not wait for it: this picture has failed.
+                tokio::spawn(async move { account.decide(&key).await });
+            }
+            return;
+        }
+        let why = match status {
+            401 => KeyRefusal::Rejected,
+            402 | 429 => KeyRefusal::Spent,
+            _ => return,
+        };
+        if self.keys.was_refused(key, &job.payer) {
+            self.rest(key, why, status, said);
+        }
+    }
+
+    /// A picture that the key has got shows that it is good.
+    async fn learn(&self, job: &Job, key: &Chosen, answer: &Answer) {
+        if self.keys.is_doubted(key) && answer.is_picture_for(&job.form).await.is_ok() {
+            self.keys.served(key);
+        }
     }
 }
 
@@ -50,22 +83,28 @@ impl Service for RmbgService {
     /// A key that the service will not serve is laid aside and the next one taken: a refusal of it costs nothing.
     async fn exchange(&self, job: &Job) -> Result<Answer, Trouble> {
         if self.keys.len() == 0 {
-            return self.post(job, None).await.map(answer);
+            return Ok(self.post(job, None).await?.into());
         }
-        for _ in 0..self.keys.len() {
-            let key = self.keys.choose(Instant::now()).map_err(all_spent)?;
+        let mut all_rest = AllRest::after(KeyRefusal::Rejected);
+        for _ in 0..KEYS_PER_PICTURE {
+            let key = self.keys.choose(Instant::now()).map_err(unavailable)?;
             let reply = self.post(job, Some(key.value.clone())).await?;
-            if !ABOUT_OUR_KEY.contains(&reply.status) {
-                return Ok(answer(reply));
+            let said = retry_after(&reply.headers);
+            let answer = Answer::from(reply);
+            let status = answer.status;
+            if !is_about_our_key(status) {
+                self.learn(job, &key, &answer).await;
+                return Ok(answer);
             }
-            warn!(
-                status = reply.status,
-                key = key.number(),
-                "the backend does not serve our key; it rests for a while"
-            );
-            self.keys.rest(&key, Instant::now(), retry_after(&reply.headers));
+            let words = answer.words().await.unwrap_or_default();
+            let Some(why) = key_refusal(status, &words) else {
+                self.doubt(job, &key, status, said);
+                return Ok(answer);
+            };
+            self.rest(&key, why, status, said);
+            all_rest = AllRest::after(why);
         }
-        Err(all_spent(self.keys.choose(Instant::now()).err().unwrap_or(SOON)))
+        Err(unavailable(self.keys.choose(Instant::now()).err().unwrap_or(all_rest)))
     }
 
     async fn answers(&self) -> bool {
@@ -73,12 +112,14 @@ impl Service for RmbgService {
     }
 }
 
-fn all_spent(retry_after: Duration) -> Trouble {
-    Trouble::last(Failure::Unavailable { shortage: Shortage::BackendAccountExhausted, retry_after })
+fn unavailable(AllRest { shortage, retry_after }: AllRest) -> Trouble {
+    Trouble::last(Failure::Unavailable { shortage, retry_after })
 }
 
-fn answer(reply: Reply) -> Answer {
-    Answer { status: reply.status, content_type: content_type(&reply.headers), body: reply.body }
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self { status: reply.status, content_type: content_type(&reply.headers), body: reply.body }
+    }
 }
 
 /// The caller's form as it was judged: each part of it is written anew.

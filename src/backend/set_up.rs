@@ -43,12 +43,20 @@ pub enum SetupError {
 ///
 /// Needs a running tokio runtime.
 pub fn set_up(config: &BackendConfig) -> Result<Arc<dyn Backend>, SetupError> {
-    let services = match config.kind {
+    match config.kind {
         BackendKind::Builtin => {
-            return Ok(Arc::new(Builtin::load(&config.model, config.concurrency, config.waiting_per_slot)?));
+            Ok(Arc::new(Builtin::load(&config.model, config.concurrency, config.waiting_per_slot)?))
         }
-        BackendKind::Rmbg => rmbg_services(config)?,
+        BackendKind::Rmbg | BackendKind::Rembg => Ok(Arc::new(pool(config)?)),
+    }
+}
+
+fn pool(config: &BackendConfig) -> Result<Pool, SetupError> {
+    let keys = Arc::new(our_keys(config)?);
+    let account = SharedAccount::of_keys(config, Arc::clone(&keys))?.map(Arc::new);
+    let services = match config.kind {
         BackendKind::Rembg => rembg_servers(config)?,
+        BackendKind::Rmbg | BackendKind::Builtin => rmbg_services(config, &keys, account.as_ref())?,
     };
     let settings = PoolSettings {
         concurrency: config.concurrency,
@@ -56,14 +64,16 @@ pub fn set_up(config: &BackendConfig) -> Result<Arc<dyn Backend>, SetupError> {
         check_interval: Duration::from_secs(config.check_interval_s),
         check_patience: Duration::from_secs(config.connect_timeout_s),
     };
-    Ok(Arc::new(Pool::start(services, SharedAccount::new(config)?, settings)))
+    Ok(Pool::start(services, account, settings))
 }
 
-fn rmbg_services(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
-    let keys = config.given_api_keys()?.iter().map(header_value).collect::<Result<Vec<_>, _>>()?;
-    let metered = if keys.is_empty() { Metered::No } else { Metered::Yes };
-    let keys = Arc::new(Keys::new(keys));
-    each(config, metered, |remote| RmbgService::new(remote, Arc::clone(&keys)))
+fn rmbg_services(
+    config: &BackendConfig,
+    keys: &Arc<Keys>,
+    account: Option<&Arc<SharedAccount>>,
+) -> Result<Vec<NamedService>, SetupError> {
+    let metered = if keys.len() == 0 { Metered::No } else { Metered::Yes };
+    each(config, metered, |remote| RmbgService::new(remote, Arc::clone(keys), account.cloned()))
 }
 
 fn rembg_servers(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
@@ -90,8 +100,13 @@ fn each<S: Service>(
     config.urls.iter().map(one).collect()
 }
 
+/// Our keys at the service, all awake.
+pub(super) fn our_keys(config: &BackendConfig) -> Result<Keys, SetupError> {
+    Ok(Keys::new(config.given_api_keys()?.iter().map(header_value).collect::<Result<_, _>>()?))
+}
+
 /// Marked sensitive, so that nothing prints it.
-pub(super) fn header_value(key: &SecretString) -> Result<HeaderValue, SetupError> {
+fn header_value(key: &SecretString) -> Result<HeaderValue, SetupError> {
     let mut value = HeaderValue::try_from(key.expose_secret()).map_err(|_| SetupError::Key)?;
     value.set_sensitive(true);
     Ok(value)

@@ -18,7 +18,7 @@ pub struct BackendConfig {
     pub api_key: Option<SecretString>,
     /// A file that holds our key.
     pub api_key_file: Option<PathBuf>,
-    /// More keys of ours at the same service: when one is spent, the next is used.
+    /// More keys of ours at the same service: while one rests, the next is used.
     #[serde(serialize_with = "secrets::serialize_list")]
     pub api_keys: Vec<SecretString>,
     /// Authorities that https addresses are checked against, in PEM, instead of the machine's.
@@ -49,7 +49,8 @@ pub struct BackendConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct ReconcileConfig {
-    /// The address of the service's membership-usage; it is asked with our first key. None for never.
+    /// The address of the service's membership-usage; it is asked with our first key, with those that rest, and with one
+    /// that is doubted. None for never.
     pub url: Option<String>,
     /// Seconds between two reports.
     pub interval_s: u64,

@@ -49,6 +49,18 @@ impl ImageKind {
             Self::Bmp => "image/bmp",
         }
     }
+
+    /// What a file's first bytes say that it is, whatever follows them.
+    #[must_use]
+    pub fn by_signature(file: &[u8]) -> Option<Self> {
+        match file {
+            _ if file.starts_with(png::SIGNATURE) => Some(Self::Png),
+            _ if file.starts_with(jpeg::SIGNATURE) => Some(Self::Jpeg),
+            _ if webp::is_signature(file) => Some(Self::Webp),
+            _ if file.starts_with(bmp::SIGNATURE) => Some(Self::Bmp),
+            _ => None,
+        }
+    }
 }
 
 /// No known signature, or a known one whose size cannot be read or is zero (contract, section 1).

@@ -3,15 +3,15 @@
 use super::{Rmbg, Stop, caller::Caller};
 use crate::{
     backend::{Answer, Failure, Job},
-    domain::{complaint::Complaint, form::Form, refusal::Refusal},
+    domain::{answer, complaint::Complaint, form::Form, refusal::Refusal},
     picture::TooMuch,
     spool::Spooled,
 };
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// The status of an answer that is only a part of what was asked for.
-const PART: u16 = 206;
+/// What the contract's errors are written in.
+const JSON: &str = "application/json";
 
 /// What the backend is asked to do.
 pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, request_id: String) -> Job {
@@ -30,19 +30,29 @@ pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, requ
     }
 }
 
-/// A complete 2xx with something in it, or the backend's own 400.
+/// A picture, or the backend's own 400 in the contract's form. Every backend's answer comes by here, and nothing else of
+/// it reaches a caller.
 pub(super) async fn send(rmbg: &Rmbg, job: &Job) -> Result<Answer, Stop> {
-    match rmbg.backend.cut(job).await {
-        Ok(answer) if (200..300).contains(&answer.status) && answer.body.is_empty() => {
-            Err(Stop::with_cause(Refusal::BackendFailed, "the backend answered without a picture"))
+    let answer = rmbg.backend.cut(job).await.map_err(|failure| stop_for(&failure))?;
+    match answer.status {
+        200..300 => {
+            answer.is_picture_for(&job.form).await.map_err(|failure| stop_for(&failure))?;
+            Ok(answer)
         }
-        Ok(answer) if answer.status == PART => {
-            Err(Stop::with_cause(Refusal::BackendFailed, "the backend answered with a part of a picture"))
-        }
-        Ok(answer) if (200..300).contains(&answer.status) || answer.status == 400 => Ok(answer),
-        Ok(answer) => Err(Stop::with_cause(Refusal::BackendFailed, &format!("the backend answered {}", answer.status))),
-        Err(failure) => Err(stop_for(&failure)),
+        400 => complaint(answer).await,
+        other => Err(Stop::with_cause(Refusal::BackendFailed, &format!("the backend answered {other}"))),
     }
+}
+
+/// What the backend has against the form, in its own words if they are in the contract's form. Words in another may be
+/// anybody's, about anything. All that can still be wrong with the form by then is its picture, as every other field has
+/// been judged: that is what the caller is told instead.
+async fn complaint(answer: Answer) -> Result<Answer, Stop> {
+    if answer.words().await.is_some_and(|words| answer::is_about_the_form(&words)) {
+        return Ok(Answer { content_type: Some(JSON.into()), ..answer });
+    }
+    let refusal = Refusal::Invalid(vec![Complaint::CorruptImage]);
+    Err(Stop::with_cause(refusal, "the backend answered 400 in words that are not the contract's"))
 }
 
 fn stop_for(failure: &Failure) -> Stop {

@@ -37,6 +37,26 @@ fn a_reservation_shrinks_to_what_was_written() {
 }
 
 #[test]
+fn the_beginning_of_a_body_is_the_same_wherever_it_is_held() {
+    run(async {
+        let whole: Vec<u8> = (0..MEMORY_PER_BODY + 100_000).map(|at| (at % 251).to_le_bytes()[0]).collect();
+        for memory in [0, 5_000, MEMORY_PER_BODY] {
+            for length in [0, 1, 4_096, 20_000, whole.len()] {
+                let mut room = Room::growing(&budgets(memory, u64::MAX), u64::MAX).unwrap();
+                for piece in whole[..length].chunks(3_000) {
+                    room.write(Bytes::copy_from_slice(piece)).await.unwrap();
+                }
+                let body = room.finish();
+                for most in [0, 1, 3_000, 16 * 1024, 2 * whole.len()] {
+                    let beginning = body.beginning(most).await.unwrap();
+                    assert!(beginning == whole[..length.min(most)], "{most} of {length} with {memory} in memory");
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn what_is_in_memory_holds_on_to_nothing_larger() {
     run(async {
         let budgets = budgets(MEMORY_PER_BODY, 0);

@@ -25,8 +25,10 @@ pub enum Manner {
     Slow(Duration),
     /// Answers byte by byte.
     Trickle,
-    /// Says of this one key that it is spent, for a minute, and serves any other.
-    SpentKey(&'static str, u16),
+    /// Answers exactly this, head and all.
+    Raw(Vec<u8>),
+    /// Does as the first of these says whose text is in the request, and serves any other.
+    Where(Vec<(&'static str, Manner)>),
     /// Reads the request and never answers.
     Hang,
     /// Closes the connection without a word.
@@ -47,6 +49,26 @@ impl Manner {
     pub fn picture() -> Self {
         Self::Answer { status: 200, content_type: "image/webp", body: PICTURE.to_vec() }
     }
+
+    /// An answer with these headers, written as on the wire.
+    pub fn says(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        let head = format!("HTTP/1.1 {status} Whatever\r\n{headers}content-length: {}\r\n\r\n", body.len());
+        Self::Raw([head.as_bytes(), body].concat())
+    }
+
+    /// An error in the contract's form, with these headers.
+    pub fn refuses(status: u16, error: &str, headers: &str) -> Self {
+        let body = serde_json::json!({"error": error, "status": status}).to_string();
+        Self::says(status, &format!("content-type: application/json\r\n{headers}"), body)
+    }
+
+    /// What it comes to for this request.
+    fn towards(self, request: &Seen) -> Self {
+        let Self::Where(manners) = self else { return self };
+        let is_in_it = |text: &str| request.head.contains(text) || request.contains(text.as_bytes());
+        manners.into_iter().find(|(text, _)| is_in_it(text)).map_or_else(Self::picture, |(_, manner)| manner)
+    }
 }
 
 /// What the backend answers unless it is told otherwise.
@@ -62,6 +84,10 @@ pub struct Seen {
 impl Seen {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    fn contains(&self, bytes: &[u8]) -> bool {
+        self.body.windows(bytes.len()).any(|window| window == bytes)
     }
 }
 
@@ -171,20 +197,20 @@ impl StubBackend {
             let Some(seen) = read_request(&mut stream, &mut buffer).await else { return };
             let manner = self.manner.lock().unwrap().clone();
             if seen.head.starts_with("GET ") {
-                self.checks.lock().unwrap().push(seen.head);
+                self.checks.lock().unwrap().push(seen.head.clone());
                 let tells = self.tells.lock().unwrap().clone();
                 match tells {
-                    Some(manner) => drop(self.act(&mut stream, manner, "").await),
+                    Some(manner) => drop(self.act(&mut stream, manner.towards(&seen)).await),
                     None => self.be_checked(&mut stream, manner).await,
                 }
                 return;
             }
             *self.connections.lock().unwrap() += usize::from(!counted);
             counted = true;
-            let head = seen.head.clone();
+            let manner = manner.towards(&seen);
             self.seen.lock().unwrap().push(seen);
             self.count.send_modify(|count| *count += 1);
-            if !self.act(&mut stream, manner, &head).await {
+            if !self.act(&mut stream, manner).await {
                 return;
             }
         }
@@ -193,14 +219,14 @@ impl StubBackend {
     /// A health check sees whether anybody is there, and nothing of how pictures are treated.
     async fn be_checked(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner) {
         if matches!(manner, Manner::Hang | Manner::Close) {
-            self.act(stream, manner, "").await;
+            self.act(stream, manner).await;
         } else {
             answer(stream, 404, "text/plain", b"nothing here").await;
         }
     }
 
     /// Whether the connection goes on.
-    async fn act(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner, head: &str) -> bool {
+    async fn act(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner) -> bool {
         match manner {
             Manner::Answer { status, content_type, body } => answer(stream, status, content_type, &body).await,
             Manner::AnswerAndClose => {
@@ -225,11 +251,8 @@ impl StubBackend {
                 }
                 true
             }
-            Manner::SpentKey(key, status) if head.contains(key) => {
-                let refusal = format!("HTTP/1.1 {status} No\r\nretry-after: 60\r\ncontent-length: 2\r\n\r\n{{}}");
-                stream.write_all(refusal.as_bytes()).await.is_ok()
-            }
-            Manner::SpentKey(..) => answer(stream, 200, "image/webp", PICTURE).await,
+            Manner::Raw(bytes) => stream.write_all(&bytes).await.is_ok() && stream.flush().await.is_ok(),
+            Manner::Where(_) => unreachable!("one of them was chosen"),
             Manner::Hang | Manner::Stall => {
                 // Until the other side gives up.
                 let _ = stream.read(&mut [0; 1]).await;

@@ -45,7 +45,7 @@ async fn a_picture_says_what_it_cost_and_what_is_left() {
 async fn what_costs_nothing_says_so() {
     let world = world().await;
     let ann = world.customer("ann", 10).await;
-    world.backend.will(Manner::Answer { status: 400, content_type: "application/json", body: b"{}".to_vec() });
+    world.backend.will(Manner::refuses(400, "The backend knows better", ""));
     let refused = ann.cut(&Form::with_picture()).await;
     assert_eq!(told(&refused)[2..], [Some("0"), None]);
     let malformed = ann.cut(&Form::empty()).await;

@@ -5,8 +5,10 @@
 
 mod absurd;
 mod anonymous;
+mod answers;
 mod architecture;
 mod backend;
+mod backend_keys;
 mod billed;
 mod callers;
 mod cors;

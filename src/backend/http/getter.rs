@@ -1,9 +1,12 @@
 //! One address that is read now and then.
 
-use super::{Connector, HttpSettings, TlsError};
+use super::{Connector, HttpSettings, NO_CODING, TlsError};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{Request, Uri, header::HeaderValue};
+use hyper::{
+    Request, Uri,
+    header::{ACCEPT_ENCODING, HeaderValue},
+};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -38,7 +41,7 @@ impl Getter {
     /// The whole answer, up to `longest` bytes.
     pub(in crate::backend) async fn get(&self, key: Option<&HeaderValue>, longest: usize) -> Result<Bytes, Failed> {
         let unreached = |error: &dyn ToString| Failed::Unreached(error.to_string());
-        let mut request = Request::builder().uri(self.url.clone());
+        let mut request = Request::builder().uri(self.url.clone()).header(ACCEPT_ENCODING, NO_CODING);
         if let Some(key) = key {
             request = request.header("x-api-key", key.clone());
         }

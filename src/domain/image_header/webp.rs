@@ -16,6 +16,11 @@ const LOSSLESS_SIGNATURE: &[u8] = b"\x2f";
 /// Sizes of single pictures have 14 bits; the two above them in VP8 tell how to scale for display.
 const SIZE_BITS: u32 = 0x3fff;
 
+/// Whether a file begins as the container, and as one of a picture.
+pub(super) fn is_signature(file: &[u8]) -> bool {
+    file.starts_with(SIGNATURE) && at(file, 8).starts_with(FORM_TYPE)
+}
+
 pub(super) fn size(file: &[u8]) -> Size {
     if !begins(at(file, 8), FORM_TYPE) {
         return Size::Corrupt;
