@@ -3,6 +3,7 @@
 mod admin;
 mod cors;
 mod door;
+mod in_flight;
 mod listener;
 mod panics;
 mod public;

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
 use hyper::{
     HeaderMap, Method, Request, Response, Uri,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{self, HeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -42,6 +42,9 @@ use tokio::time::timeout_at;
 /// How long an unused connection is kept. Shorter than the 5 seconds after which common Python servers close theirs, so
 /// that a picture is not sent into a connection that is being closed.
 const IDLE: Duration = Duration::from_secs(4);
+
+/// When to ask again after there was no room for an answer.
+const NO_ROOM_RETRY: Duration = Duration::from_secs(2);
 
 type Connector = HttpsConnector<HttpConnector>;
 
@@ -121,7 +124,8 @@ impl Remote {
 
     /// Posts the form and reads the whole answer, until the job's deadline. `headers` are added to those of the form.
     pub(super) async fn post(&self, job: &Job, form: FormBody, headers: HeaderMap) -> Result<Reply, Trouble> {
-        let room = job.room().map_err(Trouble::last)?;
+        // The slot brought it; only what is asked for a second time has to wait here.
+        let room = timeout_at(job.deadline, job.room.take()).await.map_err(|_| Trouble::last(out_of_room()))?;
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(self.url.clone())
@@ -182,6 +186,10 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
     if !framed && head.status.is_success() {
         return Err(Failure::Failed("the answer does not say how long it is".into()));
     }
+    if let Some(length) = body.size_hint().exact() {
+        // What is beyond what was set aside stays on the wire until there is room.
+        room.expect(length).await.map_err(|error| no_room(&error))?;
+    }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| failed(&error))?;
         if let Ok(bytes) = frame.into_data() {
@@ -195,10 +203,13 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
 pub(super) fn no_room(error: &SpoolError) -> Failure {
     match error {
         SpoolError::TooLong(_) => Failure::Failed(format!("the answer is too long: {error}")),
-        SpoolError::NoRoom | SpoolError::File(_) => {
-            Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: Duration::from_secs(1) }
-        }
+        SpoolError::NoRoom | SpoolError::File(_) => out_of_room(),
     }
+}
+
+/// There was no room for an answer until it was too late.
+pub(super) fn out_of_room() -> Failure {
+    Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: NO_ROOM_RETRY }
 }
 
 /// The error with its causes: hyper's own text says little.

@@ -108,7 +108,7 @@ impl Backend for Pool {
         let mut failed = None;
         loop {
             // When nobody else can be asked, the failure that there was says more than that.
-            let slot = match members.queue.enter(job, &tried).await {
+            let mut slot = match members.queue.enter(job, &tried).await {
                 Ok(slot) => slot,
                 Err(busy) => return Err(failed.unwrap_or(busy)),
             };
@@ -118,7 +118,8 @@ impl Backend for Pool {
             // done its slot is not free.
             let left = CancellationToken::new();
             let _left = left.clone().drop_guard();
-            let job_there = Job { sent_whole: Arc::default(), ..job.clone() };
+            let room = job.room.with(slot.take_room());
+            let job_there = Job { sent_whole: Arc::default(), room, ..job.clone() };
             let exchange = Arc::clone(members).exchange(slot, job_there, left);
             let exchange = tokio::spawn(panics::of_request(job.request_id.clone(), exchange));
             match exchange.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))? {
@@ -180,6 +181,9 @@ impl Members {
         match &outcome {
             Ok(_) | Err(Trouble { failure: Failure::TimedOut, .. }) => slot.worked(),
             Err(_) => drop(slot),
+        }
+        if let Ok(Answer { status: 200..300, body, .. }) = &outcome {
+            job.room.learn(body.len());
         }
         self.learn(at, &outcome);
         outcome

@@ -6,7 +6,7 @@
 
 use super::{
     Answer, Failure, Job,
-    http::{FormBody, Part, Remote, no_room},
+    http::{FormBody, Part, Remote, no_room, out_of_room},
     service::{Service, Trouble},
     workbench::Workbench,
 };
@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::HeaderMap;
 use std::sync::Arc;
+use tokio::time::timeout_at;
 
 /// A `rembg s` at an address.
 pub(super) struct RembgServer {
@@ -84,7 +85,8 @@ impl Service for RembgServer {
         let bodies = [&*job.image, &answer.body];
         let made = self.workbench.read(job, bodies, move |[image, mask]| made_of(image, &mask, &own_job)).await??;
         drop(answer);
-        let mut room = job.room()?;
+        let room = job.room.take_for(made.len() as u64);
+        let mut room = timeout_at(job.deadline, room).await.map_err(|_| out_of_room())?;
         room.write(Bytes::from(made)).await.map_err(|error| no_room(&error))?;
         let content_type = Some(picture::content_type(job.form.wish.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })

@@ -5,14 +5,14 @@
 use bytes::Bytes;
 use image::{ImageEncoder as _, ImageReader, RgbaImage, codecs::jpeg::JpegEncoder};
 use rembg_gateway::{
-    backend::{Answer, Backend as _, Failure, Job, builtin::Builtin},
+    backend::{Answer, AnswerRoom, Backend as _, Failure, Job, builtin::Builtin},
     domain::{
         caller::{ClientAddress, Payer},
         form::{Form, ImagePart, OutputFormat, Wish},
         image_header::{ImageHeader, ImageKind},
     },
     picture::TooMuch,
-    spool::{Budget, Budgets, Room, Spooled},
+    spool::{Budgets, DiskRules, Holder, Room, Spooled},
 };
 use std::{
     fs,
@@ -52,11 +52,17 @@ fn sample() -> Vec<u8> {
 }
 
 fn budgets() -> Budgets {
-    Budgets { memory: Budget::new(64 << 20), disk: Budget::new(64 << 20) }
+    let (most, max_answer) = (128 << 20, 64 << 20);
+    let rules = DiskRules { most, kept_for_answers: max_answer, max_answer, per_client: most, per_account: most };
+    Budgets::new(64 << 20, rules)
+}
+
+fn holder() -> Holder {
+    Holder { client: ClientAddress("203.0.113.7".into()), account: None }
 }
 
 async fn spooled(bytes: Vec<u8>) -> Spooled {
-    let mut room = Room::growing(&budgets(), 64 << 20).expect("room");
+    let mut room = Room::growing(&budgets(), &holder(), 64 << 20);
     room.write(Bytes::from(bytes)).await.expect("written");
     room.finish()
 }
@@ -77,8 +83,7 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
         request_id: "test".into(),
         payer: Payer::Client(ClientAddress("203.0.113.7".into())),
         priority: 0,
-        budgets: budgets(),
-        max_answer: 64 << 20,
+        room: AnswerRoom::new(budgets(), holder(), 64 << 20),
         sent_whole: Arc::default(),
     }
 }

@@ -30,6 +30,7 @@ mod queue;
 mod rawsocket;
 mod rembg_server;
 mod restart;
+mod room;
 mod signer;
 mod slow;
 mod stripe;

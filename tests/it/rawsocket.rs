@@ -52,6 +52,21 @@ impl Raw {
         String::from_utf8_lossy(&rest).into_owned()
     }
 
+    /// Reads so many bytes, or what there is of them until the other side closes; tells how many they were.
+    pub async fn rest_of(&mut self, length: usize) -> usize {
+        let (mut read, mut piece) = (0, vec![0; 64 << 10]);
+        let whole = async {
+            while read < length {
+                match self.0.read(&mut piece).await {
+                    Ok(more @ 1..) => read += more,
+                    Ok(0) | Err(_) => return,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), whole).await.expect("all of it, or the end, in time");
+        read
+    }
+
     /// The next answer with its body, whose length must be announced.
     pub async fn answer(&mut self) -> (String, String) {
         let head = self.head().await;

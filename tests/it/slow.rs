@@ -144,6 +144,8 @@ async fn slow_uploads_that_fill_the_spool_block_nobody_else() {
     let world = World::with(|config| {
         config.limits.spool_budget = Bytes(8 << 20);
         config.limits.max_answer = Bytes(2 << 20);
+        config.limits.held_per_client = Some(Bytes(8 << 20));
+        config.limits.held_per_account = Some(Bytes(8 << 20));
     })
     .await;
     let ann = world.customer("ann", 10).await;

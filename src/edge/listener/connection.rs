@@ -6,7 +6,7 @@ use super::{
     proxy_protocol,
     under_way::{Turn, UnderWay},
 };
-use crate::telemetry::TurnedAway;
+use crate::{domain::transfer::Pace, telemetry::TurnedAway};
 use axum::{Router, response::Response};
 use http_body::Body as _;
 use hyper::{
@@ -40,6 +40,9 @@ const FIRST_REQUEST: Duration = Duration::from_secs(2);
 /// A connection that is being closed has this long to take what is on its way, and to end the request that it may have
 /// begun to send.
 const LINGER: Duration = Duration::from_mins(1);
+
+/// How much faster than others the client that holds the most must read its answers while much of the spool is taken.
+const HURRIED: u64 = 64;
 
 /// What every connection of a listener is received with.
 pub(super) struct Reception {
@@ -138,8 +141,9 @@ impl Reception {
         request.extensions_mut().insert(Peer(peer));
         let answer = TowerToHyperService::new(self.routes.clone()).call(request);
         let answer = within(rules.request_timeout, async { answer.await.map_err(io::Error::other) }).await?;
-        let limit = length(&answer).map_or(rules.request_timeout, |length| rules.pace.time_for(length));
-        Ok(turn.answered(answer, limit))
+        let time_at = |pace: Pace| length(&answer).map_or(rules.request_timeout, |length| pace.time_for(length));
+        let (limit, hurried) = (time_at(rules.pace), time_at(rules.pace.times(HURRIED)));
+        Ok(turn.answered(answer, limit, hurried))
     }
 }
 

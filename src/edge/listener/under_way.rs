@@ -1,9 +1,11 @@
 //! The requests under way on one connection: from the head until the answer's last byte is handed to the wire.
 
+use crate::spool::Claim;
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::{
+    future::pending,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -91,9 +93,11 @@ impl UnderWay {
 }
 
 impl Turn {
-    /// The answer, which keeps the request under way until its body is sent, for at most `limit`.
-    pub(super) fn answered(mut self, answer: Response, limit: Duration) -> Response {
+    /// The answer, which keeps the request under way until its body is sent, for at most `limit`. When it has taken
+    /// longer than `hurried`, it goes as soon as others need what it holds.
+    pub(super) fn answered(mut self, mut answer: Response, limit: Duration, hurried: Duration) -> Response {
         self.answered = true;
+        let claim = answer.extensions_mut().remove::<Claim>();
         answer.map(|body| {
             let (sent, overdue) = (CancellationToken::new(), self.under_way.too_far.clone());
             if !body.is_end_stream() {
@@ -101,12 +105,21 @@ impl Turn {
                 tokio::spawn(async move {
                     tokio::select! {
                         () = sleep(limit) => overdue.cancel(),
+                        () = others_need_it(claim, hurried) => overdue.cancel(),
                         () = sent.cancelled() => {}
                     }
                 });
             }
             Body::new(AnswerBody { body, _sent: sent.drop_guard(), _turn: self })
         })
+    }
+}
+
+async fn others_need_it(claim: Option<Claim>, hurried: Duration) {
+    let Some(claim) = claim else { return pending().await };
+    sleep(hurried).await;
+    while !claim.must_hurry() {
+        sleep(SECOND).await;
     }
 }
 
