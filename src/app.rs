@@ -81,7 +81,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     panics::watch();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     for warning in config.warnings() {
-        warn!(setting = warning.path, "{}", warning.fault);
+        warn!("{warning}");
     }
     let app = App::start(&config, Clock::Own).await?;
     info!(public = %app.public, plain = app.plain.map(tracing::field::display), admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "serving");
