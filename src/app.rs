@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     config::{Config, LimitsConfig, SecretError},
     edge::{
-        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes, room_for_deliveries,
+        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes,
         shield::{Shield, ShieldLimits},
     },
     identity::{
@@ -135,7 +135,7 @@ impl App {
             door: door(config, token_header, Arc::clone(&metrics)),
             usage: UsageDesk::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
             stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
-            deliveries: room_for_deliveries(),
+            deliveries: Arc::default(),
             rmbg: Rmbg {
                 store,
                 backend,

@@ -2,6 +2,7 @@
 
 use super::{
     cors::{Cors, cors},
+    deliveries::Deliveries,
     door::Door,
     in_flight::{self, InFlight},
     panics::{catch_panics, failed},
@@ -13,7 +14,6 @@ use crate::{
     domain::refusal::Refusal,
     random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
-    spool::Budget,
     stripe::webhook::Webhook,
     telemetry::{Metrics, Outcome, Record, Route, panics},
     usage::{NoReport, UsageDesk},
@@ -47,7 +47,7 @@ pub struct Public {
     /// `POST /api/webhooks/stripe`
     pub stripe: Webhook,
     /// Memory for its deliveries under way.
-    pub deliveries: Arc<Budget>,
+    pub deliveries: Arc<Deliveries>,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.

@@ -31,13 +31,6 @@ impl Budget {
         self.most
     }
 
-    /// A share of `size` bytes; `None` when that is more than is left.
-    #[must_use]
-    pub fn take(self: &Arc<Self>, size: u64) -> Option<Share> {
-        let mut share = self.nothing();
-        share.grow_to(size).then_some(share)
-    }
-
     /// A share of nothing yet.
     #[must_use]
     pub fn nothing(self: &Arc<Self>) -> Share {
@@ -100,14 +93,14 @@ mod tests {
     #[test]
     fn a_share_never_exceeds_the_budget_and_goes_back_when_dropped() {
         let budget = Budget::new(10);
-        let mut one = budget.take(6).expect("six of ten");
-        assert!(budget.take(5).is_none());
+        let (mut one, mut other) = (budget.nothing(), budget.nothing());
+        assert!(one.grow_to(6) && !other.grow_to(5));
         assert!(!one.grow_to(11));
         assert!(one.grow_to(10));
         one.shrink_to(3);
         assert_eq!(budget.used(), 3);
         drop(one);
         assert_eq!(budget.used(), 0);
-        assert!(budget.take(10).is_some());
+        assert!(other.grow_to(10));
     }
 }

@@ -12,6 +12,7 @@ mod callers;
 mod cors;
 mod credits;
 mod cycles;
+mod deliveries;
 mod extremes;
 mod failures;
 mod form;
