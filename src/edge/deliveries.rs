@@ -167,7 +167,9 @@ mod tests {
             let now = start + Duration::from_secs(second);
             steady.takes(BYTES_PER_SECOND, now);
             let burst: Vec<_> = (0..40).map(|_| deliveries.begin(client(second + 9), now)).collect();
-            burst.iter().for_each(|one| one.takes(MIB - 1, now));
+            for one in &burst {
+                one.takes(MIB - 1, now);
+            }
             bursts.extend(burst);
         }
         assert!(!steady.cut_off.is_cancelled());

@@ -82,7 +82,7 @@ async fn take(
     let signature = signature.to_owned();
     let refusal = if public.stripe.is_on() {
         // The body costs memory. Whoever cannot even have signed it lately does not get any.
-        public.stripe.may_be_signed(&signature).map_err(refused).err()
+        public.stripe.may_be_signed(&signature).err().map(|not_taken| refused(&not_taken))
     } else {
         Some((Refusal::NotFound, None))
     };
@@ -93,10 +93,10 @@ async fn take(
     let coming = public.deliveries.begin(client, Instant::now());
     let read = timeout(UPLOAD_TIME, read(request.into_body(), &coming)).await;
     let body = read.unwrap_or_else(|_| Err(no_room("the delivery took too long")))?;
-    public.stripe.take(&signature, &body, record).await.map_err(refused)
+    public.stripe.take(&signature, &body, record).await.map_err(|not_taken| refused(&not_taken))
 }
 
-fn refused(not_taken: NotTaken) -> Refused {
+fn refused(not_taken: &NotTaken) -> Refused {
     (not_taken.refusal(), Some(not_taken.to_string()))
 }
 

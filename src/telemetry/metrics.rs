@@ -69,10 +69,7 @@ impl Metrics {
                 "Requests answered 429 before the store was asked, and connections closed unheard, by what turned them away.",
                 &["by"],
             )?,
-            in_flight: our.gauge(
-                "rgw_requests_in_flight",
-                "Requests whose answers have not been sent to their last byte.",
-            )?,
+            in_flight: our.gauge("rgw_requests_in_flight", "Requests whose answers are not yet sent whole.")?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
             panics: our.counter("rgw_panics_total", "Mistakes of this program; the log says where.")?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,

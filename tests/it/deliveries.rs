@@ -34,7 +34,7 @@ async fn forged_deliveries_that_stall_keep_no_true_one_out() {
                 "POST {PATH} HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.{address}\r\nstripe-signature: {forged}\r\ncontent-length: 1000000\r\n\r\n"
             ))
             .await;
-            raw.try_send(&[b'a'; 950_000]).await;
+            raw.try_send(&vec![b'a'; 950_000]).await;
             stalled.push(raw);
         }
         world.metric_reaches("rgw_requests_in_flight ", 1.0).await;

@@ -2,7 +2,7 @@
 //! request's head has begun, and how many frames there are that ask for nothing. Pure: time is an argument.
 //!
 //! h2 bounds small and empty DATA frames, CONTINUATION frames, a head's size and streams that were reset. It answers every
-//! PING and SETTINGS, and reads every PRIORITY, WINDOW_UPDATE and unknown frame, for ever.
+//! PING and SETTINGS, and reads every PRIORITY, `WINDOW_UPDATE` and unknown frame, for ever.
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -87,7 +87,7 @@ fn what_does_not_begin_as_http2_does_is_http1() {
     }
     let mut frames = Frames::new(now);
     frames.read(b"GET", now).unwrap();
-    assert_eq!(frames.read(&[0; 100_000], now), Ok(Head::IfNoRequest), "and stays it");
+    assert_eq!(frames.read(&vec![0; 100_000], now), Ok(Head::IfNoRequest), "and stays it");
 }
 
 proptest! {
