@@ -5,9 +5,9 @@ mod listeners;
 use crate::{
     backend::{self, Backend},
     clock::Clock,
-    config::{Config, SecretError},
+    config::{Config, LimitsConfig, SecretError},
     edge::{
-        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes, room_for_deliveries,
+        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes,
         shield::{Shield, ShieldLimits},
     },
     identity::{
@@ -16,7 +16,7 @@ use crate::{
         user_token::{self, UserTokens},
     },
     rmbg::{Rmbg, Rules},
-    spool::{Budget, Budgets},
+    spool::{Budgets, DiskRules},
     store::{self, Store},
     stripe::webhook::Webhook,
     telemetry::{Metrics, panics, start_log},
@@ -80,6 +80,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     start_log(&config.log);
     panics::watch();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    for warning in config.warnings() {
+        warn!("{warning}");
+    }
     let app = App::start(&config, Clock::Own).await?;
     info!(public = %app.public, plain = app.plain.map(tracing::field::display), admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "serving");
     tokio::select! {
@@ -117,10 +120,7 @@ impl App {
         let store: Arc<dyn Store> = store::open_to_serve(config, clock.clone()).await?;
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
         let metrics = Arc::new(Metrics::new()?);
-        let budgets = Budgets {
-            memory: Budget::new(config.limits.memory_budget.0),
-            disk: Budget::keeping(config.limits.spool_budget.0, config.limits.kept_for_answers()),
-        };
+        let budgets = Budgets::new(config.limits.memory_budget.0, disk_rules(&config.limits));
         let tasks = TaskTracker::new();
         let admin = Admin {
             store: Arc::clone(&store),
@@ -132,10 +132,10 @@ impl App {
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
         let public = Public {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
-            door: door(config, token_header),
+            door: door(config, token_header, Arc::clone(&metrics)),
             usage: UsageDesk::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
             stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
-            deliveries: room_for_deliveries(),
+            deliveries: Arc::default(),
             rmbg: Rmbg {
                 store,
                 backend,
@@ -183,12 +183,22 @@ async fn look_again_at_what_waits(public: Arc<Public>) {
     }
 }
 
-fn door(config: &Config, token_header: HeaderName) -> Door {
+fn door(config: &Config, token_header: HeaderName, metrics: Arc<Metrics>) -> Door {
     let limits = ShieldLimits {
         bad_credentials_per_minute: config.limits.bad_credentials_per_minute,
         in_flight_per_client: config.limits.in_flight_per_client,
     };
-    Door { shield: Shield::new(limits), proxies: config.limits.proxies(), token_header }
+    Door { shield: Shield::new(limits), proxies: config.limits.proxies(), token_header, metrics }
+}
+
+fn disk_rules(limits: &LimitsConfig) -> DiskRules {
+    DiskRules {
+        most: limits.spool_budget.0,
+        kept_for_answers: limits.kept_for_answers(),
+        max_answer: limits.max_answer.0,
+        per_client: limits.held_per_client(),
+        per_account: limits.held_per_account(),
+    }
 }
 
 fn rules(config: &Config) -> Rules {
@@ -201,7 +211,6 @@ fn rules(config: &Config) -> Rules {
         upload_pace: config.limits.pace(),
         answer_timeout: Duration::from_secs(config.backend.timeout_s),
         pixel_limit: config.backend.pixel_limit(),
-        max_answer: config.limits.max_answer.0,
         longest_made: config.longest_made(),
     }
 }

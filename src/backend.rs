@@ -11,12 +11,14 @@ mod pool;
 mod queue;
 mod rembg_server;
 mod rmbg;
+mod room;
 mod service;
 mod set_up;
 mod workbench;
 
 pub use account::{AccountError, AccountReport, SharedAccount};
 pub use http::{Failed, TlsError};
+pub use room::AnswerRoom;
 pub use set_up::{SetupError, set_up};
 
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
         refusal::Shortage,
     },
     picture::{Bounds, Cut, TooMuch},
-    spool::{Budgets, Room, Spooled},
+    spool::Spooled,
     telemetry::BackendGauges,
 };
 use async_trait::async_trait;
@@ -38,9 +40,6 @@ use std::{
 };
 use tokio::time::Instant;
 use tracing::warn;
-
-/// When to ask again after there was no room for an answer.
-const NO_ROOM_RETRY: Duration = Duration::from_secs(2);
 
 /// A validated form, ready to be sent; can be sent again as long as nobody has answered.
 #[derive(Clone, Debug)]
@@ -61,23 +60,15 @@ pub struct Job {
     /// For the backend's log and ours.
     pub request_id: String,
     /// Where room for the answer comes from.
-    pub budgets: Budgets,
-    /// The longest answer that is read, in bytes.
-    pub max_answer: u64,
+    pub room: AnswerRoom,
     /// Whether the service that is asked has been given all of it, as far as the connection knows.
     pub sent_whole: Arc<AtomicBool>,
 }
 
 impl Job {
-    /// Room for the whole answer, so that a picture which the backend has been paid for is not lost for want of it.
-    pub fn room(&self) -> Result<Room, Failure> {
-        Room::reserve(&self.budgets, self.max_answer)
-            .map_err(|_| Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: NO_ROOM_RETRY })
-    }
-
     /// Refuses what would grow too large, now that it is known how large the upright picture is.
     fn keep_to_bounds(&self, upright: (u32, u32)) -> Result<(), Failure> {
-        let bounds = Bounds { pixels: self.pixel_limit, bytes: Some(self.max_answer) };
+        let bounds = Bounds { pixels: self.pixel_limit, bytes: Some(self.room.longest()) };
         Ok(bounds.judge(upright, &self.form.wish)?)
     }
 
@@ -157,7 +148,8 @@ pub enum Failure {
 /// Something that removes backgrounds.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Sends the job and reads the whole answer. Room for it is taken once there is a slot and before anything is sent.
+    /// Sends the job and reads the whole answer. What that will likely need is set aside with the slot, before anything is
+    /// sent, so that a picture which the backend was paid for is not lost for want of room.
     async fn cut(&self, job: &Job) -> Result<Answer, Failure>;
 
     /// Whether the backend can be expected to answer.

@@ -2,7 +2,9 @@
 
 mod admin;
 mod cors;
+mod deliveries;
 mod door;
+mod in_flight;
 mod listener;
 mod panics;
 mod public;
@@ -13,7 +15,7 @@ mod webhook;
 
 pub use admin::{Admin, admin_routes};
 pub use cors::Cors;
+pub use deliveries::Deliveries;
 pub use door::Door;
 pub use listener::{Gate, GateRules, Listener, Peer, Socket, Sockets, Tls, TlsError};
 pub use public::{Public, public_routes};
-pub use webhook::room_for_deliveries;

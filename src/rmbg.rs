@@ -23,7 +23,7 @@ use crate::{
     failpoint::{self, Point},
     identity::{ApiKeys, Visitor, pace::Pace, user_token::UserTokens},
     random::NoRandomness,
-    spool::Budgets,
+    spool::{Budgets, Holder},
     store::{Fault, Store},
     telemetry::{Record, Step},
 };
@@ -76,9 +76,7 @@ pub struct Rules {
     pub answer_timeout: Duration,
     /// Pictures with more pixels are refused.
     pub pixel_limit: Option<u64>,
-    /// The longest answer that is read, in bytes.
-    pub max_answer: u64,
-    /// The same, where answers are made here. What a service will answer is not known before it is here.
+    /// The longest answer, in bytes, where answers are made here. What a service will answer is not known before it is here.
     pub longest_made: Option<u64>,
 }
 
@@ -164,19 +162,25 @@ impl Rmbg {
         let pledge = pledge?;
         failpoint::reach(Point::AfterHold);
         let answer = tokio::select! {
-            answer = self.answer(&caller, upload, record) => answer,
+            answer = self.answer((visitor, &caller), upload, record) => answer,
             () = gone.cancelled() => Err(Stop::Gone),
         };
         record.time(Step::Settle, settle(pledge, answer)).await
     }
 
     /// The part in between, which may be abandoned at any moment: form in, picture out.
-    async fn answer(&self, caller: &Caller, upload: &mut Upload, record: &mut Record) -> Result<Answer, Stop> {
+    async fn answer(
+        &self,
+        (visitor, caller): (&Visitor, &Caller),
+        upload: &mut Upload,
+        record: &mut Record,
+    ) -> Result<Answer, Stop> {
+        let holder = Holder { client: visitor.client(), account: record.uid.clone() };
         let pixel_limit = caller.pixel_limit(&self.rules);
-        let (form, image) = record.time(Step::Form, form::read(self, upload, pixel_limit)).await?;
+        let (form, image) = record.time(Step::Form, form::read(self, upload, &holder, pixel_limit)).await?;
         failpoint::reach(Point::AfterForm);
         record.bytes_in = image.len();
-        let job = send::job(self, caller, form, image, record.request_id.clone());
+        let job = send::job(self, caller, (form, image), holder, record.request_id.clone());
         failpoint::reach(Point::BeforeSend);
         let answer = record.time(Step::Send, send::send(self, &job)).await?;
         failpoint::reach(Point::AfterAnswer);

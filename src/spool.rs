@@ -3,11 +3,14 @@
 //! The file has no name, so that it is gone whatever happens, kill -9 included.
 
 mod budget;
+mod disk;
 #[cfg(test)]
 mod tests;
 
 pub use budget::{Budget, Share};
+pub use disk::{Disk, DiskRules, DiskShare, Holder, Shortfall};
 
+use crate::domain::caller::ClientAddress;
 use bytes::{Bytes, BytesMut};
 use std::{fs::File, io, ops::RangeInclusive, os::unix::fs::FileExt as _, sync::Arc};
 
@@ -26,9 +29,16 @@ const READ_PIECE: u64 = 256 * 1024;
 pub struct Budgets {
     /// Bytes in memory. When it is exhausted, bodies go to their files sooner.
     pub memory: Arc<Budget>,
-    /// Bytes in temporary files. When it is exhausted, requests are refused. Bodies that grow as they come spare what it
-    /// keeps, so that slow uploads, however many, leave room for the answers of those that are here.
-    pub disk: Arc<Budget>,
+    /// Bytes in temporary files. When it is exhausted, uploads are refused and answers wait.
+    pub disk: Arc<Disk>,
+}
+
+impl Budgets {
+    /// So many bytes of memory, and the files' space by these rules.
+    #[must_use]
+    pub fn new(memory: u64, disk: DiskRules) -> Self {
+        Self { memory: Budget::new(memory), disk: Disk::new(disk) }
+    }
 }
 
 /// Why a body could not be held.
@@ -50,7 +60,7 @@ pub enum SpoolError {
 pub struct Room {
     most: u64,
     memory: Share,
-    disk: Share,
+    disk: DiskShare,
     file: Option<Arc<File>>,
     in_file: u64,
     tail: Vec<Bytes>,
@@ -59,27 +69,35 @@ pub struct Room {
 }
 
 impl Room {
-    /// Space that takes from the budgets as it is filled, up to `most` bytes.
-    pub fn growing(budgets: &Budgets, most: u64) -> Result<Self, SpoolError> {
-        Self::with_disk(budgets, most, budgets.disk.sparing())
+    /// Space for an upload, that takes from the budgets as it is filled, up to `most` bytes.
+    #[must_use]
+    pub fn growing(budgets: &Budgets, holder: &Holder, most: u64) -> Self {
+        Self::with_disk(budgets, most, budgets.disk.upload(holder))
     }
 
-    /// Space for `most` bytes that are taken from the budgets now, so that filling it cannot fail for want of room.
-    pub fn reserve(budgets: &Budgets, most: u64) -> Result<Self, SpoolError> {
-        Self::with_disk(budgets, most, budgets.disk.take(most).ok_or(SpoolError::NoRoom)?)
-    }
-
-    fn with_disk(budgets: &Budgets, most: u64, disk: Share) -> Result<Self, SpoolError> {
-        Ok(Self {
+    /// Space for an answer of up to `most` bytes, part of which it has already. Filling it never fails for want of the
+    /// rest: it waits.
+    #[must_use]
+    pub fn with_disk(budgets: &Budgets, most: u64, disk: DiskShare) -> Self {
+        Self {
             most,
-            memory: budgets.memory.take(0).ok_or(SpoolError::NoRoom)?,
+            memory: budgets.memory.nothing(),
             disk,
             file: None,
             in_file: 0,
             tail: Vec::new(),
             filling: BytesMut::new(),
             in_memory: 0,
-        })
+        }
+    }
+
+    /// It is known by now how long the body will be: takes what is missing, or gives back what is too much.
+    pub async fn expect(&mut self, length: u64) -> Result<(), SpoolError> {
+        if length > self.most {
+            return Err(SpoolError::TooLong(self.most));
+        }
+        self.disk.shrink_to(length);
+        if self.disk.grow(length).await { Ok(()) } else { Err(SpoolError::NoRoom) }
     }
 
     /// Bytes written so far.
@@ -113,13 +131,14 @@ impl Room {
     pub fn finish(mut self) -> Spooled {
         self.seal();
         self.memory.shrink_to(self.in_memory);
-        self.disk.shrink_to(self.in_file);
+        self.disk.settle(self.in_file);
         Spooled {
             file: self.file,
             in_file: self.in_file,
             tail: self.tail,
             in_memory: self.in_memory,
-            _shares: (self.memory, self.disk),
+            _memory: self.memory,
+            disk: self.disk,
         }
     }
 
@@ -149,7 +168,7 @@ impl Room {
     async fn spill(&mut self, piece: Bytes) -> Result<(), SpoolError> {
         self.seal();
         let in_file = self.in_file + self.in_memory + piece.len() as u64;
-        if !self.disk.grow_to(in_file.max(self.disk.size())) {
+        if !self.disk.grow(in_file.max(self.disk.size())).await {
             return Err(SpoolError::NoRoom);
         }
         let (file, mut pieces, mut offset) = (self.file.clone(), std::mem::take(&mut self.tail), self.in_file);
@@ -181,7 +200,23 @@ pub struct Spooled {
     in_file: u64,
     tail: Vec<Bytes>,
     in_memory: u64,
-    _shares: (Share, Share),
+    _memory: Share,
+    disk: DiskShare,
+}
+
+/// What a whole body keeps others from having.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    disk: Arc<Disk>,
+    client: ClientAddress,
+}
+
+impl Claim {
+    /// Whether others need it: much of the files' space is taken, and no client holds more than this body's.
+    #[must_use]
+    pub fn must_hurry(&self) -> bool {
+        self.disk.must_hurry(&self.client)
+    }
 }
 
 impl Spooled {
@@ -195,6 +230,12 @@ impl Spooled {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What it keeps others from having.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        Claim { disk: Arc::clone(self.disk.disk()), client: self.disk.client().clone() }
     }
 
     /// A piece of the body that starts at `offset`; `None` at the end.

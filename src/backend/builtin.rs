@@ -4,7 +4,11 @@ mod model;
 
 pub use model::ModelError;
 
-use super::{Answer, Backend, Failure, Job, queue::Queue};
+use super::{
+    Answer, Backend, Failure, Job,
+    http::{no_room, out_of_room},
+    queue::Queue,
+};
 use crate::{
     failpoint::{self, Point},
     picture,
@@ -42,8 +46,8 @@ impl Builtin {
 #[async_trait]
 impl Backend for Builtin {
     async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
-        let slot = self.queue.enter(job, &[]).await?;
-        let mut room = job.room()?;
+        let mut slot = self.queue.enter(job, &[]).await?;
+        let room = job.room.with(slot.take_room());
         // Read only now, so that the files in memory are no more than the slots.
         let file = job.image.to_vec().await.map_err(|e| Failure::Failed(format!("reading the upload back: {e}")))?;
 
@@ -69,6 +73,14 @@ impl Backend for Builtin {
             Ok(Ok(picture)) => picture?,
         };
 
+        let length = picture.len() as u64;
+        let room = async {
+            let mut room = room.take().await;
+            room.expect(length).await.map(|()| room)
+        };
+        let room = timeout_at(job.deadline, room).await.map_err(|_| out_of_room())?;
+        let mut room = room.map_err(|error| no_room(&error))?;
+        job.room.learn(length);
         room.write(Bytes::from(picture)).await.map_err(|e| Failure::Failed(format!("keeping the answer: {e}")))?;
         let content_type = Some(picture::content_type(job.form.wish.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
 use hyper::{
     HeaderMap, Method, Request, Response, Uri,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{self, HeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -45,6 +45,9 @@ const IDLE: Duration = Duration::from_secs(4);
 
 /// What is asked for: the bytes of a picture are passed on as they are, and no header of the service's says how to read them.
 const NO_CODING: HeaderValue = HeaderValue::from_static("identity");
+
+/// When to ask again after there was no room for an answer.
+const NO_ROOM_RETRY: Duration = Duration::from_secs(2);
 
 type Connector = HttpsConnector<HttpConnector>;
 
@@ -124,7 +127,8 @@ impl Remote {
 
     /// Posts the form and reads the whole answer, until the job's deadline. `headers` are added to those of the form.
     pub(super) async fn post(&self, job: &Job, form: FormBody, headers: HeaderMap) -> Result<Reply, Trouble> {
-        let room = job.room().map_err(Trouble::last)?;
+        // The slot brought it; only what is asked for a second time has to wait here.
+        let room = timeout_at(job.deadline, job.room.take()).await.map_err(|_| Trouble::last(out_of_room()))?;
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(self.url.clone())
@@ -189,6 +193,10 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
     if is_coded(&head.headers) && head.status.is_success() {
         return Err(Failure::Failed("the answer is in a coding that nobody asked for".into()));
     }
+    if let Some(length) = body.size_hint().exact() {
+        // What is beyond what was set aside stays on the wire until there is room.
+        room.expect(length).await.map_err(|error| no_room(&error))?;
+    }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| failed(&error))?;
         if let Ok(bytes) = frame.into_data() {
@@ -209,10 +217,13 @@ fn is_coded(headers: &HeaderMap) -> bool {
 pub(super) fn no_room(error: &SpoolError) -> Failure {
     match error {
         SpoolError::TooLong(_) => Failure::Failed(format!("the answer is too long: {error}")),
-        SpoolError::NoRoom | SpoolError::File(_) => {
-            Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: Duration::from_secs(1) }
-        }
+        SpoolError::NoRoom | SpoolError::File(_) => out_of_room(),
     }
+}
+
+/// There was no room for an answer until it was too late.
+pub(super) fn out_of_room() -> Failure {
+    Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: NO_ROOM_RETRY }
 }
 
 /// The error with its causes: hyper's own text says little.

@@ -113,7 +113,7 @@ impl Backend for Pool {
         let mut failed = None;
         loop {
             // When nobody else can be asked, the failure that there was says more than that.
-            let slot = match members.queue.enter(job, &tried).await {
+            let mut slot = match members.queue.enter(job, &tried).await {
                 Ok(slot) => slot,
                 Err(busy) => return Err(failed.unwrap_or(busy)),
             };
@@ -123,7 +123,8 @@ impl Backend for Pool {
             // done its slot is not free.
             let left = CancellationToken::new();
             let _left = left.clone().drop_guard();
-            let job_there = Job { sent_whole: Arc::default(), ..job.clone() };
+            let room = job.room.with(slot.take_room());
+            let job_there = Job { sent_whole: Arc::default(), room, ..job.clone() };
             let exchange = Arc::clone(members).exchange(slot, job_there, left);
             let exchange = tokio::spawn(panics::of_request(job.request_id.clone(), exchange));
             match exchange.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))? {
@@ -187,6 +188,9 @@ impl Members {
             // What others will wait for is pictures. A page that comes at once says nothing of how long one takes.
             Learnt::Served | Learnt::TookTooLong => slot.worked(),
             Learnt::Answered | Learnt::Failed | Learnt::Nothing => drop(slot),
+        }
+        if let (Learnt::Served, Ok(answer)) = (&learnt, &outcome) {
+            job.room.learn(answer.body.len());
         }
         self.learn(at, learnt);
         outcome

@@ -1,11 +1,11 @@
-//! The line before the services: bounded, fair between payers, and honest about how long it is.
+//! The line before the services, and before the room for their answers: bounded, fair between payers, and honest about how long it is.
 
 mod desk;
 mod order;
 
-use super::{Failure, Job};
-use crate::domain::refusal::Shortage;
-use desk::{Ask, Desk, Rejection};
+use super::{AnswerRoom, Failure, Job};
+use crate::spool::{DiskShare, Shortfall};
+use desk::{Ask, Desk, Fit, Rejection};
 use order::Place;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,20 +21,28 @@ use tokio::{
 pub(super) struct Queue(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared(Mutex<Desk<oneshot::Sender<Slot>>>);
+struct Shared(Mutex<Desk<Waiting>>);
 
-/// The right to ask one service; given back when dropped.
+/// Somebody in line.
+#[derive(Debug)]
+struct Waiting {
+    room: AnswerRoom,
+    slot: oneshot::Sender<Slot>,
+}
+
+/// The right to ask one service, with what its answer will likely need; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     shared: Arc<Shared>,
     service: usize,
+    room: Option<DiskShare>,
     since: Instant,
     took: Option<Duration>,
 }
 
 /// A place in line, left when dropped.
 struct InLine<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     place: Place,
 }
 
@@ -45,20 +53,27 @@ impl Queue {
         Self(Arc::new(Shared(Mutex::new(Desk::new(slots, most_waiting, recheck)))))
     }
 
-    /// Waits for a slot at a service that is not among those `tried`, until the job's deadline. [`Failure::Unavailable`] when it
-    /// passes, and at once when there is no service, no place, or no hope.
+    /// Waits for a slot at a service that is not among those `tried`, and for room for the answer, until the job's deadline.
+    /// [`Failure::Unavailable`] when it passes, and at once when there is no service, no place, or no hope.
     pub(super) async fn enter(&self, job: &Job, tried: &[usize]) -> Result<Slot, Failure> {
         let (sender, receiver) = oneshot::channel();
         let (now, deadline) = (Instant::now(), job.deadline);
-        let ask = Ask { payer: &job.payer, priority: job.priority, now, deadline, tried };
-        let place = self.0.desk().enter(ask, sender).map_err(unavailable)?;
+        let shared = Arc::downgrade(&self.0);
+        job.room.tell(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.serve();
+            }
+        });
+        let room = job.room.is_there();
+        let ask = Ask { payer: &job.payer, priority: job.priority, now, deadline, tried, room };
+        let waiting = Waiting { room: job.room.clone(), slot: sender };
+        let place = self.0.desk().enter(ask, waiting).map_err(unavailable)?;
         let _in_line = InLine { shared: &self.0, place };
         self.0.serve();
         if let Ok(Ok(slot)) = timeout_at(job.deadline, receiver).await {
             return Ok(slot);
         }
-        let retry_after = self.0.desk().backlog(Instant::now());
-        Err(unavailable(Rejection { shortage: Shortage::QueueFull, retry_after }))
+        Err(unavailable(self.0.desk().too_late(Instant::now(), tried)))
     }
 
     /// From now on so many at once at this service; 0 for none.
@@ -83,19 +98,27 @@ fn unavailable(Rejection { shortage, retry_after }: Rejection) -> Failure {
 }
 
 impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk<oneshot::Sender<Slot>>> {
+    fn desk(&self) -> MutexGuard<'_, Desk<Waiting>> {
         // No step of the desk's leaves it half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands out what slots there are.
+    /// Hands out what slots there are, each with room for the answer.
     fn serve(self: &Arc<Self>) {
         loop {
-            let since = Instant::now();
-            let Some((sender, service)) = self.desk().serve(since) else { return };
-            let slot = Slot { shared: Arc::clone(self), service, since, took: None };
+            let (since, mut room) = (Instant::now(), None);
+            let fit = |waiting: &Waiting| match waiting.room.set_aside() {
+                Ok(share) => {
+                    room = Some(share);
+                    Fit::Fits
+                }
+                Err(Shortfall::OwnPart) => Fit::OthersMay,
+                Err(Shortfall::Full) => Fit::NobodyMay,
+            };
+            let Some((waiting, service)) = self.desk().serve(since, fit) else { return };
+            let slot = Slot { shared: Arc::clone(self), service, room, since, took: None };
             // Whoever has stopped waiting does not take it; then it is dropped, and so given back.
-            drop(sender.send(slot));
+            drop(waiting.slot.send(slot));
         }
     }
 }
@@ -104,6 +127,11 @@ impl Slot {
     /// Which service it is for.
     pub(super) fn service(&self) -> usize {
         self.service
+    }
+
+    /// What its answer will likely need.
+    pub(super) fn take_room(&mut self) -> Option<DiskShare> {
+        self.room.take()
     }
 
     /// The work was done to its end, so that the time it took tells how long others will wait.
@@ -121,6 +149,10 @@ impl Drop for Slot {
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
-        self.shared.desk().leave(self.place);
+        let left = self.shared.desk().leave(self.place);
+        if left {
+            // Others may have waited only because this one was before them.
+            self.shared.serve();
+        }
     }
 }

@@ -6,19 +6,16 @@
 
 use super::{
     Answer, Failure, Job,
-    http::{FormBody, Part, Remote, no_room},
+    http::{FormBody, Part, Remote, no_room, out_of_room},
     service::{Service, Trouble},
     workbench::Workbench,
 };
-use crate::{
-    domain::image_header::ImageKind,
-    picture,
-    spool::{Room, Spooled},
-};
+use crate::{domain::image_header::ImageKind, picture, spool::Spooled};
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::HeaderMap;
 use std::sync::Arc;
+use tokio::time::timeout_at;
 
 /// A `rembg s` at an address.
 pub(super) struct RembgServer {
@@ -44,7 +41,7 @@ impl RembgServer {
         let Some(plain) = plain.map_err(|error| Failure::Unreadable(error.to_string()))? else {
             return Ok(as_sent);
         };
-        let mut room = Room::reserve(&job.budgets, plain.len() as u64).map_err(|error| no_room(&error))?;
+        let mut room = job.room.for_upload(plain.len() as u64);
         room.write(Bytes::from(plain)).await.map_err(|error| no_room(&error))?;
         Ok((Arc::new(room.finish()), ImageKind::Png))
     }
@@ -84,7 +81,8 @@ impl Service for RembgServer {
         let bodies = [&*job.image, &answer.body];
         let made = self.workbench.read(job, bodies, move |[image, mask]| made_of(image, &mask, &own_job)).await??;
         drop(answer);
-        let mut room = job.room()?;
+        let room = job.room.take_for(made.len() as u64);
+        let mut room = timeout_at(job.deadline, room).await.map_err(|_| out_of_room())?;
         room.write(Bytes::from(made)).await.map_err(|error| no_room(&error))?;
         let content_type = Some(picture::content_type(job.form.wish.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })

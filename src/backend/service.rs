@@ -6,7 +6,7 @@ use async_trait::async_trait;
 /// Asked by the pool once it has a slot for the job.
 #[async_trait]
 pub(super) trait Service: Send + Sync + 'static {
-    /// Sends the job and reads the whole answer, once, with room for it taken before.
+    /// Sends the job and reads the whole answer, once, with what it will likely need set aside before.
     async fn exchange(&self, job: &Job) -> Result<Answer, Trouble>;
 
     /// What is left to do with the service's answer when it is here and its slot is free again.

@@ -1,12 +1,22 @@
 //! `check`
 
 use super::{Desk, Failure, Report};
+use crate::config::{Config, Warning};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Checked<'a> {
+    #[serde(flatten)]
+    settings: &'a Config,
+    warnings: Vec<Warning>,
+}
 
 /// Shows the settings in effect. That there is a configuration to show means that it has no mistakes; what
 /// may not have been meant is said before.
 pub(super) fn run(desk: &Desk) -> Result<Report, Failure> {
     let settings = toml::to_string(&desk.config).map_err(|error| Failure::Report(error.to_string()))?;
-    let mut words: Vec<_> = desk.config.warnings().iter().map(|warning| format!("# Warning: {warning}")).collect();
+    let warnings = desk.config.warnings();
+    let mut words: Vec<_> = warnings.iter().map(|warning| format!("# Warning: {warning}")).collect();
     words.push(format!("# No mistakes. These settings are in effect:\n\n{}", settings.trim_end()));
-    Report::new(words.join("\n"), &desk.config)
+    Report::new(words.join("\n"), Checked { settings: &desk.config, warnings })
 }

@@ -265,6 +265,22 @@ async fn check_shows_what_is_in_effect_as_toml_without_secrets() {
 }
 
 #[tokio::test]
+async fn check_warns_of_a_proxy_that_is_not_named_and_finds_no_mistake_in_it() {
+    let mut operator = Operator::new();
+    operator.desk.config.listen.public = ([0, 0, 0, 0], 8080).into();
+    let report = operator.types("check").await;
+    assert!(report.good && report.words.contains("# Warning: limits.trusted_proxies: is empty"), "{}", report.words);
+    assert!(report.words.parse::<toml::Table>().is_ok());
+    let value = report.value.unwrap();
+    assert_eq!(value["warnings"][0]["path"], "limits.trusted_proxies");
+    assert_eq!(value["backend"]["timeout_s"], 120);
+    operator.desk.config.limits.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let report = operator.types("check").await;
+    assert!(!report.words.contains("Warning"));
+    assert_eq!(report.value.unwrap()["warnings"], json!([]));
+}
+
+#[tokio::test]
 async fn doctor_changes_nothing_and_tells_what_is_missing() {
     let mut operator = Operator::new();
     operator.desk.config.backend.model = "/no/such/model".into();

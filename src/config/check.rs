@@ -125,9 +125,18 @@ impl Checks<'_> {
         self.within("limits.connections_per_client", u64::from(limits.connections_per_client), 1..=1_000_000);
         self.require("limits.max_answer", limits.max_answer.0 >= 1, "must be at least 1 byte");
         if self.was_read("limits.max_answer") {
-            let enough = limits.spool_budget >= limits.max_answer;
-            let fault = format!("is {}, less than one answer (max_answer: {})", limits.spool_budget, limits.max_answer);
+            let enough = limits.spool_budget.0 / 2 >= limits.max_answer.0;
+            let fault =
+                format!("is {}, less than two answers (max_answer: {})", limits.spool_budget, limits.max_answer);
             self.require("limits.spool_budget", enough, fault);
+        }
+        let (answer, all) = (limits.max_answer, limits.spool_budget);
+        for (path, held) in
+            [("limits.held_per_client", limits.held_per_client), ("limits.held_per_account", limits.held_per_account)]
+        {
+            let fits = held.is_none_or(|held| (answer..=all).contains(&held));
+            let fault = format!("must be between one answer and all ({answer} and {all})");
+            self.require(path, fits || answer > all, fault);
         }
     }
 

@@ -18,6 +18,12 @@ pub struct LimitsConfig {
     pub spool_budget: Bytes,
     /// The longest answer of a backend that is read.
     pub max_answer: Bytes,
+    /// Of `spool_budget`, what one client may hold; a quarter when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_per_client: Option<Bytes>,
+    /// Of `spool_budget`, what one account may hold; half when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_per_account: Option<Bytes>,
     /// Seconds for the whole upload.
     pub upload_timeout_s: u64,
     /// Seconds that an upload or a download gets before its pace counts.
@@ -45,6 +51,18 @@ impl LimitsConfig {
         Pace { grace: Duration::from_secs(self.transfer_grace_s), bytes_per_second: self.transfer_min_rate.0 }
     }
 
+    /// Bytes of the spool budget that one client may hold.
+    #[must_use]
+    pub fn held_per_client(&self) -> u64 {
+        self.held_per_client.map_or(self.spool_budget.0 / 4, |bytes| bytes.0)
+    }
+
+    /// Bytes of the spool budget that one account may hold.
+    #[must_use]
+    pub fn held_per_account(&self) -> u64 {
+        self.held_per_account.map_or(self.spool_budget.0 / 2, |bytes| bytes.0)
+    }
+
     /// What uploads leave of the spool budget: a quarter, or one answer where that is more, but never more than half.
     #[must_use]
     pub fn kept_for_answers(&self) -> u64 {
@@ -65,6 +83,8 @@ impl Default for LimitsConfig {
             memory_budget: Bytes(256 << 20),
             spool_budget: Bytes(8 << 30),
             max_answer: Bytes(160 << 20),
+            held_per_client: None,
+            held_per_account: None,
             upload_timeout_s: 300,
             transfer_grace_s: 30,
             transfer_min_rate: Bytes(16 << 10),

@@ -50,7 +50,7 @@ impl Default for ListenConfig {
             reuse_port: false,
             proxy_protocol_from: Vec::new(),
             head_timeout_s: 15,
-            idle_timeout_s: 30,
+            idle_timeout_s: 90,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is no mistake, but somebody may not have meant.
 
 use super::{BackendKind, Bytes, Config};
+use serde::Serialize;
 use std::fmt;
 
 /// Bytes of a BMP for each of its pixels, and at most beside them.
@@ -11,7 +12,7 @@ const BMP_HEADERS: u64 = 2 * 1024;
 const LARGEST: u64 = 14_144 * 14_144;
 
 /// One thing to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// The setting's path.
     pub path: &'static str,
@@ -36,7 +37,19 @@ impl Config {
     /// What `check` and `doctor` warn of.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
-        self.answers_that_are_too_long().into_iter().collect()
+        [self.answers_that_are_too_long(), self.proxy_that_is_not_named()].into_iter().flatten().collect()
+    }
+
+    /// Callers on the internet speak TLS. Where none is spoken here, something in front speaks it, and whoever connects is
+    /// that and not a caller.
+    fn proxy_that_is_not_named(&self) -> Option<Warning> {
+        let (listen, limits) = (&self.listen, &self.limits);
+        let plain = if listen.tls_files().is_some() { listen.plain } else { Some(listen.public) };
+        let reached = plain.is_some_and(|address| !address.ip().is_loopback());
+        let named = !limits.trusted_proxies.is_empty() || !listen.proxy_protocol_from.is_empty();
+        let says = "is empty, and other machines reach a listener without TLS: is there a proxy in front? Unless its network is \
+                    named here, all its callers together are one client, with one client's limits";
+        (reached && !named).then(|| Warning { path: "limits.trusted_proxies", says: says.into() })
     }
 
     /// A BMP is as long as its picture is large, whatever it shows.
@@ -83,6 +96,25 @@ mod tests {
     #[test]
     fn nothing_is_to_be_warned_of_in_the_defaults() {
         assert_eq!(Config::default().warnings(), []);
+    }
+
+    #[test]
+    fn a_listener_that_others_reach_without_tls_has_a_proxy_before_it() {
+        let mut config = Config::default();
+        config.listen.public = ([0, 0, 0, 0], 8080).into();
+        let words = config.warnings().iter().map(Warning::to_string).collect::<String>();
+        assert!(words.starts_with("limits.trusted_proxies: is empty"), "{words}");
+        let named = "10.0.0.0/8".parse().unwrap();
+        config.limits.trusted_proxies = vec![named];
+        assert_eq!(config.warnings(), []);
+        config.limits.trusted_proxies.clear();
+        config.listen.proxy_protocol_from = vec![named];
+        assert_eq!(config.warnings(), []);
+        config.listen.proxy_protocol_from.clear();
+        (config.listen.tls_cert, config.listen.tls_key) = (Some("cert".into()), Some("key".into()));
+        assert_eq!(config.warnings(), [], "callers speak TLS here");
+        config.listen.plain = Some(([192, 0, 2, 1], 8082).into());
+        assert_eq!(config.warnings().len(), 1, "and somebody else does there");
     }
 
     #[test]

@@ -12,6 +12,12 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// So many times as fast, after the same start.
+    #[must_use]
+    pub fn times(self, faster: u64) -> Self {
+        Self { bytes_per_second: self.bytes_per_second.saturating_mul(faster), ..self }
+    }
+
     /// The longest that so many bytes may take.
     #[must_use]
     pub fn time_for(self, bytes: u64) -> Duration {

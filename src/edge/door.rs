@@ -1,13 +1,10 @@
 //! The door: where a request comes from, and whether it may come in at all.
 
-use super::{
-    listener::Peer,
-    shield::{InFlightGuard, Shield},
-};
+use super::{in_flight::InFlight, listener::Peer, shield::Shield};
 use crate::{
     domain::{caller::ClientAddress, client_address::TrustedProxies, refusal::Refusal},
     identity::{Credentials, Visitor},
-    telemetry::{Outcome, Record, TurnedAway},
+    telemetry::{Metrics, Outcome, Record, TurnedAway},
 };
 use axum::http::Extensions;
 use hyper::{
@@ -16,6 +13,7 @@ use hyper::{
 };
 use std::{
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -30,6 +28,8 @@ pub struct Door {
     pub proxies: TrustedProxies,
     /// Where user tokens are sent.
     pub token_header: HeaderName,
+    /// Where requests in flight are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Door {
@@ -40,23 +40,23 @@ impl Door {
         headers: &HeaderMap,
         extensions: &Extensions,
         record: &mut Record,
-    ) -> Result<(InFlightGuard, IpAddr), Refusal> {
+    ) -> Result<(InFlight, IpAddr), Refusal> {
         let address = self.address(headers, extensions);
         let Some(guard) = self.shield.enter(&ClientAddress::of(address)) else {
             record.turned_away = Some(TurnedAway::InFlight);
             return Err(Refusal::TooFast { retry_after: RETRY_SOON });
         };
-        Ok((guard, address))
+        Ok((InFlight::new(guard, &self.metrics), address))
     }
 
     /// The same for a request that is to prove who sends it. One that is refused for its proof is counted all the same,
-    /// until its upload has run out.
+    /// until its upload has run out and its answer is sent.
     pub(super) fn enter(
         &self,
         headers: &HeaderMap,
         extensions: &Extensions,
         record: &mut Record,
-    ) -> (Option<InFlightGuard>, Result<Visitor, Refusal>) {
+    ) -> (Option<InFlight>, Result<Visitor, Refusal>) {
         match self.count_in(headers, extensions, record) {
             Ok((guard, address)) => (Some(guard), self.visitor(address, headers, record)),
             Err(refusal) => (None, Err(refusal)),

@@ -1,11 +1,13 @@
 //! A listening socket, and who may come in by it.
 
 mod connection;
+mod frames;
 mod per_client;
 mod proxy_protocol;
 mod sockets;
 mod tls;
 mod under_way;
+mod watched;
 
 pub use sockets::{Socket, Sockets};
 pub use tls::{Tls, TlsError};
@@ -66,7 +68,7 @@ pub struct GateRules {
     pub uncounted: Vec<Network>,
     /// Peers that begin every connection with a PROXY protocol header.
     pub proxy_protocol_from: Vec<Network>,
-    /// For the handshakes, and for a request's head.
+    /// For the handshakes, the first request to begin, and any request's head from its first byte.
     pub head_timeout: Duration,
     /// Between two requests.
     pub idle_timeout: Duration,
@@ -163,7 +165,8 @@ fn server(rules: &GateRules) -> auto::Builder<TokioExecutor> {
     server
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(rules.head_timeout)
+        // It would count a connection's idle time too; heads are watched from their first byte on instead.
+        .header_read_timeout(None)
         .max_headers(HTTP1_HEADERS)
         .max_buf_size(HTTP1_BUFFER);
     server

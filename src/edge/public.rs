@@ -2,18 +2,18 @@
 
 use super::{
     cors::{Cors, cors},
+    deliveries::Deliveries,
     door::Door,
+    in_flight::{self, InFlight},
     panics::{catch_panics, failed},
     rate_limit,
     reply::{self, REQUEST_ID},
-    shield::InFlightGuard,
     webhook::stripe_webhook,
 };
 use crate::{
     domain::refusal::Refusal,
     random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
-    spool::Budget,
     stripe::webhook::Webhook,
     telemetry::{Metrics, Outcome, Record, Route, panics},
     usage::{NoReport, UsageDesk},
@@ -47,7 +47,7 @@ pub struct Public {
     /// `POST /api/webhooks/stripe`
     pub stripe: Webhook,
     /// Memory for its deliveries under way.
-    pub deliveries: Arc<Budget>,
+    pub deliveries: Arc<Deliveries>,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.
@@ -92,7 +92,8 @@ async fn journey(
 ) {
     let (head, body) = request.into_parts();
     let mut upload = Upload::new(&head.headers, body);
-    let (_counted, visitor) = public.door.enter(&head.headers, &head.extensions, &mut record);
+    let (counted, visitor) = public.door.enter(&head.headers, &head.extensions, &mut record);
+    let counted = Arc::new(counted);
     let served = match &visitor {
         Ok(visitor) => {
             // The credit that it holds is given back by whoever drops it.
@@ -111,9 +112,10 @@ async fn journey(
     public.metrics.finish(&record);
     if let Some(answer) = answer {
         // Nobody receives it when the caller has left; what was served is counted, as the contract says.
-        drop(sender.send(answer));
+        drop(sender.send(in_flight::until_sent(answer, Arc::clone(&counted))));
         upload.drain().await;
     }
+    drop(counted);
 }
 
 fn answer_to(served: Result<Served, Stop>, record: &mut Record) -> Option<Response> {
@@ -162,8 +164,9 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
         public.door.remember(visitor, &record.outcome);
     }
     public.metrics.finish(&record);
-    drain(&public, request, counted);
-    answer
+    let counted = Arc::new(counted);
+    drain(&public, request, Arc::clone(&counted));
+    in_flight::until_sent(answer, counted)
 }
 
 async fn unknown_path(State(public): State<Arc<Public>>, request: Request) -> Response {
@@ -183,13 +186,14 @@ fn refuse(public: &Public, request: Request, refusal: Refusal) -> Response {
     let answer = reply::refused(&refusal, &record.request_id);
     record.outcome = Outcome::Refused(refusal);
     public.metrics.finish(&record);
-    drain(public, request, counted);
-    answer
+    let counted = Arc::new(counted);
+    drain(public, request, Arc::clone(&counted));
+    in_flight::until_sent(answer, counted)
 }
 
 /// Lets a body that nobody reads run out beside its answer, so that whoever sends it sees the answer. The request is in
 /// flight until then.
-fn drain(public: &Public, request: Request, counted: Option<InFlightGuard>) {
+pub(super) fn drain(public: &Public, request: Request, counted: Arc<Option<InFlight>>) {
     let (head, body) = request.into_parts();
     if body.is_end_stream() {
         return;

@@ -68,7 +68,9 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Response {
 pub(super) fn picture(served: Served, request_id: &str) -> Response {
     let answer = served.answer;
     let length = answer.body.len();
+    let claim = answer.body.claim();
     let mut response = Response::new(body_of(answer.body));
+    response.extensions_mut().insert(claim);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());

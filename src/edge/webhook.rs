@@ -1,12 +1,16 @@
 //! `POST /api/webhooks/stripe`: the raw body within its bounds, and what Stripe is answered.
 
 use super::{
-    public::{Public, request_id},
+    deliveries::Coming,
+    in_flight::{self, InFlight},
+    public::{Public, drain, request_id},
     reply,
 };
 use crate::{
-    domain::refusal::{Refusal, Shortage},
-    spool::{Budget, Share},
+    domain::{
+        caller::ClientAddress,
+        refusal::{Refusal, Shortage},
+    },
     stripe::webhook::NotTaken,
     telemetry::{Outcome, Record, Route},
 };
@@ -18,13 +22,10 @@ use axum::{
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Bytes of the longest delivery. Stripe's largest events are some tens of KiB.
 const LONGEST: usize = 1024 * 1024;
-
-/// Bytes of all deliveries under way: until the last byte has come, nobody knows whether Stripe sends them.
-const ROOM: u64 = 32 * 1024 * 1024;
 
 /// For the whole body to arrive.
 const UPLOAD_TIME: Duration = Duration::from_secs(30);
@@ -40,15 +41,22 @@ struct Received {
 /// Why a delivery was not taken, for the sender and for the log.
 type Refused = (Refusal, Option<String>);
 
-/// Memory for the deliveries under way.
-#[must_use]
-pub fn room_for_deliveries() -> Arc<Budget> {
-    Budget::new(ROOM)
-}
-
 pub(super) async fn stripe_webhook(State(public): State<Arc<Public>>, request: Request) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::StripeWebhook);
-    let answer = match take(&public, request, &mut record).await {
+    let counted = public.door.count_in(request.headers(), request.extensions(), &mut record);
+    let (counted, taken) = match counted {
+        Ok((counted, address)) => {
+            let counted = Arc::new(Some(counted));
+            let client = ClientAddress::of(address);
+            let taken = take(&public, request, (Arc::clone(&counted), client), &mut record).await;
+            (counted, taken)
+        }
+        Err(too_many) => {
+            drain(&public, request, Arc::default());
+            (Arc::default(), Err((too_many, None)))
+        }
+    };
+    let answer = match taken {
         Ok(()) => {
             record.outcome = Outcome::Served;
             reply::json(&Received { received: true }, &record.request_id)
@@ -61,65 +69,56 @@ pub(super) async fn stripe_webhook(State(public): State<Arc<Public>>, request: R
         }
     };
     public.metrics.finish(&record);
-    answer
+    in_flight::until_sent(answer, counted)
 }
 
-async fn take(public: &Public, request: Request, record: &mut Record) -> Result<(), Refused> {
-    let (head, body) = request.into_parts();
-    if !public.stripe.is_on() {
-        return Err((Refusal::NotFound, None));
+async fn take(
+    public: &Public,
+    request: Request,
+    (counted, client): (Arc<Option<InFlight>>, ClientAddress),
+    record: &mut Record,
+) -> Result<(), Refused> {
+    let signature = request.headers().get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signature = signature.to_owned();
+    let refusal = if public.stripe.is_on() {
+        // The body costs memory. Whoever cannot even have signed it lately does not get any.
+        public.stripe.may_be_signed(&signature).err().map(|not_taken| refused(&not_taken))
+    } else {
+        Some((Refusal::NotFound, None))
+    };
+    if let Some(refusal) = refusal {
+        drain(public, request, counted);
+        return Err(refusal);
     }
-    // Nobody knows yet whether this is Stripe, and the body is held in memory.
-    let counted = public.door.count_in(&head.headers, &head.extensions, record);
-    let (_counted, _) = counted.map_err(|too_many| (too_many, None))?;
-    let (body, _share) = whole(body, &public.deliveries).await?;
-    let signature = head.headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let taken = public.stripe.take(signature, &body, record).await;
-    taken.map_err(|not_taken: NotTaken| (not_taken.refusal(), Some(not_taken.to_string())))
+    let coming = public.deliveries.begin(client, Instant::now());
+    let read = timeout(UPLOAD_TIME, read(request.into_body(), &coming)).await;
+    let body = read.unwrap_or_else(|_| Err(no_room("the delivery took too long")))?;
+    public.stripe.take(&signature, &body, record).await.map_err(|not_taken| refused(&not_taken))
 }
 
-/// The whole body, and its share of the room until it has been judged.
-async fn whole(body: Body, room: &Arc<Budget>) -> Result<(Vec<u8>, Share), Refused> {
-    let read = timeout(UPLOAD_TIME, read(body, room)).await;
-    read.unwrap_or_else(|_| Err(no_room("the delivery took too long")))
+fn refused(not_taken: &NotTaken) -> Refused {
+    (not_taken.refusal(), Some(not_taken.to_string()))
 }
 
-async fn read(mut body: Body, room: &Arc<Budget>) -> Result<(Vec<u8>, Share), Refused> {
-    let full = || no_room("too many deliveries at once");
-    let (mut read, mut share) = (Vec::new(), room.take(0).ok_or_else(full)?);
-    while let Some(frame) = body.frame().await {
+async fn read(mut body: Body, coming: &Coming) -> Result<Vec<u8>, Refused> {
+    let mut read = Vec::new();
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = coming.cut_off() => return Err(no_room("too many deliveries at once, and this one gets on worst")),
+        };
+        let Some(frame) = frame else { return Ok(read) };
         let frame = frame.map_err(|error| (Refusal::NotAnEvent, Some(error.to_string())))?;
         let Ok(piece) = frame.into_data() else { continue };
-        let length = read.len() + piece.len();
-        if length > LONGEST {
+        if read.len() + piece.len() > LONGEST {
             return Err((Refusal::BodyTooLarge, None));
         }
-        if !share.grow_to(length as u64) {
-            return Err(full());
-        }
+        coming.takes(piece.len() as u64, Instant::now());
         read.extend_from_slice(&piece);
     }
-    Ok((read, share))
 }
 
 fn no_room(cause: &str) -> Refused {
     let retry_after = Duration::from_secs(1);
     (Refusal::Unavailable { shortage: Shortage::NoRoom, retry_after }, Some(cause.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn deliveries_that_are_read_at_once_share_a_room() {
-        let room = Budget::new(10);
-        let (read, share) = whole(Body::from("a body"), &room).await.unwrap();
-        assert_eq!(read, b"a body");
-        let (refusal, _) = whole(Body::from("12345"), &room).await.unwrap_err();
-        assert!(matches!(refusal, Refusal::Unavailable { .. }), "{refusal:?}");
-        drop(share);
-        assert!(whole(Body::from("12345"), &room).await.is_ok());
-        assert_eq!(room.used(), 0);
-    }
 }

@@ -7,7 +7,7 @@ use crate::{
         refusal::{Refusal, Shortage},
     },
     picture::Bounds,
-    spool::{Room, SpoolError, Spooled},
+    spool::{Holder, Room, SpoolError, Spooled},
 };
 use axum::body::Body;
 use bytes::Bytes;
@@ -79,12 +79,18 @@ impl Upload {
 }
 
 /// Reads the form, every complaint at once, and the image's bytes.
-pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, pixel_limit: Option<u64>) -> Result<(Form, Spooled), Stop> {
+pub(super) async fn read(
+    rmbg: &Rmbg,
+    upload: &mut Upload,
+    holder: &Holder,
+    pixel_limit: Option<u64>,
+) -> Result<(Form, Spooled), Stop> {
     if upload.announced.is_some_and(|length| length > MAX_BODY) {
         return Err(Refusal::BodyTooLarge.into());
     }
     let deadline = Instant::now() + rmbg.rules.upload_timeout;
-    let (form, image) = timeout_at(deadline, read_all(rmbg, upload)).await.unwrap_or_else(|_| Err(too_slow()))?;
+    let read = timeout_at(deadline, read_all(rmbg, upload, holder)).await;
+    let (form, image) = read.unwrap_or_else(|_| Err(too_slow()))?;
     // A small file may unpack to gigabytes, and so may the answer that is asked for.
     let bounds = Bounds { pixels: pixel_limit, bytes: rmbg.rules.longest_made };
     let sent = (form.image.header.width, form.image.header.height);
@@ -92,9 +98,9 @@ pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, pixel_limit: Option<u
     Ok((form, image))
 }
 
-async fn read_all(rmbg: &Rmbg, upload: &mut Upload) -> Result<(Form, Spooled), Stop> {
+async fn read_all(rmbg: &Rmbg, upload: &mut Upload, holder: &Holder) -> Result<(Form, Spooled), Stop> {
     let mut reader = FormReader::new(upload.content_type.as_deref());
-    let mut room = Room::growing(&rmbg.budgets, MAX_IMAGE).map_err(|error| stop_for(&error))?;
+    let mut room = Room::growing(&rmbg.budgets, holder, MAX_IMAGE);
     let mut image = Vec::new();
     let (begun, mut received) = (Instant::now(), 0);
     loop {

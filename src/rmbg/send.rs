@@ -2,10 +2,10 @@
 
 use super::{Rmbg, Stop, caller::Caller};
 use crate::{
-    backend::{Answer, Failure, Job},
+    backend::{Answer, AnswerRoom, Failure, Job},
     domain::{answer, complaint::Complaint, form::Form, refusal::Refusal},
-    picture::TooMuch,
-    spool::Spooled,
+    picture::{self, TooMuch},
+    spool::{Holder, Spooled},
 };
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -13,19 +13,23 @@ use tokio::time::Instant;
 /// What the contract's errors are written in.
 const JSON: &str = "application/json";
 
+/// More bytes than an answer will hardly have for a pixel: uncompressed it has four, and a third more in base64.
+const BYTES_PER_PIXEL: u64 = 6;
+
 /// What the backend is asked to do.
-pub(super) fn job(rmbg: &Rmbg, caller: &Caller, form: Form, image: Spooled, request_id: String) -> Job {
+pub(super) fn job(rmbg: &Rmbg, caller: &Caller, (form, image): (Form, Spooled), holder: Holder, id: String) -> Job {
+    let (width, height) = picture::result_size((form.image.header.width, form.image.header.height), &form.wish);
+    let bound = u64::from(width) * u64::from(height) * BYTES_PER_PIXEL;
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
     Job {
         form: Arc::new(form),
         image: Arc::new(image),
         pixel_limit: caller.pixel_limit(&rmbg.rules),
         deadline,
-        request_id,
+        request_id: id,
         payer: caller.draw(&rmbg.rules).payer(),
         priority: caller.priority(&rmbg.rules),
-        budgets: rmbg.budgets.clone(),
-        max_answer: rmbg.rules.max_answer,
+        room: AnswerRoom::new(rmbg.budgets.clone(), holder, bound),
         sent_whole: Arc::default(),
     }
 }

@@ -9,7 +9,6 @@ use std::sync::{
 #[derive(Debug)]
 pub struct Budget {
     most: u64,
-    kept: u64,
     used: AtomicU64,
 }
 
@@ -17,13 +16,7 @@ impl Budget {
     /// A budget of `most` bytes.
     #[must_use]
     pub fn new(most: u64) -> Arc<Self> {
-        Self::keeping(most, 0)
-    }
-
-    /// A budget of `most` bytes, `kept` of which are not for shares that spare them.
-    #[must_use]
-    pub fn keeping(most: u64, kept: u64) -> Arc<Self> {
-        Arc::new(Self { most, kept, used: AtomicU64::new(0) })
+        Arc::new(Self { most, used: AtomicU64::new(0) })
     }
 
     /// Bytes in use.
@@ -38,24 +31,17 @@ impl Budget {
         self.most
     }
 
-    /// A share of `size` bytes; `None` when that is more than is left.
+    /// A share of nothing yet.
     #[must_use]
-    pub fn take(self: &Arc<Self>, size: u64) -> Option<Share> {
-        let mut share = Share { budget: Arc::clone(self), size: 0, most: self.most };
-        share.grow_to(size).then_some(share)
+    pub fn nothing(self: &Arc<Self>) -> Share {
+        Share { budget: Arc::clone(self), size: 0 }
     }
 
-    /// A share of nothing yet, that never grows into what is kept.
-    #[must_use]
-    pub fn sparing(self: &Arc<Self>) -> Share {
-        Share { budget: Arc::clone(self), size: 0, most: self.most.saturating_sub(self.kept) }
-    }
-
-    /// Adds `more`, unless all shares together were more than `most` then.
-    fn add(&self, more: u64, most: u64) -> bool {
+    /// Adds `more`, unless all shares together were more than the limit then.
+    fn add(&self, more: u64) -> bool {
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(more).filter(|sum| *sum <= most)
+                used.checked_add(more).filter(|sum| *sum <= self.most)
             })
             .is_ok()
     }
@@ -66,8 +52,6 @@ impl Budget {
 pub struct Share {
     budget: Arc<Budget>,
     size: u64,
-    /// What all shares together may be for this one to grow.
-    most: u64,
 }
 
 impl Share {
@@ -81,7 +65,7 @@ impl Share {
     #[must_use]
     pub fn grow_to(&mut self, size: u64) -> bool {
         let more = size.saturating_sub(self.size);
-        let room = more == 0 || self.budget.add(more, self.most);
+        let room = more == 0 || self.budget.add(more);
         if room {
             self.size += more;
         }
@@ -109,28 +93,14 @@ mod tests {
     #[test]
     fn a_share_never_exceeds_the_budget_and_goes_back_when_dropped() {
         let budget = Budget::new(10);
-        let mut one = budget.take(6).expect("six of ten");
-        assert!(budget.take(5).is_none());
+        let (mut one, mut other) = (budget.nothing(), budget.nothing());
+        assert!(one.grow_to(6) && !other.grow_to(5));
         assert!(!one.grow_to(11));
         assert!(one.grow_to(10));
         one.shrink_to(3);
         assert_eq!(budget.used(), 3);
         drop(one);
         assert_eq!(budget.used(), 0);
-        assert!(budget.take(10).is_some());
-    }
-
-    #[test]
-    fn what_is_kept_is_for_those_who_do_not_spare_it() {
-        let budget = Budget::keeping(10, 4);
-        let mut sparing = budget.sparing();
-        assert!(!sparing.grow_to(7));
-        assert!(sparing.grow_to(6));
-        let whole = budget.take(4).expect("what was kept");
-        assert!(!sparing.grow_to(7) && sparing.grow_to(6), "full, and nothing more is asked for");
-        sparing.shrink_to(3);
-        assert!(!sparing.grow_to(4), "others are beyond its bound");
-        drop(whole);
-        assert!(sparing.grow_to(4));
+        assert!(other.grow_to(10));
     }
 }

@@ -2,7 +2,12 @@ use super::*;
 use proptest::prelude::*;
 
 fn budgets(memory: u64, disk: u64) -> Budgets {
-    Budgets { memory: Budget::new(memory), disk: Budget::new(disk) }
+    let rules = DiskRules { most: disk, kept_for_answers: 0, max_answer: 0, per_client: disk, per_account: disk };
+    Budgets::new(memory, rules)
+}
+
+fn holder() -> Holder {
+    Holder { client: ClientAddress("192.0.2.1".into()), account: None }
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -13,13 +18,12 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 fn a_full_disk_budget_refuses_and_everything_is_given_back() {
     run(async {
         let budgets = budgets(MEMORY_PER_BODY, 10);
-        let mut room = Room::growing(&budgets, u64::MAX).unwrap();
+        let mut room = Room::growing(&budgets, &holder(), u64::MAX);
         room.write(Bytes::from(vec![1; 1024 * 1024])).await.unwrap();
         let refused = room.write(Bytes::from_static(b"x")).await;
         assert!(matches!(refused, Err(SpoolError::NoRoom)), "{refused:?}");
         drop(room);
         assert_eq!((budgets.memory.used(), budgets.disk.used()), (0, 0));
-        assert!(matches!(Room::reserve(&budgets, 11), Err(SpoolError::NoRoom)));
     });
 }
 
@@ -27,10 +31,13 @@ fn a_full_disk_budget_refuses_and_everything_is_given_back() {
 fn a_reservation_shrinks_to_what_was_written() {
     run(async {
         let budgets = budgets(100, 100);
-        let mut room = Room::reserve(&budgets, 90).unwrap();
+        let mut room = Room::with_disk(&budgets, 90, budgets.disk.answer(&holder(), 90).unwrap());
         assert_eq!(budgets.disk.used(), 90);
         room.write(Bytes::from_static(b"seven..")).await.unwrap();
         assert!(matches!(room.write(Bytes::from(vec![0; 84])).await, Err(SpoolError::TooLong(90))));
+        assert!(matches!(room.expect(91).await, Err(SpoolError::TooLong(90))));
+        room.expect(30).await.unwrap();
+        assert_eq!(budgets.disk.used(), 30, "as soon as it is known");
         let body = room.finish();
         assert_eq!((body.len(), budgets.memory.used(), budgets.disk.used()), (7, 7, 0));
     });
@@ -42,7 +49,7 @@ fn the_beginning_of_a_body_is_the_same_wherever_it_is_held() {
         let whole: Vec<u8> = (0..MEMORY_PER_BODY + 100_000).map(|at| (at % 251).to_le_bytes()[0]).collect();
         for memory in [0, 5_000, MEMORY_PER_BODY] {
             for length in [0, 1, 4_096, 20_000, whole.len()] {
-                let mut room = Room::growing(&budgets(memory, u64::MAX), u64::MAX).unwrap();
+                let mut room = Room::growing(&budgets(memory, u64::MAX), &holder(), u64::MAX);
                 for piece in whole[..length].chunks(3_000) {
                     room.write(Bytes::copy_from_slice(piece)).await.unwrap();
                 }
@@ -60,7 +67,7 @@ fn the_beginning_of_a_body_is_the_same_wherever_it_is_held() {
 fn what_is_in_memory_holds_on_to_nothing_larger() {
     run(async {
         let budgets = budgets(MEMORY_PER_BODY, 0);
-        let mut room = Room::growing(&budgets, u64::MAX).unwrap();
+        let mut room = Room::growing(&budgets, &holder(), u64::MAX);
         let wires_buffer = Bytes::from(vec![1; 64 * 1024]);
         for _ in 0..100 {
             room.write(wires_buffer.slice(..5_000)).await.unwrap();
@@ -83,7 +90,7 @@ proptest! {
     ) {
         run(async {
             let budgets = budgets(memory, u64::MAX);
-            let mut room = Room::growing(&budgets, u64::MAX).unwrap();
+            let mut room = Room::growing(&budgets, &holder(), u64::MAX);
             let mut all = Vec::new();
             for (index, length) in lengths.iter().enumerate() {
                 let piece: Vec<u8> = (0..*length).map(|at| ((at * 31 + index) % 251).to_le_bytes()[0]).collect();

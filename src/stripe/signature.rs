@@ -33,8 +33,16 @@ impl Verifier {
         Self { keys: keys.collect(), tolerance }
     }
 
-    /// Checks the header against the raw body, before anything is parsed. The time is judged last, so that only who
-    /// can sign learns about this clock.
+    /// Checks the header alone: whether it has a signature, and a time within the tolerance.
+    pub fn may_fit(&self, header: &str, now: UnixSeconds) -> Result<(), SignatureFault> {
+        let header = Header::parse(header).ok_or(SignatureFault::Malformed)?;
+        if header.signatures.is_empty() {
+            return Err(SignatureFault::NoMatch);
+        }
+        self.lately(&header, now)
+    }
+
+    /// Checks the header against the raw body, before anything is parsed.
     pub fn verify(&self, header: &str, body: &[u8], now: UnixSeconds) -> Result<(), SignatureFault> {
         let header = Header::parse(header).ok_or(SignatureFault::Malformed)?;
         let signed = self.keys.iter().any(|key| {
@@ -49,6 +57,10 @@ impl Verifier {
         if !signed {
             return Err(SignatureFault::NoMatch);
         }
+        self.lately(&header, now)
+    }
+
+    fn lately(&self, header: &Header<'_>, now: UnixSeconds) -> Result<(), SignatureFault> {
         let skew = header.seconds.abs_diff(now.0);
         if skew > self.tolerance.as_secs() { Err(SignatureFault::Stale) } else { Ok(()) }
     }
@@ -139,6 +151,23 @@ mod tests {
             [(-301, Err(SignatureFault::Stale)), (-300, Ok(())), (300, Ok(())), (301, Err(SignatureFault::Stale))]
         {
             assert_eq!(verify(&["whsec_test_secret"], &good, SIGNED + skew), expected, "{skew} s");
+        }
+    }
+
+    #[test]
+    fn what_no_body_could_mend_is_known_by_the_header_alone() {
+        let secrets = [SecretString::from("whsec_test_secret")];
+        let verifier = Verifier::new(&secrets, Duration::from_mins(5));
+        let forged = format!("t={SIGNED},v1={}", "00".repeat(32));
+        for (header, now, expected) in [
+            (forged.as_str(), SIGNED, Ok(())),
+            (&forged, SIGNED + 301, Err(SignatureFault::Stale)),
+            (&forged, SIGNED - 301, Err(SignatureFault::Stale)),
+            (&format!("t={SIGNED}"), SIGNED, Err(SignatureFault::NoMatch)),
+            (&format!("t={SIGNED},v1=00"), SIGNED, Err(SignatureFault::NoMatch)),
+            ("", SIGNED, Err(SignatureFault::Malformed)),
+        ] {
+            assert_eq!(verifier.may_fit(header, UnixSeconds(now)), expected, "{header}");
         }
     }
 

@@ -70,6 +70,13 @@ impl Webhook {
         self.verifier.is_some()
     }
 
+    /// Whether a delivery under this `Stripe-Signature` header could be signed, and lately. Asked before its body is read.
+    pub fn may_be_signed(&self, signature: &str) -> Result<(), NotTaken> {
+        let now = self.clock.now().seconds();
+        let verifier = self.verifier.as_ref().ok_or(SignatureFault::NoMatch)?;
+        Ok(verifier.may_fit(signature, now)?)
+    }
+
     /// Takes a delivery: when this answers `Ok`, whatever follows from it is durable. `signature` is the
     /// `Stripe-Signature` header, empty if there was none.
     pub async fn take(&self, signature: &str, body: &[u8], record: &mut Record) -> Result<(), NotTaken> {

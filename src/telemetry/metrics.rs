@@ -21,6 +21,7 @@ pub struct Metrics {
     credits: IntCounterVec,
     stripe_events: IntCounterVec,
     turned_away: IntCounterVec,
+    in_flight: IntGauge,
     uploaded: Histogram,
     panics: IntCounter,
     holds_open: IntGauge,
@@ -68,6 +69,7 @@ impl Metrics {
                 "Requests answered 429 before the store was asked, and connections closed unheard, by what turned them away.",
                 &["by"],
             )?,
+            in_flight: our.gauge("rgw_requests_in_flight", "Requests whose answers are not yet sent whole.")?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
             panics: our.counter("rgw_panics_total", "Mistakes of this program; the log says where.")?,
             holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
@@ -133,6 +135,11 @@ impl Metrics {
         self.turned_away.with_label_values(&[by.as_str()]).inc();
     }
 
+    /// A request has come (1), or is over (-1).
+    pub fn in_flight(&self, change: i64) {
+        self.in_flight.add(change);
+    }
+
     /// Takes what is to be seen of the backend, for the next [`render`](Self::render).
     pub fn see_backend(&self, gauges: &BackendGauges) {
         self.backend_waiting.set(clamp(gauges.waiting));
@@ -162,9 +169,10 @@ impl Metrics {
         self.panics.inc_by(panics::total().saturating_sub(self.panics.get()));
         self.store_up.set(i64::from(holds_open.is_some()));
         self.holds_open.set(clamp(holds_open.unwrap_or(0)));
-        for (kind, budget) in [("memory", &budgets.memory), ("disk", &budgets.disk)] {
-            self.budget_used.with_label_values(&[kind]).set(clamp(budget.used()));
-            self.budget_limit.with_label_values(&[kind]).set(clamp(budget.most()));
+        let Budgets { memory, disk } = budgets;
+        for (kind, used, most) in [("memory", memory.used(), memory.most()), ("disk", disk.used(), disk.most())] {
+            self.budget_used.with_label_values(&[kind]).set(clamp(used));
+            self.budget_limit.with_label_values(&[kind]).set(clamp(most));
         }
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }

@@ -5,14 +5,14 @@
 use bytes::Bytes;
 use image::{ImageEncoder as _, ImageReader, RgbaImage, codecs::jpeg::JpegEncoder};
 use rembg_gateway::{
-    backend::{Answer, Backend as _, Failure, Job, builtin::Builtin},
+    backend::{Answer, AnswerRoom, Backend as _, Failure, Job, builtin::Builtin},
     domain::{
         caller::{ClientAddress, Payer},
         form::{Form, ImagePart, OutputFormat, Wish},
         image_header::{ImageHeader, ImageKind},
     },
     picture::TooMuch,
-    spool::{Budget, Budgets, Room, Spooled},
+    spool::{Budgets, DiskRules, Holder, Room, Spooled},
 };
 use std::{
     fs,
@@ -51,12 +51,22 @@ fn sample() -> Vec<u8> {
     fs::read(in_repository(SAMPLE)).expect("the sample is in the repository")
 }
 
-fn budgets() -> Budgets {
-    Budgets { memory: Budget::new(64 << 20), disk: Budget::new(64 << 20) }
+fn budgets(max_answer: u64) -> Budgets {
+    let most = 128 << 20;
+    let rules = DiskRules { most, kept_for_answers: max_answer, max_answer, per_client: most, per_account: most };
+    Budgets::new(64 << 20, rules)
+}
+
+fn holder() -> Holder {
+    Holder { client: ClientAddress("203.0.113.7".into()), account: None }
+}
+
+fn room(max_answer: u64) -> AnswerRoom {
+    AnswerRoom::new(budgets(max_answer), holder(), max_answer)
 }
 
 async fn spooled(bytes: Vec<u8>) -> Spooled {
-    let mut room = Room::growing(&budgets(), 64 << 20).expect("room");
+    let mut room = Room::growing(&budgets(64 << 20), &holder(), 64 << 20);
     room.write(Bytes::from(bytes)).await.expect("written");
     room.finish()
 }
@@ -77,8 +87,7 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
         request_id: "test".into(),
         payer: Payer::Client(ClientAddress("203.0.113.7".into())),
         priority: 0,
-        budgets: budgets(),
-        max_answer: 64 << 20,
+        room: room(64 << 20),
         sent_whole: Arc::default(),
     }
 }
@@ -179,12 +188,12 @@ async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
 async fn a_bmp_that_exif_makes_too_long_is_refused_before_the_model_has_seen_it() {
     let wide = Wish { w: Some(1000), ..wish(OutputFormat::Bmp) };
     let job = job(sample_on_its_side(), wide).await;
-    let refused = shared().cut(&Job { max_answer: 5_000_121, ..job.clone() }).await;
+    let refused = shared().cut(&Job { room: room(5_000_121), ..job.clone() }).await;
     assert!(
         matches!(refused, Err(Failure::TooMuch(TooMuch::Bytes { bytes: 5_000_122, most: 5_000_121 }))),
         "{refused:?}"
     );
-    let answer = shared().cut(&Job { max_answer: 5_000_122, ..job }).await.expect("an answer");
+    let answer = shared().cut(&Job { room: room(5_000_122), ..job }).await.expect("an answer");
     assert_eq!(answer.body.len(), 5_000_122);
 }
 

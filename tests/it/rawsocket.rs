@@ -6,13 +6,13 @@ use tokio::{
     net::TcpStream,
 };
 
-pub struct Raw(TcpStream);
+pub struct Raw(TcpStream, Vec<u8>);
 
 impl Raw {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self(stream)
+        Self(stream, Vec::new())
     }
 
     pub async fn send(&mut self, text: &str) {
@@ -50,6 +50,46 @@ impl Raw {
         let read = async { while self.0.read_buf(&mut rest).await.is_ok_and(|more| more > 0) {} };
         tokio::time::timeout(Duration::from_secs(20), read).await.expect("the connection was closed in time");
         String::from_utf8_lossy(&rest).into_owned()
+    }
+
+    /// Sends as much as fits while it takes what the other side says; whether that goes on.
+    pub async fn sends_and_reads(&mut self, mut bytes: &[u8]) -> bool {
+        let (mut read, mut write) = self.0.split();
+        loop {
+            tokio::select! {
+                biased;
+                more = read.read_buf(&mut self.1) => {
+                    if !more.is_ok_and(|more| more > 0) {
+                        return false;
+                    }
+                }
+                sent = write.write(bytes), if !bytes.is_empty() => match sent {
+                    Ok(sent) => bytes = &bytes[sent..],
+                    Err(_) => return read.read_buf(&mut self.1).await.is_ok_and(|more| more > 0),
+                },
+                () = std::future::ready(()), if bytes.is_empty() => return true,
+            }
+        }
+    }
+
+    /// What [`sends_and_reads`](Self::sends_and_reads) has read.
+    pub fn said(&self) -> &[u8] {
+        &self.1
+    }
+
+    /// Reads so many bytes, or what there is of them until the other side closes; tells how many they were.
+    pub async fn rest_of(&mut self, length: usize) -> usize {
+        let (mut read, mut piece) = (0, vec![0; 64 << 10]);
+        let whole = async {
+            while read < length {
+                match self.0.read(&mut piece).await {
+                    Ok(more @ 1..) => read += more,
+                    Ok(0) | Err(_) => return,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), whole).await.expect("all of it, or the end, in time");
+        read
     }
 
     /// The next answer with its body, whose length must be announced.

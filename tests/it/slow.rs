@@ -55,6 +55,49 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test]
+async fn a_later_head_that_trickles_is_hung_up_on_however_long_a_connection_may_be_idle() {
+    let world = World::with(|config| {
+        impatient(config);
+        config.listen.idle_timeout_s = 3_600;
+    })
+    .await;
+    let mut raw = Raw::connect(world.app.public).await;
+    raw.send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(raw.answer().await.1, "ok\n");
+    raw.send("GET /healthz HTTP/1.1\r\nx-slow: ").await;
+    let trickle = async {
+        raw.trickle(&[b'a'; 600], SHORT / 10).await;
+        raw.rest().await
+    };
+    assert_eq!(tokio::time::timeout(SHORT * 20, trickle).await.expect("it was cut off"), "");
+}
+
+#[tokio::test]
+async fn http2_connections_that_are_flooded_are_ended() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let world = World::start().await;
+    let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    let (settings, priority) = ([0, 0, 0, 4, 0, 0, 0, 0, 0], [0, 0, 5, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
+    for frame in [&ping[..], &settings, &priority] {
+        let mut raw = Raw::connect(world.app.public).await;
+        raw.send_bytes(PREFACE).await;
+        let flood = frame.repeat(100);
+        let sent = async {
+            let mut sent = 0;
+            while raw.sends_and_reads(&flood).await {
+                sent += 100;
+                assert!(sent < 1_000_000, "frames of kind {} are answered for ever", frame[3]);
+            }
+            sent
+        };
+        let sent = tokio::time::timeout(SHORT * 20, sent).await.expect("the connection was ended");
+        assert!(sent >= 900, "after {sent} frames of kind {}", frame[3]);
+        let said = raw.said();
+        assert!(said.windows(9).any(|head| head[3] == 7 && head[..3] == [0, 0, 8]), "GOAWAY comes before the end");
+    }
+}
+
+#[tokio::test]
 async fn an_idle_http2_connection_is_closed_though_it_answers_pings() {
     let world = World::with(impatient).await;
     let stream = TcpStream::connect(world.app.public).await.unwrap();
@@ -144,6 +187,8 @@ async fn slow_uploads_that_fill_the_spool_block_nobody_else() {
     let world = World::with(|config| {
         config.limits.spool_budget = Bytes(8 << 20);
         config.limits.max_answer = Bytes(2 << 20);
+        config.limits.held_per_client = Some(Bytes(8 << 20));
+        config.limits.held_per_account = Some(Bytes(8 << 20));
     })
     .await;
     let ann = world.customer("ann", 10).await;

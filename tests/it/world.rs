@@ -206,6 +206,17 @@ impl World {
         panic!("{line} never reached {value}");
     }
 
+    /// Waits until the metric is at most so much.
+    pub async fn metric_falls_to(&self, line: &str, value: f64) {
+        for _ in 0..1_000 {
+            if self.metric(line).await <= value {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{line} never fell to {value}");
+    }
+
     /// The value of one metric line, by its start.
     pub async fn metric(&self, line: &str) -> f64 {
         let text = self.operator().get("/metrics").await;

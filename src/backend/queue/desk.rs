@@ -17,6 +17,18 @@ pub(super) struct Ask<'a> {
     pub(super) deadline: Instant,
     /// Services that have failed it already.
     pub(super) tried: &'a [usize],
+    /// Whether there is room for its answer now.
+    pub(super) room: bool,
+}
+
+/// Whether there is room for the answer of one in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    Fits,
+    /// Not for its own: it is passed over.
+    OthersMay,
+    /// Not for anybody before it.
+    NobodyMay,
 }
 
 /// Why a request does not get into the line, and when asking again makes sense.
@@ -32,6 +44,8 @@ pub(super) struct Desk<T> {
     services: Vec<Counter>,
     order: Order<Waiting<T>>,
     most_waiting: usize,
+    /// Whether one in line waits for room that nobody may have before it.
+    short_of_room: bool,
     /// How long a service takes: a moving average, once there is anything to go by.
     typical: Option<Duration>,
     /// When a service that is down may be back.
@@ -62,6 +76,7 @@ impl<T> Desk<T> {
             services: slots.iter().map(counter).collect(),
             order: Order::new(),
             most_waiting,
+            short_of_room: false,
             typical: None,
             recheck,
             turns: 0,
@@ -74,19 +89,21 @@ impl<T> Desk<T> {
     /// before it that, by what services take, its answer would come after its deadline. A full line gives up its last
     /// one for somebody whose turn is earlier: who fills it keeps nobody else out.
     pub(super) fn enter(&mut self, ask: Ask<'_>, item: T) -> Result<Place, Rejection> {
-        let full = |retry_after| Rejection { shortage: Shortage::QueueFull, retry_after };
         let usable = |at: usize| !ask.tried.contains(&at);
+        let shortage = self.shortage(usable);
+        let full = |retry_after| Rejection { shortage, retry_after };
         let ahead = self.order.ahead_of(ask.payer, ask.priority);
         let Some(wait) = self.wait(ask.now, ahead, usable) else {
             let (shortage, retry_after) = (Shortage::BackendUnavailable, self.recheck.max(AT_LEAST));
             return Err(Rejection { shortage, retry_after });
         };
-        if ahead >= self.free(usable) {
+        let no_slot = ahead >= self.free(usable);
+        if no_slot || !ask.room || self.short_of_room {
             let no_place = self.order.len() >= self.most_waiting;
             if no_place && ahead >= self.order.len() {
                 return Err(full(self.backlog(ask.now)));
             }
-            if let Some(typical) = self.typical {
+            if let Some(typical) = self.typical.filter(|_| no_slot) {
                 let left = ask.deadline.saturating_duration_since(ask.now);
                 let late = (wait + typical).saturating_sub(left);
                 if !late.is_zero() {
@@ -101,8 +118,9 @@ impl<T> Desk<T> {
         Ok(self.order.join(ask.payer, ask.priority, Waiting { item, tried: ask.tried.to_vec() }))
     }
 
-    /// The next one to be served, and by which service: the one with the least in flight, or else the longest rest.
-    pub(super) fn serve(&mut self, now: Instant) -> Option<(T, usize)> {
+    /// The next one to be served whose answer there is room for, and by which service: the one with the least in flight,
+    /// or else the longest rest. Who `fit` says fits is the one that is served.
+    pub(super) fn serve(&mut self, now: Instant, mut fit: impl FnMut(&T) -> Fit) -> Option<(T, usize)> {
         let services = &self.services;
         let best = |tried: &[usize]| {
             let free = services.iter().enumerate();
@@ -112,7 +130,17 @@ impl<T> Desk<T> {
         };
         // Without this, a long line would be searched in vain whenever somebody joins it.
         best(&[])?;
-        let next = self.order.next(|waiting| best(&waiting.tried).is_some())?;
+        let mut short_of_room = false;
+        let next = self.order.next(|waiting| {
+            if short_of_room || best(&waiting.tried).is_none() {
+                return false;
+            }
+            let fit = fit(&waiting.item);
+            short_of_room = fit == Fit::NobodyMay;
+            fit == Fit::Fits
+        });
+        self.short_of_room = short_of_room;
+        let next = next?;
         let at = best(&next.tried)?;
         self.turns += 1;
         let counter = self.services.get_mut(at)?;
@@ -121,9 +149,9 @@ impl<T> Desk<T> {
         Some((next.item, at))
     }
 
-    /// Steps out of the line.
-    pub(super) fn leave(&mut self, place: Place) {
-        self.order.leave(place);
+    /// Steps out of the line; whether it was in it.
+    pub(super) fn leave(&mut self, place: Place) -> bool {
+        self.order.leave(place).is_some()
     }
 
     /// The slot that was given at `since` is free again. `took` is how long it was needed, unless that says nothing of how
@@ -146,8 +174,18 @@ impl<T> Desk<T> {
         }
     }
 
+    /// What is said to one whose deadline has passed in line.
+    pub(super) fn too_late(&self, now: Instant, tried: &[usize]) -> Rejection {
+        Rejection { shortage: self.shortage(|at| !tried.contains(&at)), retry_after: self.backlog(now) }
+    }
+
+    /// What those in line wait for.
+    fn shortage(&self, usable: impl Fn(usize) -> bool) -> Shortage {
+        if self.free(usable) > 0 { Shortage::NoRoom } else { Shortage::QueueFull }
+    }
+
     /// How long it takes until those who are in line now are at work.
-    pub(super) fn backlog(&self, now: Instant) -> Duration {
+    fn backlog(&self, now: Instant) -> Duration {
         self.wait(now, self.order.len(), |_| true).unwrap_or(self.recheck).max(AT_LEAST)
     }
 

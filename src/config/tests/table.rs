@@ -88,7 +88,15 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "limits.memory_budget: \"1 MB\" is no size; write a number of bytes, or one with KiB, MiB or GiB, such as \
          \"256 MiB\"",
     ),
-    ("[limits]\nspool_budget = \"1 MiB\"", "limits.spool_budget: is 1 MiB, less than one answer (max_answer: 160 MiB)"),
+    ("[limits]\nheld_per_client = 7", "limits.held_per_client: must be between one answer and all (160 MiB and 8 GiB)"),
+    (
+        "[limits]\nheld_per_account = \"9 GiB\"",
+        "limits.held_per_account: must be between one answer and all (160 MiB and 8 GiB)",
+    ),
+    (
+        "[limits]\nspool_budget = \"1 MiB\"",
+        "limits.spool_budget: is 1 MiB, less than two answers (max_answer: 160 MiB)",
+    ),
     ("default_plan = \"Gold\"", "default_plan: there is no plan \"Gold\"; there are: Free, Premium-20000"),
     ("[auth.api_key]\npepper = \"short\"", "auth.api_key.pepper: must have at least 16 characters"),
     ("[auth.api_key]\npepper = \"\"", "auth.api_key.pepper: is empty"),

@@ -4,9 +4,10 @@ use super::{
     Gate, Peer, Tls,
     per_client::Counted,
     proxy_protocol,
-    under_way::{Turn, UnderWay},
+    under_way::{End, RequestBody, Turn, UnderWay},
+    watched::Watched,
 };
-use crate::telemetry::TurnedAway;
+use crate::{domain::transfer::Pace, telemetry::TurnedAway};
 use axum::{Router, response::Response};
 use http_body::Body as _;
 use hyper::{
@@ -26,7 +27,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -40,6 +41,12 @@ const FIRST_REQUEST: Duration = Duration::from_secs(2);
 /// A connection that is being closed has this long to take what is on its way, and to end the request that it may have
 /// begun to send.
 const LINGER: Duration = Duration::from_mins(1);
+
+/// A connection that is not to go on has this long to take its last answers, and HTTP/2's GOAWAY.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How much faster than others the client that holds the most must read its answers while much of the spool is taken.
+const HURRIED: u64 = 64;
 
 /// What every connection of a listener is received with.
 pub(super) struct Reception {
@@ -103,9 +110,14 @@ impl Reception {
         let under_way = UnderWay::new();
         let service = {
             let (reception, under_way) = (Arc::clone(&self), under_way.clone());
-            service_fn(move |request| Arc::clone(&reception).answer(request, peer, under_way.begin()))
+            service_fn(move |request: Request<Incoming>| {
+                let turn = under_way.begin();
+                let request = request.map(|body| under_way.reads(body));
+                Arc::clone(&reception).answer(request, peer, turn)
+            })
         };
-        let connection = self.gate.server.serve_connection(TokioIo::new(stream), service).into_owned();
+        let stream = TokioIo::new(Watched::new(stream, under_way.clone()));
+        let connection = self.gate.server.serve_connection(stream, service).into_owned();
         let mut connection = Box::pin(connection);
         async move {
             let rules = &self.gate.rules;
@@ -113,24 +125,37 @@ impl Reception {
                 self.stop.cancelled().await;
                 let _ = timeout(FIRST_REQUEST, under_way.first()).await;
             };
-            tokio::select! {
+            let linger = tokio::select! {
                 end = connection.as_mut() => return end.map_err(io::Error::other),
                 () = under_way.too_far() => return Err(ErrorKind::ConnectionAborted.into()),
-                () = under_way.quiet(rules.head_timeout, rules.idle_timeout) => {}
-                () = stopping => {}
-            }
+                () = under_way.flooded() => FAREWELL,
+                end = under_way.end(rules.head_timeout, rules.idle_timeout) => match end {
+                    End::Idle => LINGER,
+                    End::NoHead => FAREWELL,
+                },
+                () = stopping => LINGER,
+            };
             connection.as_mut().graceful_shutdown();
+            let ended_in_time = async {
+                if linger == FAREWELL {
+                    return sleep(FAREWELL).await;
+                }
+                tokio::select! {
+                    _ = under_way.end(rules.head_timeout.max(FIRST_REQUEST), linger) => {}
+                    () = under_way.flooded() => {}
+                }
+            };
             tokio::select! {
                 end = connection => end.map_err(io::Error::other),
                 () = under_way.too_far() => Err(ErrorKind::ConnectionAborted.into()),
-                () = under_way.quiet(LINGER, LINGER) => Err(ErrorKind::TimedOut.into()),
+                () = ended_in_time => Err(ErrorKind::TimedOut.into()),
             }
         }
     }
 
     async fn answer(
         self: Arc<Self>,
-        mut request: Request<Incoming>,
+        mut request: Request<RequestBody>,
         peer: SocketAddr,
         turn: Turn,
     ) -> io::Result<Response> {
@@ -138,8 +163,9 @@ impl Reception {
         request.extensions_mut().insert(Peer(peer));
         let answer = TowerToHyperService::new(self.routes.clone()).call(request);
         let answer = within(rules.request_timeout, async { answer.await.map_err(io::Error::other) }).await?;
-        let limit = length(&answer).map_or(rules.request_timeout, |length| rules.pace.time_for(length));
-        Ok(turn.answered(answer, limit))
+        let time_at = |pace: Pace| length(&answer).map_or(rules.request_timeout, |length| pace.time_for(length));
+        let (limit, hurried) = (time_at(rules.pace), time_at(rules.pace.times(HURRIED)));
+        Ok(turn.answered(answer, limit, hurried))
     }
 }
 
@@ -152,3 +178,6 @@ fn length(answer: &Response) -> Option<u64> {
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(limit, work).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
+
+#[cfg(test)]
+mod tests;

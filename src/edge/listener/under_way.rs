@@ -1,16 +1,19 @@
 //! The requests under way on one connection: from the head until the answer's last byte is handed to the wire.
 
+use crate::spool::Claim;
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
 use std::{
+    future::pending,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -23,6 +26,10 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Count {
     open: usize,
     ever: bool,
+    /// Requests whose bodies are still being read, some of them after their answers.
+    reading: usize,
+    /// When the head that is coming began.
+    head_since: Option<Instant>,
     /// How many were taken back since then, within about a second.
     taken_back: Option<(Instant, u32)>,
 }
@@ -41,6 +48,16 @@ impl Count {
 pub(super) struct UnderWay {
     count: watch::Sender<Count>,
     too_far: CancellationToken,
+    flood: CancellationToken,
+}
+
+/// Why a connection is not to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It was without a request for as long as it may.
+    Idle,
+    /// There was no request, or no end of its head, in time.
+    NoHead,
 }
 
 /// One request; under way until dropped.
@@ -52,7 +69,7 @@ pub(super) struct Turn {
 
 impl UnderWay {
     pub(super) fn new() -> Self {
-        Self { count: watch::Sender::default(), too_far: CancellationToken::new() }
+        Self { count: watch::Sender::default(), too_far: CancellationToken::new(), flood: CancellationToken::new() }
     }
 
     /// Another request.
@@ -60,8 +77,47 @@ impl UnderWay {
         self.count.send_modify(|count| {
             count.open += 1;
             count.ever = true;
+            count.head_since = None;
         });
         Turn { under_way: self.clone(), answered: false }
+    }
+
+    /// A request's body, until it has been read or thrown away.
+    pub(super) fn reads(&self, body: Incoming) -> RequestBody {
+        self.count.send_modify(|count| count.reading += 1);
+        RequestBody { body, under_way: self.clone() }
+    }
+
+    /// Bytes have come on HTTP/1. Unless they belong to a request, a head begins.
+    pub(super) fn heard(&self) {
+        self.count.send_if_modified(|count| {
+            let begins = count.open == 0 && count.reading == 0 && count.head_since.is_none();
+            if begins {
+                count.head_since = Some(Instant::now());
+            }
+            begins
+        });
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(super) fn head(&self, begun: bool) {
+        self.count.send_if_modified(|count| {
+            let changed = begun != count.head_since.is_some();
+            if changed {
+                count.head_since = begun.then(Instant::now);
+            }
+            changed
+        });
+    }
+
+    /// More frames have come than any use could need.
+    pub(super) fn flood(&self) {
+        self.flood.cancel();
+    }
+
+    /// Waits until that happens.
+    pub(super) async fn flooded(&self) {
+        self.flood.cancelled().await;
     }
 
     /// Waits for the first request.
@@ -70,15 +126,34 @@ impl UnderWay {
         let _ = self.count.subscribe().wait_for(|count| count.ever).await;
     }
 
-    /// Waits until no request has been under way for `later`, or there was none at all for `first`.
-    pub(super) async fn quiet(&self, first: Duration, later: Duration) {
+    /// Waits until no request has been under way for `idle`, there was none at all for `head`, or one's head has taken
+    /// longer than that.
+    pub(super) async fn end(&self, head: Duration, idle: Duration) -> End {
+        tokio::select! {
+            end = self.quiet(head, idle) => end,
+            () = self.head_overdue(head) => End::NoHead,
+        }
+    }
+
+    async fn quiet(&self, first: Duration, later: Duration) -> End {
+        let (mut count, begun) = (self.count.subscribe(), Instant::now());
+        // The sender is ours: it does not go away meanwhile.
+        loop {
+            let ever = count.wait_for(|count| count.open == 0).await.is_ok_and(|count| count.ever);
+            let (until, end) = if ever { (Instant::now() + later, End::Idle) } else { (begun + first, End::NoHead) };
+            // Any change will do: a request may begin and end before it is looked at here.
+            if timeout_at(until, count.changed()).await.is_err() {
+                return end;
+            }
+        }
+    }
+
+    async fn head_overdue(&self, limit: Duration) {
         let mut count = self.count.subscribe();
         loop {
-            let patience = count
-                .wait_for(|count| count.open == 0)
-                .await
-                .map_or(later, |count| if count.ever { later } else { first });
-            if timeout(patience, count.changed()).await.is_err() {
+            let since = count.wait_for(|count| count.head_since.is_some()).await.map_or(None, |count| count.head_since);
+            let Some(begun) = since else { return pending().await };
+            if timeout_at(begun + limit, count.wait_for(|count| count.head_since != since)).await.is_err() {
                 return;
             }
         }
@@ -91,9 +166,11 @@ impl UnderWay {
 }
 
 impl Turn {
-    /// The answer, which keeps the request under way until its body is sent, for at most `limit`.
-    pub(super) fn answered(mut self, answer: Response, limit: Duration) -> Response {
+    /// The answer, which keeps the request under way until its body is sent, for at most `limit`. When it has taken
+    /// longer than `hurried`, it goes as soon as others need what it holds.
+    pub(super) fn answered(mut self, mut answer: Response, limit: Duration, hurried: Duration) -> Response {
         self.answered = true;
+        let claim = answer.extensions_mut().remove::<Claim>();
         answer.map(|body| {
             let (sent, overdue) = (CancellationToken::new(), self.under_way.too_far.clone());
             if !body.is_end_stream() {
@@ -101,12 +178,21 @@ impl Turn {
                 tokio::spawn(async move {
                     tokio::select! {
                         () = sleep(limit) => overdue.cancel(),
+                        () = others_need_it(claim, hurried) => overdue.cancel(),
                         () = sent.cancelled() => {}
                     }
                 });
             }
             Body::new(AnswerBody { body, _sent: sent.drop_guard(), _turn: self })
         })
+    }
+}
+
+async fn others_need_it(claim: Option<Claim>, hurried: Duration) {
+    let Some(claim) = claim else { return pending().await };
+    sleep(hurried).await;
+    while !claim.must_hurry() {
+        sleep(SECOND).await;
     }
 }
 
@@ -120,6 +206,38 @@ impl Drop for Turn {
         if too_many {
             self.under_way.too_far.cancel();
         }
+    }
+}
+
+/// A request's body on its way in.
+pub(super) struct RequestBody {
+    body: Incoming,
+    under_way: UnderWay,
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.under_way.count.send_modify(|count| count.reading -= 1);
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::{
-    domain::form::{FormError, FormReader},
-    spool::{Budget, Budgets, Room},
+    domain::{
+        caller::ClientAddress,
+        form::{FormError, FormReader},
+    },
+    spool::{Budgets, DiskRules, Holder, Room},
 };
 use proptest::prelude::*;
 
@@ -85,8 +88,11 @@ fn sent_on(parts: &[Sent]) -> Result<Vec<Read>, FormError> {
     reader.push(Bytes::from(body), &mut pieces)?;
     let form = reader.finish()?;
     Ok(run(async {
-        let budgets = Budgets { memory: Budget::new(1 << 20), disk: Budget::new(1 << 20) };
-        let mut room = Room::growing(&budgets, u64::MAX).unwrap();
+        let most = 1 << 20;
+        let rules = DiskRules { most, kept_for_answers: 0, max_answer: 0, per_client: most, per_account: most };
+        let budgets = Budgets::new(most, rules);
+        let holder = Holder { client: ClientAddress("192.0.2.1".into()), account: None };
+        let mut room = Room::growing(&budgets, &holder, u64::MAX);
         for piece in pieces {
             room.write(piece).await.unwrap();
         }

@@ -21,7 +21,11 @@ fn ann() -> Payer {
 
 /// Somebody who comes at `now` and has so much time left.
 fn at(now: Instant, payer: &Payer, left: Duration) -> Ask<'_> {
-    Ask { payer, priority: 1, now, deadline: now + left, tried: &[] }
+    Ask { payer, priority: 1, now, deadline: now + left, tried: &[], room: true }
+}
+
+fn roomy<T>(_: &T) -> Fit {
+    Fit::Fits
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -41,11 +45,11 @@ fn the_service_with_the_least_in_flight_is_next_and_none_gets_more_than_its_slot
     for item in 0..7 {
         desk.enter(at(now, &ann, MINUTE), item).expect("room in line");
     }
-    let served: Vec<usize> = std::iter::from_fn(|| desk.serve(now)).map(|(_, at)| at).collect();
+    let served: Vec<usize> = std::iter::from_fn(|| desk.serve(now, roomy)).map(|(_, at)| at).collect();
     assert_eq!(served, [0, 1, 2, 0, 2], "five slots, two in line");
     desk.done(1, now, None);
-    assert_eq!(desk.serve(now), Some((5, 1)));
-    assert_eq!((desk.serve(now), desk.waiting()), (None, 1));
+    assert_eq!(desk.serve(now, roomy), Some((5, 1)));
+    assert_eq!((desk.serve(now, roomy), desk.waiting()), (None, 1));
 }
 
 #[test]
@@ -53,7 +57,7 @@ fn equal_services_take_turns() {
     let (mut desk, ann, now) = (desk(&[4, 4, 4], 10, seconds(1)), ann(), Instant::now());
     for turn in 0..6 {
         desk.enter(at(now, &ann, MINUTE), turn).expect("a free slot");
-        let (_, service) = desk.serve(now).expect("served");
+        let (_, service) = desk.serve(now, roomy).expect("served");
         assert_eq!(service, turn as usize % 3);
         desk.done(service, now, None);
     }
@@ -65,12 +69,12 @@ fn a_service_that_is_down_gets_nothing_and_one_that_failed_a_request_not_that_on
     let failed_by_the_second = Ask { tried: &[1], ..at(now, &ann, MINUTE) };
     desk.allow(0, 0);
     desk.enter(at(now, &ann, MINUTE), 1).expect("the other is up");
-    assert_eq!(desk.serve(now), Some((1, 1)));
+    assert_eq!(desk.serve(now, roomy), Some((1, 1)));
     desk.done(1, now, None);
     assert_eq!(desk.enter(failed_by_the_second, 2), Err(DOWN), "the only one that is up has failed it");
     desk.allow(0, 1);
     desk.enter(failed_by_the_second, 3).expect("the first is back");
-    assert_eq!(desk.serve(now), Some((3, 0)));
+    assert_eq!(desk.serve(now, roomy), Some((3, 0)));
     desk.allow(0, 0);
     desk.allow(1, 0);
     assert_eq!(desk.enter(at(now, &ann, MINUTE), 4), Err(DOWN), "nobody is up");
@@ -93,7 +97,7 @@ fn a_request_that_cannot_be_served_in_time_is_told_at_once_and_honestly() {
         let (mut desk, ann, start) = (desk(&[2], 10, seconds(10)), ann(), Instant::now());
         for item in 0..2 + in_line {
             desk.enter(at(start, &ann, 60 * MINUTE), item).expect("time enough");
-            desk.serve(start);
+            desk.serve(start, roomy);
         }
         let answer = desk.enter(at(start + seconds(since), &ann, seconds(left)), 99).map(drop);
         assert_eq!(answer, told, "{in_line} in line, {left} s left, {since} s later");
@@ -105,7 +109,7 @@ fn nobody_is_refused_on_a_guess_or_while_a_slot_is_free() {
     let (ann, now) = (ann(), Instant::now());
     let mut unmeasured = Desk::new(&[1], 10, RECHECK);
     unmeasured.enter(at(now, &ann, MINUTE), 1).expect("a free slot");
-    unmeasured.serve(now);
+    unmeasured.serve(now, roomy);
     unmeasured.enter(at(now, &ann, seconds(1)), 2).expect("nothing is known of how long it takes");
     let mut slow = desk(&[1], 10, seconds(100));
     slow.enter(at(now, &ann, seconds(1)), 3).expect("or a slow service would never be measured again");
@@ -116,7 +120,7 @@ fn a_full_line_refuses_with_the_time_that_it_will_take() {
     let (mut desk, ann, now) = (desk(&[2], 2, seconds(3)), ann(), Instant::now());
     for item in 0..4 {
         desk.enter(at(now, &ann, MINUTE), item).expect("two slots, two places");
-        desk.serve(now);
+        desk.serve(now, roomy);
     }
     assert_eq!(desk.enter(at(now, &ann, MINUTE), 5), full(6), "two rounds before it");
     assert_eq!(desk.enter(at(now + seconds(2), &ann, MINUTE), 5), full(4));
@@ -128,7 +132,7 @@ fn who_fills_the_line_keeps_nobody_else_out() {
     let mut desk = desk(&[1], 3, seconds(3));
     for item in 0..4 {
         desk.enter(at(now, &ann, MINUTE), item).expect("a slot and three places");
-        desk.serve(now);
+        desk.serve(now, roomy);
     }
     assert!(desk.enter(at(now, &ann, MINUTE), 4).is_err());
     desk.enter(at(now, &bob, MINUTE), 10).expect("in place of ann's last");
@@ -137,9 +141,38 @@ fn who_fills_the_line_keeps_nobody_else_out() {
     assert_eq!(desk.waiting(), 3);
     let served = std::iter::from_fn(|| {
         desk.done(0, now, None);
-        desk.serve(now)
+        desk.serve(now, roomy)
     });
     assert_eq!(served.map(|(item, _)| item).collect::<Vec<_>>(), [1, 10, 2]);
+}
+
+#[test]
+fn who_holds_its_part_is_passed_over_and_who_finds_no_room_at_all_is_not() {
+    let (mut desk, ann, now) = (desk(&[4], 10, seconds(1)), ann(), Instant::now());
+    for item in 0..3 {
+        desk.enter(at(now, &ann, MINUTE), item).expect("four slots");
+    }
+    let own_part = |item: &u32| if *item == 0 { Fit::OthersMay } else { Fit::Fits };
+    assert_eq!(desk.serve(now, own_part), Some((1, 0)));
+    let full = |item: &u32| if *item == 0 { Fit::NobodyMay } else { Fit::Fits };
+    assert_eq!(desk.serve(now, full), None, "the second does not overtake the first");
+    assert_eq!(desk.serve(now, roomy).map(|(item, _)| item), Some(0));
+}
+
+#[test]
+fn the_line_for_room_is_as_long_as_the_line_for_slots_and_says_what_is_missing() {
+    let (mut desk, ann, now) = (desk(&[9], 2, seconds(3)), ann(), Instant::now());
+    let short = Ask { room: false, ..at(now, &ann, MINUTE) };
+    for item in 0..2 {
+        desk.enter(short, item).expect("two places");
+    }
+    assert_eq!(desk.serve(now, |_| Fit::NobodyMay), None);
+    let refused = desk.enter(short, 2).expect_err("the line is full").shortage;
+    assert_eq!(refused, Shortage::NoRoom, "nine slots are free");
+    let fits = at(now, &ann, MINUTE);
+    assert!(desk.enter(fits, 3).is_err(), "nor is there a place for a smaller one behind them");
+    assert_eq!(desk.too_late(now, &[]).shortage, Shortage::NoRoom);
+    assert_eq!(desk.too_late(now, &[0]).shortage, Shortage::QueueFull);
 }
 
 proptest! {
@@ -170,7 +203,7 @@ proptest! {
                 !ends
             });
             let mut hand_out = |desk: &mut Desk<u64>| {
-                while let Some((deadline, service)) = desk.serve(now) {
+                while let Some((deadline, service)) = desk.serve(now, roomy) {
                     prop_assert!(deadline == HOPELESS || second + WORK <= deadline);
                     at_work.push((second + WORK, service, now));
                 }
@@ -206,11 +239,13 @@ proptest! {
                 2 if !at_work.is_empty() => desk.done(at_work.swap_remove(number % at_work.len()), now, None),
                 _ => {
                     let before = desk.waiting();
-                    places.pop().into_iter().for_each(|place| desk.leave(place));
+                    places.pop().into_iter().for_each(|place| {
+                        desk.leave(place);
+                    });
                     in_line -= before - desk.waiting();
                 }
             }
-            while let Some((_, service)) = desk.serve(now) {
+            while let Some((_, service)) = desk.serve(now, roomy) {
                 at_work.push(service);
                 in_line -= 1;
             }

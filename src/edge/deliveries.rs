@@ -1,0 +1,177 @@
+//! Memory for deliveries to the webhook that are still coming. Until the last byte has come, nobody knows who sends one:
+//! so whoever comes finds room, and where there is none the one that gets on worst gives its own up.
+
+use crate::domain::caller::ClientAddress;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Bytes of all of them, and of those of one client.
+const ROOM: u64 = 32 * 1024 * 1024;
+const PART: u64 = 8 * 1024 * 1024;
+
+/// What a delivery that gets on well sends in a second; by how far it may be ahead of that, and nobody further.
+const BYTES_PER_SECOND: u64 = 64 * 1024;
+const AHEAD: Duration = Duration::from_secs(1);
+
+/// Deliveries under way.
+#[derive(Debug, Default)]
+pub struct Deliveries(Mutex<UnderWay>);
+
+#[derive(Debug, Default)]
+struct UnderWay {
+    next: u64,
+    used: u64,
+    clients: HashMap<ClientAddress, u64>,
+    all: BTreeMap<u64, Delivery>,
+}
+
+#[derive(Debug)]
+struct Delivery {
+    client: ClientAddress,
+    bytes: u64,
+    /// When it will have sent too little.
+    due: Instant,
+    cut_off: CancellationToken,
+}
+
+/// One delivery; under way until dropped.
+#[derive(Debug)]
+pub(super) struct Coming {
+    deliveries: Arc<Deliveries>,
+    id: u64,
+    cut_off: CancellationToken,
+}
+
+impl Deliveries {
+    /// Another one.
+    pub(super) fn begin(self: &Arc<Self>, client: ClientAddress, now: Instant) -> Coming {
+        let mut under_way = self.under_way();
+        let (id, cut_off) = (under_way.next, CancellationToken::new());
+        under_way.next += 1;
+        let delivery = Delivery { client, bytes: 0, due: now + AHEAD, cut_off: cut_off.clone() };
+        under_way.all.insert(id, delivery);
+        Coming { deliveries: Arc::clone(self), id, cut_off }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        // No step of its leaves it half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Coming {
+    /// Makes room for a piece of it, if need be by cutting others off.
+    pub(super) fn takes(&self, bytes: u64, now: Instant) {
+        let mut under_way = self.deliveries.under_way();
+        let Some(delivery) = under_way.all.get_mut(&self.id) else { return };
+        let worth = Duration::from_micros(bytes.saturating_mul(1_000_000) / BYTES_PER_SECOND);
+        delivery.bytes += bytes;
+        delivery.due = (delivery.due + worth).min(now + AHEAD);
+        let client = delivery.client.clone();
+        under_way.used += bytes;
+        *under_way.clients.entry(client.clone()).or_default() += bytes;
+        while under_way.clients.get(&client).is_some_and(|used| *used > PART) {
+            under_way.cut_off_worst(Some(&client));
+        }
+        while under_way.used > ROOM {
+            under_way.cut_off_worst(None);
+        }
+    }
+
+    /// Waits until others need its room more.
+    pub(super) async fn cut_off(&self) {
+        self.cut_off.cancelled().await;
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.deliveries.under_way().remove(self.id);
+    }
+}
+
+impl UnderWay {
+    /// Cuts off the one that gets on worst, of all or of one client's, among those that have anything to give up.
+    fn cut_off_worst(&mut self, of: Option<&ClientAddress>) {
+        let holding = self.all.iter().filter(|(_, one)| one.bytes > 0 && of.is_none_or(|client| *client == one.client));
+        let Some((id, _)) = holding.min_by_key(|(_, one)| one.due) else { return };
+        let id = *id;
+        if let Some(worst) = self.remove(id) {
+            worst.cut_off.cancel();
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Delivery> {
+        let delivery = self.all.remove(&id)?;
+        self.used -= delivery.bytes;
+        if let Some(used) = self.clients.get_mut(&delivery.client) {
+            *used -= delivery.bytes;
+            if *used == 0 {
+                self.clients.remove(&delivery.client);
+            }
+        }
+        Some(delivery)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    fn client(number: u64) -> ClientAddress {
+        ClientAddress(format!("192.0.2.{number}"))
+    }
+
+    #[test]
+    fn who_comes_finds_room_and_who_gets_on_worst_gives_it_up() {
+        for clients in [1_u64, 200] {
+            let (deliveries, start) = (Arc::new(Deliveries::default()), Instant::now());
+            let begun = |number| {
+                let coming = deliveries.begin(client(number % clients), start);
+                coming.takes(MIB - 1, start);
+                coming
+            };
+            let stalled: Vec<_> = (0..100).map(begun).collect();
+            let trickles = deliveries.begin(client(7 % clients), start);
+            let later = start + Duration::from_secs(5);
+            for tenth in 0..50 {
+                trickles.takes(1, start + Duration::from_millis(100) * tenth);
+            }
+            let newcomers: Vec<_> = (0..6).map(|_| deliveries.begin(client(0), later)).collect();
+            for newcomer in &newcomers {
+                newcomer.takes(MIB - 1, later);
+            }
+            assert!(newcomers.iter().all(|newcomer| !newcomer.cut_off.is_cancelled()), "{clients} clients");
+            let cut_off = stalled.iter().filter(|one| one.cut_off.is_cancelled()).count();
+            assert!(cut_off >= 68, "{cut_off} of those that stalled");
+            let used = deliveries.under_way().used;
+            assert!(used <= ROOM && (clients > 1 || used <= PART), "{used}");
+            drop((stalled, trickles, newcomers));
+            let after = deliveries.under_way();
+            assert!(after.used == 0 && after.clients.is_empty() && after.all.is_empty(), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_keeps_on_sending_outlives_those_that_sent_much_at_once() {
+        let (deliveries, start) = (Arc::new(Deliveries::default()), Instant::now());
+        let (steady, mut bursts) = (deliveries.begin(client(1), start), Vec::new());
+        for second in 0..10 {
+            let now = start + Duration::from_secs(second);
+            steady.takes(BYTES_PER_SECOND, now);
+            let burst: Vec<_> = (0..40).map(|_| deliveries.begin(client(second + 9), now)).collect();
+            for one in &burst {
+                one.takes(MIB - 1, now);
+            }
+            bursts.extend(burst);
+        }
+        assert!(!steady.cut_off.is_cancelled());
+    }
+}

@@ -1,0 +1,53 @@
+//! How long answers were lately.
+
+/// How many of them are remembered.
+const REMEMBERED: usize = 64;
+
+/// The least that an answer is given.
+const AT_LEAST: u64 = 1024 * 1024;
+
+/// The lengths of the latest answers.
+#[derive(Debug)]
+pub(super) struct Recent {
+    lengths: [u64; REMEMBERED],
+    next: usize,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { lengths: [0; REMEMBERED], next: 0 }
+    }
+}
+
+impl Recent {
+    pub(super) fn add(&mut self, length: u64) {
+        if let Some(oldest) = self.lengths.get_mut(self.next) {
+            *oldest = length;
+        }
+        self.next = (self.next + 1) % REMEMBERED;
+    }
+
+    /// Twice the longest of them, but no more than `bound`.
+    pub(super) fn likely(&self, bound: u64) -> u64 {
+        let longest = self.lengths.iter().max().copied().unwrap_or_default();
+        longest.saturating_mul(2).min(bound).max(AT_LEAST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twice_the_longest_of_the_latest_is_likely() {
+        let mut recent = Recent::default();
+        assert_eq!(recent.likely(u64::MAX), AT_LEAST, "nothing is known yet");
+        recent.add(5 << 20);
+        recent.add(1);
+        assert_eq!((recent.likely(u64::MAX), recent.likely(7 << 20), recent.likely(9)), (10 << 20, 7 << 20, AT_LEAST));
+        for _ in 0..REMEMBERED {
+            recent.add(2 << 20);
+        }
+        assert_eq!(recent.likely(u64::MAX), 4 << 20, "what was long ago is forgotten");
+    }
+}
