@@ -4,6 +4,7 @@ mod admin;
 mod cors;
 mod door;
 mod listener;
+mod pages;
 mod panics;
 mod public;
 mod rate_limit;
