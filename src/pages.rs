@@ -7,6 +7,7 @@
 mod file;
 mod language;
 mod layout;
+pub(crate) mod openapi;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use file::File;
 
 use crate::config::Config;
 use layout::Layout;
+use openapi::OpenApi;
 use std::collections::HashMap;
 
 /// Everything that is served to browsers.
@@ -24,6 +26,7 @@ pub struct Pages {
     pages: Vec<Page>,
     /// By their names with the hash: `base.0123456789abcdef.css`.
     assets: HashMap<String, File>,
+    openapi: OpenApi,
 }
 
 /// One page in each of its languages.
@@ -56,8 +59,9 @@ impl Pages {
     /// Renders all of them; no page where they are not enabled.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        let openapi = OpenApi::new(config);
         if !config.pages.enabled {
-            return Self { pages: Vec::new(), assets: HashMap::new() };
+            return Self { pages: Vec::new(), assets: HashMap::new(), openapi };
         }
         let layout = Layout::new(config);
         let page = |page: &table::Page| {
@@ -71,7 +75,7 @@ impl Pages {
             }
             Page { path: page.path, variants }
         };
-        Self { pages: table::PAGES.iter().map(page).collect(), assets: layout.into_files() }
+        Self { pages: table::PAGES.iter().map(page).collect(), assets: layout.into_files(), openapi }
     }
 
     /// Where the pages are.
@@ -90,6 +94,12 @@ impl Pages {
         let fits = |variant: &&Variant| variant.language == language && variant.chosen == chosen.is_some();
         let by_preference = chosen.is_none() && tags.iter().any(|tag| *tag != language);
         Some(Found { file: &page.variants.iter().find(fits)?.file, language, by_preference })
+    }
+
+    /// The description of the API.
+    #[must_use]
+    pub fn openapi(&self) -> &OpenApi {
+        &self.openapi
     }
 
     /// The asset of this name, hash included.

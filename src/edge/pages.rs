@@ -30,11 +30,19 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 /// What an answer may do that is opened as if it were a page: nothing.
 const OTHER_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
+/// Asked for again each time, and sent only if it has changed.
+const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Never asked for again.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The routes of everything that browsers are shown.
 pub(super) fn routes(pages: &Pages) -> Router<Arc<Public>> {
-    let router = pages.paths().fold(Router::new(), |router, path| router.route(path, get(page)));
+    let described =
+        Router::new().route("/api/openapi", get(openapi_json)).route("/api/openapi.yaml", get(openapi_yaml));
+    let router = pages.paths().fold(described, |router, path| router.route(path, get(page)));
     if pages.paths().next().is_some() { router.route("/assets/{name}", get(asset)) } else { router }
 }
 
@@ -52,9 +60,8 @@ async fn page(State(public): State<Arc<Public>>, request: Request) -> Response {
     let Some(Found { file, language, by_preference }) = found else {
         return super::public::unknown_path(State(Arc::clone(&public)), request).await;
     };
-    let mut answer = answer(&public, request, file);
+    let mut answer = answer(&public, request, file, FRESH);
     let headers = answer.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language));
     if by_preference {
         headers.append(header::VARY, HeaderValue::from_static("accept-language"));
@@ -66,27 +73,39 @@ async fn page(State(public): State<Arc<Public>>, request: Request) -> Response {
     answer
 }
 
+async fn openapi_json(State(public): State<Arc<Public>>, request: Request) -> Response {
+    described(&public, request, &public.pages.openapi().json)
+}
+
+async fn openapi_yaml(State(public): State<Arc<Public>>, request: Request) -> Response {
+    described(&public, request, &public.pages.openapi().yaml)
+}
+
+/// Nothing in it is anybody's own, so that pages of all origins may read it.
+fn described(public: &Public, request: Request, file: &File) -> Response {
+    let mut answer = answer(public, request, file, FRESH);
+    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    answer
+}
+
 /// The address has the hash in it: what was there once is there, or nothing is.
 async fn asset(State(public): State<Arc<Public>>, request: Request) -> Response {
     let name = request.uri().path().strip_prefix("/assets/").unwrap_or_default();
     let Some(file) = public.pages.asset(name) else {
         return super::public::unknown_path(State(Arc::clone(&public)), request).await;
     };
-    let mut answer = answer(&public, request, file);
-    if answer.status().is_success() || answer.status() == StatusCode::NOT_MODIFIED {
-        let for_ever = HeaderValue::from_static("public, max-age=31536000, immutable");
-        answer.headers_mut().insert(header::CACHE_CONTROL, for_ever);
-    }
-    answer
+    answer(&public, request, file, FOR_EVER)
 }
 
 /// The file, or that the caller has it already; or that it asks for too much at once.
-fn answer(public: &Public, request: Request, file: &File) -> Response {
+fn answer(public: &Public, request: Request, file: &File, kept: HeaderValue) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::Pages);
     let (counted, answer) = match public.door.count_in(request.headers(), request.extensions(), &mut record) {
         Ok((guard, _)) => {
             record.outcome = Outcome::Served;
-            (Some(guard), sent(request.headers(), file))
+            let mut answer = sent(request.headers(), file);
+            answer.headers_mut().insert(header::CACHE_CONTROL, kept);
+            (Some(guard), reply::with_request_id(answer, &record.request_id))
         }
         Err(refusal) => {
             let answer = reply::refused(&refusal, &record.request_id);
