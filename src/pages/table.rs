@@ -35,8 +35,8 @@ pub(super) struct Asset {
 pub(super) const PAGES: &[Page] = &[Page {
     path: "/docs",
     content: include_str!("assets/docs.html"),
-    styles: &[],
-    scripts: &[],
+    styles: &["docs.css"],
+    scripts: &["docs.js"],
     languages: &[Words { tag: "en", json: include_str!("assets/docs.en.json") }],
 }];
 
@@ -44,4 +44,9 @@ pub(super) const ASSETS: &[Asset] = &[
     Asset { name: "icon.svg", bytes: include_bytes!("assets/icon.svg") },
     Asset { name: "base.css", bytes: include_bytes!("assets/base.css") },
     Asset { name: "common.js", bytes: include_bytes!("assets/common.js") },
+    Asset { name: "docs.css", bytes: include_bytes!("assets/docs.css") },
+    Asset { name: "docs-schema.js", bytes: include_bytes!("assets/docs-schema.js") },
+    Asset { name: "docs-code.js", bytes: include_bytes!("assets/docs-code.js") },
+    Asset { name: "docs-try.js", bytes: include_bytes!("assets/docs-try.js") },
+    Asset { name: "docs.js", bytes: include_bytes!("assets/docs.js") },
 ];
