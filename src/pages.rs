@@ -22,6 +22,7 @@ use std::collections::HashMap;
 
 /// Everything that is served to browsers.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "pages are what most of it is")]
 pub struct Pages {
     pages: Vec<Page>,
     /// By their names with the hash: `base.0123456789abcdef.css`.

@@ -95,12 +95,15 @@ impl Layout {
     fn styles(&self, page: &Page) -> String {
         let all = ["base.css", "theme.css"].into_iter().chain(page.styles.iter().copied());
         let addresses = all.filter_map(|name| self.address(&format!("asset:{name}")));
-        addresses.map(|address| format!("<link rel=\"stylesheet\" href=\"{address}\">\n")).collect()
+        addresses.map(|address| format!("<link rel=\"stylesheet\" href=\"{address}\">\n")).collect::<Vec<_>>().concat()
     }
 
     fn scripts(&self, page: &Page) -> String {
         let addresses = page.scripts.iter().filter_map(|name| self.address(&format!("asset:{name}")));
-        addresses.map(|address| format!("<script type=\"module\" src=\"{address}\"></script>\n")).collect()
+        addresses
+            .map(|address| format!("<script type=\"module\" src=\"{address}\"></script>\n"))
+            .collect::<Vec<_>>()
+            .concat()
     }
 }
 

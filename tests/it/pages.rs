@@ -108,3 +108,53 @@ async fn pages_count_as_requests_of_their_client() {
     let line = "rgw_requests_total{channel=\"none\",outcome=\"served\",route=\"pages\"}";
     world.metric_reaches(line, 1.0).await;
 }
+
+#[tokio::test]
+async fn the_description_is_open_to_every_page_and_names_no_host_that_was_asked() {
+    let world = World::start().await;
+    for (path, content_type) in [("/api/openapi", "application/json"), ("/api/openapi.yaml", "application/yaml")] {
+        let asked =
+            [("origin", "https://editor.example"), ("host", "evil.example"), ("x-forwarded-host", "evil.example")];
+        let reply = world.stranger().ask(Method::GET, path, &asked, Vec::new()).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some(content_type)));
+        assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(
+            (reply.header("cache-control"), reply.header("content-security-policy")),
+            (Some("no-cache"), Some(OTHERS))
+        );
+        let text = String::from_utf8_lossy(&reply.body).into_owned();
+        assert!(!text.contains("evil.example") && !text.contains("rembg.com"), "{path}");
+        let known = [("if-none-match", reply.header("etag").unwrap())];
+        let again = world.stranger().ask(Method::GET, path, &known, Vec::new()).await;
+        assert_eq!((again.status, again.body.len()), (304, 0));
+    }
+    let other = world.stranger().with("origin", "https://editor.example").get("/docs").await;
+    assert_eq!(other.header("access-control-allow-origin"), None);
+}
+
+#[tokio::test]
+async fn the_description_stays_where_there_are_no_pages() {
+    let world = World::with(|config| {
+        config.pages.enabled = false;
+        config.pages.public_url = Some("https://api.example.com".into());
+    })
+    .await;
+    let reply = world.stranger().get("/api/openapi").await;
+    assert_eq!(reply.json()["servers"], serde_json::json!([{"url": "https://api.example.com"}]));
+}
+
+#[tokio::test]
+async fn pages_are_refused_to_a_client_with_too_many_requests_at_once() {
+    let world = World::with(|config| config.limits.in_flight_per_client = std::num::NonZeroU32::MIN).await;
+    let ann = world.customer("ann", 9).await;
+    world.backend.will(crate::backend::Manner::Wait);
+    let slow = tokio::spawn(async move { ann.cut(&Form::with_picture()).await });
+    world.backend.has_seen(1).await;
+    for path in ["/docs", "/api/openapi"] {
+        let refused = world.stranger().get(path).await;
+        assert_eq!((refused.status, refused.header("cache-control")), (429, Some("no-store")), "{path}");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    world.backend.let_one_go();
+    assert_eq!(slow.await.unwrap().status, 200);
+}

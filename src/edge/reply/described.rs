@@ -98,7 +98,7 @@ async fn every_refusal_is_an_example_of_its_status_and_every_example_a_refusal()
 fn every_code_and_status_of_an_error_is_listed() {
     let document = document();
     let error = &document["components"]["schemas"]["Error"]["properties"];
-    let listed = |member: &str| error[member]["enum"].as_array().unwrap().iter().cloned().collect::<Vec<_>>();
+    let listed = |member: &str| error[member]["enum"].as_array().unwrap().clone();
     let codes: BTreeSet<_> = every_refusal().iter().map(Refusal::reason).collect();
     assert_eq!(listed("code"), codes.into_iter().map(Value::from).collect::<Vec<_>>());
     let statuses: BTreeSet<_> = every_refusal().iter().map(|one| refused(one, "id").status().as_u16()).collect();

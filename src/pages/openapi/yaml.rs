@@ -19,20 +19,20 @@ fn block(node: &Node, indent: usize, out: &mut String) {
     match node {
         Node::Map(members) if !members.is_empty() => {
             for (key, inner) in members {
-                out.push_str(&format!("{margin}{}:", text(key)));
+                out.extend([margin.as_str(), &text(key), ":"]);
                 after(inner, indent, out);
             }
         }
         Node::List(items) if !items.is_empty() => {
             for item in items {
                 if is_inline(item) {
-                    out.push_str(&format!("{margin}-"));
+                    out.extend([margin.as_str(), "-"]);
                     after(item, indent, out);
                 } else {
                     // The item's first line stands behind the dash.
                     let mut inner = String::new();
                     block(item, indent + 2, &mut inner);
-                    out.push_str(&format!("{margin}- {}", &inner[indent + 2..]));
+                    out.extend([margin.as_str(), "- ", &inner[indent + 2..]]);
                 }
             }
         }
@@ -50,11 +50,11 @@ fn after(node: &Node, indent: usize, out: &mut String) {
             out.push_str(" |-\n");
             for line in lines.lines() {
                 let margin = if line.is_empty() { 0 } else { indent + 2 };
-                out.push_str(&format!("{}{line}\n", " ".repeat(margin)));
+                out.extend([" ".repeat(margin).as_str(), line, "\n"]);
             }
         }
-        Node::Scalar(Value::String(words)) => out.push_str(&format!(" {}\n", text(words))),
-        Node::Scalar(value) => out.push_str(&format!(" {value}\n")),
+        Node::Scalar(Value::String(words)) => out.extend([" ", &text(words), "\n"]),
+        Node::Scalar(value) => out.extend([" ", &value.to_string(), "\n"]),
         Node::Map(members) if members.is_empty() => out.push_str(" {}\n"),
         Node::List(items) if items.is_empty() => out.push_str(" []\n"),
         Node::Map(_) | Node::List(_) => {
