@@ -29,7 +29,7 @@ const ORDER: [&str; 19] = [
 ];
 
 /// Where a library may be named.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("redis", &["src/store/redis"]),
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
