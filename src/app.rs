@@ -15,6 +15,7 @@ use crate::{
         pace::Pace,
         user_token::{self, UserTokens},
     },
+    pages::Pages,
     rmbg::{Rmbg, Rules},
     spool::{Budgets, DiskRules},
     store::{self, Store},
@@ -147,6 +148,7 @@ impl App {
                 rules: rules(config),
                 tasks: tasks.clone(),
             },
+            pages: Pages::new(config),
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
         };

@@ -11,6 +11,7 @@ mod limits;
 mod listen;
 mod load;
 mod mistakes;
+mod pages;
 mod redis_url;
 mod secrets;
 mod store;
@@ -28,6 +29,7 @@ pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
 pub use listen::ListenConfig;
 pub use mistakes::{ConfigErrors, Mistake};
+pub use pages::{LinkConfig, PagesConfig};
 pub use redis_url::{Node, RedisPlace, RedisUrl};
 pub use secrets::SecretError;
 pub use store::{OnStoreFailure, StoreConfig};
@@ -65,6 +67,8 @@ pub struct Config {
     pub anonymous: AnonymousConfig,
     /// Web pages that may call from a browser.
     pub cors: CorsConfig,
+    /// What people see in a browser.
+    pub pages: PagesConfig,
     /// Billing by Stripe.
     pub stripe: StripeConfig,
     /// The log.
@@ -92,6 +96,7 @@ impl Default for Config {
             ]),
             anonymous: AnonymousConfig::default(),
             cors: CorsConfig::default(),
+            pages: PagesConfig::default(),
             stripe: StripeConfig::default(),
             log: LogConfig::default(),
         }

@@ -6,6 +6,7 @@ mod deliveries;
 mod door;
 mod in_flight;
 mod listener;
+mod pages;
 mod panics;
 mod public;
 mod rate_limit;

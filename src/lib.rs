@@ -11,6 +11,7 @@
 //! | [`edge`] | listeners, routes, and the one place that writes answers |
 //! | [`rmbg`] | `POST /rmbg`: the journey of a picture, step by step |
 //! | [`usage`] | `GET /api/membership-usage` |
+//! | [`pages`] | pages for people and the description of the API, from memory |
 //! | [`stripe`] | Stripe's events: what they say and what they change |
 //! | [`admin`] | the operator's verbs |
 //! | [`identity`] | from what a caller sends to who it is |
@@ -30,6 +31,7 @@ pub mod app;
 pub mod edge;
 pub mod rmbg;
 pub mod usage;
+pub mod pages;
 pub mod stripe;
 pub mod admin;
 pub mod identity;

@@ -27,6 +27,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     checks.stripe(config);
     checks.user_token(config);
     checks.callers(config);
+    checks.pages(config);
 }
 
 struct Checks<'a> {
@@ -223,6 +224,12 @@ impl Checks<'_> {
     fn burst(&mut self, path: &str, burst: Burst) {
         for (key, value) in [("per_minute", burst.per_minute), ("size", burst.size)] {
             self.within(&format!("{path}.{key}"), value.into(), 1..=Burst::MOST.into());
+        }
+    }
+
+    fn pages(&mut self, config: &Config) {
+        for (name, fault) in config.pages.complaints() {
+            self.require(&format!("pages.{name}"), false, fault);
         }
     }
 

@@ -20,7 +20,7 @@ impl CorsConfig {
 }
 
 /// As browsers write it in `Origin`: scheme, host, and a port unless it is the scheme's own.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let is_host = |host: &str| {
         !host.is_empty()

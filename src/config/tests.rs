@@ -90,7 +90,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
         ("REMBG_GATEWAY__PLANS__FREE__CREDITS", "70"),
         ("REMBG_GATEWAY__PLANS__TEAM", "{credits = 5, burst = {per_minute = 6, size = 7}}"),
         ("REMBG_GATEWAY__LIMITS__MEMORY_BUDGET", "1 GiB"),
-        ("REMBG_GATEWAY__LIMITS__SPOOL_BUDGET", "268435456"),
+        ("REMBG_GATEWAY__LIMITS__SPOOL_BUDGET", "536870912"),
         ("REMBG_GATEWAY_CONFIG", "not ours to read"),
         ("PATH", "/bin"),
     ];
@@ -99,7 +99,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!((config.backend.concurrency, config.backend.timeout_s), (9, 120));
     assert_eq!(config.log.level, LogLevel::Warn);
     assert_eq!((config.plans["Free"].credits, config.plans["team"].burst.size), (70, 7));
-    assert_eq!((config.limits.memory_budget, config.limits.spool_budget), (Bytes(1 << 30), Bytes(256 << 20)));
+    assert_eq!((config.limits.memory_budget, config.limits.spool_budget), (Bytes(1 << 30), Bytes(512 << 20)));
 }
 
 #[test]

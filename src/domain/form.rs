@@ -7,6 +7,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+pub use fields::{MAX_ANGLE, NAMES};
 pub use reader::FormReader;
 
 use super::{complaint::Complaint, image_header::ImageHeader};

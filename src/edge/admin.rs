@@ -1,11 +1,11 @@
 //! The admin listener's routes: alive, ready, metrics.
 
-use super::{panics::catch_panics_of_operators, reply};
+use super::{pages::harmless, panics::catch_panics_of_operators, reply};
 use crate::{backend::Backend, domain::refusal::Refusal, spool::Budgets, store::Store, telemetry::Metrics};
 use axum::{
     Router,
     extract::State,
-    middleware::from_fn,
+    middleware::{from_fn, map_response},
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -34,6 +34,7 @@ pub fn admin_routes(admin: Arc<Admin>) -> Router {
         .fallback(async || reply::refused(&Refusal::NotFound, ""))
         .method_not_allowed_fallback(async || reply::refused(&Refusal::MethodNotAllowed, ""))
         .layer(from_fn(catch_panics_of_operators))
+        .layer(map_response(harmless))
         .with_state(admin)
 }
 

@@ -5,6 +5,7 @@ use super::{
     deliveries::Deliveries,
     door::Door,
     in_flight::{self, InFlight},
+    pages,
     panics::{catch_panics, failed},
     rate_limit,
     reply::{self, REQUEST_ID},
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     domain::refusal::Refusal,
+    pages::Pages,
     random::fresh_operation_id,
     rmbg::{Rmbg, Served, Stop, Upload},
     stripe::webhook::Webhook,
@@ -21,7 +23,7 @@ use crate::{
 use axum::{
     Router,
     extract::{Request, State},
-    middleware::from_fn_with_state,
+    middleware::{from_fn_with_state, map_response},
     response::Response,
     routing::{get, post},
 };
@@ -48,6 +50,8 @@ pub struct Public {
     pub stripe: Webhook,
     /// Memory for its deliveries under way.
     pub deliveries: Arc<Deliveries>,
+    /// What browsers are shown.
+    pub pages: Pages,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.
@@ -63,10 +67,12 @@ pub fn public_routes(public: Arc<Public>) -> Router {
         .route("/api/membership-usage", get(membership_usage))
         .route("/api/webhooks/stripe", post(stripe_webhook))
         .route("/healthz", get(async || "ok\n"))
+        .merge(pages::routes(&public.pages))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(catch_panics)
         .layer(cors)
+        .layer(map_response(pages::harmless))
         .with_state(public)
 }
 
@@ -169,7 +175,7 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
     in_flight::until_sent(answer, counted)
 }
 
-async fn unknown_path(State(public): State<Arc<Public>>, request: Request) -> Response {
+pub(super) async fn unknown_path(State(public): State<Arc<Public>>, request: Request) -> Response {
     refuse(&public, request, Refusal::NotFound)
 }
 

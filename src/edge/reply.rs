@@ -2,6 +2,8 @@
 //! bodies (section 1).
 
 #[cfg(test)]
+mod described;
+#[cfg(test)]
 mod tests;
 
 use super::rate_limit::whole_seconds;
@@ -94,7 +96,7 @@ pub(super) fn json(value: &impl Serialize, request_id: &str) -> Response {
     with_request_id(response, request_id)
 }
 
-fn with_request_id(mut response: Response, request_id: &str) -> Response {
+pub(super) fn with_request_id(mut response: Response, request_id: &str) -> Response {
     if let Ok(value) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

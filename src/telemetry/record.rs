@@ -82,6 +82,8 @@ pub enum Route {
     MembershipUsage,
     /// `POST /api/webhooks/stripe`
     StripeWebhook,
+    /// The pages for people, what they are made of, and `GET /api/openapi`.
+    Pages,
     /// Anything else.
     Other,
 }
@@ -94,6 +96,7 @@ impl Route {
             Self::Rmbg => "rmbg",
             Self::MembershipUsage => "membership_usage",
             Self::StripeWebhook => "stripe_webhook",
+            Self::Pages => "pages",
             Self::Other => "other",
         }
     }

@@ -51,7 +51,7 @@ try {
   const { sessionId } = await ask('Target.attachToTarget', { targetId, flatten: true });
   await ask('Page.enable', {}, sessionId);
   const loaded = answerTo('Page.loadEventFired');
-  await ask('Page.navigate', { url: `${origin}/healthz` }, sessionId);
+  await ask('Page.navigate', { url: `${origin}/docs` }, sessionId);
   await loaded;
   const expression = `(${inThePage})(${JSON.stringify(key)}, ${Number(size)})`;
   const { result } = await ask('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true }, sessionId);

@@ -8,6 +8,7 @@
 mod backend;
 mod documented;
 mod fetch;
+mod openapi;
 #[expect(dead_code, reason = "shared with tests/it")]
 #[path = "../it/form.rs"]
 mod form;

@@ -104,7 +104,7 @@ pub fn output(command: &mut Command, input: &str) -> String {
     })
 }
 
-fn installed(path: &str) -> PathBuf {
+pub fn installed(path: &str) -> PathBuf {
     let path = in_repository(path);
     assert!(path.exists(), "{} is not there; run tests/tools.sh", path.display());
     path

@@ -6,12 +6,13 @@ use std::{
 };
 
 /// Reading order: a module may use those after it, and itself.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "cli",
     "app",
     "edge",
     "rmbg",
     "usage",
+    "pages",
     "stripe",
     "admin",
     "identity",
@@ -28,7 +29,7 @@ const ORDER: [&str; 18] = [
 ];
 
 /// Where a library may be named.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("redis", &["src/store/redis"]),
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
@@ -41,6 +42,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("jsonwebtoken", &["src/identity/user_token"]),
     ("governor", &["src/identity/pace"]),
     ("toml", &["src/config"]),
+    ("flate2", &["src/pages"]),
     ("tokio_rustls", &["src/edge/listener/tls"]),
     ("listenfd", &["src/edge/listener/sockets"]),
 ];

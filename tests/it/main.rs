@@ -26,6 +26,7 @@ mod keys;
 mod limits;
 mod metrics;
 mod owners;
+mod pages;
 mod people;
 mod pool;
 mod proxy;

@@ -3,6 +3,29 @@
 /// A file, and what is said about it.
 pub(super) const MISTAKES: &[(&str, &str)] = &[
     ("colour = 1", "colour: unknown setting"),
+    ("[pages]\ntitle = \" \"", "pages.title: must be 1 to 80 characters in one line"),
+    ("[pages]\naccent = \"blue\"", "pages.accent: must be a colour such as \"#2357D9\""),
+    (
+        "[pages]\npublic_url = \"https://api.example.com/\"",
+        "pages.public_url: must be an address such as \"https://api.example.com\", in lower case and without a path",
+    ),
+    (
+        "[pages]\nrobots = \"noindex, hide\"",
+        "pages.robots: must be one or more of all, index, follow, noindex, nofollow, none, noarchive, nosnippet, \
+         noimageindex, with commas between",
+    ),
+    (
+        "[pages]\nlinks = [{ text = \"a\", url = \"/ok\" }, { text = \"b\", url = \"javascript:alert(1)\" }]",
+        "pages.links[1].url: must be an https: address or a path such as \"/pricing\"",
+    ),
+    (
+        "[pages]\nlinks = [{ text = \"b\", url = \"//evil.example\" }]",
+        "pages.links[0].url: must be an https: address or a path such as \"/pricing\"",
+    ),
+    (
+        "[pages]\nlinks = [\"/a\"]",
+        "pages.links: invalid type: string \"/a\", expected a link such as { text = \"Pricing\", url = \"https://example.com/pricing\" }",
+    ),
     ("[backend]\nurl = \"x\"", "backend.url: unknown setting"),
     ("backend = 5", "backend: invalid type: integer `5`, expected a section"),
     (

@@ -12,10 +12,10 @@ const MAX_NAME: usize = 64;
 const MAX_CONTENT_TYPE: usize = 128;
 
 /// Every field that the contract knows but `image`, in its order.
-const NAMES: [&str; 8] = ["w", "h", "angle", "format", "bg_color", "mask", "exact_resize", "expand"];
+pub const NAMES: [&str; 8] = ["w", "h", "angle", "format", "bg_color", "mask", "exact_resize", "expand"];
 
 /// Degrees in either direction.
-const MAX_ANGLE: f64 = 360.0;
+pub const MAX_ANGLE: f64 = 360.0;
 
 /// Whether the contract gives the field a meaning.
 pub(super) fn is_known(name: &str) -> bool {

@@ -9,7 +9,7 @@ const TABLE: &str = include_str!("refusals.tsv");
 
 const SOON: Duration = Duration::from_millis(1_500);
 
-fn complaints() -> Vec<Complaint> {
+pub(super) fn complaints() -> Vec<Complaint> {
     vec![
         Complaint::NoImage,
         Complaint::NoFileSelected,
@@ -31,7 +31,7 @@ fn complaints() -> Vec<Complaint> {
 }
 
 /// Every refusal there is, in the table's order.
-fn refusals() -> Vec<Refusal> {
+pub(super) fn refusals() -> Vec<Refusal> {
     let mut all: Vec<_> = complaints().into_iter().map(|one| Refusal::Invalid(vec![one])).collect();
     all.extend([
         Refusal::EmailNotVerified,

@@ -1,0 +1,162 @@
+//! Pages, their assets and the description of the API, from memory.
+
+use super::{
+    in_flight,
+    public::{Public, drain, request_id},
+    reply,
+};
+use crate::{
+    pages::{File, Found, Pages},
+    telemetry::{Outcome, Record, Route},
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+    routing::get,
+};
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{self, HeaderName, HeaderValue},
+};
+use std::sync::Arc;
+
+/// What a page may load and do: its own scripts and styles, pictures of its own making, questions to this gateway.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// What an answer may do that is opened as if it were a page: nothing.
+const OTHER_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+
+/// Asked for again each time, and sent only if it has changed.
+const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Never asked for again.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// The routes of everything that browsers are shown.
+pub(super) fn routes(pages: &Pages) -> Router<Arc<Public>> {
+    let described =
+        Router::new().route("/api/openapi", get(openapi_json)).route("/api/openapi.yaml", get(openapi_yaml));
+    let router = pages.paths().fold(described, |router, path| router.route(path, get(page)));
+    if pages.paths().next().is_some() { router.route("/assets/{name}", get(asset)) } else { router }
+}
+
+/// Marks every answer: no browser guesses what it is, and none but a page's runs anything.
+pub(super) async fn harmless(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(OTHER_POLICY);
+    answer
+}
+
+async fn page(State(public): State<Arc<Public>>, request: Request) -> Response {
+    let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+    let found = public.pages.page(path, query, listed(request.headers(), &header::ACCEPT_LANGUAGE));
+    let Some(Found { file, language, by_preference }) = found else {
+        return super::public::unknown_path(State(Arc::clone(&public)), request).await;
+    };
+    let mut answer = answer(&public, request, file, FRESH);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language));
+    if by_preference {
+        headers.append(header::VARY, HeaderValue::from_static("accept-language"));
+    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    answer
+}
+
+async fn openapi_json(State(public): State<Arc<Public>>, request: Request) -> Response {
+    described(&public, request, &public.pages.openapi().json)
+}
+
+async fn openapi_yaml(State(public): State<Arc<Public>>, request: Request) -> Response {
+    described(&public, request, &public.pages.openapi().yaml)
+}
+
+/// Nothing in it is anybody's own, so that pages of all origins may read it.
+fn described(public: &Public, request: Request, file: &File) -> Response {
+    let mut answer = answer(public, request, file, FRESH);
+    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    answer
+}
+
+/// The address has the hash in it: what was there once is there, or nothing is.
+async fn asset(State(public): State<Arc<Public>>, request: Request) -> Response {
+    let name = request.uri().path().strip_prefix("/assets/").unwrap_or_default();
+    let Some(file) = public.pages.asset(name) else {
+        return super::public::unknown_path(State(Arc::clone(&public)), request).await;
+    };
+    answer(&public, request, file, FOR_EVER)
+}
+
+/// The file, or that the caller has it already; or that it asks for too much at once.
+fn answer(public: &Public, request: Request, file: &File, kept: HeaderValue) -> Response {
+    let mut record = Record::begin(request_id(request.headers()), Route::Pages);
+    let (counted, answer) = match public.door.count_in(request.headers(), request.extensions(), &mut record) {
+        Ok((guard, _)) => {
+            record.outcome = Outcome::Served;
+            let mut answer = sent(request.headers(), file);
+            answer.headers_mut().insert(header::CACHE_CONTROL, kept);
+            (Some(guard), reply::with_request_id(answer, &record.request_id))
+        }
+        Err(refusal) => {
+            let answer = reply::refused(&refusal, &record.request_id);
+            record.outcome = Outcome::Refused(refusal);
+            (None, answer)
+        }
+    };
+    public.metrics.finish(&record);
+    let counted = Arc::new(counted);
+    drain(public, request, Arc::clone(&counted));
+    in_flight::until_sent(answer, counted)
+}
+
+fn sent(asked: &HeaderMap, file: &File) -> Response {
+    let gzipped = file.gzipped().filter(|_| takes_gzip(listed(asked, &header::ACCEPT_ENCODING)));
+    let tag = format!("\"{}{}\"", file.hash(), if gzipped.is_some() { "-gzip" } else { "" });
+    let known = listed(asked, &header::IF_NONE_MATCH);
+    let has_it =
+        known.split(',').any(|known| matches!(known.trim().trim_start_matches("W/"), own if own == tag || own == "*"));
+    let body = gzipped.unwrap_or(file.plain()).clone();
+    let mut answer = Response::new(if has_it { Body::empty() } else { Body::from(body) });
+    if has_it {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = answer.headers_mut();
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    if file.gzipped().is_some() {
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if !has_it {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+        if gzipped.is_some() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+    }
+    answer
+}
+
+/// A coding of weight 0 is refused.
+fn takes_gzip(accept_encoding: &str) -> bool {
+    accept_encoding.split(',').any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        name.trim().eq_ignore_ascii_case("gzip") && weight.is_ok_and(|weight| weight > 0.0)
+    })
+}
+
+/// The header's one line; browsers send no more.
+fn listed<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

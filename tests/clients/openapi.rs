@@ -1,0 +1,39 @@
+//! The description of the API, judged by tools of others: `openapi-spec-validator`, `schemathesis`, `PyYAML`.
+
+use crate::{
+    secured::{installed, output},
+    world::World,
+};
+use rembg_gateway::domain::credit::Burst;
+use serde_json::{Value, json};
+use std::{num::NonZeroU32, process::Command};
+
+const SECRET: &str = "whsec_for_tests_only";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_is_missing_in_the_description() {
+    let world = World::with(|config| {
+        config.stripe.webhook_secrets = vec![SECRET.into()];
+        config.anonymous.per_day = 10_000;
+        config.anonymous.burst = Burst { per_minute: 60_000, size: 10_000 };
+        config.limits.bad_credentials_per_minute = NonZeroU32::new(1_000_000).unwrap();
+    })
+    .await;
+    let mut keys = Vec::new();
+    for number in 0..12 {
+        let person = world.customer(&format!("caller-{number}"), 10_000).await;
+        keys.push(person.headers[0].1.clone());
+    }
+    let told = json!({
+        "base": format!("http://{}", world.app.public), "keys": keys, "stripe_secret": SECRET, "now": world.now().0,
+    });
+    let mut python = Command::new(installed(".cache/openapi-venv/bin/python3"));
+    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/openapi.py"));
+    for variable in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        python.env_remove(variable);
+    }
+    let said = output(&mut python, &told.to_string());
+    let counts: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(counts.as_object().unwrap().len(), 6, "{counts}");
+    assert!(!world.backend.seen().is_empty(), "{counts}");
+}
