@@ -33,6 +33,7 @@ impl Layout {
             ("robots", pages.robots.clone()),
             ("public_url", pages.public_url.clone().unwrap_or_default()),
             ("anonymous_per_day", config.anonymous.per_day.to_string()),
+            ("anonymous_burst", config.anonymous.burst.size.to_string()),
         ]);
         let link = |link: &crate::config::LinkConfig| anchor(&link.url, &link.text, "");
         let links = pages.links.iter().map(link).collect();
