@@ -15,9 +15,11 @@ export function shape(name, attributes, ...children) {
   return made;
 }
 
+const widthOf = (chart) => Math.floor(chart.getBoundingClientRect().width);
+
 /** How many bars there is room for. */
 export function room(chart) {
-  return Math.min(24, Math.max(4, Math.floor((chart.clientWidth - LEFT) / NARROWEST)));
+  return Math.min(24, Math.max(4, Math.floor((widthOf(chart) - LEFT) / NARROWEST)));
 }
 
 /**
@@ -25,13 +27,15 @@ export function room(chart) {
  * the one that stands out, `choose` is called with that of a bar that is clicked.
  */
 export function draw(chart, bars, { name, chosen, choose }) {
-  const width = chart.clientWidth;
+  const width = widthOf(chart);
+  // Not laid out: it is drawn once it is.
+  if (width <= LEFT) return;
   chart.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
   byId('chart-text').textContent = name;
   const most = ceiling(bars.reduce((most, { app, api }) => Math.max(most, Number(app + api)), 0));
   const y = (number) => (HEIGHT - BOTTOM) - (HEIGHT - BOTTOM - 10) * Number(number) / most;
   const step = (width - LEFT) / bars.length;
-  const every = Math.ceil(58 / step);
+  const every = Math.ceil(72 / step);
   const drawn = bars.map((bar, index) => {
     const at = { x: LEFT + step * index, wide: Math.min(step * 0.64, 48), middle: LEFT + step * (index + 0.5) };
     const group = shape('g', { class: index === chosen ? 'bar chosen' : 'bar' }, shape('title', {}, bar.title));

@@ -203,7 +203,11 @@ function refuse(answer) {
     return fail(say('failed', { status: answer.status, message: answer.statusText }));
   }
   const words = refusal(answer.status, body, Number(answer.getResponseHeader('retry-after')) || 1);
-  if (answer.status === 401) return wrongKey(storedKey() ? words : say('closed'));
+  if (answer.status === 401) {
+    wrongKey(storedKey() ? words : say('closed'));
+    showAllowance();
+    return showCode();
+  }
   const found = answer.status === 400 ? complaints(body) : [];
   if (found.length > 0 && found.every((one) => one.field in FIELDS)) return complain(found);
   fail(words);

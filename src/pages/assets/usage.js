@@ -55,7 +55,7 @@ async function load() {
   show('loading');
   try {
     const [report, { billingCycles }] = await Promise.all([ask(REPORT), ask(LIST)]);
-    const found = billingCycles.length > 0 ? billingCycles.map(window) : await latestMonths();
+    const found = billingCycles.length > 0 ? billingCycles.map(asWindow) : await latestMonths();
     if (own !== turn) return;
     Object.assign(windows, { list: found, chosen: 0, months: billingCycles.length === 0 });
     // Shown first: what is not shown has no width to draw in.
@@ -68,7 +68,7 @@ async function load() {
   }
 }
 
-function window({ periodStartUnix, periodEndUnix, appUsage, apiUsage }) {
+function asWindow({ periodStartUnix, periodEndUnix, appUsage, apiUsage }) {
   const [app, api] = [BigInt(appUsage), BigInt(apiUsage)];
   return { start: Number(periodStartUnix), end: Number(periodEndUnix), app, api, total: app + api };
 }
@@ -81,7 +81,7 @@ async function monthly(year, month) {
     // By setUTCFullYear, because Date.UTC reads the years before 100 as 19xx.
     return new Date(0).setUTCFullYear(Number(year), Number(month) - 1 + more, 1) / 1_000;
   });
-  const found = window({ periodStartUnix: start, periodEndUnix: next - 1, appUsage: app_usage, apiUsage: api_usage });
+  const found = asWindow({ periodStartUnix: start, periodEndUnix: next - 1, appUsage: app_usage, apiUsage: api_usage });
   return { ...found, query };
 }
 
@@ -104,8 +104,8 @@ function show(state) {
 
 function fail(error) {
   if (error.status === 401) {
-    show('key');
-    return wrongKey(error.message);
+    wrongKey(error.message);
+    return show('key');
   }
   show('problem');
   byId('problem-text').textContent = error instanceof Refused ? error.message : say('nonsense');
@@ -162,10 +162,15 @@ function showWindows(current) {
 
 const numbersOf = (one) => ({ total: count(one.total), app: count(one.app), api: count(one.api) });
 
+function monthText(one) {
+  const month = date(one.start, { month: 'long', year: 'numeric' });
+  // It begins a sentence, and Vietnamese months are written small.
+  return say('month_text', { month: month[0].toLocaleUpperCase(language) + month.slice(1), ...numbersOf(one) });
+}
+
 function textOf(one) {
-  return windows.months
-    ? say('month_text', { month: date(one.start, { month: 'long', year: 'numeric' }), ...numbersOf(one) })
-    : say('window_text', { from: date(one.start), to: date(one.end), ...numbersOf(one) });
+  if (windows.months) return monthText(one);
+  return say('window_text', { from: date(one.start), to: date(one.end), ...numbersOf(one) });
 }
 
 function chooseWindow(index) {
@@ -198,7 +203,7 @@ function drawWindows() {
 // --- The month view
 
 function showMonth(one) {
-  byId('month-text').textContent = say('month_text', { month: date(one.start, { month: 'long', year: 'numeric' }), ...numbersOf(one) });
+  byId('month-text').textContent = monthText(one);
   byId('month-curl').textContent = curl(one.query);
 }
 
