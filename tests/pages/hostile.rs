@@ -54,27 +54,25 @@ async fn an_answer_that_is_no_picture_is_not_opened() {
     page.sees("#before");
     let marked = [b"\xef\xbb\xbf".as_slice(), PAGE.as_bytes()].concat();
     let sixteen: Vec<u8> = format!("\u{feff}{PAGE}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    for (content_type, body, place, words) in [
-        ("image/svg+xml", PAGE.as_bytes().to_vec(), "#problem", "You have not been charged"),
-        ("text/html", PAGE.as_bytes().to_vec(), "#problem", "You have not been charged"),
-        ("image/svg+xml", sixteen, "#problem", "is no picture of a kind that this page shows"),
-        ("text/html", [b"BM".as_slice(), PAGE.as_bytes()].concat(), "#status", "this browser cannot read it"),
-        (
-            "image/svg+xml",
-            [b"\x89PNG\r\n\x1a\n".as_slice(), PAGE.as_bytes()].concat(),
-            "#status",
-            "this browser cannot read it",
-        ),
-        ("image/svg+xml", marked, "#problem", ""),
+    // Some of these the gateway refuses itself; what it lets through, the page does not open.
+    for (content_type, body) in [
+        ("image/svg+xml", PAGE.as_bytes().to_vec()),
+        ("text/html", PAGE.as_bytes().to_vec()),
+        ("image/svg+xml", marked),
+        ("image/svg+xml", sixteen),
     ] {
         world.backend.will(Manner::Answer { status: 200, content_type, body });
         page.click("#submit");
-        page.reads(place, words);
-        assert_eq!(
-            page.evaluate("document.querySelector('#after').checkVisibility()"),
-            false,
-            "{content_type} {words}"
-        );
+        page.sees("#problem");
+        assert_eq!(page.evaluate("document.querySelector('#after').checkVisibility()"), false, "{content_type}");
+        assert_eq!(page.evaluate("document.querySelector('#download').checkVisibility()"), false, "{content_type}");
+    }
+    for (content_type, signature) in [("text/html", b"BM".as_slice()), ("image/svg+xml", b"\x89PNG\r\n\x1a\n")] {
+        let body = [signature, PAGE.as_bytes()].concat();
+        world.backend.will(Manner::Answer { status: 200, content_type, body });
+        page.click("#submit");
+        page.reads("#status", "this browser cannot read it");
+        assert_eq!(page.evaluate("document.querySelector('#after').checkVisibility()"), false, "{content_type}");
     }
     page.is_well("no picture");
     // What can be downloaded has the type that its bytes say.

@@ -55,7 +55,8 @@ async fn a_picture_loses_its_background_and_costs_what_the_usage_page_shows() {
           const canvas = new OffscreenCanvas(after.naturalWidth, after.naturalHeight);
           const drawn = canvas.getContext('2d');
           drawn.drawImage(after, 0, 0);
-          const opacity = (x, y) => drawn.getImageData(x, y, 1, 1).data[3];
+          const { data } = drawn.getImageData(0, 0, canvas.width, canvas.height);
+          const opacity = (x, y) => data[(y * canvas.width + x) * 4 + 3];
           return [canvas.width, canvas.height, opacity(0, 0) < 8, opacity(200, 160) > 247];
         })()",
     );

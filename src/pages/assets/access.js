@@ -35,7 +35,7 @@ function show() {
   const held = storedKey();
   byId('key-entry').hidden = held !== '';
   byId('key-held').hidden = held === '';
-  byId('key-name').textContent = held.length > 12 ? say('key_in_use', { end: `…${held.slice(-4)}` }) : say('key_short');
+  byId('key-name').textContent = held.length > 12 ? say('key_in_use', { end: `…\u2060${held.slice(-4)}` }) : say('key_short');
 }
 
 /** Says what is wrong with the key beside its field; a key in use is forgotten, so that another can be typed. */

@@ -35,7 +35,8 @@ export function draw(chart, bars, { name, chosen, choose }) {
   const most = ceiling(bars.reduce((most, { app, api }) => Math.max(most, Number(app + api)), 0));
   const y = (number) => (HEIGHT - BOTTOM) - (HEIGHT - BOTTOM - 10) * Number(number) / most;
   const step = (width - LEFT) / bars.length;
-  const every = Math.ceil(72 / step);
+  const longest = Math.max(...bars.map(({ label }) => label.length));
+  const every = Math.ceil((longest * 7 + 14) / step);
   const drawn = bars.map((bar, index) => {
     const at = { x: LEFT + step * index, wide: Math.min(step * 0.64, 48), middle: LEFT + step * (index + 0.5) };
     const group = shape('g', { class: index === chosen ? 'bar chosen' : 'bar' }, shape('title', {}, bar.title));

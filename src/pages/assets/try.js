@@ -226,7 +226,7 @@ function complain(found) {
     byId(FIELDS[field]).setAttribute('aria-invalid', 'true');
     tell(byId(`${field}-error`), words, spoken);
   }
-  tell(byId('problem'), found.length > 1 ? say('mistakes', { n: count(found.length) }) : say('mistake'));
+  if (file) tell(byId('problem'), found.length > 1 ? say('mistakes', { n: count(found.length) }) : say('mistake'));
   byId(FIELDS[found[0].field]).focus();
 }
 
