@@ -6,16 +6,14 @@ use crate::{
     people::Person,
     world::World,
 };
-use rembg_gateway::{domain::caller::Uid, store::AccountChange};
+use rembg_gateway::{clock::Clock, domain::caller::Uid, store::AccountChange};
 use serde_json::json;
-use std::time::SystemTime;
 
 const DAY: i64 = 86_400;
 
 /// Turns the world's clock to the browser's own.
 fn now(world: &World) -> i64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    world.turn_clock_to(i64::try_from(now).unwrap());
+    world.turn_clock_to(Clock::Own.now().seconds().0);
     world.now().0
 }
 
@@ -46,8 +44,8 @@ async fn subscriber(world: &World, credits: u64, used: [u64; 2]) -> (Person, [i6
 /// A number as the page writes it.
 fn written(number: u64) -> String {
     let digits = number.to_string();
-    let from = |at: usize| if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
-    digits.char_indices().map(|(at, digit)| format!("{}{digit}", from(at))).collect()
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
 }
 
 #[tokio::test(flavor = "multi_thread")]
