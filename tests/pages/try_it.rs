@@ -6,7 +6,10 @@ use crate::{
     form,
     world::World,
 };
-use rembg_gateway::{config::BackendKind, domain::credit::Burst};
+use rembg_gateway::{
+    config::BackendKind,
+    domain::{complaint::Complaint, credit::Burst},
+};
 use std::path::Path;
 
 /// What the stub backend answers with here: something that a browser can show.
@@ -77,6 +80,31 @@ async fn a_picture_loses_its_background_and_costs_what_the_usage_page_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_picture_can_be_dropped_and_pasted() {
+    let world = World::start().await;
+    let browser = Browser::start();
+    let page = browser.page(world.app.public, "en");
+    page.open("/");
+    for (name, event) in [
+        ("dropped.png", "new DragEvent('drop', { dataTransfer: files, cancelable: true })"),
+        ("pasted.png", "new ClipboardEvent('paste', { clipboardData: files })"),
+    ] {
+        let bytes = serde_json::json!(form::png(4, 3));
+        page.evaluate(&format!(
+            "(() => {{
+              const files = new DataTransfer();
+              files.items.add(new File([new Uint8Array({bytes})], '{name}', {{ type: 'image/png' }}));
+              dispatchEvent({event});
+            }})()"
+        ));
+        page.reads("#chosen", name);
+        page.until("document.querySelector('#before').naturalWidth === 4");
+        assert!(page.text("#code").contains(name));
+    }
+    page.is_well("dropped and pasted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_going_on_is_shown_and_can_be_given_up() {
     let world = World::start().await;
     let ann = world.customer("ann", 9).await;
@@ -142,6 +170,54 @@ async fn each_mistake_is_told_beside_its_field_and_costs_nothing() {
     }
     assert!(world.backend.seen().is_empty());
     assert_eq!(ann.used().await, 0);
+}
+
+/// One of every kind that a form can get.
+fn every_complaint() -> Vec<Complaint> {
+    let odd = || "<'x'>\n y".to_owned();
+    vec![
+        Complaint::NoImage,
+        Complaint::NoFileSelected,
+        Complaint::UnsupportedType(odd()),
+        Complaint::CorruptImage,
+        Complaint::EmptyFile,
+        Complaint::FileTooLarge(57_881_395),
+        Complaint::TooWide(12_000),
+        Complaint::TooTall(15_000),
+        Complaint::NotAnInteger("w", odd()),
+        Complaint::BelowRange("h", 1, "-5".into()),
+        Complaint::AboveRange("w", 10_000, "15000".into()),
+        Complaint::OutsideRange("h", 1, 9_999, "0".into()),
+        Complaint::NotANumber("angle", odd()),
+        Complaint::AngleOutOfRange(500.0),
+        Complaint::BadFormat(odd()),
+        Complaint::BadColour(odd()),
+        Complaint::MaskWithColour,
+        Complaint::NotABoolean("expand", odd()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_complaint_finds_its_field_and_is_translated() {
+    let world = World::start().await;
+    let browser = Browser::start();
+    let page = browser.page(world.app.public, "vi");
+    page.open("/");
+    for complaint in every_complaint() {
+        let body = serde_json::json!({"error": complaint.message(), "status": 400});
+        let found = page.evaluate(&format!(
+            "(async () => {{
+              const loaded = performance.getEntriesByType('resource').map((one) => one.name);
+              const answers = await import(loaded.find((name) => name.includes('/answers.')));
+              return answers.complaints({body});
+            }})()"
+        ));
+        let [found] = found.as_array().unwrap().as_slice() else { panic!("{complaint:?}: {found}") };
+        assert_eq!(found["field"], complaint.field(), "{complaint:?}");
+        assert_eq!(found["spoken"], "", "{complaint:?} is translated");
+        let words = found["words"].as_str().unwrap();
+        assert!(!words.contains('{') && !words.contains("undefined"), "{words}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 // The API's answers: to the last digit, and in words.
 
-import { say, span, translated } from '{{asset:words.js}}';
+import { knows, say, span, translated } from '{{asset:words.js}}';
 
 /** A JSON text in which every integer has become a string, so that no digit is lost beyond 2^53. */
 export function exactly(text) {
@@ -54,7 +54,7 @@ export function refusal(status, body, retry) {
     monthly_limit: 'monthly_limit', backend_failed: 'backend_failed', timed_out: 'timed_out', body_too_large: 'too_large',
     too_many_pixels: 'too_many_pixels',
   }[body?.code];
-  return say(named ?? 'failed', values);
+  return say(named && knows(named) ? named : 'failed', values);
 }
 
 /** What is left of each limit, by its policy, from a `RateLimit` header: `"day";r=4;t=600`. */

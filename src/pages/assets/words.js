@@ -11,6 +11,9 @@ export function say(name, values = {}) {
   return filled(own.say[name], values);
 }
 
+/** Whether the page has words of this name. */
+export const knows = (name) => name in own.say;
+
 /** The translation of one of the API's complaints; nothing where its own words are in the page's language. */
 export function translated(complaint, values) {
   return own.complaints[complaint] && filled(own.complaints[complaint], values);
