@@ -6,7 +6,11 @@ use crate::{
     people::Person,
     world::World,
 };
-use rembg_gateway::{clock::Clock, domain::caller::Uid, store::AccountChange};
+use rembg_gateway::{
+    clock::Clock,
+    domain::{caller::Uid, credit::MOST_CREDITS},
+    store::AccountChange,
+};
 use serde_json::json;
 
 const DAY: i64 = 86_400;
@@ -50,8 +54,8 @@ fn written(number: u64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_number_is_the_apis_to_the_credit() {
-    // Beyond 2^53, where a number of JavaScript's would be off by one.
-    for (credits, used) in [(18_500, [4_200, 5_100]), (9_007_199_254_740_993, [1, 3])] {
+    // The most, and what is prepaid: beyond 2^53, where a number of JavaScript's would be off by one.
+    for (credits, used) in [(18_500, [4_200, 5_100]), (MOST_CREDITS, [1, 3])] {
         let world = billed_world().await;
         let (ann, starts) = subscriber(&world, credits, used).await;
         world.prepaid("ann", 2_000).await;
