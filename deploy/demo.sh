@@ -30,6 +30,8 @@ cat <<EOT
     curl -sS -H "x-api-key: $key" -F "image=@$PWD/deploy/sample/mug.jpg" -F format=png \\
       http://$public/rmbg -o cutout.png
 
+  The same in a browser: http://$public/  http://$public/docs  http://$public/usage
+
   What that has cost:    curl -sS -H "x-api-key: $key" "http://$public/api/membership-usage"
   Alive, ready, numbers: http://$admin/healthz  http://$admin/readyz  http://$admin/metrics
 

@@ -1,5 +1,5 @@
 //! Pages for people, what they are made of, and the description of the API: rendered once, at the start, and served from
-//! memory. [`table`] names them all.
+//! memory. `pages/table.rs` names them all.
 //!
 //! A page is a piece of HTML within `assets/layout.html`. Both have places, `{{word}}`, which are filled with the words of
 //! the page's language and with what the settings say, escaped; `{{asset:base.css}}` is the address of an asset.

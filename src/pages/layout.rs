@@ -33,6 +33,7 @@ impl Layout {
             ("robots", pages.robots.clone()),
             ("public_url", pages.public_url.clone().unwrap_or_default()),
             ("anonymous_per_day", config.anonymous.per_day.to_string()),
+            ("anonymous_burst", config.anonymous.burst.size.to_string()),
         ]);
         let link = |link: &crate::config::LinkConfig| anchor(&link.url, &link.text, "");
         let links = pages.links.iter().map(link).collect();
@@ -115,7 +116,10 @@ fn navigation(current: &Page, tag: &str, chosen: bool) -> String {
         let keeps = chosen && same.is_some() && page.languages.len() > 1;
         let address = if keeps { format!("{}?lang={tag}", page.path) } else { page.path.to_owned() };
         let here = if page.path == current.path { " aria-current=\"page\"" } else { "" };
-        anchor(&address, &name.unwrap_or_default(), here)
+        // A name in another language is read out in that one.
+        let foreign = page.languages.first().filter(|_| same.is_none());
+        let tongue = foreign.map_or_else(String::new, |words| format!(" lang=\"{0}\" hreflang=\"{0}\"", words.tag));
+        anchor(&address, &name.unwrap_or_default(), &format!("{here}{tongue}"))
     };
     PAGES.iter().map(link).collect()
 }

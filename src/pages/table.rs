@@ -32,18 +32,57 @@ pub(super) struct Asset {
 }
 
 /// In the order of the navigation.
-pub(super) const PAGES: &[Page] = &[Page {
-    path: "/docs",
-    content: include_str!("assets/docs.html"),
-    styles: &["docs.css"],
-    scripts: &["docs.js"],
-    languages: &[Words { tag: "en", json: include_str!("assets/docs.en.json") }],
-}];
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        path: "/",
+        content: include_str!("assets/try.html"),
+        styles: &["shared.css", "try.css"],
+        scripts: &["try.js"],
+        languages: &[
+            Words { tag: "en", json: include_str!("assets/try.en.json") },
+            Words { tag: "vi", json: include_str!("assets/try.vi.json") },
+        ],
+    },
+    Page {
+        path: "/usage",
+        content: include_str!("assets/usage.html"),
+        styles: &["shared.css", "usage.css"],
+        scripts: &["usage.js"],
+        languages: &[
+            Words { tag: "en", json: include_str!("assets/usage.en.json") },
+            Words { tag: "vi", json: include_str!("assets/usage.vi.json") },
+        ],
+    },
+    Page {
+        path: "/docs",
+        content: include_str!("assets/docs.html"),
+        styles: &["docs.css"],
+        scripts: &["docs.js"],
+        languages: &[Words { tag: "en", json: include_str!("assets/docs.en.json") }],
+    },
+];
 
 pub(super) const ASSETS: &[Asset] = &[
     Asset { name: "icon.svg", bytes: include_bytes!("assets/icon.svg") },
     Asset { name: "base.css", bytes: include_bytes!("assets/base.css") },
     Asset { name: "common.js", bytes: include_bytes!("assets/common.js") },
+    Asset { name: "shared.css", bytes: include_bytes!("assets/shared.css") },
+    Asset { name: "words.js", bytes: include_bytes!("assets/words.js") },
+    Asset { name: "access.js", bytes: include_bytes!("assets/access.js") },
+    Asset { name: "answers.js", bytes: include_bytes!("assets/answers.js") },
+    Asset { name: "code.js", bytes: include_bytes!("assets/code.js") },
+    // Of the page to try it.
+    Asset { name: "mug.jpg", bytes: include_bytes!("../../deploy/sample/mug.jpg") },
+    Asset { name: "picture.js", bytes: include_bytes!("assets/picture.js") },
+    Asset { name: "samples.js", bytes: include_bytes!("assets/samples.js") },
+    Asset { name: "viewer.js", bytes: include_bytes!("assets/viewer.js") },
+    Asset { name: "try.css", bytes: include_bytes!("assets/try.css") },
+    Asset { name: "try.js", bytes: include_bytes!("assets/try.js") },
+    // Of the usage page.
+    Asset { name: "chart.js", bytes: include_bytes!("assets/chart.js") },
+    Asset { name: "usage.css", bytes: include_bytes!("assets/usage.css") },
+    Asset { name: "usage.js", bytes: include_bytes!("assets/usage.js") },
+    // Of the reference.
     Asset { name: "docs.css", bytes: include_bytes!("assets/docs.css") },
     Asset { name: "docs-schema.js", bytes: include_bytes!("assets/docs-schema.js") },
     Asset { name: "docs-code.js", bytes: include_bytes!("assets/docs-code.js") },

@@ -79,6 +79,11 @@ async fn the_curl_line_that_it_prints_works_as_pasted_wherever_it_listens() {
     paste(demo.curl(), folder);
     assert_eq!(fs::read(folder.join("cutout.png")).unwrap(), PICTURE);
     assert!(demo.words.contains(&format!("http://{}/metrics", listen[1])), "{}", demo.words);
+    for path in ["/", "/docs", "/usage"] {
+        let address = format!("http://{}{path}", listen[0]);
+        assert!(demo.words.split_whitespace().any(|word| word == address), "{}", demo.words);
+        paste(&format!("curl -fsS {address} | grep -q '<html lang='"), folder);
+    }
     let first = demo.words.clone();
     drop(demo);
 
