@@ -64,8 +64,8 @@ impl Service for RembgServer {
         }
     }
 
-    /// Its mask, and the image, become what the form asks for. Its 500 says that it could not, and nothing of why: if the picture cannot
-    /// be read here either, that is the caller's to know.
+    /// Its mask, and the image, become what the form asks for. Its 500 says that it could not, and nothing of why: if the
+    /// picture cannot be read here either, that is the caller's to know.
     async fn finish(&self, job: &Job, answer: Answer) -> Result<Answer, Failure> {
         let pixels = pixels(job);
         if answer.status == 500 {

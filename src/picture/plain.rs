@@ -7,7 +7,7 @@ use image::codecs::png::PngEncoder;
 ///
 /// Not alike are read: sixteen bits of grey, of which Pillow takes the 256 darkest shades for all there are, so that the
 /// picture is white; and what is transparent, where others see the colour that is hidden there. `most_pixels` is as in
-/// [`decode`].
+/// [`decode`](decode()).
 pub fn plain(file: &[u8], most_pixels: u64) -> Result<Option<Vec<u8>>, PictureError> {
     let is_deep_grey = is_deep_grey(file);
     if !is_deep_grey && !may_be_transparent(file) {
