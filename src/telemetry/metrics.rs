@@ -78,8 +78,7 @@ impl Metrics {
                 "rgw_journal_waiting",
                 "Pictures served that the store has not acknowledged yet, safe on this machine's disk.",
             )?,
-            journal_full: our
-                .gauge("rgw_journal_full", "1 if nobody is admitted until the store takes what is in the journal.")?,
+            journal_full: our.gauge("rgw_journal_full", "1 if nobody is admitted until the store takes the journal.")?,
             store_events: our.counters(
                 "rgw_store_events_total",
                 "The store went away (outage); keeps came after their lease (late) or too late (set_aside); credits lent.",
