@@ -22,7 +22,7 @@ fn room_for_some(config: &mut Config) {
     config.limits.spool_budget = Bytes(128 * MIB);
     config.limits.max_answer = Bytes(20 * MIB);
     config.limits.held_per_client = Some(Bytes(24 * MIB));
-    config.limits.held_per_account = Some(Bytes(48 * MIB));
+    config.limits.held_per_account = Some(Bytes(52 * MIB));
     config.limits.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
