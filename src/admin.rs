@@ -9,7 +9,8 @@ pub use error::AdminError;
 use crate::{
     config::Config,
     domain::{
-        caller::{Account, ApiKey, KeyId, Overrides, Uid},
+        account::{Account, Overrides, Uid},
+        api_key::{ApiKey, KeyId},
         credit::{OperationId, Standing},
         network::Network,
         period::Counters,

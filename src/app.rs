@@ -7,12 +7,12 @@ use crate::{
     clock::Clock,
     config::{Config, LimitsConfig, SecretError},
     edge::{
-        Admin, Cors, Door, Public, TlsError, admin_routes, public_routes,
+        Admin, CertificateError, Cors, Ingress, Public, admin_routes, public_routes,
         shield::{Shield, ShieldLimits},
     },
     identity::{
         ApiKeys, Keyring,
-        pace::Pace,
+        account_limiter::AccountLimiter,
         user_token::{self, UserTokens},
     },
     pages::Pages,
@@ -21,7 +21,7 @@ use crate::{
     store::{self, Store},
     stripe::webhook::Webhook,
     telemetry::{Metrics, panics, start_log},
-    usage::UsageDesk,
+    usage::UsageReports,
 };
 use hyper::header::{HeaderName, InvalidHeaderName};
 use listeners::{Addresses, Listeners, Serving};
@@ -46,7 +46,7 @@ pub enum StartError {
     },
     /// Certificate or key.
     #[error("cannot speak TLS: {0}")]
-    Tls(#[from] TlsError),
+    Tls(#[from] CertificateError),
     /// The store.
     #[error("cannot open the store: {0}")]
     Store(#[from] store::Fault),
@@ -133,8 +133,8 @@ impl App {
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
         let public = Public {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
-            door: door(config, token_header, Arc::clone(&metrics)),
-            usage: UsageDesk::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
+            ingress: ingress(config, token_header, Arc::clone(&metrics)),
+            usage: UsageReports::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
             stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
             deliveries: Arc::default(),
             rmbg: Rmbg {
@@ -142,7 +142,7 @@ impl App {
                 backend,
                 api_keys: Arc::clone(&api_keys),
                 user_tokens: UserTokens::start(&config.auth.user_token).await?,
-                pace: Pace::new(clock.clone()),
+                account_limiter: AccountLimiter::new(clock.clone()),
                 clock,
                 budgets,
                 rules: rules(config),
@@ -185,12 +185,12 @@ async fn look_again_at_what_waits(public: Arc<Public>) {
     }
 }
 
-fn door(config: &Config, token_header: HeaderName, metrics: Arc<Metrics>) -> Door {
+fn ingress(config: &Config, token_header: HeaderName, metrics: Arc<Metrics>) -> Ingress {
     let limits = ShieldLimits {
         bad_credentials_per_minute: config.limits.bad_credentials_per_minute,
         in_flight_per_client: config.limits.in_flight_per_client,
     };
-    Door { shield: Shield::new(limits), proxies: config.limits.proxies(), token_header, metrics }
+    Ingress { shield: Shield::new(limits), proxies: config.limits.proxies(), token_header, metrics }
 }
 
 fn disk_rules(limits: &LimitsConfig) -> DiskRules {
@@ -210,7 +210,7 @@ fn rules(config: &Config) -> Rules {
         anonymous: config.anonymous.clone(),
         create_accounts: config.auth.user_token.create_accounts,
         upload_timeout: Duration::from_secs(config.limits.upload_timeout_s),
-        upload_pace: config.limits.pace(),
+        upload_rate: config.limits.transfer_rate(),
         answer_timeout: Duration::from_secs(config.backend.timeout_s),
         pixel_limit: config.backend.pixel_limit(),
         longest_made: config.longest_made(),

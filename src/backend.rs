@@ -6,25 +6,25 @@ mod account;
 pub mod builtin;
 mod health;
 mod http;
-mod keys;
+mod credentials;
 mod pool;
 mod queue;
 mod rembg_server;
-mod rmbg;
+mod remote_rmbg;
 mod room;
 mod service;
 mod set_up;
-mod workbench;
+mod cpu_pool;
 
 pub use account::{AccountError, AccountReport, SharedAccount};
-pub use http::{Failed, TlsError};
+pub use http::{Failed, TrustError};
 pub use room::AnswerRoom;
 pub use set_up::{SetupError, set_up};
 
 use crate::{
     domain::{
         answer::{self, Shown},
-        caller::Payer,
+        credit::Payer,
         form::Form,
         refusal::Shortage,
     },
@@ -69,7 +69,7 @@ impl Job {
     /// Refuses what would grow too large, now that it is known how large the upright picture is.
     fn keep_to_bounds(&self, upright: (u32, u32)) -> Result<(), Failure> {
         let bounds = Bounds { pixels: self.pixel_limit, bytes: Some(self.room.longest()) };
-        Ok(bounds.judge(upright, &self.form.wish)?)
+        Ok(bounds.judge(upright, &self.form.output)?)
     }
 
     /// A picture of which nothing is left is an answer like any other, but worth a look: the model may not see what we see.

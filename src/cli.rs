@@ -5,7 +5,7 @@
 mod audit;
 mod check;
 mod credits;
-mod desk;
+mod session;
 mod doctor;
 mod failure;
 mod input;
@@ -23,9 +23,9 @@ mod user;
 
 use crate::config::Config;
 use clap::{Parser, Subcommand};
-use desk::Desk;
 use failure::Failure;
 use report::Report;
+use session::Session;
 use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
 
 /// Bad configuration or arguments: `EX_USAGE`.
@@ -115,18 +115,18 @@ pub fn cannot_start(error: &io::Error) -> ExitCode {
 }
 
 async fn perform(command: Command, config: Config) -> Result<Report, Failure> {
-    let desk = Desk::new(config);
+    let session = Session::new(config);
     match command {
-        Command::Serve => serve::run(desk).await,
-        Command::Check => check::run(&desk),
-        Command::User(command) => command.run(&desk).await,
-        Command::Key(command) => command.run(&desk, &mut io::stdin()).await,
-        Command::Credits(command) => command.run(&desk).await,
-        Command::Stripe(command) => command.run(&desk).await,
-        Command::Store(command) => command.run(&desk).await,
-        Command::Usage(command) => command.run(&desk).await,
-        Command::Audit(command) => command.run(&desk).await,
-        Command::Doctor => doctor::run(&desk).await,
+        Command::Serve => serve::run(session).await,
+        Command::Check => check::run(&session),
+        Command::User(command) => command.run(&session).await,
+        Command::Key(command) => command.run(&session, &mut io::stdin()).await,
+        Command::Credits(command) => command.run(&session).await,
+        Command::Stripe(command) => command.run(&session).await,
+        Command::Store(command) => command.run(&session).await,
+        Command::Usage(command) => command.run(&session).await,
+        Command::Audit(command) => command.run(&session).await,
+        Command::Doctor => doctor::run(&session).await,
     }
 }
 

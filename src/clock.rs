@@ -9,7 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Where a part takes the time of day from.
+/// The source of the time of day.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The machine's clock; a store that has one of its own uses that instead.

@@ -38,8 +38,8 @@ pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfi
 pub use warnings::Warning;
 
 use crate::domain::{
-    credit::Burst,
     plan::{Plan, Terms},
+    rate_limit::Burst,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};

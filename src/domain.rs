@@ -1,7 +1,8 @@
 //! The rules, pure: no I/O, no clock, nothing async.
 
 pub mod answer;
-pub mod caller;
+pub mod account;
+pub mod api_key;
 pub mod client_address;
 pub mod complaint;
 pub mod credit;
@@ -12,7 +13,7 @@ pub mod multipart;
 pub mod network;
 pub mod period;
 pub mod plan;
-pub mod quota;
+pub mod rate_limit;
 pub mod refusal;
 pub mod time;
 pub mod transfer;

@@ -3,7 +3,7 @@
 mod admin;
 mod cors;
 mod deliveries;
-mod door;
+mod ingress;
 mod in_flight;
 mod listener;
 mod pages;
@@ -17,6 +17,6 @@ mod webhook;
 pub use admin::{Admin, admin_routes};
 pub use cors::Cors;
 pub use deliveries::Deliveries;
-pub use door::Door;
-pub use listener::{Gate, GateRules, Listener, Peer, Socket, Sockets, Tls, TlsError};
+pub use ingress::Ingress;
+pub use listener::{CertificateError, ConnectionLimits, ConnectionRules, Listener, Peer, Socket, Sockets, Tls};
 pub use public::{Public, public_routes};

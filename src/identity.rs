@@ -1,10 +1,10 @@
-//! Who is calling: what a request brings to prove it, and the keys that it is held against.
+//! Who is calling: the credentials of a request, and the keys that they are checked against.
 
 pub mod api_key;
 mod api_keys;
 mod credentials;
 mod keyring;
-pub mod pace;
+pub mod account_limiter;
 pub mod user_token;
 mod visitor;
 

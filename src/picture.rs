@@ -25,7 +25,7 @@ pub use encode::content_type;
 pub use plain::plain;
 pub use resize::{resize, resize_mask};
 
-use crate::domain::form::Wish;
+use crate::domain::form::Output;
 use image::RgbaImage;
 
 /// Why there is no picture.
@@ -64,13 +64,13 @@ pub enum PictureError {
 /// The width and height in pixels of what [`finish`] makes of a picture of `size`, so that a form that asks for too much
 /// can be refused before anything is computed.
 #[must_use]
-pub fn result_size(size: (u32, u32), wish: &Wish) -> (u32, u32) {
-    rotate::rotated_size(resize::fitted_size(size, wish), wish)
+pub fn result_size(size: (u32, u32), output: &Output) -> (u32, u32) {
+    rotate::rotated_size(resize::fitted_size(size, output), output)
 }
 
 /// All that is left to do once the background is gone: resize, rotate, colour (or show the mask), encode.
-pub fn finish(cutout: RgbaImage, wish: &Wish) -> Result<Vec<u8>, PictureError> {
-    let fitted = resize::fit(cutout, wish)?;
-    let rotated = rotate::rotate(fitted, wish);
-    encode::encode(&colour::colour(rotated, wish), wish)
+pub fn finish(cutout: RgbaImage, output: &Output) -> Result<Vec<u8>, PictureError> {
+    let fitted = resize::fit(cutout, output)?;
+    let rotated = rotate::rotate(fitted, output);
+    encode::encode(&colour::colour(rotated, output), output)
 }

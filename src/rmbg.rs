@@ -21,7 +21,7 @@ use crate::{
         transfer,
     },
     failpoint::{self, Point},
-    identity::{ApiKeys, Visitor, pace::Pace, user_token::UserTokens},
+    identity::{ApiKeys, Visitor, account_limiter::AccountLimiter, user_token::UserTokens},
     random::NoRandomness,
     spool::{Budgets, Holder},
     store::{Fault, Store},
@@ -46,7 +46,7 @@ pub struct Rmbg {
     /// How user tokens do.
     pub user_tokens: UserTokens,
     /// Turns a flood of one account away before the store has to decide.
-    pub pace: Pace,
+    pub account_limiter: AccountLimiter,
     /// The time of day, for keys and tokens that expire.
     pub clock: Clock,
     /// Room for bodies.
@@ -71,7 +71,7 @@ pub struct Rules {
     /// For the whole upload.
     pub upload_timeout: Duration,
     /// The slowest upload that is put up with until then.
-    pub upload_pace: transfer::Pace,
+    pub upload_rate: transfer::TransferRate,
     /// For the backend's whole answer, queueing included.
     pub answer_timeout: Duration,
     /// Pictures with more pixels are refused.
@@ -155,7 +155,7 @@ impl Rmbg {
         let caller = record.time(Step::Caller, caller::identify(self, visitor)).await?;
         record.uid = caller.account().map(|account| account.uid.clone());
         record.channel = caller.channel();
-        let passed = admit::pace(self, &caller, record)?;
+        let passed = admit::account_limiter(self, &caller, record)?;
         failpoint::reach(Point::BeforeHold);
         let (limits, pledge) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await;
         record.limits = limits;

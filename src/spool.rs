@@ -10,7 +10,7 @@ mod tests;
 pub use budget::{Budget, Share};
 pub use disk::{Disk, DiskRules, DiskShare, Holder, Shortfall};
 
-use crate::domain::caller::ClientAddress;
+use crate::domain::client_address::ClientAddress;
 use bytes::{Bytes, BytesMut};
 use std::{fs::File, io, ops::RangeInclusive, os::unix::fs::FileExt as _, sync::Arc};
 

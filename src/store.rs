@@ -3,24 +3,25 @@
 
 mod billing;
 mod journal;
-mod keys;
+mod key_names;
 mod migrate;
-mod movable;
+mod transfer;
 mod number;
 mod open;
 pub mod redis;
 pub mod sqlite;
 mod whole;
 
-pub use billing::{Changes, ParkedEvent, Stepped, StripeObject, StripeState, StripeStep};
+pub use billing::{Changes, ParkedEvent, StepOutcome, StripeObject, StripeState, StripeStep};
 pub use journal::{Journaled, keeps_left};
 pub use migrate::{Migration, Problem, migrate};
-pub use movable::{AccountExport, KeyExport, List, Mark, Movable, Part, Records};
 pub use open::{open, open_to_move, open_to_serve};
+pub use transfer::{AccountExport, Cursor, KeyExport, List, Page, Records, Transfer};
 
 use crate::domain::{
-    caller::{Account, ApiKey, Channel, KeyHash, KeyId, Overrides, Payer, Uid},
-    credit::{Admission, Hold, HoldRequest, Kept, OperationId, Pool, Settlement},
+    account::{Account, Overrides, Uid},
+    api_key::{ApiKey, KeyHash, KeyId},
+    credit::{Admission, Channel, Hold, HoldRequest, Kept, OperationId, Payer, Pool, Settlement},
     period::{BillingPeriod, Counters},
     time::{Month, UnixMicros, UnixSeconds},
 };
@@ -120,7 +121,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes everything that follows from one event in one atomic step, once, and only if no other step has come in
     /// between.
-    async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped>;
+    async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome>;
 
     /// What is known of one of Stripe's objects.
     async fn stripe_object(&self, id: &str) -> Result<StripeObject>;
@@ -142,7 +143,7 @@ pub trait Store: Send + Sync + 'static {
     async fn unpark(&self, id: &str) -> Result<()>;
 
     /// Whether the next verb would fail without anybody being asked, so that nothing is owed for it.
-    fn is_away(&self) -> bool {
+    fn is_unavailable(&self) -> bool {
         false
     }
 

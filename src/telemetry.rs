@@ -1,4 +1,4 @@
-//! What operators see: one record per request, handed over once, becomes metrics and one log line.
+//! For operators: one record per request, handed over once, becomes metrics and one log line.
 
 mod gauges;
 mod log;
@@ -10,4 +10,4 @@ pub use gauges::{AccountGauges, BackendGauges, ServiceGauges, StoreGauges};
 pub use log::start_log;
 pub use metrics::Metrics;
 pub use prometheus::Error as MetricsError;
-pub use record::{Outcome, Record, Route, Step, TurnedAway};
+pub use record::{Outcome, Record, RejectedBy, Route, Step};

@@ -1,11 +1,12 @@
 //! `GET /api/membership-usage`: what an account has spent and what is left (contract, section 4).
 
-mod pace;
+mod query_limits;
 
 use crate::{
     clock::Clock,
     domain::{
-        caller::{Account, Channel},
+        account::Account,
+        credit::Channel,
         period::Window,
         plan::Terms,
         refusal::{Refusal, Shortage},
@@ -15,20 +16,20 @@ use crate::{
     store::{Fault, Store},
     telemetry::Record,
 };
-use pace::Paces;
+use query_limits::QueryLimits;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
-/// Where an account's owner asks for its numbers.
-pub struct UsageDesk {
+/// Answers `GET /api/membership-usage`.
+pub struct UsageReports {
     store: Arc<dyn Store>,
     api_keys: Arc<ApiKeys>,
     clock: Clock,
     terms: Terms,
-    paces: Paces,
+    query_limits: QueryLimits,
 }
 
-/// What is answered.
+/// The answer.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum UsageReport {
@@ -61,11 +62,11 @@ impl From<Fault> for NoReport {
     }
 }
 
-impl UsageDesk {
+impl UsageReports {
     /// A desk before this store. `terms` tell which window is in force.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, api_keys: Arc<ApiKeys>, clock: Clock, terms: Terms) -> Self {
-        Self { store, api_keys, clock, terms, paces: Paces::default() }
+        Self { store, api_keys, clock, terms, query_limits: QueryLimits::default() }
     }
 
     /// The answer to a raw query string. Only an API key opens it.
@@ -122,7 +123,7 @@ impl UsageDesk {
         if !account.email_verified {
             return Err(Refusal::EmailNotVerified.into());
         }
-        self.paces.take(&key.id, now).map_err(|retry_after| Refusal::TooFast { retry_after })?;
+        self.query_limits.take(&key.id, now).map_err(|retry_after| Refusal::TooFast { retry_after })?;
         // A store may remember who a key belongs to; credits must be today's.
         Ok(self.store.account(&key.uid).await?.ok_or(Refusal::InvalidKey)?)
     }

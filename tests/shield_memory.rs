@@ -2,7 +2,7 @@
 //! else allocates meanwhile.
 
 use rembg_gateway::{
-    domain::caller::ClientAddress,
+    domain::client_address::ClientAddress,
     edge::shield::{Shield, ShieldLimits},
 };
 use std::{fs, net::Ipv4Addr, num::NonZeroU32, ops::Range};

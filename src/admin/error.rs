@@ -1,7 +1,7 @@
 //! What an operator can be told.
 
 use crate::{
-    domain::caller::{KeyId, Uid},
+    domain::{account::Uid, api_key::KeyId},
     random::NoRandomness,
     store::Fault,
 };

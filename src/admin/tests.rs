@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     clock::Clock,
     domain::{
-        caller::{Channel, Overrides},
-        credit::{Admission, Draw, HoldRequest, KeyDraw, Settlement},
+        account::Overrides,
+        credit::{Admission, Channel, Draw, HoldRequest, KeyDraw, Settlement},
     },
     store::sqlite::SqliteStore,
 };
@@ -13,14 +13,14 @@ use std::{sync::atomic::AtomicI64, time::Duration};
 
 const NOW: UnixSeconds = UnixSeconds(1_774_268_612);
 
-struct Desk {
+struct Session {
     admin: Admin,
     keyring: Keyring,
     store: Arc<dyn Store>,
     _folder: tempfile::TempDir,
 }
 
-fn desk() -> Desk {
+fn session() -> Session {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::default();
     config.store.url = format!("sqlite:{}", folder.path().join("gateway.db").display());
@@ -28,7 +28,7 @@ fn desk() -> Desk {
     let store: Arc<dyn Store> =
         Arc::new(SqliteStore::open(config.store.sqlite_path().unwrap(), clock, config.terms()).unwrap());
     let keyring = Keyring::new(&"a pepper of the tests".into());
-    Desk { admin: Admin::new(Arc::clone(&store), &config), keyring, store, _folder: folder }
+    Session { admin: Admin::new(Arc::clone(&store), &config), keyring, store, _folder: folder }
 }
 
 fn uid(text: &str) -> Uid {
@@ -52,16 +52,16 @@ fn key_order(text: &str) -> KeyOrder {
 
 #[tokio::test]
 async fn an_account_made_by_the_operator_is_verified_and_on_the_default_plan() {
-    let desk = desk();
-    let made = desk.admin.put_account(&order("42")).await.unwrap();
+    let session = session();
+    let made = session.admin.put_account(&order("42")).await.unwrap();
     assert!(made.created && made.account.email_verified && !made.prepaid_granted);
     assert_eq!((made.account.membership.as_str(), made.account.credits), ("Free", 50));
 }
 
 #[tokio::test]
 async fn an_order_for_an_account_that_is_there_changes_only_what_it_names() {
-    let desk = desk();
-    let admin = &desk.admin;
+    let session = session();
+    let admin = &session.admin;
     let first = AccountOrder {
         plan: Some("Premium-20000".into()),
         credits: Some(7),
@@ -79,8 +79,8 @@ async fn an_order_for_an_account_that_is_there_changes_only_what_it_names() {
 
 #[tokio::test]
 async fn an_order_that_is_repeated_grants_its_prepaid_credits_once() {
-    let desk = desk();
-    let admin = &desk.admin;
+    let session = session();
+    let admin = &session.admin;
     let order = AccountOrder { prepaid: Some(300), ..order("42") };
     let first = admin.put_account(&order).await.unwrap();
     assert!(first.prepaid_granted && first.account.prepaid == 300);
@@ -91,8 +91,8 @@ async fn an_order_that_is_repeated_grants_its_prepaid_credits_once() {
 
 #[tokio::test]
 async fn an_unknown_plan_is_refused_with_the_plans_that_there_are_and_nothing_is_made() {
-    let desk = desk();
-    let Desk { admin, store, .. } = &desk;
+    let session = session();
+    let Session { admin, store, .. } = &session;
     let error = admin.put_account(&AccountOrder { plan: Some("Gold".into()), ..order("42") }).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no plan \"Gold\"; there are: Free, Premium-20000");
     assert_eq!(store.accounts().await.unwrap(), []);
@@ -100,8 +100,8 @@ async fn an_unknown_plan_is_refused_with_the_plans_that_there_are_and_nothing_is
 
 #[tokio::test]
 async fn a_new_key_opens_its_account_until_it_is_revoked() {
-    let desk = desk();
-    let Desk { admin, keyring, store, .. } = &desk;
+    let session = session();
+    let Session { admin, keyring, store, .. } = &session;
     admin.put_account(&order("42")).await.unwrap();
     let (made, key) = admin.create_key(keyring, key_order("42"), NOW).await.unwrap();
     let (found, account) = store.caller_of_key(&keyring.hash(&key)).await.unwrap().unwrap();
@@ -116,8 +116,8 @@ async fn a_new_key_opens_its_account_until_it_is_revoked() {
 
 #[tokio::test]
 async fn a_key_of_another_maker_is_taken_once_and_a_typo_of_ours_is_not() {
-    let desk = desk();
-    let Desk { admin, keyring, store, .. } = &desk;
+    let session = session();
+    let Session { admin, keyring, store, .. } = &session;
     admin.put_account(&order("42")).await.unwrap();
     admin.put_account(&order("43")).await.unwrap();
     let uuid = SecretString::from("6f1c2a34-9b7e-4c55-8a10-0f3d5e7c9b21");
@@ -136,8 +136,8 @@ async fn a_key_of_another_maker_is_taken_once_and_a_typo_of_ours_is_not() {
 
 #[tokio::test]
 async fn what_is_not_there_is_named() {
-    let desk = desk();
-    let Desk { admin, keyring, .. } = &desk;
+    let session = session();
+    let Session { admin, keyring, .. } = &session;
     let nobody = uid("nobody");
     for error in [
         admin.create_key(keyring, key_order("nobody"), NOW).await.map(drop).unwrap_err(),
@@ -154,8 +154,8 @@ async fn what_is_not_there_is_named() {
 
 #[tokio::test]
 async fn a_key_that_has_expired_already_is_not_made() {
-    let desk = desk();
-    let Desk { admin, keyring, .. } = &desk;
+    let session = session();
+    let Session { admin, keyring, .. } = &session;
     admin.put_account(&order("42")).await.unwrap();
     let late = KeyOrder { expires: Some(NOW), ..key_order("42") };
     assert!(matches!(admin.create_key(keyring, late, NOW).await, Err(AdminError::Expired)));
@@ -164,8 +164,8 @@ async fn a_key_that_has_expired_already_is_not_made() {
 
 #[tokio::test]
 async fn usage_and_audit_tell_what_was_spent_and_what_is_left() {
-    let desk = desk();
-    let Desk { admin, keyring, store, .. } = &desk;
+    let session = session();
+    let Session { admin, keyring, store, .. } = &session;
     admin.put_account(&AccountOrder { prepaid: Some(3), credits: Some(2), ..order("42") }).await.unwrap();
     admin.put_account(&order("43")).await.unwrap();
     let (key, _) = admin.create_key(keyring, key_order("42"), NOW).await.unwrap();

@@ -3,7 +3,7 @@
 use super::StartError;
 use crate::{
     config::Config,
-    edge::{Gate, GateRules, Listener, Sockets, Tls},
+    edge::{ConnectionLimits, ConnectionRules, Listener, Sockets, Tls},
     telemetry::{Metrics, panics},
 };
 use axum::Router;
@@ -43,17 +43,17 @@ impl Listeners {
         let mut socket = |address| sockets.take(address).map_err(|error| StartError::Listen { address, error });
         let rules = rules(config);
         let longest = rules.request_timeout;
-        let gate = Gate::new(rules.clone(), Arc::clone(metrics));
-        let admin_rules = GateRules {
+        let limits = ConnectionLimits::new(rules.clone(), Arc::clone(metrics));
+        let admin_rules = ConnectionRules {
             connections: ADMIN_CONNECTIONS,
             connections_per_client: ADMIN_CONNECTIONS,
             uncounted: Vec::new(),
             proxy_protocol_from: Vec::new(),
             ..rules
         };
-        let admin_door = Gate::new(admin_rules, Arc::clone(metrics));
-        let public = Listener::new(socket(listen.public)?, Arc::clone(&gate), tls.clone());
-        let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| Listener::new(socket, gate, None));
+        let admin_door = ConnectionLimits::new(admin_rules, Arc::clone(metrics));
+        let public = Listener::new(socket(listen.public)?, Arc::clone(&limits), tls.clone());
+        let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| Listener::new(socket, limits, None));
         let admin = Listener::new(socket(listen.admin)?, admin_door, None);
         sockets.warn_of_the_rest();
         Ok(Self { public, plain, admin, tls, longest })
@@ -92,9 +92,9 @@ pub(super) struct Serving {
     pub(super) admin: TaskTracker,
 }
 
-fn rules(config: &Config) -> GateRules {
+fn rules(config: &Config) -> ConnectionRules {
     let (limits, listen) = (&config.limits, &config.listen);
-    GateRules {
+    ConnectionRules {
         connections: limits.connections as usize,
         connections_per_client: limits.connections_per_client as usize,
         uncounted: limits.trusted_proxies.clone(),
@@ -102,6 +102,6 @@ fn rules(config: &Config) -> GateRules {
         head_timeout: Duration::from_secs(listen.head_timeout_s),
         idle_timeout: Duration::from_secs(listen.idle_timeout_s),
         request_timeout: Duration::from_secs(limits.upload_timeout_s + config.backend.timeout_s) + MARGIN,
-        pace: limits.pace(),
+        transfer_rate: limits.transfer_rate(),
     }
 }

@@ -4,8 +4,8 @@ mod drift;
 
 use super::{
     SetupError,
+    credentials::{Chosen, Keys, LONGEST_REST},
     http::{Failed, Getter, HttpSettings},
-    keys::{Chosen, Keys, LONGEST_REST},
     set_up::our_keys,
 };
 use crate::{config::BackendConfig, domain::answer::KeyRefusal, telemetry::AccountGauges};

@@ -82,7 +82,7 @@ impl Backend for Builtin {
         let mut room = room.map_err(|error| no_room(&error))?;
         job.room.learn(length);
         room.write(Bytes::from(picture)).await.map_err(|e| Failure::Failed(format!("keeping the answer: {e}")))?;
-        let content_type = Some(picture::content_type(job.form.wish.format).into());
+        let content_type = Some(picture::content_type(job.form.output.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
 
@@ -112,5 +112,5 @@ fn answer(model: &Model, file: &[u8], job: &Job, abandoned: &CancellationToken) 
     go_on()?;
     let cut = picture::cut(picture, &mask);
     job.tell_if_lost(&cut);
-    picture::finish(cut.cutout, &job.form.wish).map_err(|e| Failure::Failed(e.to_string()))
+    picture::finish(cut.cutout, &job.form.output).map_err(|e| Failure::Failed(e.to_string()))
 }

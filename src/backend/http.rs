@@ -7,11 +7,11 @@ mod tls;
 pub(super) use form_body::{FormBody, Part};
 pub use getter::Failed;
 pub(super) use getter::Getter;
-pub use tls::TlsError;
+pub use tls::TrustError;
 
 use super::{
     Failure, Job,
-    service::{Elsewhere, Trouble},
+    service::{AttemptError, Retry},
 };
 use crate::{
     config::BackendConfig,
@@ -72,7 +72,7 @@ impl HttpSettings {
         }
     }
 
-    fn connector(&self) -> Result<Connector, TlsError> {
+    fn connector(&self) -> Result<Connector, TrustError> {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(self.connect_timeout));
         tcp.set_nodelay(true);
@@ -112,7 +112,7 @@ pub(super) struct Reply {
 
 impl Remote {
     /// Nothing is connected to yet. Fails if certificates cannot be read.
-    pub(super) fn new(url: Uri, metered: Metered, settings: &HttpSettings) -> Result<Self, TlsError> {
+    pub(super) fn new(url: Uri, metered: Metered, settings: &HttpSettings) -> Result<Self, TrustError> {
         let connector = settings.connector()?;
         let mut parts = url.clone().into_parts();
         parts.path_and_query = settings.health_path.parse().ok();
@@ -126,9 +126,9 @@ impl Remote {
     }
 
     /// Posts the form and reads the whole answer, until the job's deadline. `headers` are added to those of the form.
-    pub(super) async fn post(&self, job: &Job, form: FormBody, headers: HeaderMap) -> Result<Reply, Trouble> {
+    pub(super) async fn post(&self, job: &Job, form: FormBody, headers: HeaderMap) -> Result<Reply, AttemptError> {
         // The slot brought it; only what is asked for a second time has to wait here.
-        let room = timeout_at(job.deadline, job.room.take()).await.map_err(|_| Trouble::last(out_of_room()))?;
+        let room = timeout_at(job.deadline, job.room.take()).await.map_err(|_| AttemptError::last(out_of_room()))?;
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(self.url.clone())
@@ -142,15 +142,15 @@ impl Remote {
         job.sent_whole.store(false, Ordering::Release);
         let request = request
             .body(form.into_body(Arc::clone(&job.sent_whole)))
-            .map_err(|error| Trouble::last(Failure::Failed(error.to_string())))?;
+            .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
         let exchange = async {
             let answer = self.client.request(request).await.map_err(|error| {
-                let elsewhere = self.elsewhere(&error, job.sent_whole.load(Ordering::Acquire));
-                Trouble { failure: failed(&error), elsewhere }
+                let retry = self.retry(&error, job.sent_whole.load(Ordering::Acquire));
+                AttemptError { failure: failed(&error), retry }
             })?;
-            read(answer, room).await.map_err(Trouble::last)
+            read(answer, room).await.map_err(AttemptError::last)
         };
-        timeout_at(job.deadline, exchange).await.unwrap_or(Err(Trouble::last(Failure::TimedOut)))
+        timeout_at(job.deadline, exchange).await.unwrap_or(Err(AttemptError::last(Failure::TimedOut)))
     }
 
     /// Whether anything at the address speaks HTTP and does not say that there is nobody behind it.
@@ -160,14 +160,10 @@ impl Remote {
         self.checks.request(request).await.is_ok_and(|answer| answer.status().as_u16() < 500)
     }
 
-    fn elsewhere(&self, error: &(dyn Error + 'static), sent_whole: bool) -> Elsewhere {
+    fn retry(&self, error: &(dyn Error + 'static), sent_whole: bool) -> Retry {
         let has_answered =
             causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse);
-        if has_answered || (sent_whole && self.metered == Metered::Yes) {
-            Elsewhere::Final
-        } else {
-            Elsewhere::MayBeAsked
-        }
+        if has_answered || (sent_whole && self.metered == Metered::Yes) { Retry::Final } else { Retry::MayBeAsked }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     Answer, Backend, Failure, Job, SharedAccount,
     health::{Alone, Health},
     queue::{Queue, Slot},
-    service::{Elsewhere, Service, Trouble},
+    service::{AttemptError, Retry, Service},
 };
 use crate::{
     domain::answer::is_about_our_key,
@@ -129,8 +129,8 @@ impl Backend for Pool {
             let exchange = tokio::spawn(panics::of_request(job.request_id.clone(), exchange));
             match exchange.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))? {
                 Ok(answer) => return member.service.finish(job, answer).await,
-                Err(Trouble { failure, elsewhere: Elsewhere::Final }) => return Err(failure),
-                Err(Trouble { failure, elsewhere: Elsewhere::MayBeAsked }) => {
+                Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
+                Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {
                     warn!(service = member.name, %failure, request = job.request_id, "asking another service, if any");
                     tried.push(at);
                     failed = Some(failure);
@@ -169,9 +169,9 @@ impl Backend for Pool {
 impl Members {
     /// Asks the service that the slot is for. When the caller has `left` before the service has all of the job, it gets
     /// no more of it.
-    async fn exchange(self: Arc<Self>, slot: Slot, job: Job, left: CancellationToken) -> Result<Answer, Trouble> {
+    async fn exchange(self: Arc<Self>, slot: Slot, job: Job, left: CancellationToken) -> Result<Answer, AttemptError> {
         let at = slot.service();
-        let Some(member) = self.services.get(at) else { return Err(Trouble::last(Failure::TimedOut)) };
+        let Some(member) = self.services.get(at) else { return Err(AttemptError::last(Failure::TimedOut)) };
         failpoint::reach(Point::InExchange);
         let in_vain = async {
             left.cancelled().await;
@@ -181,7 +181,7 @@ impl Members {
         };
         let outcome = tokio::select! {
             outcome = member.service.exchange(&job) => outcome,
-            () = in_vain => return Err(Trouble::last(Failure::TimedOut)),
+            () = in_vain => return Err(AttemptError::last(Failure::TimedOut)),
         };
         let learnt = learnt_of(&outcome, &job).await;
         match learnt {
@@ -254,7 +254,7 @@ enum Learnt {
     Nothing,
 }
 
-async fn learnt_of(outcome: &Result<Answer, Trouble>, job: &Job) -> Learnt {
+async fn learnt_of(outcome: &Result<Answer, AttemptError>, job: &Job) -> Learnt {
     match outcome {
         Ok(answer) if (200..300).contains(&answer.status) => match answer.is_picture_for(&job.form).await {
             Ok(()) => Learnt::Served,
@@ -264,7 +264,7 @@ async fn learnt_of(outcome: &Result<Answer, Trouble>, job: &Job) -> Learnt {
         // Whoever said it, it is not about whether pictures can be cut.
         Ok(answer) if is_about_our_key(answer.status) => Learnt::Nothing,
         Ok(_) => Learnt::Answered,
-        Err(Trouble { failure, .. }) => match failure {
+        Err(AttemptError { failure, .. }) => match failure {
             Failure::Failed(_) => Learnt::Failed,
             Failure::TimedOut => Learnt::TookTooLong,
             Failure::Unavailable { .. } | Failure::Unreadable(_) | Failure::TooMuch(_) => Learnt::Nothing,

@@ -1,12 +1,12 @@
 //! The line before the services, and before the room for their answers: bounded, fair between payers, and honest about how long it is.
 
-mod desk;
+mod scheduler;
 mod order;
 
 use super::{AnswerRoom, Failure, Job};
 use crate::spool::{DiskShare, Shortfall};
-use desk::{Ask, Desk, Fit, Rejection};
 use order::Place;
+use scheduler::{Fit, Rejection, Request, Scheduler};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -21,7 +21,7 @@ use tokio::{
 pub(super) struct Queue(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared(Mutex<Desk<Waiting>>);
+struct Shared(Mutex<Scheduler<Waiting>>);
 
 /// Somebody in line.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) struct Slot {
 }
 
 /// A place in line, left when dropped.
-struct InLine<'a> {
+struct InQueue<'a> {
     shared: &'a Arc<Shared>,
     place: Place,
 }
@@ -50,7 +50,7 @@ impl Queue {
     /// So many slots at each service, and `most_waiting` places in the line before all of them. When no service is up,
     /// callers are told to come back after `recheck`.
     pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration) -> Self {
-        Self(Arc::new(Shared(Mutex::new(Desk::new(slots, most_waiting, recheck)))))
+        Self(Arc::new(Shared(Mutex::new(Scheduler::new(slots, most_waiting, recheck)))))
     }
 
     /// Waits for a slot at a service that is not among those `tried`, and for room for the answer, until the job's deadline.
@@ -65,31 +65,31 @@ impl Queue {
             }
         });
         let room = job.room.is_there();
-        let ask = Ask { payer: &job.payer, priority: job.priority, now, deadline, tried, room };
+        let request = Request { payer: &job.payer, priority: job.priority, now, deadline, tried, room };
         let waiting = Waiting { room: job.room.clone(), slot: sender };
-        let place = self.0.desk().enter(ask, waiting).map_err(unavailable)?;
-        let _in_line = InLine { shared: &self.0, place };
+        let place = self.0.scheduler().enter(request, waiting).map_err(unavailable)?;
+        let _in_queue = InQueue { shared: &self.0, place };
         self.0.serve();
         if let Ok(Ok(slot)) = timeout_at(job.deadline, receiver).await {
             return Ok(slot);
         }
-        Err(unavailable(self.0.desk().too_late(Instant::now(), tried)))
+        Err(unavailable(self.0.scheduler().too_late(Instant::now(), tried)))
     }
 
     /// From now on so many at once at this service; 0 for none.
     pub(super) fn allow(&self, service: usize, slots: usize) {
-        self.0.desk().allow(service, slots);
+        self.0.scheduler().allow(service, slots);
         self.0.serve();
     }
 
     /// How many are in line.
     pub(super) fn waiting(&self) -> usize {
-        self.0.desk().waiting()
+        self.0.scheduler().waiting()
     }
 
     /// How many are at work at this service.
     pub(super) fn in_flight(&self, service: usize) -> usize {
-        self.0.desk().in_flight(service)
+        self.0.scheduler().in_flight(service)
     }
 }
 
@@ -98,7 +98,7 @@ fn unavailable(Rejection { shortage, retry_after }: Rejection) -> Failure {
 }
 
 impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk<Waiting>> {
+    fn scheduler(&self) -> MutexGuard<'_, Scheduler<Waiting>> {
         // No step of the desk's leaves it half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,7 +115,7 @@ impl Shared {
                 Err(Shortfall::OwnPart) => Fit::OthersMay,
                 Err(Shortfall::Full) => Fit::NobodyMay,
             };
-            let Some((waiting, service)) = self.desk().serve(since, fit) else { return };
+            let Some((waiting, service)) = self.scheduler().serve(since, fit) else { return };
             let slot = Slot { shared: Arc::clone(self), service, room, since, took: None };
             // Whoever has stopped waiting does not take it; then it is dropped, and so given back.
             drop(waiting.slot.send(slot));
@@ -142,14 +142,14 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.shared.desk().done(self.service, self.since, self.took);
+        self.shared.scheduler().done(self.service, self.since, self.took);
         self.shared.serve();
     }
 }
 
-impl Drop for InLine<'_> {
+impl Drop for InQueue<'_> {
     fn drop(&mut self) {
-        let left = self.shared.desk().leave(self.place);
+        let left = self.shared.scheduler().leave(self.place);
         if left {
             // Others may have waited only because this one was before them.
             self.shared.serve();

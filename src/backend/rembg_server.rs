@@ -6,9 +6,9 @@
 
 use super::{
     Answer, Failure, Job,
+    cpu_pool::CpuPool,
     http::{FormBody, Part, Remote, no_room, out_of_room},
-    service::{Service, Trouble},
-    workbench::Workbench,
+    service::{AttemptError, Service},
 };
 use crate::{domain::image_header::ImageKind, picture, spool::Spooled};
 use async_trait::async_trait;
@@ -21,13 +21,13 @@ use tokio::time::timeout_at;
 pub(super) struct RembgServer {
     remote: Remote,
     model: String,
-    workbench: Workbench,
+    cpu_pool: CpuPool,
 }
 
 impl RembgServer {
     /// `model` is always sent: the server's own default is a gigabyte that is not free for commercial use.
-    pub(super) fn new(remote: Remote, model: String, workbench: Workbench) -> Self {
-        Self { remote, model, workbench }
+    pub(super) fn new(remote: Remote, model: String, cpu_pool: CpuPool) -> Self {
+        Self { remote, model, cpu_pool }
     }
 
     /// The image as it was sent, or as we see it, where the server would see something else.
@@ -37,7 +37,7 @@ impl RembgServer {
             return Ok(as_sent);
         }
         let most = pixels(job);
-        let plain = self.workbench.read(job, [&job.image], move |[file]| picture::plain(&file, most)).await?;
+        let plain = self.cpu_pool.read(job, [&job.image], move |[file]| picture::plain(&file, most)).await?;
         let Some(plain) = plain.map_err(|error| Failure::Unreadable(error.to_string()))? else {
             return Ok(as_sent);
         };
@@ -49,18 +49,18 @@ impl RembgServer {
 
 #[async_trait]
 impl Service for RembgServer {
-    async fn exchange(&self, job: &Job) -> Result<Answer, Trouble> {
+    async fn exchange(&self, job: &Job) -> Result<Answer, AttemptError> {
         let model = Part { name: "model", value: self.model.as_bytes(), ..Part::default() };
         let mask_alone = Part { name: "om", value: b"true", ..Part::default() };
-        let (image, kind) = self.readable(job).await.map_err(Trouble::last)?;
+        let (image, kind) = self.readable(job).await.map_err(AttemptError::last)?;
         let file = Part { name: "file", filename: Some(filename(kind)), ..Part::default() };
         let form = FormBody::new([model, mask_alone], file, &image, [])
-            .map_err(|error| Trouble::last(Failure::Failed(error.to_string())))?;
+            .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
         let reply = self.remote.post(job, form, HeaderMap::new()).await?;
         match reply.status {
             200 | 500 => Ok(Answer { status: reply.status, content_type: None, body: reply.body }),
             // Its own complaints are about what we send and not about the caller's form, which is valid.
-            other => Err(Trouble::last(Failure::Failed(format!("the rembg server answered {other}")))),
+            other => Err(AttemptError::last(Failure::Failed(format!("the rembg server answered {other}")))),
         }
     }
 
@@ -71,7 +71,7 @@ impl Service for RembgServer {
         if answer.status == 500 {
             drop(answer);
             let image =
-                self.workbench.read(job, [&job.image], move |[file]| picture::decode(&file, pixels).map(drop)).await?;
+                self.cpu_pool.read(job, [&job.image], move |[file]| picture::decode(&file, pixels).map(drop)).await?;
             return Err(match image {
                 Ok(()) => Failure::Failed("the rembg server answered 500 to a picture that can be read".into()),
                 Err(error) => Failure::Unreadable(error.to_string()),
@@ -79,12 +79,12 @@ impl Service for RembgServer {
         }
         let own_job = job.clone();
         let bodies = [&*job.image, &answer.body];
-        let made = self.workbench.read(job, bodies, move |[image, mask]| made_of(image, &mask, &own_job)).await??;
+        let made = self.cpu_pool.read(job, bodies, move |[image, mask]| made_of(image, &mask, &own_job)).await??;
         drop(answer);
         let room = job.room.take_for(made.len() as u64);
         let mut room = timeout_at(job.deadline, room).await.map_err(|_| out_of_room())?;
         room.write(Bytes::from(made)).await.map_err(|error| no_room(&error))?;
-        let content_type = Some(picture::content_type(job.form.wish.format).into());
+        let content_type = Some(picture::content_type(job.form.output.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
 
@@ -107,7 +107,7 @@ fn made_of(image: Vec<u8>, mask: &[u8], job: &Job) -> Result<Vec<u8>, Failure> {
     let cut = picture::cut(picture, &mask);
     drop(mask);
     job.tell_if_lost(&cut);
-    picture::finish(cut.cutout, &job.form.wish).map_err(|error| Failure::Failed(error.to_string()))
+    picture::finish(cut.cutout, &job.form.output).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// The most pixels that the image and its mask may have.

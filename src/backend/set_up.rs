@@ -3,13 +3,13 @@
 use super::{
     Backend, SharedAccount,
     builtin::{Builtin, ModelError},
-    http::{HttpSettings, Metered, Remote, TlsError},
-    keys::Keys,
+    cpu_pool::CpuPool,
+    credentials::Keys,
+    http::{HttpSettings, Metered, Remote, TrustError},
     pool::{NamedService, Pool, PoolSettings},
     rembg_server::RembgServer,
-    rmbg::RmbgService,
+    remote_rmbg::RmbgService,
     service::Service,
-    workbench::Workbench,
 };
 use crate::config::{BackendConfig, BackendKind, SecretError};
 use hyper::{Uri, header::HeaderValue};
@@ -36,7 +36,7 @@ pub enum SetupError {
     Model(#[from] ModelError),
     /// Whom to trust.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Tls(#[from] TrustError),
 }
 
 /// The backend that the configuration names. Nothing is connected to yet, but services are checked from now on.
@@ -77,8 +77,8 @@ fn rmbg_services(
 }
 
 fn rembg_servers(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
-    let workbench = Workbench::new();
-    each(config, Metered::No, |remote| RembgServer::new(remote, config.rembg_model.clone(), workbench.clone()))
+    let cpu_pool = CpuPool::new();
+    each(config, Metered::No, |remote| RembgServer::new(remote, config.rembg_model.clone(), cpu_pool.clone()))
 }
 
 /// One service for each address, named by it, without its query.

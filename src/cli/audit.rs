@@ -1,7 +1,7 @@
 //! `audit`
 
-use super::{Desk, Failure, Report, input, table::table};
-use crate::{domain::caller::Uid, store::Audit};
+use super::{Failure, Report, Session, input, table::table};
+use crate::{domain::account::Uid, store::Audit};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -15,8 +15,8 @@ pub(super) struct AuditCommand {
 }
 
 impl AuditCommand {
-    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
-        let admin = desk.admin().await?;
+    pub(super) async fn run(self, session: &Session) -> Result<Report, Failure> {
+        let admin = session.admin().await?;
         let audits = match self.mend.as_deref() {
             Some([uid, key, number]) => {
                 let uid = input::uid(uid).map_err(|error| Failure::Typed(format!("--mend: {error}")))?;

@@ -1,6 +1,6 @@
 //! `check`
 
-use super::{Desk, Failure, Report};
+use super::{Failure, Report, Session};
 use crate::config::{Config, Warning};
 use serde::Serialize;
 
@@ -13,10 +13,10 @@ struct Checked<'a> {
 
 /// Shows the settings in effect. That there is a configuration to show means that it has no mistakes; what
 /// may not have been meant is said before.
-pub(super) fn run(desk: &Desk) -> Result<Report, Failure> {
-    let settings = toml::to_string(&desk.config).map_err(|error| Failure::Report(error.to_string()))?;
-    let warnings = desk.config.warnings();
+pub(super) fn run(session: &Session) -> Result<Report, Failure> {
+    let settings = toml::to_string(&session.config).map_err(|error| Failure::Report(error.to_string()))?;
+    let warnings = session.config.warnings();
     let mut words: Vec<_> = warnings.iter().map(|warning| format!("# Warning: {warning}")).collect();
     words.push(format!("# No mistakes. These settings are in effect:\n\n{}", settings.trim_end()));
-    Report::new(words.join("\n"), Checked { settings: &desk.config, warnings })
+    Report::new(words.join("\n"), Checked { settings: &session.config, warnings })
 }

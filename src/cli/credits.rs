@@ -1,7 +1,7 @@
 //! `credits`
 
-use super::{Desk, Failure, Report, input};
-use crate::domain::{caller::Uid, credit::OperationId};
+use super::{Failure, Report, Session, input};
+use crate::domain::{account::Uid, credit::OperationId};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
@@ -24,9 +24,9 @@ pub(super) struct Grant {
 }
 
 impl CreditsCommand {
-    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
+    pub(super) async fn run(self, session: &Session) -> Result<Report, Failure> {
         let Self::Grant(Grant { uid, credits, id }) = self;
-        let granted = desk.admin().await?.grant(&uid, credits, &OperationId(id.clone())).await?;
+        let granted = session.admin().await?.grant(&uid, credits, &OperationId(id.clone())).await?;
         let words = if credits == 0 && !granted.repeated {
             format!(
                 "Nothing is granted; account {uid} has {} prepaid credits, and {id} is free to use.",

@@ -5,7 +5,7 @@ mod machine;
 mod memory;
 mod redis_server;
 
-use super::{Desk, Failure, Report};
+use super::{Failure, Report, Session};
 use serde::Serialize;
 use serde_json::json;
 
@@ -54,14 +54,14 @@ impl Finding {
 }
 
 /// Looks at everything; exits 1 if anything fails.
-pub(super) async fn run(desk: &Desk) -> Result<Report, Failure> {
+pub(super) async fn run(session: &Session) -> Result<Report, Failure> {
     let mut findings = vec![Finding::ok("configuration", "There are no mistakes in it.")];
-    let warnings = desk.config.warnings();
+    let warnings = session.config.warnings();
     findings.extend(warnings.iter().map(|warning| Finding::warn("configuration", format!("{warning}."))));
-    findings.extend(memory::look(desk).await);
-    findings.extend(redis_server::look(desk).await);
-    findings.extend(machine::look(&desk.config));
-    findings.extend(backend::look(&desk.config.backend).await);
+    findings.extend(memory::look(session).await);
+    findings.extend(redis_server::look(session).await);
+    findings.extend(machine::look(&session.config));
+    findings.extend(backend::look(&session.config.backend).await);
     let line = |one: &Finding| format!("{:<4}  {:<13}  {}", one.verdict.as_str(), one.subject, one.says);
     let words: Vec<_> = findings.iter().map(line).collect();
     let good = findings.iter().all(|one| one.verdict != Verdict::Fail);

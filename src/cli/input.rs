@@ -1,8 +1,9 @@
 //! From what was typed to what is meant.
 
 use crate::domain::{
-    caller::{BadUid, Uid},
-    credit::{Burst, MOST_CREDITS},
+    account::{BadUid, Uid},
+    credit::MOST_CREDITS,
+    rate_limit::Burst,
     time::UnixSeconds,
 };
 use jiff::{Timestamp, civil};

@@ -1,10 +1,11 @@
 //! `key`
 
-use super::{Desk, Failure, Report, input, print, table};
+use super::{Failure, Report, Session, input, print, table};
 use crate::{
     admin::KeyOrder,
     domain::{
-        caller::{ApiKey, KeyId, Uid},
+        account::Uid,
+        api_key::{ApiKey, KeyId},
         network::Network,
         time::UnixSeconds,
     },
@@ -64,11 +65,11 @@ impl From<Order> for KeyOrder {
 
 impl KeyCommand {
     /// Imports read their key from `input`.
-    pub(super) async fn run(self, desk: &Desk, input: &mut (dyn Read + Send)) -> Result<Report, Failure> {
-        let admin = desk.admin().await?;
+    pub(super) async fn run(self, session: &Session, input: &mut (dyn Read + Send)) -> Result<Report, Failure> {
+        let admin = session.admin().await?;
         match self {
             Self::Create(order) => {
-                let (made, key) = admin.create_key(&desk.keyring()?, order.into(), desk.now()).await?;
+                let (made, key) = admin.create_key(&session.keyring()?, order.into(), session.now()).await?;
                 let key = key.expose_secret();
                 let words =
                     format!("Key {} of account {}. It is shown only now; keep it safe:\n\n{key}", made.id.0, made.uid);
@@ -77,12 +78,12 @@ impl KeyCommand {
             Self::Import(order) => {
                 print::prompt("Type or paste the key, then Enter:");
                 let key = first_line(input)?;
-                let made = admin.import_key(&desk.keyring()?, order.into(), &key, desk.now()).await?;
+                let made = admin.import_key(&session.keyring()?, order.into(), &key, session.now()).await?;
                 Report::new(format!("Key {} now opens account {}: {}", made.hint, made.uid, made.id.0), &made)
             }
             Self::List { uid } => {
                 let keys = admin.keys(&uid).await?;
-                Report::new(list(&keys, desk.now()), keys)
+                Report::new(list(&keys, session.now()), keys)
             }
             Self::Revoke { id } => {
                 let id = KeyId(id);

@@ -1,9 +1,9 @@
 //! `serve`
 
-use super::{Desk, Failure, Report};
+use super::{Failure, Report, Session};
 
 /// Runs the gateway until it is told to stop.
-pub(super) async fn run(desk: Desk) -> Result<Report, Failure> {
-    crate::app::run(desk.config).await?;
+pub(super) async fn run(session: Session) -> Result<Report, Failure> {
+    crate::app::run(session.config).await?;
     Ok(Report::silent())
 }

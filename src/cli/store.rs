@@ -1,10 +1,10 @@
 //! `store`
 
-use super::{Desk, Failure, Report, print};
+use super::{Failure, Report, Session, print};
 use crate::{
     config::{Config, StoreConfig},
     identity::PepperSource,
-    store::{self, Fault, Migration, Movable, Problem},
+    store::{self, Fault, Migration, Problem, Transfer},
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -24,7 +24,7 @@ contents is named and left alone. Cut off, the same command goes on where it sto
 
 Keys are stored as hashes: they stay valid under the same pepper, which the answer tells where to put.
 
-Left behind: today's counters of anonymous clients and all short-term limits (both begin anew), and what other
+Remaining behind: today's counters of anonymous clients and all short-term limits (both begin anew), and what other
 software keeps beside the documented keys. A password in an address can be kept from other users of the machine by
 giving it in the environment.";
 
@@ -46,12 +46,12 @@ pub(super) struct Migrate {
 }
 
 impl StoreCommand {
-    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
+    pub(super) async fn run(self, session: &Session) -> Result<Report, Failure> {
         let Self::Migrate(Migrate { from, to }) = self;
-        let (from, to) = (End::of(desk, "--from", from)?, End::of(desk, "--to", to)?);
+        let (from, to) = (End::of(session, "--from", from)?, End::of(session, "--to", to)?);
         from.must_be_complete()?;
-        let source = from.open(desk).await?;
-        let target = to.open(desk).await?;
+        let source = from.open(session).await?;
+        let target = to.open(session).await?;
         let said = Mutex::new(Instant::now());
         let told = |done, total| {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,15 +77,15 @@ struct End {
 
 impl End {
     /// Says what is wrong with an address, but does not show it: where its password is cannot be told.
-    fn of(desk: &Desk, option: &str, url: String) -> Result<Self, Failure> {
-        let store = StoreConfig { url, ..desk.config.store.clone() };
+    fn of(session: &Session, option: &str, url: String) -> Result<Self, Failure> {
+        let store = StoreConfig { url, ..session.config.store.clone() };
         let fault = match (store.redis_url(), store.sqlite_path()) {
             (Some(Ok(_)), _) | (None, Some(_)) => None,
             (Some(Err(fault)), _) => Some(fault),
             (None, None) => Some("must look like sqlite:data/gateway.db or redis://127.0.0.1:6379".into()),
         };
         match fault {
-            None => Ok(Self { config: Config { store, ..desk.config.clone() } }),
+            None => Ok(Self { config: Config { store, ..session.config.clone() } }),
             Some(fault) => Err(Failure::Address(format!("{option} {fault}"))),
         }
     }
@@ -112,8 +112,8 @@ impl End {
         }
     }
 
-    async fn open(&self, desk: &Desk) -> Result<Arc<dyn Movable>, Failure> {
-        Ok(store::open_to_move(&self.config, desk.clock.clone()).await?)
+    async fn open(&self, session: &Session) -> Result<Arc<dyn Transfer>, Failure> {
+        Ok(store::open_to_move(&self.config, session.clock.clone()).await?)
     }
 }
 

@@ -1,8 +1,8 @@
 //! `stripe`
 
-use super::{Desk, Failure, Report, input, table};
+use super::{Failure, Report, Session, input, table};
 use crate::{
-    domain::caller::Uid,
+    domain::account::Uid,
     store::ParkedEvent,
     stripe::intake::{Intake, Moved},
 };
@@ -33,15 +33,15 @@ pub(super) enum StripeCommand {
 }
 
 impl StripeCommand {
-    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
-        let store = desk.store().await?;
+    pub(super) async fn run(self, session: &Session) -> Result<Report, Failure> {
+        let store = session.store().await?;
         match self {
             Self::Parked => {
                 let parked = store.parked().await?;
                 Report::new(words(&parked), parked)
             }
             Self::Move { id, to } => {
-                let intake = Intake::new(store, &desk.config, desk.clock.clone());
+                let intake = Intake::new(store, &session.config, session.clock.clone());
                 let moved = intake.move_to(&id, &to).await?;
                 Report::new(told(&moved, &id, &to), json!({ "moved": moved }))
             }

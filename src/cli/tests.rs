@@ -10,7 +10,7 @@ const NOW: UnixSeconds = UnixSeconds(1_774_268_612);
 
 /// An operator with a store of their own.
 struct Operator {
-    desk: Desk,
+    session: Session,
     folder: tempfile::TempDir,
 }
 
@@ -22,7 +22,7 @@ impl Operator {
         config.listen.public.set_port(0);
         config.listen.admin.set_port(0);
         let clock = Clock::Turned(Arc::new(AtomicI64::new(NOW.micros().0)));
-        Self { desk: Desk { config, clock }, folder }
+        Self { session: Session { config, clock }, folder }
     }
 
     async fn types(&self, line: &str) -> Report {
@@ -32,15 +32,15 @@ impl Operator {
     async fn tries(&self, line: &str, input: &str) -> Result<Report, Failure> {
         let words = std::iter::once("rembg-gateway").chain(line.split(' '));
         match Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}")).command {
-            Command::User(command) => command.run(&self.desk).await,
-            Command::Key(command) => command.run(&self.desk, &mut input.as_bytes()).await,
-            Command::Credits(command) => command.run(&self.desk).await,
-            Command::Stripe(command) => command.run(&self.desk).await,
-            Command::Store(command) => command.run(&self.desk).await,
-            Command::Usage(command) => command.run(&self.desk).await,
-            Command::Audit(command) => command.run(&self.desk).await,
-            Command::Check => check::run(&self.desk),
-            Command::Doctor => doctor::run(&self.desk).await,
+            Command::User(command) => command.run(&self.session).await,
+            Command::Key(command) => command.run(&self.session, &mut input.as_bytes()).await,
+            Command::Credits(command) => command.run(&self.session).await,
+            Command::Stripe(command) => command.run(&self.session).await,
+            Command::Store(command) => command.run(&self.session).await,
+            Command::Usage(command) => command.run(&self.session).await,
+            Command::Audit(command) => command.run(&self.session).await,
+            Command::Check => check::run(&self.session),
+            Command::Doctor => doctor::run(&self.session).await,
             Command::Serve => panic!("not in these tests"),
         }
     }
@@ -257,7 +257,7 @@ async fn what_is_not_there_is_named_with_what_to_do() {
 #[tokio::test]
 async fn check_shows_what_is_in_effect_as_toml_without_secrets() {
     let mut operator = Operator::new();
-    operator.desk.config.auth.api_key.pepper = vec!["hush-hush-hush-hush".into()];
+    operator.session.config.auth.api_key.pepper = vec!["hush-hush-hush-hush".into()];
     let shown = operator.types("check").await.words;
     assert!(shown.contains("pepper = \"***\"") && !shown.contains("hush"), "{shown}");
     let settings: toml::Table = shown.parse().unwrap();
@@ -267,14 +267,14 @@ async fn check_shows_what_is_in_effect_as_toml_without_secrets() {
 #[tokio::test]
 async fn check_warns_of_a_proxy_that_is_not_named_and_finds_no_mistake_in_it() {
     let mut operator = Operator::new();
-    operator.desk.config.listen.public = ([0, 0, 0, 0], 8080).into();
+    operator.session.config.listen.public = ([0, 0, 0, 0], 8080).into();
     let report = operator.types("check").await;
     assert!(report.good && report.words.contains("# Warning: limits.trusted_proxies: is empty"), "{}", report.words);
     assert!(report.words.parse::<toml::Table>().is_ok());
     let value = report.value.unwrap();
     assert_eq!(value["warnings"][0]["path"], "limits.trusted_proxies");
     assert_eq!(value["backend"]["timeout_s"], 120);
-    operator.desk.config.limits.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    operator.session.config.limits.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
     let report = operator.types("check").await;
     assert!(!report.words.contains("Warning"));
     assert_eq!(report.value.unwrap()["warnings"], json!([]));
@@ -283,7 +283,7 @@ async fn check_warns_of_a_proxy_that_is_not_named_and_finds_no_mistake_in_it() {
 #[tokio::test]
 async fn doctor_changes_nothing_and_tells_what_is_missing() {
     let mut operator = Operator::new();
-    operator.desk.config.backend.model = "/no/such/model".into();
+    operator.session.config.backend.model = "/no/such/model".into();
     let report = operator.types("doctor").await;
     assert!(!report.good);
     assert_eq!(verdict_of(&report, "store"), "warn");
@@ -318,7 +318,7 @@ async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
         aliases: vec!["cus_1".into(), "pi_1".into()],
         event: "what nobody shall see".into(),
     };
-    operator.desk.store().await.unwrap().park(&event).await.unwrap();
+    operator.session.store().await.unwrap().park(&event).await.unwrap();
     let listed = operator.types("stripe parked").await;
     assert!(listed.words.contains("evt_1  2026-03-23  refund  no_account  cus_1 pi_1"), "{}", listed.words);
     assert!(listed.words.contains("no_account: set metadata.uid"), "{}", listed.words);
@@ -350,8 +350,8 @@ async fn a_payment_is_moved_and_a_grant_keeps_its_number() {
             "client_reference_id": "41", "metadata": {"credits": "70"},
         }},
     });
-    let (store, config) = (operator.desk.store().await.unwrap(), &operator.desk.config);
-    let intake = crate::stripe::intake::Intake::new(store, config, operator.desk.clock.clone());
+    let (store, config) = (operator.session.store().await.unwrap(), &operator.session.config);
+    let intake = crate::stripe::intake::Intake::new(store, config, operator.session.clock.clone());
     let event = crate::stripe::event::Event::parse(sold.to_string().as_bytes()).unwrap();
     intake.take(event, &mut crate::stripe::intake::Taken::default()).await.unwrap();
     let moved = operator.types("stripe move pi_1 --to 42").await;

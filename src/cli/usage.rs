@@ -1,9 +1,9 @@
 //! `usage`
 
-use super::{Desk, Failure, Report, input, key, print, table::table};
+use super::{Failure, Report, Session, input, key, print, table::table};
 use crate::{
     admin::{AccountUsage, Unread, Usages},
-    domain::{caller::Uid, time::Month},
+    domain::{account::Uid, time::Month},
     store::KeyUse,
 };
 use clap::Args;
@@ -24,8 +24,8 @@ struct OneAccount<'a> {
 }
 
 impl UsageCommand {
-    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
-        let (admin, now) = (desk.admin().await?, desk.now());
+    pub(super) async fn run(self, session: &Session) -> Result<Report, Failure> {
+        let (admin, now) = (session.admin().await?, session.now());
         let Usages { accounts: usages, unread } = admin.usage(self.uid.as_ref(), now).await?;
         let mut words = words(now.month(), &usages);
         for Unread { uid, says } in &unread {

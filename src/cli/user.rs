@@ -1,11 +1,11 @@
 //! `user`
 
-use super::{Desk, Failure, Report, input};
+use super::{Failure, Report, Session, input};
 use crate::{
     admin::{AccountMade, AccountOrder},
     domain::{
-        caller::{Overrides, Uid},
-        credit::Burst,
+        account::{Overrides, Uid},
+        rate_limit::Burst,
     },
 };
 use clap::{Args, Subcommand};
@@ -47,11 +47,11 @@ pub(super) struct Add {
 }
 
 impl UserCommand {
-    pub(super) async fn run(self, desk: &Desk) -> Result<Report, Failure> {
+    pub(super) async fn run(self, session: &Session) -> Result<Report, Failure> {
         let Self::Add(Add { uid, plan, credits, burst, priority, max_pixels, prepaid, email_verified }) = self;
         let overrides = Overrides { burst, priority, max_pixels };
         let order = AccountOrder { uid, plan, credits, overrides, prepaid, email_verified };
-        let made = desk.admin().await?.put_account(&order).await?;
+        let made = session.admin().await?.put_account(&order).await?;
         Report::new(words(&made, prepaid.unwrap_or(0)), &made)
     }
 }

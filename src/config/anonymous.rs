@@ -1,6 +1,6 @@
 //! `[anonymous]`
 
-use crate::domain::credit::Burst;
+use crate::domain::rate_limit::Burst;
 use serde::{Deserialize, Serialize};
 
 /// `[anonymous]`: callers with neither key nor token, counted by their addresses.

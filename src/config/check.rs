@@ -1,7 +1,7 @@
 //! What types cannot say: values that make no sense, or not together.
 
 use super::{BackendConfig, BackendKind, Bytes, Config, LimitsConfig, OnStoreFailure, SecretError, mistakes::Mistake};
-use crate::domain::credit::{Burst, MOST_CREDITS};
+use crate::domain::{credit::MOST_CREDITS, rate_limit::Burst};
 use hyper::{Uri, http::uri::PathAndQuery};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};

@@ -3,7 +3,7 @@
 use crate::domain::{
     client_address::{ForwardingHeader, TrustedProxies},
     network::Network,
-    transfer::Pace,
+    transfer::TransferRate,
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, num::NonZeroU32, time::Duration};
@@ -47,8 +47,8 @@ pub struct LimitsConfig {
 impl LimitsConfig {
     /// The slowest transfer that is put up with.
     #[must_use]
-    pub fn pace(&self) -> Pace {
-        Pace { grace: Duration::from_secs(self.transfer_grace_s), bytes_per_second: self.transfer_min_rate.0 }
+    pub fn transfer_rate(&self) -> TransferRate {
+        TransferRate { grace: Duration::from_secs(self.transfer_grace_s), bytes_per_second: self.transfer_min_rate.0 }
     }
 
     /// Bytes of the spool budget that one client may hold.

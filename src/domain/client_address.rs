@@ -1,11 +1,13 @@
-//! Which client a request comes from: the peer, or what proxies that we trust say of it.
+//! The client that a request comes from: the peer, or the address that a trusted proxy names.
 
-use super::{
-    caller::ClientAddress,
-    network::{Network, truncated, unmapped},
-};
+use super::network::{Network, truncated, unmapped};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
+
+/// One anonymous client: an IPv4 address or an IPv6 /64, spelled canonically.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientAddress(pub String);
 
 /// An IPv6 customer holds at least a /64 and can call from any address in it.
 const IPV6_CLIENT_BITS: u8 = 64;
@@ -36,7 +38,7 @@ impl ForwardingHeader {
 /// The proxies whose word on client addresses is believed.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
-    /// Where they call from; empty believes nobody.
+    /// The networks of trusted proxies; with none, no proxy is believed.
     pub networks: Vec<Network>,
     /// The header that they write.
     pub header: ForwardingHeader,
@@ -78,7 +80,7 @@ impl TrustedProxies {
 }
 
 impl ClientAddress {
-    /// What an address counts as: IPv4 alone, IPv6 by its /64.
+    /// The client that an address counts as: an IPv4 address by itself, an IPv6 address by its /64.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match unmapped(address) {

@@ -1,4 +1,4 @@
-//! What can be wrong with one field, and the contract's words for it (sections 1 and 4, byte for byte).
+//! The faults that one field can have, and the contract's words for them (sections 1 and 4, byte for byte).
 
 #[cfg(test)]
 mod tests;
@@ -128,7 +128,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// A number beyond 360 as Python prints a float, which is what the contract shows: with the sign of its exponent.
+/// A number beyond 360 as Python prints a float, as the contract shows it: with the sign of its exponent.
 fn as_python(number: f64) -> String {
     format!("{number:?}").replace('e', "e+")
 }

@@ -1,7 +1,10 @@
 //! Credits: what a hold is, and which pool the next one comes from (contract, section 3).
 
 use super::{
-    caller::{Channel, ClientAddress, KeyId, Payer, Uid},
+    account::Uid,
+    api_key::KeyId,
+    client_address::ClientAddress,
+    rate_limit::Burst,
     time::{Day, Month, UnixMicros, UnixSeconds},
 };
 use serde::{Deserialize, Serialize};
@@ -12,7 +15,38 @@ use std::time::Duration;
 #[serde(transparent)]
 pub struct OperationId(pub String);
 
-/// Where an account's credit comes from.
+/// Which of the two usage counters a picture belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// A signed-in user: `app_usage`.
+    App,
+    /// An API key: `api_usage`.
+    Api,
+}
+
+impl Channel {
+    /// `app` or `api`, as in the counters' names and the metrics' labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// The owner of the allowance that a hold is drawn on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Payer {
+    /// An account's pool of credits.
+    Account(Uid),
+    /// An anonymous client's daily allowance.
+    Client(ClientAddress),
+}
+
+/// The pool that an account's credit comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pool {
@@ -33,7 +67,7 @@ impl Pool {
     }
 }
 
-/// What one credit will be counted under. Fixed when the hold is taken, so that a request which spans midnight
+/// The counters that one credit will be counted under. They are fixed when the hold is taken, so that a request which spans midnight
 /// or a renewal lands in one window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,9 +76,9 @@ pub enum Charge {
     Account {
         /// The account.
         uid: Uid,
-        /// Which counter.
+        /// The counter.
         channel: Channel,
-        /// Which balance.
+        /// The pool.
         pool: Pool,
         /// The UTC month.
         month: Month,
@@ -63,7 +97,7 @@ pub enum Charge {
 }
 
 impl Charge {
-    /// Whose allowance this is drawn on.
+    /// The payer that this is drawn on.
     #[must_use]
     pub fn payer(&self) -> Payer {
         match self {
@@ -79,7 +113,7 @@ impl Charge {
 pub struct Hold {
     /// The operation that took it, and that will keep or release it.
     pub id: OperationId,
-    /// What it will be counted under.
+    /// The counters that it will be counted under.
     pub charge: Charge,
     /// When it was taken.
     pub taken: UnixMicros,
@@ -100,41 +134,12 @@ pub enum Settlement {
 /// The most credits that a setting or a command may name: every JSON reader, and Redis's Lua, keeps such a number exactly.
 pub const MOST_CREDITS: u64 = (1 << 53) - 1;
 
-/// The short-term limit: a bucket of `size` requests that refills at `per_minute`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(expecting = "a section")]
-pub struct Burst {
-    /// Requests a minute in the long run; 1 to [`Burst::MOST`].
-    pub per_minute: u32,
-    /// Requests at once after a rest; 1 to [`Burst::MOST`].
-    pub size: u32,
-}
-
-impl Burst {
-    /// The most that either number may be. Requests are told apart by microseconds, and a whole bucket must fit where the
-    /// stores keep it.
-    pub const MOST: u32 = 1_000_000;
-
-    /// A limit of such numbers, each in its bounds.
-    #[must_use]
-    pub fn of(per_minute: u64, size: u64) -> Self {
-        let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        Self { per_minute: number(per_minute), size: number(size) }.bounded()
-    }
-
-    /// The same with both numbers in their bounds: what is stored may have been written by anybody.
-    #[must_use]
-    pub fn bounded(self) -> Self {
-        Self { per_minute: self.per_minute.clamp(1, Self::MOST), size: self.size.clamp(1, Self::MOST) }
-    }
-}
-
-/// What admission asks of the store: decide the limits and take one credit, in one atomic step.
+/// Admission's request to the store: decide the limits and take one credit, in one atomic step.
 #[derive(Clone, Debug)]
 pub struct HoldRequest {
     /// A fresh operation id.
     pub id: OperationId,
-    /// Who pays, and by which rule.
+    /// The payer, and the rule that applies.
     pub draw: Draw,
     /// The short-term limit to apply; `None` for none.
     pub burst: Option<Burst>,
@@ -142,14 +147,14 @@ pub struct HoldRequest {
     pub lease: Duration,
 }
 
-/// Whose allowance to draw on.
+/// The allowance to draw on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Draw {
     /// An account, included credits first.
     Account {
         /// The account.
         uid: Uid,
-        /// Which counter it will be.
+        /// The counter that it will be counted under.
         channel: Channel,
         /// The API key in use.
         key: Option<KeyDraw>,
@@ -173,7 +178,7 @@ pub struct KeyDraw {
 }
 
 impl Draw {
-    /// Whose allowance this is.
+    /// The payer whose allowance this is.
     #[must_use]
     pub fn payer(&self) -> Payer {
         match self {
@@ -187,16 +192,16 @@ impl Draw {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// One credit is set aside, and this is left.
-    Held(Hold, Left),
+    Held(Hold, Remaining),
     /// No: nothing is held and no quota has moved.
     Denied(Denial),
     /// The operation has already ended; a late hold does nothing.
     Settled(Settlement),
 }
 
-/// What admission leaves behind, for telling the caller. A repeated hold does not know it any more.
+/// The rest of the limits after an admission, for the caller. A repeated hold does not know it any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Left {
+pub struct Remaining {
     /// The short-term bucket's theoretical arrival time; `None` where no limit was asked for.
     pub arrival: Option<UnixMicros>,
     /// Credits of the account (or of the key, if its cap leaves fewer), or pictures of the client's day; this one and
@@ -274,7 +279,7 @@ impl Standing {
     }
 }
 
-/// What `keep` did.
+/// The result of a keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// [`Settlement::Kept`], unless a release of the same operation came first.

@@ -35,7 +35,7 @@ pub struct Form {
     /// How many of `fields` were sent before the image.
     pub fields_before_image: usize,
     /// What the fields mean.
-    pub wish: Wish,
+    pub output: Output,
 }
 
 /// The `image` part but for its bytes.
@@ -63,7 +63,7 @@ pub struct Field {
 
 /// The meaning of the fields, defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Wish {
+pub struct Output {
     /// Output format.
     pub format: OutputFormat,
     /// Target width in pixels, 1–10000.

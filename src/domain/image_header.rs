@@ -1,4 +1,4 @@
-//! What kind of picture a file is and how large, read from its first bytes as they arrive.
+//! The format and the size of a picture, read from the file's first bytes as they arrive.
 //!
 //! Nothing is buffered beyond `PREFIX` bytes. Of a JPEG every segment is looked at as it passes: it states its size behind
 //! others that may be megabytes long, and must not state another one later. Of a PNG the chunks before its data are, for
@@ -82,7 +82,7 @@ enum State {
     Done(Result<ImageHeader, CorruptHeader>),
 }
 
-/// What one format makes of the bytes so far.
+/// The result of reading one format's header from the bytes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Size {
     NotYet,

@@ -1,6 +1,6 @@
 //! Limits as callers are told of them: what each allows, and how much of that is left.
 
-use super::credit::Burst;
+use super::rate_limit::Burst;
 use std::time::Duration;
 
 /// A day: the window of the anonymous limit.
@@ -15,20 +15,20 @@ pub struct Limit {
     pub quota: u64,
     /// The window's length, where that is always the same.
     pub window: Option<Duration>,
-    /// What is left of it, if that is known.
-    pub left: Option<Remaining>,
+    /// The rest of it, if that is known.
+    pub left: Option<LimitState>,
 }
 
-/// What is left of a limit.
+/// The rest of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remaining {
+pub struct LimitState {
     /// Requests.
     pub requests: u64,
     /// After how long there are more: the whole quota, or if there are none left, at least one.
     pub resets_in: Duration,
 }
 
-impl Remaining {
+impl LimitState {
     /// None, for so long.
     #[must_use]
     pub fn none_for(resets_in: Duration) -> Self {
@@ -39,38 +39,38 @@ impl Remaining {
 impl Limit {
     /// The short-term limit.
     #[must_use]
-    pub fn burst(burst: Burst, left: Option<Remaining>) -> Self {
+    pub fn burst(burst: Burst, left: Option<LimitState>) -> Self {
         let window = Duration::from_micros(burst.whole_micros().unsigned_abs());
         Self { policy: "burst", quota: burst.bounded().size.into(), window: Some(window), left }
     }
 
     /// The credits of an account's window, and what it has bought beside.
     #[must_use]
-    pub fn month(quota: u64, left: Option<Remaining>) -> Self {
+    pub fn month(quota: u64, left: Option<LimitState>) -> Self {
         Self { policy: "month", quota, window: None, left }
     }
 
     /// The pictures of an anonymous client's day.
     #[must_use]
-    pub fn day(quota: u64, left: Option<Remaining>) -> Self {
+    pub fn day(quota: u64, left: Option<LimitState>) -> Self {
         Self { policy: "day", quota, window: Some(DAY), left }
     }
 }
 
 impl Burst {
-    /// What the bucket holds that will be full after so long: when its theoretical arrival time has come.
+    /// The rest of a bucket that will be full after `full_in`: when its theoretical arrival time has come.
     #[must_use]
-    pub fn remaining(self, full_in: Duration) -> Remaining {
+    pub fn remaining(self, full_in: Duration) -> LimitState {
         let whole = self.whole_micros();
         let room = whole - i64::try_from(full_in.as_micros()).unwrap_or(i64::MAX).min(whole);
-        Remaining { requests: (room / self.interval_micros()).unsigned_abs(), resets_in: full_in }
+        LimitState { requests: (room / self.interval_micros()).unsigned_abs(), resets_in: full_in }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{quota::Verdict, time::UnixMicros};
+    use crate::domain::{rate_limit::Verdict, time::UnixMicros};
     use proptest::prelude::*;
 
     proptest! {

@@ -12,7 +12,7 @@ use renewals::Renewals;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What is stored of an account's subscription: Stripe's latest known period, and what predicts the next.
+/// The stored state of an account's subscription: Stripe's latest known period, and the interval that predicts the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BillingPeriod {
     /// First second; `billing_period_start`.
@@ -58,9 +58,9 @@ impl BillingPeriod {
 /// A price's interval: so many days, weeks, months or years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interval {
-    /// What is counted.
+    /// The unit.
     pub unit: IntervalUnit,
-    /// How many; at least 1.
+    /// The number of units; at least 1.
     pub count: u32,
 }
 
@@ -103,7 +103,7 @@ pub enum Counters {
     Cycle(UnixSeconds),
 }
 
-/// What a window is.
+/// The kind of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WindowKind {
     /// The UTC calendar month.
@@ -117,13 +117,13 @@ pub enum WindowKind {
 /// The window in force at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// What it is.
+    /// Its kind.
     pub kind: WindowKind,
     /// First second.
     pub start: UnixSeconds,
     /// First second after it: as Stripe stated or would state it.
     pub end: UnixSeconds,
-    /// When another window comes into force: the end, or a lapse before it.
+    /// The moment at which another window comes into force: the end, or a lapse before it.
     pub until: UnixSeconds,
 }
 
@@ -191,7 +191,7 @@ pub struct Move {
     pub to: UnixSeconds,
 }
 
-/// What to move when `stated` replaces `stored` at `now`: each predicted window that may hold usage goes to the window
+/// The moves that are due when `stated` replaces `stored` at `now`: each predicted window that may hold usage goes to the window
 /// in which its last moment lies by the new period. One that ended before the new start stays as it is.
 #[must_use]
 pub fn moves(stored: &BillingPeriod, stated: &BillingPeriod, grace: Duration, now: UnixSeconds) -> Vec<Move> {

@@ -1,9 +1,9 @@
 //! Plans: what an account may do, by the name of its membership; and the terms on which a subscription keeps one.
 
 use super::{
-    caller::{Account, Overrides},
-    credit::Burst,
+    account::{Account, Overrides},
     period::Window,
+    rate_limit::Burst,
     time::UnixSeconds,
 };
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct Plan {
     pub max_pixels: Option<u64>,
 }
 
-/// How long a subscription goes on without news of it, and what is left of it then.
+/// The time for which a subscription goes on without a renewal, and the plan that follows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// How long a billing period whose renewal webhook has not come goes on, predicted.
@@ -67,7 +67,7 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{caller::Uid, period::BillingPeriod};
+    use crate::domain::{account::Uid, period::BillingPeriod};
 
     #[test]
     fn an_account_falls_to_the_default_plan_in_the_second_in_which_its_subscription_lapses() {

@@ -36,17 +36,17 @@ pub enum Refusal {
     EmailNotVerified,
     /// The short-term limit.
     TooFast {
-        /// When asking again makes sense.
+        /// The time until asking again makes sense.
         retry_after: Duration,
     },
     /// The anonymous daily limit.
     DailyLimit {
-        /// When asking again makes sense.
+        /// The time until asking again makes sense.
         retry_after: Duration,
     },
     /// The account has no credit left.
     MonthlyLimit {
-        /// When asking again makes sense.
+        /// The time until asking again makes sense.
         retry_after: Duration,
     },
     /// A webhook that is not signed by Stripe, or not lately.
@@ -65,14 +65,14 @@ pub enum Refusal {
     TimedOut,
     /// Something that a picture needs cannot be had right now.
     Unavailable {
-        /// What is missing.
+        /// The reason.
         shortage: Shortage,
-        /// When asking again makes sense.
+        /// The time until asking again makes sense.
         retry_after: Duration,
     },
 }
 
-/// What is missing when a request is answered 503: all share one message, and the code tells them apart.
+/// The reason of a 503. All share one message, and the code tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortage {
     /// The queue before the backend is full, or too long for the request's deadline.
@@ -178,13 +178,13 @@ impl Refusal {
         }
     }
 
-    /// Whether the caller could not have avoided it: worth an operator's look.
+    /// Whether the cause is on our side, so that an operator should look at it.
     #[must_use]
     pub fn is_our_fault(&self) -> bool {
         matches!(self, Self::Internal | Self::BackendFailed | Self::TimedOut | Self::Unavailable { .. })
     }
 
-    /// When asking again makes sense; sent as `Retry-After` with every 429 and 503.
+    /// The time until asking again makes sense; sent as `Retry-After` with every 429 and 503.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -1,17 +1,17 @@
-//! How slow a transfer may be.
+//! The slowest transfer that is accepted.
 
 use std::time::Duration;
 
 /// The slowest transfer that is put up with: a start, and from then on so many bytes a second on average.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct TransferRate {
     /// Time that any transfer gets, whatever its size.
     pub grace: Duration,
     /// Beyond that; at least 1.
     pub bytes_per_second: u64,
 }
 
-impl Pace {
+impl TransferRate {
     /// So many times as fast, after the same start.
     #[must_use]
     pub fn times(self, faster: u64) -> Self {
@@ -31,9 +31,9 @@ mod tests {
 
     #[test]
     fn a_transfer_gets_its_grace_and_then_time_by_size() {
-        let pace = Pace { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 };
+        let transfer_rate = TransferRate { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 };
         for (bytes, seconds) in [(0, 30), (16 << 10, 31), (50 << 20, 30 + 3200)] {
-            assert_eq!(pace.time_for(bytes), Duration::from_secs(seconds), "{bytes} bytes");
+            assert_eq!(transfer_rate.time_for(bytes), Duration::from_secs(seconds), "{bytes} bytes");
         }
     }
 }

@@ -10,7 +10,7 @@ mod tests;
 pub use query::{Asked, ReportQuery, UsageQuery};
 
 use super::{
-    caller::Account,
+    account::Account,
     period::{BillingPeriod, Window, predicted_end},
     time::UnixSeconds,
 };
@@ -48,7 +48,7 @@ pub struct MembershipUsage {
 }
 
 impl MembershipUsage {
-    /// An account's answer: `usage` is what [`ReportQuery::counters`] names.
+    /// The answer for an account. `usage` is read from the counters that [`ReportQuery::counters`] names.
     #[must_use]
     pub fn new(account: &Account, usage: Usage, billing_cycle: Option<BillingCycle>) -> Self {
         Self {
@@ -80,7 +80,7 @@ pub struct BillingCycle {
     pub prepaid_credits: i64,
     /// Both channels' usage.
     pub used_included_credits: u64,
-    /// What is left of the allowance; never below zero.
+    /// The rest of the allowance; never below zero.
     pub remaining_included_credits: u64,
     /// Whether this is a window of Stripe's, not the calendar month.
     pub stripe_billing_synced: bool,

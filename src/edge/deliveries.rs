@@ -1,7 +1,7 @@
 //! Memory for deliveries to the webhook that are still coming. Until the last byte has come, nobody knows who sends one:
 //! so whoever comes finds room, and where there is none the one that gets on worst gives its own up.
 
-use crate::domain::caller::ClientAddress;
+use crate::domain::client_address::ClientAddress;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,10 +20,10 @@ const AHEAD: Duration = Duration::from_secs(1);
 
 /// Deliveries under way.
 #[derive(Debug, Default)]
-pub struct Deliveries(Mutex<UnderWay>);
+pub struct Deliveries(Mutex<InFlight>);
 
 #[derive(Debug, Default)]
-struct UnderWay {
+struct InFlight {
     next: u64,
     used: u64,
     clients: HashMap<ClientAddress, u64>,
@@ -50,15 +50,15 @@ pub(super) struct Coming {
 impl Deliveries {
     /// Another one.
     pub(super) fn begin(self: &Arc<Self>, client: ClientAddress, now: Instant) -> Coming {
-        let mut under_way = self.under_way();
-        let (id, cut_off) = (under_way.next, CancellationToken::new());
-        under_way.next += 1;
+        let mut in_flight = self.in_flight();
+        let (id, cut_off) = (in_flight.next, CancellationToken::new());
+        in_flight.next += 1;
         let delivery = Delivery { client, bytes: 0, due: now + AHEAD, cut_off: cut_off.clone() };
-        under_way.all.insert(id, delivery);
+        in_flight.all.insert(id, delivery);
         Coming { deliveries: Arc::clone(self), id, cut_off }
     }
 
-    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+    fn in_flight(&self) -> MutexGuard<'_, InFlight> {
         // No step of its leaves it half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,19 +67,19 @@ impl Deliveries {
 impl Coming {
     /// Makes room for a piece of it, if need be by cutting others off.
     pub(super) fn takes(&self, bytes: u64, now: Instant) {
-        let mut under_way = self.deliveries.under_way();
-        let Some(delivery) = under_way.all.get_mut(&self.id) else { return };
+        let mut in_flight = self.deliveries.in_flight();
+        let Some(delivery) = in_flight.all.get_mut(&self.id) else { return };
         let worth = Duration::from_micros(bytes.saturating_mul(1_000_000) / BYTES_PER_SECOND);
         delivery.bytes += bytes;
         delivery.due = (delivery.due + worth).min(now + AHEAD);
         let client = delivery.client.clone();
-        under_way.used += bytes;
-        *under_way.clients.entry(client.clone()).or_default() += bytes;
-        while under_way.clients.get(&client).is_some_and(|used| *used > PART) {
-            under_way.cut_off_worst(Some(&client));
+        in_flight.used += bytes;
+        *in_flight.clients.entry(client.clone()).or_default() += bytes;
+        while in_flight.clients.get(&client).is_some_and(|used| *used > PART) {
+            in_flight.cut_off_worst(Some(&client));
         }
-        while under_way.used > ROOM {
-            under_way.cut_off_worst(None);
+        while in_flight.used > ROOM {
+            in_flight.cut_off_worst(None);
         }
     }
 
@@ -91,11 +91,11 @@ impl Coming {
 
 impl Drop for Coming {
     fn drop(&mut self) {
-        self.deliveries.under_way().remove(self.id);
+        self.deliveries.in_flight().remove(self.id);
     }
 }
 
-impl UnderWay {
+impl InFlight {
     /// Cuts off the one that gets on worst, of all or of one client's, among those that have anything to give up.
     fn cut_off_worst(&mut self, of: Option<&ClientAddress>) {
         let holding = self.all.iter().filter(|(_, one)| one.bytes > 0 && of.is_none_or(|client| *client == one.client));
@@ -151,10 +151,10 @@ mod tests {
             assert!(newcomers.iter().all(|newcomer| !newcomer.cut_off.is_cancelled()), "{clients} clients");
             let cut_off = stalled.iter().filter(|one| one.cut_off.is_cancelled()).count();
             assert!(cut_off >= 68, "{cut_off} of those that stalled");
-            let used = deliveries.under_way().used;
+            let used = deliveries.in_flight().used;
             assert!(used <= ROOM && (clients > 1 || used <= PART), "{used}");
             drop((stalled, trickles, newcomers));
-            let after = deliveries.under_way();
+            let after = deliveries.in_flight();
             assert!(after.used == 0 && after.clients.is_empty() && after.all.is_empty(), "{after:?}");
         }
     }

@@ -6,18 +6,18 @@ mod per_client;
 mod proxy_protocol;
 mod sockets;
 mod tls;
-mod under_way;
+mod open_requests;
 mod watched;
 
 pub use sockets::{Socket, Sockets};
-pub use tls::{Tls, TlsError};
+pub use tls::{CertificateError, Tls};
 
 use crate::{
-    domain::{network::Network, transfer::Pace},
+    domain::{network::Network, transfer::TransferRate},
     telemetry::Metrics,
 };
 use axum::Router;
-use connection::Reception;
+use connection::ConnectionHandler;
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto,
@@ -59,7 +59,7 @@ pub struct Peer(pub SocketAddr);
 
 /// What connections may take.
 #[derive(Clone, Debug)]
-pub struct GateRules {
+pub struct ConnectionRules {
     /// At once; more wait in the kernel's queue.
     pub connections: usize,
     /// At once from one client; more are closed.
@@ -75,22 +75,22 @@ pub struct GateRules {
     /// From a request's head to its answer's: longer than any request may take by the rules of its own.
     pub request_timeout: Duration,
     /// For reading the answer.
-    pub pace: Pace,
+    pub transfer_rate: TransferRate,
 }
 
 /// The rules, and the count of those inside. Several listeners may share one.
-pub struct Gate {
-    rules: GateRules,
+pub struct ConnectionLimits {
+    rules: ConnectionRules,
     server: auto::Builder<TokioExecutor>,
     slots: Arc<Semaphore>,
     clients: PerClient,
     metrics: Arc<Metrics>,
 }
 
-impl Gate {
+impl ConnectionLimits {
     /// A gate behind which nobody is yet. Whom it turns away, it counts.
     #[must_use]
-    pub fn new(rules: GateRules, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(rules: ConnectionRules, metrics: Arc<Metrics>) -> Arc<Self> {
         let server = server(&rules);
         let slots = Arc::new(Semaphore::new(rules.connections));
         Arc::new(Self { server, slots, clients: PerClient::new(rules.connections_per_client), rules, metrics })
@@ -100,15 +100,15 @@ impl Gate {
 /// A socket with a gate.
 pub struct Listener {
     socket: Socket,
-    gate: Arc<Gate>,
+    limits: Arc<ConnectionLimits>,
     tls: Option<Arc<Tls>>,
 }
 
 impl Listener {
     /// A listener that serves nobody yet; over TLS if there is a certificate.
     #[must_use]
-    pub fn new(socket: Socket, gate: Arc<Gate>, tls: Option<Arc<Tls>>) -> Self {
-        Self { socket, gate, tls }
+    pub fn new(socket: Socket, limits: Arc<ConnectionLimits>, tls: Option<Arc<Tls>>) -> Self {
+        Self { socket, limits, tls }
     }
 
     /// The address that it listens on.
@@ -118,13 +118,17 @@ impl Listener {
 
     /// Serves until `stop`; then accepts no more and waits up to `grace` for requests under way.
     pub async fn serve(self, routes: Router, stop: CancellationToken, grace: Duration) {
-        let reception =
-            Arc::new(Reception { gate: Arc::clone(&self.gate), tls: self.tls.clone(), routes, stop: stop.clone() });
+        let handler = Arc::new(ConnectionHandler {
+            limits: Arc::clone(&self.limits),
+            tls: self.tls.clone(),
+            routes,
+            stop: stop.clone(),
+        });
         let connections = TaskTracker::new();
         let let_in = |(stream, address, slot)| {
-            let reception = Arc::clone(&reception);
+            let handler = Arc::clone(&handler);
             connections.spawn(async move {
-                reception.receive(stream, address).await;
+                handler.receive(stream, address).await;
                 drop(slot);
             });
         };
@@ -147,7 +151,7 @@ impl Listener {
     /// The next connection, once there is a slot for it.
     async fn next(&self) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
         // Nobody closes the semaphore, so that there always is a slot in the end.
-        let slot = Arc::clone(&self.gate.slots).acquire_owned().await.ok();
+        let slot = Arc::clone(&self.limits.slots).acquire_owned().await.ok();
         loop {
             match self.socket.accepting.accept().await {
                 Ok((stream, address)) => return (stream, address, slot),
@@ -160,7 +164,7 @@ impl Listener {
     }
 }
 
-fn server(rules: &GateRules) -> auto::Builder<TokioExecutor> {
+fn server(rules: &ConnectionRules) -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http1()

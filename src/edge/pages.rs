@@ -101,7 +101,7 @@ async fn asset(State(public): State<Arc<Public>>, request: Request) -> Response 
 /// The file, or that the caller has it already; or that it asks for too much at once.
 fn answer(public: &Public, request: Request, file: &File, kept: HeaderValue) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::Pages);
-    let (counted, answer) = match public.door.count_in(request.headers(), request.extensions(), &mut record) {
+    let (counted, answer) = match public.ingress.count_in(request.headers(), request.extensions(), &mut record) {
         Ok((guard, _)) => {
             record.outcome = Outcome::Served;
             let mut answer = sent(request.headers(), file);

@@ -3,8 +3,8 @@
 use super::{
     cors::{Cors, cors},
     deliveries::Deliveries,
-    door::Door,
     in_flight::{self, InFlight},
+    ingress::Ingress,
     pages,
     panics::{catch_panics, failed},
     rate_limit,
@@ -18,7 +18,7 @@ use crate::{
     rmbg::{Rmbg, Served, Stop, Upload},
     stripe::webhook::Webhook,
     telemetry::{Metrics, Outcome, Record, Route, panics},
-    usage::{NoReport, UsageDesk},
+    usage::{NoReport, UsageReports},
 };
 use axum::{
     Router,
@@ -39,13 +39,13 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// What the public routes need.
 pub struct Public {
     /// What comes before everything else.
-    pub door: Door,
+    pub ingress: Ingress,
     /// Callers in browsers.
     pub cors: Arc<Cors>,
     /// `POST /rmbg`
     pub rmbg: Rmbg,
     /// `GET /api/membership-usage`
-    pub usage: UsageDesk,
+    pub usage: UsageReports,
     /// `POST /api/webhooks/stripe`
     pub stripe: Webhook,
     /// Memory for its deliveries under way.
@@ -98,7 +98,7 @@ async fn journey(
 ) {
     let (head, body) = request.into_parts();
     let mut upload = Upload::new(&head.headers, body);
-    let (counted, visitor) = public.door.enter(&head.headers, &head.extensions, &mut record);
+    let (counted, visitor) = public.ingress.enter(&head.headers, &head.extensions, &mut record);
     let counted = Arc::new(counted);
     let served = match &visitor {
         Ok(visitor) => {
@@ -110,7 +110,7 @@ async fn journey(
     };
     let answer = answer_to(served, &mut record);
     if let Ok(visitor) = &visitor {
-        public.door.remember(visitor, &record.outcome);
+        public.ingress.remember(visitor, &record.outcome);
     }
     if gone.is_cancelled() && record.spent.is_none() {
         record.outcome = Outcome::Abandoned;
@@ -147,7 +147,7 @@ fn answer_to(served: Result<Served, Stop>, record: &mut Record) -> Option<Respon
 async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::MembershipUsage);
     let query = request.uri().query().unwrap_or_default();
-    let (counted, visitor) = public.door.enter(request.headers(), request.extensions(), &mut record);
+    let (counted, visitor) = public.ingress.enter(request.headers(), request.extensions(), &mut record);
     let report = match &visitor {
         Ok(visitor) => public.usage.report(visitor, query, &mut record).await,
         // A user token opens nothing here, well-formed or not.
@@ -167,7 +167,7 @@ async fn membership_usage(State(public): State<Arc<Public>>, request: Request) -
         }
     };
     if let Ok(visitor) = &visitor {
-        public.door.remember(visitor, &record.outcome);
+        public.ingress.remember(visitor, &record.outcome);
     }
     public.metrics.finish(&record);
     let counted = Arc::new(counted);
@@ -185,7 +185,7 @@ async fn unknown_method(State(public): State<Arc<Public>>, request: Request) -> 
 
 fn refuse(public: &Public, request: Request, refusal: Refusal) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::Other);
-    let (counted, refusal) = match public.door.count_in(request.headers(), request.extensions(), &mut record) {
+    let (counted, refusal) = match public.ingress.count_in(request.headers(), request.extensions(), &mut record) {
         Ok((guard, _)) => (Some(guard), refusal),
         Err(too_many) => (None, too_many),
     };

@@ -11,7 +11,7 @@
 //! - Requests in flight, 8,192 counters a row. An address fills a counter with 512 requests, so a thousand addresses
 //!   need half a million open requests to hurt one innocent in 5,700.
 
-use crate::domain::caller::ClientAddress;
+use crate::domain::client_address::ClientAddress;
 use pingora_limits::{
     inflight::{Guard, Inflight},
     rate::{Rate, RateComponents},

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        caller::ClientAddress,
+        client_address::ClientAddress,
         refusal::{Refusal, Shortage},
     },
     stripe::webhook::NotTaken,
@@ -43,7 +43,7 @@ type Refused = (Refusal, Option<String>);
 
 pub(super) async fn stripe_webhook(State(public): State<Arc<Public>>, request: Request) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::StripeWebhook);
-    let counted = public.door.count_in(request.headers(), request.extensions(), &mut record);
+    let counted = public.ingress.count_in(request.headers(), request.extensions(), &mut record);
     let (counted, taken) = match counted {
         Ok((counted, address)) => {
             let counted = Arc::new(Some(counted));

@@ -5,12 +5,12 @@
 //! checksum and are taken as they are.
 
 use crate::{
-    domain::caller::KeyId,
+    domain::api_key::KeyId,
     random::{NoRandomness, base62_digit, base62_text},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// What our keys begin with.
+/// The prefix of every key that this gateway makes.
 pub const PREFIX: &str = "rgw_live_";
 
 /// Characters of a key of another maker.
@@ -43,7 +43,7 @@ pub fn has_valid_shape(key: &SecretString) -> bool {
     body.is_some_and(|(body, check)| body.len() == PREFIX.len() + RANDOM_DIGITS && check == check_digits(body))
 }
 
-/// What a key is recognised by in lists: our prefix, if it has it, and its last four characters.
+/// The part of a key that lists show: our prefix, if it has it, and its last four characters.
 #[must_use]
 pub fn hint(key: &SecretString) -> String {
     let key = key.expose_secret();

@@ -3,7 +3,8 @@
 use super::{Keyring, api_key};
 use crate::{
     domain::{
-        caller::{Account, ApiKey, KeyId},
+        account::Account,
+        api_key::{ApiKey, KeyId},
         time::UnixSeconds,
     },
     store::{Result, Store},

@@ -1,4 +1,4 @@
-//! What a request brings to prove who is calling (contract, section 2).
+//! The credentials of a request (contract, section 2).
 
 use crate::domain::refusal::Refusal;
 use hyper::{
@@ -44,7 +44,7 @@ impl Credentials {
     }
 }
 
-/// What follows the scheme `Bearer`, in any case.
+/// The text behind the scheme `Bearer`, in any case.
 fn bearer(header: &HeaderValue) -> Option<&[u8]> {
     let header = header.as_bytes().trim_ascii_start();
     let (scheme, rest) = header.split_at_checked(6)?;

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, SecretError},
-    domain::caller::KeyHash,
+    domain::api_key::KeyHash,
     random::{NoRandomness, base62_text, hexadecimal},
 };
 use aws_lc_rs::hmac;
@@ -24,7 +24,7 @@ pub struct Keyring {
     older: Vec<hmac::Key>,
 }
 
-/// Where the pepper comes from.
+/// The source of the pepper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PepperSource {
     /// The configuration, by value or by file.
@@ -59,7 +59,7 @@ pub enum KeyringError {
 }
 
 impl PepperSource {
-    /// Where this configuration takes the pepper from; `None` if it must be configured and is not. Reads nothing.
+    /// The source of the pepper in this configuration; `None` if it must be configured and is not. Reads nothing.
     #[must_use]
     pub fn of(config: &Config) -> Option<Self> {
         let api_key = &config.auth.api_key;
@@ -106,7 +106,7 @@ impl Keyring {
         hash(&self.newest, key)
     }
 
-    /// What the key may be stored under, newest pepper first.
+    /// The hashes that the key may be stored under, newest pepper first.
     pub fn hashes(&self, key: &SecretString) -> impl Iterator<Item = KeyHash> {
         [&self.newest].into_iter().chain(&self.older).map(|pepper| hash(pepper, key))
     }

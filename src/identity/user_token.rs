@@ -12,7 +12,7 @@ mod refresh;
 
 use crate::{
     config::UserTokenConfig,
-    domain::{caller::Uid, time::UnixSeconds},
+    domain::{account::Uid, time::UnixSeconds},
     telemetry::panics,
 };
 use issuer::Issuer;
@@ -32,12 +32,12 @@ pub struct UserTokens {
     _refreshing: JoinSet<()>,
 }
 
-/// Whom a token speaks for.
+/// The user that a valid token names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedUser {
     /// The account: the issuer's prefix and the token's `sub`.
     pub uid: Uid,
-    /// What the token says of the e-mail address; `None` when it says nothing, and the account's record counts.
+    /// Whether the token says that the e-mail address is verified; `None` when it says nothing, and the account's record counts.
     pub email_verified: Option<bool>,
 }
 
@@ -52,7 +52,7 @@ pub enum VerifyError {
     KeysUnavailable,
 }
 
-/// What was wrong with a token, for the log and the metric; never a word of the token itself.
+/// Why a token is refused, for the log and the metric; it never holds a part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefused {
     /// More than 8 KiB.
@@ -85,7 +85,7 @@ pub enum TokenRefused {
     /// `sub` is missing or makes no account's id.
     #[error("subject")]
     Subject,
-    /// What the preset asks for beyond: an anonymous user, another role.
+    /// It fails a rule of the preset: an anonymous user, another role.
     #[error("not a signed-in user")]
     NotSignedIn,
 }
@@ -113,7 +113,7 @@ pub enum StartError {
 }
 
 impl UserTokens {
-    /// Reads every issuer's keys once and keeps them fresh. An issuer that is away is no error: its tokens are
+    /// Reads every issuer's keys once and keeps them fresh. An issuer that is unavailable is no error: its tokens are
     /// [`VerifyError::KeysUnavailable`] until it answers.
     pub async fn start(config: &UserTokenConfig) -> Result<Self, StartError> {
         Self::start_at(config, Timing::default()).await
@@ -130,7 +130,7 @@ impl UserTokens {
         Ok(Self { issuers, _refreshing: refreshing })
     }
 
-    /// Whom the token speaks for at `now`. Asks the issuer, seldom, when the key is not known.
+    /// The user that the token names, if it is valid at `now`. Asks the issuer, seldom, when the key is not known.
     pub async fn verify(&self, token: &str, now: UnixSeconds) -> Result<VerifiedUser, VerifyError> {
         let unverified = Unverified::read(token)?;
         let issuer = self.issuers.iter().find(|issuer| issuer.rules.issuer == unverified.issuer);
@@ -142,7 +142,7 @@ impl UserTokens {
     }
 }
 
-/// What a token says of itself before anything is proven: enough to choose a key by.
+/// The unverified parts of a token by which a key is chosen.
 struct Unverified {
     issuer: String,
     kid: Option<String>,
@@ -157,7 +157,7 @@ impl Unverified {
         let unproven = insecure_decode::<Map<String, Value>>(token);
         let TokenData { header, claims } = unproven.map_err(|_| TokenRefused::Malformed)?;
         let known_type = |typ: &String| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("at+jwt");
-        // What `crit` lists must be understood; we understand no extension.
+        // A reader must understand every extension that `crit` lists; we understand none.
         if header.crit.is_some() || !header.typ.as_ref().is_none_or(known_type) {
             return Err(TokenRefused::Malformed);
         }

@@ -1,10 +1,10 @@
 //! A request before anything about it is verified.
 
 use super::Credentials;
-use crate::domain::caller::ClientAddress;
+use crate::domain::client_address::ClientAddress;
 use std::net::IpAddr;
 
-/// Who asks: where from, and with what proof.
+/// The sender of a request: its address and its credentials.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     /// The client's own address, as far as trusted proxies tell.
@@ -14,7 +14,7 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// What the visitor counts as without an account.
+    /// The client that the visitor counts as without an account.
     #[must_use]
     pub fn client(&self) -> ClientAddress {
         ClientAddress::of(self.address)

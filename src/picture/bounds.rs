@@ -1,7 +1,7 @@
 //! What is refused before anything is computed or sent, because it is known to become too large.
 
 use super::{encode::foreseen_length, result_size};
-use crate::domain::form::Wish;
+use crate::domain::form::Output;
 
 /// What a picture and its answer may be at most.
 #[derive(Clone, Copy, Debug)]
@@ -36,15 +36,15 @@ pub enum TooMuch {
 
 impl Bounds {
     /// Judges an upright picture of `size`, in pixels, and what [`finish`](super::finish) makes of it.
-    pub fn judge(self, size: (u32, u32), wish: &Wish) -> Result<(), TooMuch> {
-        let result = result_size(size, wish);
+    pub fn judge(self, size: (u32, u32), output: &Output) -> Result<(), TooMuch> {
+        let result = result_size(size, output);
         if let Some(most) = self.pixels {
             let pixels = |(width, height)| u64::from(width) * u64::from(height);
             if let Some(pixels) = [size, result].into_iter().map(pixels).find(|pixels| *pixels > most) {
                 return Err(TooMuch::Pixels { pixels, most });
             }
         }
-        match (self.bytes, foreseen_length(result, wish)) {
+        match (self.bytes, foreseen_length(result, output)) {
             (Some(most), Some(bytes)) if bytes > most => Err(TooMuch::Bytes { bytes, most }),
             _ => Ok(()),
         }
@@ -52,8 +52,8 @@ impl Bounds {
 
     /// Judges by the size that a file's header states, before it is known whether EXIF turns the picture on its side: what is
     /// made here is refused only if it would be too much either way, because it is judged again once it is upright.
-    pub fn judge_header(self, (width, height): (u32, u32), wish: &Wish) -> Result<(), TooMuch> {
-        let as_it_lies = self.judge((width, height), wish);
-        if self.bytes.is_some() && self.judge((height, width), wish).is_ok() { Ok(()) } else { as_it_lies }
+    pub fn judge_header(self, (width, height): (u32, u32), output: &Output) -> Result<(), TooMuch> {
+        let as_it_lies = self.judge((width, height), output);
+        if self.bytes.is_some() && self.judge((height, width), output).is_ok() { Ok(()) } else { as_it_lies }
     }
 }

@@ -1,6 +1,6 @@
 //! What is seen where the background was.
 
-use crate::domain::form::{OutputFormat, Rgba, Wish};
+use crate::domain::form::{Output, OutputFormat, Rgba};
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
 /// What lies behind where a format has no transparency and no colour was asked for.
@@ -8,11 +8,11 @@ pub const WHITE: Rgba = Rgba { r: 255, g: 255, b: 255, a: 255 };
 
 /// The picture as it is to be encoded: its mask in grey, or its colours, with a fourth channel only if some of it may be
 /// transparent. A mask shows no colour; the form allows only one of the two.
-pub(super) fn colour(mut picture: RgbaImage, wish: &Wish) -> DynamicImage {
-    if wish.mask {
+pub(super) fn colour(mut picture: RgbaImage, output: &Output) -> DynamicImage {
+    if output.mask {
         return DynamicImage::ImageLuma8(mask_of(&picture));
     }
-    if let Some(behind) = wish.bg_color {
+    if let Some(behind) = output.bg_color {
         if behind.a == u8::MAX {
             return DynamicImage::ImageRgb8(flatten(&picture, behind));
         }
@@ -20,7 +20,7 @@ pub(super) fn colour(mut picture: RgbaImage, wish: &Wish) -> DynamicImage {
             pixel.0 = over(pixel.0, behind);
         }
     }
-    match wish.format {
+    match output.format {
         OutputFormat::Jpeg => DynamicImage::ImageRgb8(flatten(&picture, WHITE)),
         OutputFormat::Webp | OutputFormat::Png | OutputFormat::Bmp => DynamicImage::ImageRgba8(picture),
     }

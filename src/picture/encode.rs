@@ -1,7 +1,7 @@
 //! From pixels to a file's bytes.
 
 use super::PictureError;
-use crate::domain::form::{OutputFormat, Wish};
+use crate::domain::form::{Output, OutputFormat};
 use image::{
     DynamicImage,
     codecs::{bmp::BmpEncoder, jpeg::JpegEncoder, png::PngEncoder},
@@ -38,21 +38,21 @@ pub fn content_type(format: OutputFormat) -> &'static str {
 
 /// Bytes of the file that becomes of a picture of `size`, where that is known beforehand: a BMP is not compressed. Of the
 /// others it is not: a picture of one colour has next to none.
-pub(super) fn foreseen_length((width, height): (u32, u32), wish: &Wish) -> Option<u64> {
+pub(super) fn foreseen_length((width, height): (u32, u32), output: &Output) -> Option<u64> {
     let rows_of = |bytes_per_pixel: u64| u64::from(height) * (u64::from(width) * bytes_per_pixel).next_multiple_of(4);
-    match wish.format {
+    match output.format {
         OutputFormat::Webp | OutputFormat::Png | OutputFormat::Jpeg => None,
-        OutputFormat::Bmp if wish.mask => Some(BMP_HEADER + BMP_PALETTE + rows_of(1)),
-        OutputFormat::Bmp if wish.bg_color.is_some_and(|behind| behind.a == u8::MAX) => Some(BMP_HEADER + rows_of(3)),
+        OutputFormat::Bmp if output.mask => Some(BMP_HEADER + BMP_PALETTE + rows_of(1)),
+        OutputFormat::Bmp if output.bg_color.is_some_and(|behind| behind.a == u8::MAX) => Some(BMP_HEADER + rows_of(3)),
         OutputFormat::Bmp => Some(BMP_HEADER_WITH_OPACITY + rows_of(4)),
     }
 }
 
 /// Encodes in the format that the form asks for.
-pub(super) fn encode(picture: &DynamicImage, wish: &Wish) -> Result<Vec<u8>, PictureError> {
+pub(super) fn encode(picture: &DynamicImage, output: &Output) -> Result<Vec<u8>, PictureError> {
     let mut file = Vec::new();
-    let written = match wish.format {
-        OutputFormat::Webp => return webp(picture, wish.mask),
+    let written = match output.format {
+        OutputFormat::Webp => return webp(picture, output.mask),
         OutputFormat::Png => picture.write_with_encoder(PngEncoder::new(&mut file)),
         OutputFormat::Jpeg => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY)),
         OutputFormat::Bmp => picture.write_with_encoder(BmpEncoder::new(&mut file)),

@@ -1,7 +1,7 @@
 //! Size: which one the form asks for, and how to get there.
 
 use super::PictureError;
-use crate::domain::form::Wish;
+use crate::domain::form::Output;
 use fast_image_resize::{
     FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
     images::{Image, ImageRef},
@@ -14,17 +14,17 @@ const LONGEST_SIDE: u32 = 10_000;
 
 /// The size that `w`, `h` and `exact_resize` ask for: the largest that fits, smaller or larger than the picture, or exactly
 /// `w` × `h`. Without `w` and `h` it is the picture's own.
-pub(super) fn fitted_size(size: (u32, u32), wish: &Wish) -> (u32, u32) {
-    match (wish.w, wish.h) {
+pub(super) fn fitted_size(size: (u32, u32), output: &Output) -> (u32, u32) {
+    match (output.w, output.h) {
         (None, None) => size,
-        (Some(w), Some(h)) if wish.exact_resize => (w, h),
+        (Some(w), Some(h)) if output.exact_resize => (w, h),
         (w, h) => fit_inside(size, (w.unwrap_or(LONGEST_SIDE), h.unwrap_or(LONGEST_SIDE))),
     }
 }
 
 /// Resizes a cut-out as the form asks.
-pub(super) fn fit(cutout: RgbaImage, wish: &Wish) -> Result<RgbaImage, PictureError> {
-    let size = fitted_size(cutout.dimensions(), wish);
+pub(super) fn fit(cutout: RgbaImage, output: &Output) -> Result<RgbaImage, PictureError> {
+    let size = fitted_size(cutout.dimensions(), output);
     if size == cutout.dimensions() { Ok(cutout) } else { resize(&cutout, size) }
 }
 

@@ -2,7 +2,7 @@
 
 mod sample;
 
-use crate::domain::form::Wish;
+use crate::domain::form::Output;
 use image::{RgbaImage, imageops};
 use sample::sample;
 
@@ -30,9 +30,9 @@ impl Rotation {
 }
 
 /// The size of a picture of `size` once rotated.
-pub(super) fn rotated_size((width, height): (u32, u32), wish: &Wish) -> (u32, u32) {
-    match Rotation::of(wish.angle) {
-        _ if !wish.expand => (width, height),
+pub(super) fn rotated_size((width, height): (u32, u32), output: &Output) -> (u32, u32) {
+    match Rotation::of(output.angle) {
+        _ if !output.expand => (width, height),
         Rotation::Quarters(1 | 3) => (height, width),
         Rotation::Quarters(_) => (width, height),
         Rotation::Free(cos, sin) => {
@@ -44,9 +44,9 @@ pub(super) fn rotated_size((width, height): (u32, u32), wish: &Wish) -> (u32, u3
 
 /// Rotates by `angle`; with `expand` the canvas grows so that nothing is cropped, otherwise it keeps its size. New corners
 /// are transparent.
-pub(super) fn rotate(picture: RgbaImage, wish: &Wish) -> RgbaImage {
-    let size = rotated_size(picture.dimensions(), wish);
-    match Rotation::of(wish.angle) {
+pub(super) fn rotate(picture: RgbaImage, output: &Output) -> RgbaImage {
+    let size = rotated_size(picture.dimensions(), output);
+    match Rotation::of(output.angle) {
         Rotation::Quarters(0) => picture,
         Rotation::Quarters(1) => centred(imageops::rotate270(&picture), size),
         Rotation::Quarters(2) => imageops::rotate180(&picture),

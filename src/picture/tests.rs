@@ -6,7 +6,7 @@ mod geometry;
 mod looks;
 
 use super::{Bounds, TooMuch, cut, decode, decode_mask, finish, plain, result_size};
-use crate::domain::form::{OutputFormat, Wish};
+use crate::domain::form::{Output, OutputFormat};
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 
 const FORMATS: [OutputFormat; 4] = [OutputFormat::Webp, OutputFormat::Png, OutputFormat::Jpeg, OutputFormat::Bmp];
@@ -20,7 +20,7 @@ const BLUE: Rgba<u8> = Rgba([0, 0, 200, 255]);
 const CLEAR: Rgba<u8> = Rgba([0; 4]);
 
 /// A form that asks for nothing but a PNG.
-const AS_IT_IS: Wish = Wish {
+const AS_IT_IS: Output = Output {
     format: OutputFormat::Png,
     w: None,
     h: None,
@@ -32,14 +32,14 @@ const AS_IT_IS: Wish = Wish {
 };
 
 /// The finished file, decoded in its own colour type.
-fn read_back(cutout: RgbaImage, wish: &Wish) -> DynamicImage {
-    let file = finish(cutout, wish).expect("a file");
+fn read_back(cutout: RgbaImage, output: &Output) -> DynamicImage {
+    let file = finish(cutout, output).expect("a file");
     image::load_from_memory(&file).expect("a file that can be read")
 }
 
 /// The finished picture with its opacity.
-fn finished(cutout: RgbaImage, wish: Wish) -> RgbaImage {
-    read_back(cutout, &wish).into_rgba8()
+fn finished(cutout: RgbaImage, output: Output) -> RgbaImage {
+    read_back(cutout, &output).into_rgba8()
 }
 
 /// A picture in which no two pixels are alike.

@@ -3,40 +3,40 @@
 use super::{Rmbg, Rules, Stop, caller::Caller, settle::Pledge};
 use crate::{
     domain::{
-        caller::Account,
-        credit::{Admission, Denial, Hold, HoldRequest, Left},
-        limit::{Limit, Remaining},
+        account::Account,
+        credit::{Admission, Denial, Hold, HoldRequest, Remaining},
+        limit::{Limit, LimitState},
         refusal::{Refusal, Shortage},
     },
-    identity::pace::Passed,
+    identity::account_limiter::Passed,
     store,
-    telemetry::{Record, TurnedAway},
+    telemetry::{Record, RejectedBy},
 };
 use std::time::Duration;
 
 /// Before the store: turns a flood of one account away without asking. `None` for who is not counted here.
-pub(super) fn pace(rmbg: &Rmbg, caller: &Caller, record: &mut Record) -> Result<Option<Passed>, Stop> {
+pub(super) fn account_limiter(rmbg: &Rmbg, caller: &Caller, record: &mut Record) -> Result<Option<Passed>, Stop> {
     let Some((account, burst)) = caller.account().zip(caller.burst(&rmbg.rules)) else { return Ok(None) };
-    rmbg.pace.allow(&account.uid, burst).map(Some).map_err(|retry_after| {
+    rmbg.account_limiter.allow(&account.uid, burst).map(Some).map_err(|retry_after| {
         let denial = Denial::TooFast { retry_after };
-        record.turned_away = Some(TurnedAway::Pace);
-        record.limits = Told { caller, rules: &rmbg.rules }.denied(denial);
+        record.rejected_by = Some(RejectedBy::RateLimit);
+        record.limits = LimitReport { caller, rules: &rmbg.rules }.denied(denial);
         refusal(caller, denial).into()
     })
 }
 
 /// Holds one credit for the caller, or says which limit stands in the way; beside it, what to tell of the limits.
 pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> (Vec<Limit>, Result<Pledge, Stop>) {
-    let told = Told { caller, rules: &rmbg.rules };
+    let report = LimitReport { caller, rules: &rmbg.rules };
     match ask(rmbg, caller, passed).await {
         Ok((mut pledge, Admission::Held(hold, left))) => {
-            let limits = told.held(&hold, left);
+            let limits = report.held(&hold, left);
             pledge.holds(hold);
             (limits, Ok(pledge))
         }
         Ok((mut pledge, Admission::Denied(denial))) => {
             pledge.was_denied();
-            (told.denied(denial), Err(refusal(caller, denial).into()))
+            (report.denied(denial), Err(refusal(caller, denial).into()))
         }
         Ok((_, Admission::Settled(_))) => {
             let unavailable = super::unavailable(Shortage::StoreUnavailable);
@@ -48,7 +48,7 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) 
 
 async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pledge, Admission), Stop> {
     let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
-    if rmbg.store.is_away() {
+    if rmbg.store.is_unavailable() {
         // Nobody is asked, so no release is owed.
         passed.into_iter().for_each(Passed::give_back);
         return Err(store::Fault::Unavailable("the store is away".into()).into());
@@ -57,13 +57,13 @@ async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pl
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
     let admission = rmbg.store.hold(&request).await;
     if let Some(passed) = passed {
-        tell(passed, &admission);
+        inform(passed, &admission);
     }
     Ok((pledge, admission?))
 }
 
 /// What the store made of a request that was let through to it.
-fn tell(passed: Passed, admission: &store::Result<Admission>) {
+fn inform(passed: Passed, admission: &store::Result<Admission>) {
     match admission {
         Ok(Admission::Held(hold, left)) => {
             if let Some(arrival) = left.arrival {
@@ -99,13 +99,13 @@ fn at_least_a_second(span: Duration) -> Duration {
 }
 
 /// What a caller is told of its limits.
-struct Told<'a> {
+struct LimitReport<'a> {
     caller: &'a Caller,
     rules: &'a Rules,
 }
 
-impl Told<'_> {
-    fn held(&self, hold: &Hold, left: Left) -> Vec<Limit> {
+impl LimitReport<'_> {
+    fn held(&self, hold: &Hold, left: Remaining) -> Vec<Limit> {
         let window_ends = match self.caller.account() {
             Some(account) => self.rules.terms.window(account, hold.taken.seconds()).until,
             None => hold.taken.seconds().date().end(),
@@ -113,26 +113,26 @@ impl Told<'_> {
         let resets_in = hold.taken.until(window_ends.micros());
         self.limits(
             left.arrival.map(|arrival| hold.taken.until(arrival)).and_then(|full_in| self.short_term(full_in)),
-            left.quota.map(|requests| Remaining { requests, resets_in }),
+            left.quota.map(|requests| LimitState { requests, resets_in }),
         )
     }
 
     fn denied(&self, denial: Denial) -> Vec<Limit> {
         match denial {
-            Denial::TooFast { retry_after } => self.limits(Some(Remaining::none_for(retry_after)), None),
+            Denial::TooFast { retry_after } => self.limits(Some(LimitState::none_for(retry_after)), None),
             Denial::Exhausted { retry_after, full_in } => {
                 let short_term = full_in.and_then(|full_in| self.short_term(full_in));
-                self.limits(short_term, Some(Remaining::none_for(retry_after)))
+                self.limits(short_term, Some(LimitState::none_for(retry_after)))
             }
             Denial::NoAccount => Vec::new(),
         }
     }
 
-    fn short_term(&self, full_in: Duration) -> Option<Remaining> {
+    fn short_term(&self, full_in: Duration) -> Option<LimitState> {
         self.caller.burst(self.rules).map(|burst| burst.remaining(full_in))
     }
 
-    fn limits(&self, burst: Option<Remaining>, quota: Option<Remaining>) -> Vec<Limit> {
+    fn limits(&self, burst: Option<LimitState>, quota: Option<LimitState>) -> Vec<Limit> {
         let short_term = self.caller.burst(self.rules).map(|limit| Limit::burst(limit, burst));
         let long_term = match self.caller {
             Caller::Key(account, key) => {
@@ -156,11 +156,8 @@ mod tests {
     use super::*;
     use crate::{
         clock::Clock,
-        domain::{
-            caller::Uid,
-            credit::{Burst, Settlement},
-        },
-        identity::pace::Pace,
+        domain::{account::Uid, credit::Settlement, rate_limit::Burst},
+        identity::account_limiter::AccountLimiter,
         store::Fault,
     };
     use std::sync::{Arc, atomic::AtomicI64};
@@ -178,9 +175,11 @@ mod tests {
             (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon, full_in: Some(whole) })), 1),
             (Ok(Admission::Denied(Denial::TooFast { retry_after: soon })), 1),
         ] {
-            let pace = Pace::new(Clock::Turned(Arc::new(AtomicI64::new(0))));
-            let passed =
-                (0..9).map_while(|_| pace.allow(&uid, burst).ok()).map(|passed| tell(passed, &admission)).count();
+            let account_limiter = AccountLimiter::new(Clock::Turned(Arc::new(AtomicI64::new(0))));
+            let passed = (0..9)
+                .map_while(|_| account_limiter.allow(&uid, burst).ok())
+                .map(|passed| inform(passed, &admission))
+                .count();
             assert_eq!(passed, passes, "{admission:?}");
         }
     }

@@ -3,9 +3,12 @@
 use super::{Rmbg, Rules, Stop};
 use crate::{
     domain::{
-        caller::{Account, ApiKey, Channel, ClientAddress},
-        credit::{Burst, Draw, KeyDraw},
+        account::Account,
+        api_key::ApiKey,
+        client_address::ClientAddress,
+        credit::{Channel, Draw, KeyDraw},
         plan::Plan,
+        rate_limit::Burst,
         refusal::{Refusal, Shortage},
     },
     identity::{

@@ -94,7 +94,7 @@ pub(super) async fn read(
     // A small file may unpack to gigabytes, and so may the answer that is asked for.
     let bounds = Bounds { pixels: pixel_limit, bytes: rmbg.rules.longest_made };
     let sent = (form.image.header.width, form.image.header.height);
-    bounds.judge_header(sent, &form.wish).map_err(too_large)?;
+    bounds.judge_header(sent, &form.output).map_err(too_large)?;
     Ok((form, image))
 }
 
@@ -104,7 +104,7 @@ async fn read_all(rmbg: &Rmbg, upload: &mut Upload, holder: &Holder) -> Result<(
     let mut image = Vec::new();
     let (begun, mut received) = (Instant::now(), 0);
     loop {
-        let deadline = begun + rmbg.rules.upload_pace.time_for(received);
+        let deadline = begun + rmbg.rules.upload_rate.time_for(received);
         let Some(bytes) = timeout_at(deadline, upload.next()).await.map_err(|_| too_slow())? else { break };
         let bytes = bytes.map_err(|error| broken_off(&error))?;
         received += bytes.len() as u64;

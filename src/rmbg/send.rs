@@ -18,7 +18,7 @@ const BYTES_PER_PIXEL: u64 = 6;
 
 /// What the backend is asked to do.
 pub(super) fn job(rmbg: &Rmbg, caller: &Caller, (form, image): (Form, Spooled), holder: Holder, id: String) -> Job {
-    let (width, height) = picture::result_size((form.image.header.width, form.image.header.height), &form.wish);
+    let (width, height) = picture::result_size((form.image.header.width, form.image.header.height), &form.output);
     let bound = u64::from(width) * u64::from(height) * BYTES_PER_PIXEL;
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
     Job {

@@ -2,10 +2,7 @@
 
 use super::{Rmbg, Stop};
 use crate::{
-    domain::{
-        caller::Payer,
-        credit::{Charge, Hold, OperationId, Pool, Settlement},
-    },
+    domain::credit::{Charge, Hold, OperationId, Payer, Pool, Settlement},
     failpoint::{self, Point},
     random::{NoRandomness, fresh_operation_id},
     store::{Fault, Store},

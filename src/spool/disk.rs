@@ -17,7 +17,7 @@ mod tests;
 pub use holders::Holder;
 pub use share::DiskShare;
 
-use crate::domain::caller::ClientAddress;
+use crate::domain::client_address::ClientAddress;
 use holders::Holders;
 use recent::Recent;
 use std::{

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use crate::domain::{
-    caller::{Account, Uid},
+    account::{Account, Uid},
     credit::OperationId,
     period::{BillingPeriod, Move},
     time::UnixSeconds,
@@ -58,7 +58,7 @@ pub struct Changes {
 
 /// What became of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stepped {
+pub enum StepOutcome {
     /// Written, and its ids learnt.
     Applied,
     /// The event was claimed before: nothing is written, but its ids are learnt, should that have been cut off.

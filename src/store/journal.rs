@@ -7,19 +7,20 @@
 mod entry;
 mod file;
 mod grace;
-mod hand_in;
+mod drain;
 mod lines;
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState,
+    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, StepOutcome, Store, StripeObject, StripeState,
     StripeStep, Usage,
 };
 use crate::{
     clock::Clock,
     config::{OnStoreFailure, StoreConfig},
     domain::{
-        caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
-        credit::{Admission, Draw, Hold, HoldRequest, Kept, Left, OperationId, Settlement},
+        account::{Account, Uid},
+        api_key::{ApiKey, KeyHash, KeyId},
+        credit::{Admission, Draw, Hold, HoldRequest, Kept, OperationId, Payer, Remaining, Settlement},
         period::Counters,
         plan::Terms,
         time::UnixSeconds,
@@ -27,9 +28,9 @@ use crate::{
     telemetry::{StoreGauges, panics},
 };
 use async_trait::async_trait;
+use drain::Journal;
 use file::JournalFile;
 use grace::Grace;
-use hand_in::Journal;
 use std::{path::Path, sync::Arc};
 use tokio::task::JoinHandle;
 use tracing::info;
@@ -92,7 +93,7 @@ impl Store for Journaled {
         }
         match self.store.hold(request).await {
             Err(Fault::Unavailable(why)) => match self.lend(request) {
-                Some(hold) => Ok(Admission::Held(hold, Left::default())),
+                Some(hold) => Ok(Admission::Held(hold, Remaining::default())),
                 None => Err(Fault::Unavailable(why)),
             },
             answer => answer,
@@ -192,7 +193,7 @@ impl Store for Journaled {
         self.store.stripe_state(uid).await
     }
 
-    async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped> {
+    async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome> {
         self.store.apply_stripe(step).await
     }
 
@@ -221,8 +222,8 @@ impl Store for Journaled {
     }
 
     /// What is lent need not be refused.
-    fn is_away(&self) -> bool {
-        self.journal.is_full() || (self.grace().is_none() && self.store.is_away())
+    fn is_unavailable(&self) -> bool {
+        self.journal.is_full() || (self.grace().is_none() && self.store.is_unavailable())
     }
 
     fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {

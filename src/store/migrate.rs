@@ -4,9 +4,9 @@
 
 use super::{
     Fault, Result,
-    movable::{AccountExport, List, Mark, Movable},
+    transfer::{AccountExport, Cursor, List, Transfer},
 };
-use crate::domain::caller::Uid;
+use crate::domain::account::Uid;
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
@@ -44,8 +44,8 @@ pub struct Problem {
 ///
 /// [`Fault::Impossible`] if both are the same store, or if requests are under way at the source.
 pub async fn migrate(
-    from: &dyn Movable,
-    to: &dyn Movable,
+    from: &dyn Transfer,
+    to: &dyn Transfer,
     told: &(dyn Fn(usize, usize) + Send + Sync),
 ) -> Result<Migration> {
     let place = at("target", to.place().await)?;
@@ -111,7 +111,7 @@ impl Migration {
 }
 
 /// The account as it was moved, and what differs at the target.
-async fn move_account(from: &dyn Movable, to: &dyn Movable, uid: &Uid) -> Result<(AccountExport, Vec<String>)> {
+async fn move_account(from: &dyn Transfer, to: &dyn Transfer, uid: &Uid) -> Result<(AccountExport, Vec<String>)> {
     let gone = || Fault::Impossible(format!("account {uid} has gone from the source meanwhile"));
     let export = at("source", from.export(uid).await)?.ok_or_else(gone)?;
     for list in List::ALL {
@@ -126,8 +126,8 @@ async fn move_account(from: &dyn Movable, to: &dyn Movable, uid: &Uid) -> Result
     Ok((export, problems))
 }
 
-async fn move_list(from: &dyn Movable, to: &dyn Movable, uid: &Uid, list: List) -> Result<()> {
-    let (mut read, mut written) = (Mark::default(), Mark::default());
+async fn move_list(from: &dyn Transfer, to: &dyn Transfer, uid: &Uid, list: List) -> Result<()> {
+    let (mut read, mut written) = (Cursor::default(), Cursor::default());
     loop {
         let part = at("source", from.export_part(uid, list, &read).await)?;
         if !part.records.is_empty() {
@@ -141,7 +141,7 @@ async fn move_list(from: &dyn Movable, to: &dyn Movable, uid: &Uid, list: List) 
 }
 
 /// What is not at the target as it was moved, or does not add up there.
-async fn differences(from: &dyn Movable, to: &dyn Movable, moved: &AccountExport) -> Result<Vec<String>> {
+async fn differences(from: &dyn Transfer, to: &dyn Transfer, moved: &AccountExport) -> Result<Vec<String>> {
     let uid = &moved.account.uid;
     let Some(there) = at("target", to.export(uid).await)? else { return Ok(vec!["it is not at the target".into()]) };
     let mut problems: Vec<String> = moved
@@ -169,7 +169,7 @@ async fn differences(from: &dyn Movable, to: &dyn Movable, moved: &AccountExport
 }
 
 /// Parking is idempotent, and so is this.
-async fn move_parked(from: &dyn Movable, to: &dyn Movable, migration: &mut Migration) -> Result<()> {
+async fn move_parked(from: &dyn Transfer, to: &dyn Transfer, migration: &mut Migration) -> Result<()> {
     let events = at("source", from.parked().await)?;
     for event in &events {
         at("target", to.park(event).await)?;

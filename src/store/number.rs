@@ -1,6 +1,6 @@
 //! The numbers of an account that an operator can set right, by the names under which an audit shows them.
 
-use super::{Fault, Result, keys::AccountNames, whole::MOST};
+use super::{Fault, Result, key_names::AccountNames, whole::MOST};
 
 /// What the balance is called among the counters of a ledger.
 pub(super) const PREPAID: &str = "prepaid";
@@ -64,7 +64,7 @@ fn is_counter(below: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::caller::Uid;
+    use crate::domain::account::Uid;
 
     #[test]
     fn a_number_is_called_as_audit_and_log_call_it() {

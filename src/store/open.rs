@@ -1,7 +1,7 @@
 //! From an address to a store.
 
 use super::{
-    Fault, Journaled, Movable, Result, Store,
+    Fault, Journaled, Result, Store, Transfer,
     redis::{RedisStore, Role},
     sqlite::SqliteStore,
 };
@@ -18,7 +18,7 @@ pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
 }
 
 /// The same for moving its accounts, or others to it.
-pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Movable>> {
+pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Transfer>> {
     match redis_url(config)? {
         Some(url) => Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), Role::Command).await?)),
         None => Ok(embedded(config, clock)?),

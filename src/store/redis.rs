@@ -9,7 +9,7 @@ mod admission;
 mod api_keys;
 mod callers;
 mod counters;
-mod desk;
+mod engine;
 mod dial;
 mod entry;
 mod export;
@@ -17,12 +17,12 @@ mod grants;
 mod import;
 mod inspection;
 mod ledger;
-mod line;
-mod memory;
+mod link;
+mod replay;
 mod mend;
-mod movable;
+mod transfer;
 mod parked;
-mod present;
+mod moment;
 mod record;
 mod scripts;
 mod server;
@@ -32,16 +32,17 @@ mod stripe;
 pub use inspection::{Remark, Weight, inspect};
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState,
+    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, StepOutcome, Store, StripeObject, StripeState,
     StripeStep, Usage,
-    keys::{self, KeyStyle},
+    key_names::{self, KeyStyle},
 };
 use crate::{
     clock::Clock,
     config::RedisUrl,
     domain::{
-        caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
-        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Settlement},
+        account::{Account, Uid},
+        api_key::{ApiKey, KeyHash, KeyId},
+        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         period::Counters,
         plan::Terms,
         time::UnixSeconds,
@@ -50,11 +51,11 @@ use crate::{
 };
 use async_trait::async_trait;
 use callers::Callers;
-use desk::Desk;
 use dial::Dialer;
-use line::{Line, Recall};
-use memory::{Memory, Write};
+use engine::Engine;
+use link::{Link, Replay};
 use redis::cmd;
+use replay::{ReplayBuffer, Write};
 use scripts::Scripts;
 use std::sync::{Arc, Weak};
 use stripe::Put;
@@ -71,8 +72,8 @@ pub enum Role {
 
 /// A store on a Redis. Dropping it closes its connections.
 pub struct RedisStore {
-    desk: Arc<Desk>,
-    memory: Arc<Memory>,
+    engine: Arc<Engine>,
+    replay: Arc<ReplayBuffer>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -82,34 +83,34 @@ impl RedisStore {
     pub async fn open(url: &RedisUrl, clock: Clock, terms: Terms, role: Role) -> Result<Self> {
         let dialer = Dialer::new(url).map_err(|error| Fault::Impossible(error.to_string()))?;
         let style = if dialer.is_cluster() { KeyStyle::Hashtag } else { KeyStyle::Plain };
-        let line = Line::open(dialer, role).await?;
-        for remark in line.inspected(&clock).await? {
+        let link = Link::open(dialer, role).await?;
+        for remark in link.inspected(&clock).await? {
             match remark.weight {
                 Weight::Good => {}
                 Weight::Doubtful => tracing::warn!("the store: {}", remark.says),
                 Weight::Fatal => return Err(Fault::Impossible(remark.says)),
             }
         }
-        let desk = Desk {
-            line: line.clone(),
+        let engine = Engine {
+            link: link.clone(),
             scripts: Arc::new(Scripts::new()),
             style,
             clock,
             terms: Arc::new(terms),
             callers: Arc::new(Callers::default()),
-            known: Arc::default(),
+            cache: Arc::default(),
         };
-        let memory = Arc::new(Memory::default());
-        let desk = Arc::new(desk);
-        line.will_recall(Arc::new(LastWrites { desk: Arc::downgrade(&desk), memory: Arc::clone(&memory) }));
-        let (callers, to) = (Arc::clone(&desk.callers), line.clone());
+        let replay = Arc::new(ReplayBuffer::default());
+        let engine = Arc::new(engine);
+        link.will_replay(Arc::new(ReplayLastWrites { engine: Arc::downgrade(&engine), replay: Arc::clone(&replay) }));
+        let (callers, to) = (Arc::clone(&engine.callers), link.clone());
         let listening = tokio::spawn(panics::keep_alive(move || Arc::clone(&callers).listen(to.clone())));
         let indexing = tokio::spawn(async move {
-            if let Err(fault) = counters::index_cycles(line, style).await {
+            if let Err(fault) = counters::index_cycles(link, style).await {
                 tracing::warn!(%fault, "billing cycles that other software has counted are not indexed");
             }
         });
-        Ok(Self { desk, memory, tasks: [listening, indexing] })
+        Ok(Self { engine, replay, tasks: [listening, indexing] })
     }
 }
 
@@ -117,22 +118,22 @@ impl RedisStore {
     /// Remembers an operator's write, and waits until a replica has it, where there is one: the operator's process may end
     /// right after, and its memory with it.
     async fn noted(&self, write: Write) -> Result<()> {
-        self.memory.note(write);
-        self.desk.line.wait_for_replica().await
+        self.replay.note(write);
+        self.engine.link.wait_for_replica().await
     }
 }
 
 /// What is written again where it may have been lost.
-struct LastWrites {
-    desk: Weak<Desk>,
-    memory: Arc<Memory>,
+struct ReplayLastWrites {
+    engine: Weak<Engine>,
+    replay: Arc<ReplayBuffer>,
 }
 
 #[async_trait]
-impl Recall for LastWrites {
-    async fn recall(&self, line: Line) -> Result<()> {
-        match self.desk.upgrade() {
-            Some(desk) => self.memory.recall(&Desk { line, ..(*desk).clone() }).await,
+impl Replay for ReplayLastWrites {
+    async fn replay(&self, link: Link) -> Result<()> {
+        match self.engine.upgrade() {
+            Some(engine) => self.replay.replay(&Engine { link, ..(*engine).clone() }).await,
             None => Ok(()),
         }
     }
@@ -149,82 +150,82 @@ impl Drop for RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        let found = api_keys::caller(&self.desk, hash).await?;
-        Ok(found.map(|(key, account)| (key, self.desk.in_force(account))))
+        let found = api_keys::caller(&self.engine, hash).await?;
+        Ok(found.map(|(key, account)| (key, self.engine.in_force(account))))
     }
 
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        let generation = self.desk.callers.generation();
-        let found = accounts::find(&self.desk, uid).await?;
+        let generation = self.engine.callers.generation();
+        let found = accounts::find(&self.engine, uid).await?;
         if let Some(account) = &found {
-            self.desk.callers.remember_account(generation, account);
+            self.engine.callers.remember_account(generation, account);
         }
-        Ok(found.map(|account| self.desk.in_force(account)))
+        Ok(found.map(|account| self.engine.in_force(account)))
     }
 
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
-        let admission = admission::hold(&self.desk, request).await?;
+        let admission = admission::hold(&self.engine, request).await?;
         if let Admission::Held(hold, _) = &admission {
-            self.memory.note(Write::Held(hold.clone()));
+            self.replay.note(Write::Held(hold.clone()));
         }
         Ok(admission)
     }
 
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
-        let kept = settlement::keep(&self.desk, hold).await?;
+        let kept = settlement::keep(&self.engine, hold).await?;
         if kept.settlement == Settlement::Kept {
-            self.memory.note(Write::Kept(hold.clone()));
+            self.replay.note(Write::Kept(hold.clone()));
         }
         Ok(kept)
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-        let settlement = settlement::release(&self.desk, id, payer).await?;
+        let settlement = settlement::release(&self.engine, id, payer).await?;
         if settlement == Settlement::Released {
-            self.memory.note(Write::Released(id.clone(), payer.clone()));
+            self.replay.note(Write::Released(id.clone(), payer.clone()));
         }
         Ok(settlement)
     }
 
     async fn usage(&self, uid: &Uid, counters: Counters) -> Result<Usage> {
-        counters::usage(&self.desk, uid, counters).await
+        counters::usage(&self.engine, uid, counters).await
     }
 
     async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>> {
-        counters::cycles(&self.desk, uid).await
+        counters::cycles(&self.engine, uid).await
     }
 
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
-        let granted = grants::grant(&self.desk, uid, credits, id).await?;
+        let granted = grants::grant(&self.engine, uid, credits, id).await?;
         self.noted(Write::Granted(uid.clone(), credits, id.clone())).await?;
         Ok(granted)
     }
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        let changed = accounts::put(&self.desk, change).await?;
+        let changed = accounts::put(&self.engine, change).await?;
         self.noted(Write::Account(changed.clone())).await?;
-        Ok(self.desk.in_force(changed.account))
+        Ok(self.engine.in_force(changed.account))
     }
 
     async fn uids(&self) -> Result<Vec<Uid>> {
-        accounts::uids(&self.desk).await
+        accounts::uids(&self.engine).await
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
-        api_keys::put(&self.desk, hash, key).await?;
+        api_keys::put(&self.engine, hash, key).await?;
         self.noted(Write::Key(hash.clone(), key.clone())).await
     }
 
     async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
-        api_keys::touch(&self.desk, used).await
+        api_keys::touch(&self.engine, used).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
-        api_keys::of_account(&self.desk, uid).await
+        api_keys::of_account(&self.engine, uid).await
     }
 
     async fn revoke_key(&self, id: &KeyId) -> Result<bool> {
-        let found = api_keys::revoke(&self.desk, id).await?;
+        let found = api_keys::revoke(&self.engine, id).await?;
         if found {
             self.noted(Write::Revoked(id.clone())).await?;
         }
@@ -232,20 +233,20 @@ impl Store for RedisStore {
     }
 
     async fn audit(&self, uid: &Uid) -> Result<Audit> {
-        ledger::audit(&self.desk, uid).await
+        ledger::audit(&self.engine, uid).await
     }
 
     async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()> {
-        mend::mend(&self.desk, uid, (key, value), id).await?;
-        self.desk.line.wait_for_replica().await
+        mend::mend(&self.engine, uid, (key, value), id).await?;
+        self.engine.link.wait_for_replica().await
     }
 
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {
-        stripe::state(&self.desk, uid).await
+        stripe::state(&self.engine, uid).await
     }
 
-    async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped> {
-        let (stepped, written) = stripe::apply(&self.desk, step).await?;
+    async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome> {
+        let (stepped, written) = stripe::apply(&self.engine, step).await?;
         // A repeat may have been applied just now, without anybody hearing of it.
         if let Some(written) = written {
             self.noted(Write::Stripe(written)).await?;
@@ -254,11 +255,11 @@ impl Store for RedisStore {
     }
 
     async fn stripe_object(&self, id: &str) -> Result<StripeObject> {
-        stripe::object(&self.desk, id).await
+        stripe::object(&self.engine, id).await
     }
 
     async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool> {
-        let put = stripe::put_object(&self.desk, id, object).await?;
+        let put = stripe::put_object(&self.engine, id, object).await?;
         if put != Put::Behind {
             self.noted(Write::StripeObject(id.into(), object.clone())).await?;
         }
@@ -266,46 +267,46 @@ impl Store for RedisStore {
     }
 
     async fn park(&self, event: &ParkedEvent) -> Result<()> {
-        parked::park(&self.desk, event).await?;
+        parked::park(&self.engine, event).await?;
         self.noted(Write::Parked(event.clone())).await
     }
 
     async fn parked(&self) -> Result<Vec<ParkedEvent>> {
-        parked::all(&self.desk).await
+        parked::all(&self.engine).await
     }
 
     async fn parked_under(&self, aliases: &[String]) -> Result<Vec<ParkedEvent>> {
-        parked::under(&self.desk, aliases).await
+        parked::under(&self.engine, aliases).await
     }
 
     async fn unpark(&self, id: &str) -> Result<()> {
-        parked::unpark(&self.desk, id).await?;
-        self.memory.note(Write::Unparked(id.into()));
+        parked::unpark(&self.engine, id).await?;
+        self.replay.note(Write::Unparked(id.into()));
         Ok(())
     }
 
-    fn is_away(&self) -> bool {
-        self.desk.line.is_down()
+    fn is_unavailable(&self) -> bool {
+        self.engine.link.is_down()
     }
 
     fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
-        let (key, account) = self.desk.callers.last_known(hash)?;
-        Some((key, self.desk.in_force(account)))
+        let (key, account) = self.engine.callers.last_known(hash)?;
+        Some((key, self.engine.in_force(account)))
     }
 
     fn last_known_account(&self, uid: &Uid) -> Option<Account> {
-        self.desk.callers.last_known_account(uid).map(|account| self.desk.in_force(account))
+        self.engine.callers.last_known_account(uid).map(|account| self.engine.in_force(account))
     }
 
     fn gauges(&self) -> StoreGauges {
-        StoreGauges { outages: self.desk.line.outages(), ..StoreGauges::default() }
+        StoreGauges { outages: self.engine.link.outages(), ..StoreGauges::default() }
     }
 
     async fn holds_open(&self) -> Result<u64> {
-        counters::holds_open(&self.desk, self.desk.now()).await
+        counters::holds_open(&self.engine, self.engine.now()).await
     }
 
     async fn ping(&self) -> Result<()> {
-        self.desk.line.command(cmd("SET").arg(keys::PULSE).arg(1)).await
+        self.engine.link.command(cmd("SET").arg(key_names::PULSE).arg(1)).await
     }
 }

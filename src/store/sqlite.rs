@@ -17,9 +17,9 @@ mod housekeeping;
 mod import;
 mod ledger;
 mod mend;
-mod movable;
+mod transfer;
 mod parked;
-mod present;
+mod moment;
 mod reader;
 mod schema;
 mod settlement;
@@ -27,21 +27,22 @@ mod stripe;
 mod writer;
 
 use super::{
-    AccountChange, Audit, Granted, KeyUse, ParkedEvent, Result, Stepped, Store, StripeObject, StripeState, StripeStep,
-    Usage, keys::AccountNames,
+    AccountChange, Audit, Granted, KeyUse, ParkedEvent, Result, StepOutcome, Store, StripeObject, StripeState,
+    StripeStep, Usage, key_names::AccountNames,
 };
 use crate::{
     clock::Clock,
     domain::{
-        caller::{Account, ApiKey, KeyHash, KeyId, Payer, Uid},
-        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Settlement},
+        account::{Account, Uid},
+        api_key::{ApiKey, KeyHash, KeyId},
+        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         period::Counters,
         plan::Terms,
         time::UnixSeconds,
     },
 };
 use async_trait::async_trait;
-use present::Present;
+use moment::WindowAt;
 use reader::Readers;
 use rusqlite::Connection;
 use schema::File;
@@ -70,41 +71,41 @@ impl SqliteStore {
     }
 
     /// The moment of a read.
-    fn present(&self) -> Present {
-        Present { now: self.clock.now(), terms: Arc::clone(&self.terms) }
+    fn moment(&self) -> WindowAt {
+        WindowAt { now: self.clock.now(), terms: Arc::clone(&self.terms) }
     }
 
     /// Does `work` as one atomic step on the store's terms.
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection, &Present) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection, &WindowAt) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let terms = Arc::clone(&self.terms);
-        self.writer.run(move |db, now| work(db, &Present { now, terms })).await
+        self.writer.run(move |db, now| work(db, &WindowAt { now, terms })).await
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        let (hash, present) = (hash.clone(), self.present());
+        let (hash, moment) = (hash.clone(), self.moment());
         let found = self.readers.run(move |db| api_keys::caller(db, &hash)).await?;
-        Ok(found.map(|(key, account)| (key, present.account(account))))
+        Ok(found.map(|(key, account)| (key, moment.account(account))))
     }
 
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        let (uid, present) = (uid.clone(), self.present());
-        Ok(self.readers.run(move |db| accounts::find(db, &uid)).await?.map(|account| present.account(account)))
+        let (uid, moment) = (uid.clone(), self.moment());
+        Ok(self.readers.run(move |db| accounts::find(db, &uid)).await?.map(|account| moment.account(account)))
     }
 
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
         let request = request.clone();
-        self.write(move |db, present| admission::hold(db, &request, present)).await
+        self.write(move |db, moment| admission::hold(db, &request, moment)).await
     }
 
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let hold = hold.clone();
-        self.write(move |db, present| settlement::keep(db, &hold, present)).await
+        self.write(move |db, moment| settlement::keep(db, &hold, moment)).await
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
@@ -129,7 +130,7 @@ impl Store for SqliteStore {
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
         let change = change.clone();
-        self.write(move |db, present| accounts::put(db, &change, present)).await
+        self.write(move |db, moment| accounts::put(db, &change, moment)).await
     }
 
     async fn uids(&self) -> Result<Vec<Uid>> {
@@ -171,7 +172,7 @@ impl Store for SqliteStore {
         self.readers.run(move |db| stripe::state(db, &uid, now)).await
     }
 
-    async fn apply_stripe(&self, step: &StripeStep) -> Result<Stepped> {
+    async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome> {
         let step = step.clone();
         self.writer.run(move |db, now| stripe::apply(db, &step, now)).await
     }

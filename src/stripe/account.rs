@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        caller::Account,
+        account::Account,
         credit::MOST_CREDITS,
         period::{BillingPeriod, moves},
         plan::{Plan, Terms},

@@ -11,10 +11,10 @@ use super::{
 use crate::{
     config::StripeConfig,
     domain::{
-        caller::{Account, Overrides, Uid},
-        credit::Burst,
+        account::{Account, Overrides, Uid},
         period::{Move, Window},
         plan::{Plan, Terms},
+        rate_limit::Burst,
         time::UnixMicros,
     },
 };

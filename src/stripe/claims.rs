@@ -1,8 +1,11 @@
 //! Whose one of Stripe's objects is: who says so, and whose word counts.
 
-use super::{event::Event, event::EventKind, ranked::Ranked};
+use super::{
+    event::{Event, EventKind},
+    ranked::Ranked,
+};
 use crate::domain::{
-    caller::Uid,
+    account::Uid,
     time::{UnixMicros, UnixSeconds},
 };
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use crate::domain::{caller::Uid, period::Interval, time::UnixSeconds};
+use crate::domain::{account::Uid, period::Interval, time::UnixSeconds};
 use reader::Reader;
 use serde::{Deserialize, Serialize};
 

@@ -20,10 +20,10 @@ use crate::{
     clock::Clock,
     config::{Config, StripeConfig},
     domain::{
-        caller::{Account, Overrides, Uid},
+        account::{Account, Overrides, Uid},
         plan::{Plan, Terms},
     },
-    store::{self, Fault, ParkedEvent, Stepped, Store, StripeState, StripeStep},
+    store::{self, Fault, ParkedEvent, StepOutcome, Store, StripeState, StripeStep},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -270,10 +270,12 @@ impl Intake {
                 changes,
             };
             match self.store.apply_stripe(&step).await? {
-                Stepped::Applied => return Ok(spared),
+                StepOutcome::Applied => return Ok(spared),
                 // The event has told of another object of the account, or the object has been moved away and back.
-                Stepped::Duplicate => operation = format!("{}/{expected}", operation.split('/').next().unwrap_or("")),
-                Stepped::Stale => {}
+                StepOutcome::Duplicate => {
+                    operation = format!("{}/{expected}", operation.split('/').next().unwrap_or(""));
+                }
+                StepOutcome::Stale => {}
             }
         }
         Err(Fault::Unavailable(format!("account {uid} was changed {TRIES} times meanwhile")))

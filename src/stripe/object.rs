@@ -11,7 +11,7 @@ use super::{
     purchase::PaymentFacts,
     subscription::SubscriptionFacts,
 };
-use crate::domain::caller::Uid;
+use crate::domain::account::Uid;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

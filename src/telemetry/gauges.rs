@@ -1,4 +1,4 @@
-//! What is to be seen of a part at the moment of a scrape.
+//! The state of a part at the moment of a scrape.
 
 /// The backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct BackendGauges {
 pub struct AccountGauges {
     /// Credits that can still be spent.
     pub remaining: u64,
-    /// What the service has counted, since this process first looked, beyond the pictures that it answered us.
+    /// Credits that the service has counted, since this process first looked, beyond the pictures that it answered us.
     pub drift: i64,
 }
 
@@ -36,14 +36,14 @@ pub struct ServiceGauges {
 pub struct StoreGauges {
     /// Keeps in the journal that the store has not acknowledged yet.
     pub journal_waiting: u64,
-    /// Whether the journal is full, so that nobody is admitted.
+    /// Whether the journal is full, so that no request is admitted.
     pub journal_full: bool,
     /// Keeps that were handed in after their lease had ended: counted, and possibly beyond a limit.
     pub late: u64,
     /// Keeps that no store may take any more, for a person to look at.
     pub set_aside: u64,
-    /// Credits that were lent to known accounts while the store was away.
+    /// Credits that were lent to known accounts while the store was unavailable.
     pub lent: u64,
-    /// How often the store went away.
+    /// How often the store became unavailable.
     pub outages: u64,
 }

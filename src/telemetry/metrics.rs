@@ -3,7 +3,7 @@
 use super::{
     gauges::{BackendGauges, StoreGauges},
     panics,
-    record::{Outcome, Record, TurnedAway},
+    record::{Outcome, Record, RejectedBy},
 };
 use crate::{domain::refusal::Refusal, spool::Budgets};
 use prometheus::{
@@ -20,7 +20,7 @@ pub struct Metrics {
     steps: HistogramVec,
     credits: IntCounterVec,
     stripe_events: IntCounterVec,
-    turned_away: IntCounterVec,
+    rejected_by: IntCounterVec,
     in_flight: IntGauge,
     uploaded: Histogram,
     panics: IntCounter,
@@ -64,8 +64,8 @@ impl Metrics {
                 "Stripe's events, by what became of them; duplicate: said nothing new. One that was parked counts again when it is taken.",
                 &["outcome"],
             )?,
-            turned_away: our.counters(
-                "rgw_turned_away_total",
+            rejected_by: our.counters(
+                "rgw_rejected_total",
                 "Requests answered 429 before the store was asked, and connections closed unheard, by what turned them away.",
                 &["by"],
             )?,
@@ -119,8 +119,8 @@ impl Metrics {
         for outcome in &record.events {
             self.stripe_events.with_label_values(&[outcome]).inc();
         }
-        if let Some(by) = record.turned_away {
-            self.turn_away(by);
+        if let Some(by) = record.rejected_by {
+            self.reject(by);
         }
         if record.bytes_in > 0 {
             #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
@@ -129,9 +129,9 @@ impl Metrics {
         write_line(record, elapsed.as_millis());
     }
 
-    /// Counts what was turned away. For requests, [`finish`](Self::finish) does.
-    pub fn turn_away(&self, by: TurnedAway) {
-        self.turned_away.with_label_values(&[by.as_str()]).inc();
+    /// Counts a rejected connection. Rejected requests are counted by [`finish`](Self::finish).
+    pub fn reject(&self, by: RejectedBy) {
+        self.rejected_by.with_label_values(&[by.as_str()]).inc();
     }
 
     /// A request has come (1), or is over (-1).

@@ -1,8 +1,8 @@
-//! What there is to say of one request, filled in along its way.
+//! The record of one request, filled in along its way.
 
 use crate::domain::{
-    caller::{Channel, Uid},
-    credit::Pool,
+    account::Uid,
+    credit::{Channel, Pool},
     limit::Limit,
     refusal::Refusal,
 };
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub struct Record {
     /// As told to the caller.
     pub request_id: String,
-    /// What was asked for.
+    /// The endpoint.
     pub route: Route,
     /// When the request's head was complete.
     pub started: Instant,
@@ -22,19 +22,19 @@ pub struct Record {
     pub steps: Vec<(Step, Duration)>,
     /// The account, for the log only.
     pub uid: Option<Uid>,
-    /// Which usage counter it is about.
+    /// The usage counter that it belongs to.
     pub channel: Option<Channel>,
-    /// What the caller is told of its limits.
+    /// The limits that the caller is told.
     pub limits: Vec<Limit>,
-    /// What turned the request away before the store was asked.
-    pub turned_away: Option<TurnedAway>,
-    /// Where the credit came from, once it was spent.
+    /// The check that rejected the request before the store was asked.
+    pub rejected_by: Option<RejectedBy>,
+    /// The pool that the credit came from, once it was spent.
     pub spent: Option<Pool>,
     /// Length of the uploaded image.
     pub bytes_in: u64,
     /// Length of the answer.
     pub bytes_out: u64,
-    /// What became of each of Stripe's events that a webhook brought or freed: names from a closed set.
+    /// The outcome of each of Stripe's events that a webhook brought or freed: names from a closed set.
     pub events: Vec<&'static str>,
     /// How it ended.
     pub outcome: Outcome,
@@ -54,7 +54,7 @@ impl Record {
             uid: None,
             channel: None,
             limits: Vec::new(),
-            turned_away: None,
+            rejected_by: None,
             spent: None,
             bytes_in: 0,
             bytes_out: 0,
@@ -102,9 +102,9 @@ impl Route {
     }
 }
 
-/// What turns requests, or whole connections, away before they cost the store anything.
+/// The checks that reject requests or connections before they cost the store anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TurnedAway {
+pub enum RejectedBy {
     /// Too many bad credentials from one client.
     BadCredentials,
     /// Too many connections of one client at once.
@@ -112,10 +112,10 @@ pub enum TurnedAway {
     /// Too many requests of one client at once.
     InFlight,
     /// Too many requests of one account in a short time.
-    Pace,
+    RateLimit,
 }
 
-impl TurnedAway {
+impl RejectedBy {
     /// The label's value.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -123,7 +123,7 @@ impl TurnedAway {
             Self::BadCredentials => "bad_credentials",
             Self::Connections => "connections",
             Self::InFlight => "in_flight",
-            Self::Pace => "pace",
+            Self::RateLimit => "pace",
         }
     }
 }
@@ -131,7 +131,7 @@ impl TurnedAway {
 /// A step of the journey, as metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Who is calling.
+    /// The caller is identified.
     Caller,
     /// Limits, and one credit held.
     Admit,

@@ -7,8 +7,9 @@ use image::{ImageEncoder as _, ImageReader, RgbaImage, codecs::jpeg::JpegEncoder
 use rembg_gateway::{
     backend::{Answer, AnswerRoom, Backend as _, Failure, Job, builtin::Builtin},
     domain::{
-        caller::{ClientAddress, Payer},
-        form::{Form, ImagePart, OutputFormat, Wish},
+        client_address::ClientAddress,
+        credit::Payer,
+        form::{Form, ImagePart, Output, OutputFormat},
         image_header::{ImageHeader, ImageKind},
     },
     picture::TooMuch,
@@ -71,16 +72,16 @@ async fn spooled(bytes: Vec<u8>) -> Spooled {
     room.finish()
 }
 
-fn wish(format: OutputFormat) -> Wish {
+fn output(format: OutputFormat) -> Output {
     let (w, h, bg_color) = (None, None, None);
-    Wish { format, w, h, exact_resize: false, mask: false, bg_color, angle: 0.0, expand: true }
+    Output { format, w, h, exact_resize: false, mask: false, bg_color, angle: 0.0, expand: true }
 }
 
-async fn job(file: Vec<u8>, wish: Wish) -> Job {
+async fn job(file: Vec<u8>, output: Output) -> Job {
     let header = ImageHeader { kind: ImageKind::Jpeg, width: SIZE.0, height: SIZE.1 };
     let image = ImagePart { filename: "mug.jpg".into(), header, size: file.len() as u64 };
     Job {
-        form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, wish }),
+        form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, output }),
         image: Arc::new(spooled(file).await),
         pixel_limit: None,
         deadline: Instant::now() + Duration::from_mins(2),
@@ -92,8 +93,8 @@ async fn job(file: Vec<u8>, wish: Wish) -> Job {
     }
 }
 
-async fn cut(wish: Wish) -> Answer {
-    shared().cut(&job(sample(), wish).await).await.expect("an answer")
+async fn cut(output: Output) -> Answer {
+    shared().cut(&job(sample(), output).await).await.expect("an answer")
 }
 
 async fn picture_of(answer: &Answer) -> image::DynamicImage {
@@ -112,7 +113,7 @@ fn corners_and_centre(cutout: &RgbaImage) -> ([u8; 4], u8) {
 #[tokio::test]
 async fn the_background_goes_and_the_subject_stays() {
     for (format, content_type) in [(OutputFormat::Webp, "image/webp"), (OutputFormat::Png, "image/png")] {
-        let answer = cut(wish(format)).await;
+        let answer = cut(output(format)).await;
         assert_eq!((answer.status, answer.content_type.as_deref()), (200, Some(content_type)));
         let cutout = picture_of(&answer).await.into_rgba8();
         assert_eq!(cutout.dimensions(), SIZE);
@@ -124,7 +125,7 @@ async fn the_background_goes_and_the_subject_stays() {
 
 #[tokio::test]
 async fn the_mask_is_the_one_that_the_sample_was_made_from() {
-    let answer = cut(Wish { mask: true, ..wish(OutputFormat::Png) }).await;
+    let answer = cut(Output { mask: true, ..output(OutputFormat::Png) }).await;
     let mask = picture_of(&answer).await.into_luma8();
     let truth = image::open(in_repository(SAMPLE_MASK)).expect("the sample's mask").into_luma8();
     assert_eq!(mask.dimensions(), truth.dimensions());
@@ -142,13 +143,13 @@ async fn the_mask_is_the_one_that_the_sample_was_made_from() {
 async fn half_a_picture_is_unreadable() {
     let whole = sample();
     let half = whole[..whole.len() / 2].to_vec();
-    let failure = shared().cut(&job(half, wish(OutputFormat::Png)).await).await;
+    let failure = shared().cut(&job(half, output(OutputFormat::Png)).await).await;
     assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
 }
 
 #[tokio::test]
 async fn a_picture_larger_than_its_header_said_is_unreadable() {
-    let mut job = job(sample(), wish(OutputFormat::Png)).await;
+    let mut job = job(sample(), output(OutputFormat::Png)).await;
     let mut form = (*job.form).clone();
     form.image.header.width = SIZE.0 / 2;
     job.form = Arc::new(form);
@@ -172,7 +173,7 @@ fn sample_on_its_side() -> Vec<u8> {
 async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
     let on_its_side = sample_on_its_side();
     // By its header 1000 x 800 pixels; upright, and as wide as that, it is 1000 x 1250.
-    let wide = Wish { w: Some(1000), ..wish(OutputFormat::Png) };
+    let wide = Output { w: Some(1000), ..output(OutputFormat::Png) };
     let job = job(on_its_side, wide).await;
     let refused = shared().cut(&Job { pixel_limit: Some(1_249_999), ..job.clone() }).await;
     assert!(
@@ -186,7 +187,7 @@ async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
 
 #[tokio::test]
 async fn a_bmp_that_exif_makes_too_long_is_refused_before_the_model_has_seen_it() {
-    let wide = Wish { w: Some(1000), ..wish(OutputFormat::Bmp) };
+    let wide = Output { w: Some(1000), ..output(OutputFormat::Bmp) };
     let job = job(sample_on_its_side(), wide).await;
     let refused = shared().cut(&Job { room: room(5_000_121), ..job.clone() }).await;
     assert!(
@@ -200,7 +201,7 @@ async fn a_bmp_that_exif_makes_too_long_is_refused_before_the_model_has_seen_it(
 #[tokio::test]
 async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() {
     let builtin = builtin(1);
-    let patient = job(sample(), wish(OutputFormat::Png)).await;
+    let patient = job(sample(), output(OutputFormat::Png)).await;
     let hurried = Job { deadline: Instant::now(), ..patient.clone() };
     let first = builtin.cut(&patient);
     let second = builtin.cut(&hurried);

@@ -4,7 +4,7 @@ use crate::{
     secured::{installed, output},
     world::World,
 };
-use rembg_gateway::domain::credit::Burst;
+use rembg_gateway::domain::rate_limit::Burst;
 use serde_json::{Value, json};
 use std::{num::NonZeroU32, process::Command};
 

@@ -7,9 +7,9 @@ use crate::{
 };
 use rembg_gateway::{
     domain::{
-        caller::{Overrides, Uid},
-        credit::Burst,
+        account::{Overrides, Uid},
         plan::Plan,
+        rate_limit::Burst,
     },
     store::AccountChange,
 };

@@ -3,7 +3,7 @@
 use redis::{Client, ConnectionLike, cluster::ClusterClient, cmd};
 use rembg_gateway::{
     config::{RedisPlace, StoreConfig},
-    domain::caller::Uid,
+    domain::account::Uid,
 };
 use std::collections::HashMap;
 

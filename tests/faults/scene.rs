@@ -17,8 +17,9 @@ use rembg_gateway::{
     clock::Clock,
     config::{Config, StoreConfig},
     domain::{
-        caller::{ApiKey, Channel, Uid},
-        credit::{Admission, Draw, HoldRequest},
+        account::Uid,
+        api_key::ApiKey,
+        credit::{Admission, Channel, Draw, HoldRequest},
         time::UnixSeconds,
     },
     failpoint::Point,

@@ -6,7 +6,7 @@ use crate::{
     people::Person,
     world::{NOON, World},
 };
-use rembg_gateway::domain::{client_address::ForwardingHeader, credit::Burst};
+use rembg_gateway::domain::{client_address::ForwardingHeader, rate_limit::Burst};
 
 const MIDNIGHT: i64 = NOON + 12 * 3_600;
 

@@ -40,7 +40,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("clap", &["src/cli", "src/main.rs"]),
     ("pingora_limits", &["src/edge/shield"]),
     ("jsonwebtoken", &["src/identity/user_token"]),
-    ("governor", &["src/identity/pace"]),
+    ("governor", &["src/identity/account_limiter"]),
     ("toml", &["src/config"]),
     ("flate2", &["src/pages"]),
     ("tokio_rustls", &["src/edge/listener/tls"]),

@@ -6,7 +6,7 @@ use crate::{
     people::{Person, Reply},
     world::World,
 };
-use rembg_gateway::{config::Config, domain::credit::Burst};
+use rembg_gateway::{config::Config, domain::rate_limit::Burst};
 use std::time::Duration;
 
 const FAILED: &str = "The background-removal service failed. You have not been charged.";

@@ -2,7 +2,7 @@
 
 use crate::{people::Reply, signer::signature, world::World};
 use hyper::Method;
-use rembg_gateway::domain::{credit::Burst, plan::Plan};
+use rembg_gateway::domain::{plan::Plan, rate_limit::Burst};
 use serde_json::{Value, json};
 
 pub const SECRET: &str = "whsec_the_new_one";

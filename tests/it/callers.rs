@@ -1,7 +1,7 @@
 //! Signed-in users: whose account a token opens, and which tokens open none.
 
 use crate::{form::Form, issuer::Issuer, people::Person, world::World};
-use rembg_gateway::domain::caller::Uid;
+use rembg_gateway::domain::account::Uid;
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::{
     people::Person,
     world::{NOON, World},
 };
-use rembg_gateway::{domain::caller::Uid, store::AccountChange};
+use rembg_gateway::{domain::account::Uid, store::AccountChange};
 use serde_json::{Value, json};
 
 const CYCLE: &str = "/api/membership-usage?expand=billing_cycle";

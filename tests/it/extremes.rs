@@ -7,7 +7,7 @@ use proptest::{
     strategy::{Strategy, ValueTree as _},
     test_runner::TestRunner,
 };
-use rembg_gateway::{config::Config, domain::caller::Uid, store::AccountChange};
+use rembg_gateway::{config::Config, domain::account::Uid, store::AccountChange};
 use std::{collections::BTreeMap, io::Write as _};
 
 /// Every setting that is a number, `check`'s bounds for which are to be found out.

@@ -8,7 +8,7 @@ use crate::{
 };
 use rembg_gateway::{
     config::Bytes,
-    domain::{caller::Uid, credit::OperationId},
+    domain::{account::Uid, credit::OperationId},
 };
 use std::time::Duration;
 use tokio::{

@@ -7,7 +7,7 @@ use crate::{
     people::Reply,
     world::{NOON, World},
 };
-use rembg_gateway::domain::{caller::Uid, credit::Burst};
+use rembg_gateway::domain::{account::Uid, rate_limit::Burst};
 
 const MONTH_END: i64 = NOON + 16 * 86_400 + 12 * 3_600;
 

@@ -7,7 +7,7 @@ use crate::{
     world::{NOON, World},
 };
 use rembg_gateway::{
-    domain::{caller::Uid, time::UnixSeconds},
+    domain::{account::Uid, time::UnixSeconds},
     store::AccountChange,
 };
 

@@ -5,7 +5,7 @@ use crate::{
     people::Person,
     world::{NOON, World},
 };
-use rembg_gateway::domain::caller::Uid;
+use rembg_gateway::domain::account::Uid;
 
 const MONTH_END: i64 = NOON + 16 * 86_400 + 12 * 3_600;
 

@@ -10,9 +10,9 @@ use crate::{
 use rembg_gateway::{
     config::Config,
     domain::{
-        caller::{Overrides, Uid},
-        credit::Burst,
+        account::{Overrides, Uid},
         plan::Plan,
+        rate_limit::Burst,
     },
     store::AccountChange,
 };
@@ -45,8 +45,8 @@ async fn let_through(person: &Person, calls: usize) -> usize {
     through
 }
 
-async fn turned_away(world: &World, by: &str) -> f64 {
-    world.metric(&format!("rgw_turned_away_total{{by=\"{by}\"}}")).await
+async fn rejected_by(world: &World, by: &str) -> f64 {
+    world.metric(&format!("rgw_rejected_total{{by=\"{by}\"}}")).await
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn who_has_called_as_fast_as_allowed_for_long_is_told_the_right_time() {
     }
     let reply = ann.cut(&Form::with_picture()).await;
     assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
-    assert!((turned_away(&world, "pace").await - 1.0).abs() < 0.5, "told here, as the store would");
+    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store would");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn who_has_no_credits_is_told_the_right_time_too() {
     exhausted().await;
     let reply = poor.cut(&Form::with_picture()).await;
     assert_eq!((reply.error().as_str(), reply.header("retry-after")), (TOO_FAST, Some("10")));
-    assert!((turned_away(&world, "pace").await - 1.0).abs() < 0.5, "told here, as the store would");
+    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store would");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn gateways_on_one_store_share_every_limit() {
         let reply = ann.cut(&Form::with_picture()).await;
         assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
     }
-    let here = turned_away(&world, "pace").await;
+    let here = rejected_by(&world, "rate_limit").await;
     assert!((here - 2.0).abs() < 0.5, "only the store knew, and has said so once: {here}");
     let bob = world.customer("bob", 1).await;
     assert_eq!(status(&there(&bob)).await, 200);
@@ -177,7 +177,10 @@ async fn a_flood_of_one_account_is_turned_away_before_the_store_has_to_decide() 
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
     assert_eq!(let_through(&ann, 20).await, 2);
-    assert!((turned_away(&world, "pace").await - 18.0).abs() < 0.5, "the store would have said no to each of them");
+    assert!(
+        (rejected_by(&world, "rate_limit").await - 18.0).abs() < 0.5,
+        "the store would have said no to each of them"
+    );
     let asked = world.metric(r#"rgw_step_duration_seconds_count{step="admit"}"#).await;
     assert!((asked - 2.0).abs() < 0.5, "{asked} times");
 }
@@ -268,7 +271,7 @@ async fn guessing_is_slowed_and_counted_and_hurts_nobody_else() {
     );
     assert_eq!(status(&ann.calling_from("203.0.113.8")).await, 200, "somebody else");
     assert_eq!(status(&guess.calling_from("203.0.113.9")).await, 401, "somebody else, too");
-    assert!((turned_away(&world, "bad_credentials").await - 4.0).abs() < 0.5);
+    assert!((rejected_by(&world, "bad_credentials").await - 4.0).abs() < 0.5);
     let both = world.stranger().with("x-api-key", "a").with("authorization", "Bearer b").calling_from("203.0.113.7");
     assert_eq!(status(&both).await, 400, "a mistake that needs no look-up");
 }
@@ -303,7 +306,7 @@ async fn a_client_has_only_so_many_requests_at_once() {
     assert_eq!((reply.status, reply.error().as_str(), reply.header("retry-after")), (429, TOO_FAST, Some("1")));
     assert_eq!(here.get("/api/membership-usage").await.status, 429);
     assert_eq!(ann.calling_from("203.0.113.8").get("/api/membership-usage").await.status, 200, "somebody else");
-    assert!((turned_away(&world, "in_flight").await - 2.0).abs() < 0.5);
+    assert!((rejected_by(&world, "in_flight").await - 2.0).abs() < 0.5);
     world.backend.let_one_go();
     world.backend.let_one_go();
     for one in waiting {

@@ -11,7 +11,7 @@ use proptest::{
     test_runner::TestRunner,
 };
 use rembg_gateway::{
-    domain::caller::{Account, Uid},
+    domain::account::{Account, Uid},
     store::StripeObject,
     stripe::intake::Intake,
 };

@@ -8,7 +8,7 @@ use crate::{
 };
 use rembg_gateway::{
     domain::{
-        caller::{Overrides, Uid},
+        account::{Overrides, Uid},
         plan::Plan,
     },
     store::AccountChange,

@@ -12,7 +12,7 @@ use proptest::{
     strategy::{Just, Strategy as _, ValueTree as _},
     test_runner::TestRunner,
 };
-use rembg_gateway::domain::caller::Uid;
+use rembg_gateway::domain::account::Uid;
 use serde_json::{Value, json};
 
 const DAY: i64 = 86_400;

@@ -7,7 +7,7 @@ use crate::{
     world::{NOON, World},
 };
 use hyper::Method;
-use rembg_gateway::{domain::caller::Uid, store::AccountChange};
+use rembg_gateway::{domain::account::Uid, store::AccountChange};
 use serde_json::{Value, json};
 
 const USAGE: &str = "/api/membership-usage";

@@ -10,11 +10,7 @@ use rembg_gateway::{
     app::App,
     clock::Clock,
     config::{BackendKind, Bytes, Config},
-    domain::{
-        caller::{ApiKey, Uid},
-        credit::Burst,
-        plan::Plan,
-    },
+    domain::{account::Uid, api_key::ApiKey, plan::Plan, rate_limit::Burst},
     identity::{Keyring, api_key},
     random::fresh_operation_id,
     store::{AccountChange, Store},

@@ -8,7 +8,7 @@ use crate::{
 };
 use rembg_gateway::{
     config::BackendKind,
-    domain::{complaint::Complaint, credit::Burst},
+    domain::{complaint::Complaint, rate_limit::Burst},
 };
 use std::path::Path;
 

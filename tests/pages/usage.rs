@@ -8,7 +8,7 @@ use crate::{
 };
 use rembg_gateway::{
     clock::Clock,
-    domain::{caller::Uid, credit::MOST_CREDITS},
+    domain::{account::Uid, credit::MOST_CREDITS},
     store::AccountChange,
 };
 use serde_json::json;

@@ -3,8 +3,10 @@
 use crate::world::{MARCH, NOON, World, key};
 use rembg_gateway::{
     domain::{
-        caller::{Account, ApiKey, KeyHash, KeyId, Overrides, Uid},
-        credit::{Admission, Burst, Denial, OperationId},
+        account::{Account, Overrides, Uid},
+        api_key::{ApiKey, KeyHash, KeyId},
+        credit::{Admission, Denial, OperationId},
+        rate_limit::Burst,
         time::UnixSeconds,
     },
     store::{AccountChange, Fault, Granted, Usage},

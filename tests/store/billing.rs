@@ -4,11 +4,11 @@ use crate::world::{GRACE, LEASE, MARCH, NOON, World, key};
 use futures_util::future::join_all;
 use rembg_gateway::{
     domain::{
-        caller::{Overrides, Uid},
+        account::{Overrides, Uid},
         period::{BillingPeriod, Counters, Interval, IntervalUnit, Move},
         time::{UnixMicros, UnixSeconds},
     },
-    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeObject, StripeState, StripeStep, Usage},
+    store::{AccountChange, Changes, ParkedEvent, StepOutcome, StripeObject, StripeState, StripeStep, Usage},
 };
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ fn aliases(names: &[&str]) -> Vec<String> {
 }
 
 async fn applied(world: &World, step: StripeStep) {
-    assert_eq!(world.store.apply_stripe(&step).await.unwrap(), Stepped::Applied, "{step:?}");
+    assert_eq!(world.store.apply_stripe(&step).await.unwrap(), StepOutcome::Applied, "{step:?}");
 }
 
 async fn cycle(world: &World, uid: &Uid, start: UnixSeconds) -> Usage {
@@ -63,7 +63,7 @@ pub(crate) async fn a_step_is_written_once(world: &World) {
     assert_eq!((after.version, after.remembered.as_deref()), (1, Some("{\"after\":\"evt_1\"}")));
     // The same event again, also as if it had been computed anew.
     for repeat in [first, step(&uid, "evt_1", 1, changes)] {
-        assert_eq!(world.store.apply_stripe(&repeat).await.unwrap(), Stepped::Duplicate);
+        assert_eq!(world.store.apply_stripe(&repeat).await.unwrap(), StepOutcome::Duplicate);
     }
     assert_eq!(world.store.stripe_state(&uid).await.unwrap(), after);
     assert_eq!(world.audited(&uid).await, 3, "plan, period, credits");
@@ -73,7 +73,7 @@ pub(crate) async fn a_step_from_an_older_state_writes_nothing(world: &World) {
     let uid = world.account("42", 5, 0).await;
     applied(world, step(&uid, "evt_1", 0, credits(10))).await;
     let late = StripeStep { learn: aliases(&["cus_1"]), ..step(&uid, "evt_2", 0, credits(5)) };
-    assert_eq!(world.store.apply_stripe(&late).await.unwrap(), Stepped::Stale);
+    assert_eq!(world.store.apply_stripe(&late).await.unwrap(), StepOutcome::Stale);
     assert_eq!(world.prepaid(&uid).await, 10);
     applied(world, StripeStep { expected: 1, ..late }).await;
     assert_eq!(world.prepaid(&uid).await, 15, "its event was not used up");
@@ -88,7 +88,7 @@ pub(crate) async fn a_plan_that_an_operator_assigns_meanwhile_is_not_undone(worl
         world.store.put_account(&gold).await.unwrap();
         let fall = Changes { plan: Some(("Free".into(), 2)), ..Changes::default() };
         let late = step(uid, "evt_1", computed_from, fall);
-        assert_eq!(world.store.apply_stripe(&late).await.unwrap(), Stepped::Stale);
+        assert_eq!(world.store.apply_stripe(&late).await.unwrap(), StepOutcome::Stale);
         let state = world.store.stripe_state(uid).await.unwrap();
         assert_eq!((state.account.unwrap().membership.as_str(), state.remembered), ("Gold", None));
         applied(world, StripeStep { expected: state.version, ..late }).await;
@@ -103,7 +103,7 @@ pub(crate) async fn steps_at_once_come_one_after_another(world: &World) {
             loop {
                 let version = store.stripe_state(&uid).await.unwrap().version;
                 let step = step(&uid, &format!("evt_{number}"), version, credits(10));
-                if store.apply_stripe(&step).await.unwrap() == Stepped::Applied {
+                if store.apply_stripe(&step).await.unwrap() == StepOutcome::Applied {
                     return;
                 }
             }
@@ -179,13 +179,13 @@ pub(crate) async fn a_step_that_may_take_only_free_credits_takes_no_others(world
     let state = world.store.stripe_state(&uid).await.unwrap();
     assert_eq!((state.held_prepaid, state.version), (1, 1));
     let too_much = step(&uid, "evt_2", 1, only_free(-5));
-    assert_eq!(world.store.apply_stripe(&too_much).await.unwrap(), Stepped::Stale);
+    assert_eq!(world.store.apply_stripe(&too_much).await.unwrap(), StepOutcome::Stale);
     assert_eq!(world.prepaid(&uid).await, 5);
     applied(world, step(&uid, "evt_2", 1, only_free(-4))).await;
     world.kept(&open).await;
     assert_eq!(world.prepaid(&uid).await, 0, "never below");
     let more = step(&uid, "evt_3", 2, only_free(-1));
-    assert_eq!(world.store.apply_stripe(&more).await.unwrap(), Stepped::Stale);
+    assert_eq!(world.store.apply_stripe(&more).await.unwrap(), StepOutcome::Stale);
     applied(world, step(&uid, "evt_3", 2, credits(-1))).await;
     assert_eq!(world.prepaid(&uid).await, -1);
     applied(world, step(&uid, "evt_4", 3, only_free(0))).await;

@@ -4,8 +4,8 @@ use crate::world::{LEASE, World, terms};
 use rembg_gateway::{
     clock::Clock,
     domain::{
-        caller::{Channel, Uid},
-        credit::{Admission, Draw, Hold, HoldRequest, OperationId, Settlement},
+        account::Uid,
+        credit::{Admission, Channel, Draw, Hold, HoldRequest, OperationId, Settlement},
     },
     store::{Store, sqlite::SqliteStore},
 };

@@ -7,7 +7,7 @@ use crate::{
 use rembg_gateway::{
     clock::Clock,
     domain::{
-        caller::Uid,
+        account::Uid,
         credit::Settlement,
         period::{BillingPeriod, Counters},
         time::UnixSeconds,

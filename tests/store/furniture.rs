@@ -3,12 +3,14 @@
 use crate::world::{GRACE, NOON, World, key};
 use rembg_gateway::{
     domain::{
-        caller::{ApiKey, KeyId, Overrides, Uid},
-        credit::{Burst, Hold, OperationId},
+        account::{Overrides, Uid},
+        api_key::{ApiKey, KeyId},
+        credit::{Hold, OperationId},
         period::{BillingPeriod, Interval, IntervalUnit, Move},
+        rate_limit::Burst,
         time::UnixSeconds,
     },
-    store::{AccountChange, Changes, ParkedEvent, Stepped, StripeObject, StripeStep},
+    store::{AccountChange, Changes, ParkedEvent, StepOutcome, StripeObject, StripeStep},
 };
 use std::time::Duration;
 
@@ -70,7 +72,7 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
 
     world.served(&world.request(&uid)).await;
     let [first, second] = steps(&uid);
-    assert_eq!(store.apply_stripe(&first).await.unwrap(), Stepped::Applied);
+    assert_eq!(store.apply_stripe(&first).await.unwrap(), StepOutcome::Applied);
     tell_of(world, &first.learn).await;
     let mut kept = world.served(&world.key_request(&uid, "k1")).await;
     for _ in 0..5 {
@@ -79,7 +81,7 @@ pub(crate) async fn furnish(world: &World) -> Furnished {
     let late = world.held(&world.request(&uid)).await;
     let released = world.held(&world.request(&uid)).await;
     world.released(&released).await;
-    assert_eq!(store.apply_stripe(&second).await.unwrap(), Stepped::Applied);
+    assert_eq!(store.apply_stripe(&second).await.unwrap(), StepOutcome::Applied);
     // A clock that goes back does not change the order of what has happened.
     world.turn_to(NOON.micros());
     store.grant(&uid, 20, &OperationId("invoice 1".into())).await.unwrap();
@@ -132,7 +134,7 @@ async fn lapsed(world: &World, change: &AccountChange) {
         let period = Some(BillingPeriod::new(start, end));
         let changes = Changes { plan: Some(("Gold".into(), 4)), period, ..Changes::default() };
         let step = StripeStep { changes, ..steps(&uid)[0].clone() };
-        assert_eq!(world.store.apply_stripe(&step).await.unwrap(), Stepped::Applied);
+        assert_eq!(world.store.apply_stripe(&step).await.unwrap(), StepOutcome::Applied);
         if touched {
             let change = AccountChange { uid, plan: None, overrides: Overrides::default(), ..change.clone() };
             world.store.put_account(&change).await.unwrap();

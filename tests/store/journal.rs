@@ -6,8 +6,9 @@ use crate::{
 };
 use rembg_gateway::{
     domain::{
-        caller::Uid,
-        credit::{Admission, Burst, Denial, Hold, HoldRequest},
+        account::Uid,
+        credit::{Admission, Denial, Hold, HoldRequest},
+        rate_limit::Burst,
     },
     store::{Fault, Store},
 };

@@ -2,8 +2,9 @@
 
 use crate::world::{LEASE, NOON, World, until_month_ends};
 use rembg_gateway::domain::{
-    caller::{Channel, KeyId},
-    credit::{Admission, Burst, Denial, Draw, HoldRequest, KeyDraw, Left},
+    api_key::KeyId,
+    credit::{Admission, Channel, Denial, Draw, HoldRequest, KeyDraw, Remaining},
+    rate_limit::Burst,
     time::UnixSeconds,
 };
 use std::time::Duration;
@@ -149,9 +150,13 @@ pub(crate) async fn a_hold_says_what_it_leaves(world: &World) {
         left
     };
     let request = hurried(world.request(&uid));
-    assert_eq!(left(&request).await, Left { arrival: Some(world.now().plus(INTERVAL)), quota: Some(4) });
-    assert_eq!(left(&request).await, Left::default(), "a repeat");
-    assert_eq!(left(&world.request(&uid)).await, Left { arrival: None, quota: Some(3) }, "the first is still open");
+    assert_eq!(left(&request).await, Remaining { arrival: Some(world.now().plus(INTERVAL)), quota: Some(4) });
+    assert_eq!(left(&request).await, Remaining::default(), "a repeat");
+    assert_eq!(
+        left(&world.request(&uid)).await,
+        Remaining { arrival: None, quota: Some(3) },
+        "the first is still open"
+    );
     assert_eq!(left(&capped(world, world.request(&uid), "k1", 2)).await.quota, Some(1), "what the cap leaves");
     assert_eq!(left(&capped(world, world.request(&uid), "k1", 9)).await.quota, Some(1), "what the account has left");
     assert_eq!(left(&hurried(world.client_request("203.0.113.7", 3))).await.quota, Some(2));

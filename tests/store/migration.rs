@@ -9,13 +9,14 @@ use rembg_gateway::{
     clock::Clock,
     config::StoreConfig,
     domain::{
-        caller::{KeyHash, KeyId, Uid},
+        account::Uid,
+        api_key::{KeyHash, KeyId},
         credit::{HoldRequest, OperationId, Settlement},
         time::{UnixMicros, UnixSeconds},
     },
     store::{
-        AccountChange, AccountExport, EntryKind, Fault, Granted, LedgerEntry, List, Mark, Migration, Movable, Problem,
-        Records, Stepped, Usage, migrate,
+        AccountChange, AccountExport, Cursor, EntryKind, Fault, Granted, LedgerEntry, List, Migration, Problem,
+        Records, StepOutcome, Transfer, Usage, migrate,
         redis::{RedisStore, Role},
         sqlite::SqliteStore,
     },
@@ -23,24 +24,24 @@ use rembg_gateway::{
 use std::sync::Arc;
 
 /// The same store a second time, as the command has it open beside the gateway.
-async fn opened(world: &World) -> Arc<dyn Movable> {
+async fn opened(world: &World) -> Arc<dyn Transfer> {
     match &world.server {
         Some(server) => at(&server.url(), world.clock()).await,
         None => Arc::new(SqliteStore::open(&world.file(), world.clock(), terms()).unwrap()),
     }
 }
 
-async fn at(url: &str, clock: Clock) -> Arc<dyn Movable> {
+async fn at(url: &str, clock: Clock) -> Arc<dyn Transfer> {
     let url = StoreConfig { url: url.into(), ..StoreConfig::default() }.redis_url().unwrap().unwrap();
     Arc::new(RedisStore::open(&url, clock, terms(), Role::Command).await.unwrap())
 }
 
-async fn moved(from: &Arc<dyn Movable>, to: &Arc<dyn Movable>) -> Migration {
+async fn moved(from: &Arc<dyn Transfer>, to: &Arc<dyn Transfer>) -> Migration {
     migrate(&**from, &**to, &|_, _| ()).await.unwrap()
 }
 
 /// Everything of every account, lists that have no order sorted.
-async fn everything(store: &Arc<dyn Movable>) -> Vec<(AccountExport, Vec<Records>)> {
+async fn everything(store: &Arc<dyn Transfer>) -> Vec<(AccountExport, Vec<Records>)> {
     let mut all = Vec::new();
     for account in store.accounts().await.unwrap() {
         let mut lists = Vec::new();
@@ -52,11 +53,11 @@ async fn everything(store: &Arc<dyn Movable>) -> Vec<(AccountExport, Vec<Records
     all
 }
 
-async fn whole(store: &Arc<dyn Movable>, uid: &Uid, list: List) -> Records {
-    let part = store.export_part(uid, list, &Mark::default()).await.unwrap();
+async fn whole(store: &Arc<dyn Transfer>, uid: &Uid, list: List) -> Records {
+    let part = store.export_part(uid, list, &Cursor::default()).await.unwrap();
     let (mut all, mut next) = (part.records, part.next);
-    while let Some(mark) = next {
-        let part = store.export_part(uid, list, &mark).await.unwrap();
+    while let Some(cursor) = next {
+        let part = store.export_part(uid, list, &cursor).await.unwrap();
         match (&mut all, part.records) {
             (Records::Ledger(all), Records::Ledger(more)) => all.extend(more),
             (Records::Grants(all), Records::Grants(more)) => all.extend(more),
@@ -89,7 +90,7 @@ async fn goes_on(target: &World, furnished: &Furnished) {
     assert!(matches!(repeat, Granted { repeated: true, .. }), "{repeat:?}");
     assert_eq!(target.kept(kept).await.settlement, Settlement::Kept);
     assert_eq!(target.kept(released).await.settlement, Settlement::Released);
-    assert_eq!(store.apply_stripe(step).await.unwrap(), Stepped::Duplicate);
+    assert_eq!(store.apply_stripe(step).await.unwrap(), StepOutcome::Duplicate);
     assert_eq!(target.audited(uid).await, before, "none of it counts again");
 
     let (hash, _) = key("k1", uid);
@@ -103,7 +104,7 @@ async fn goes_on(target: &World, furnished: &Furnished) {
     target.served(&fresh(target.key_request(uid, "k1"))).await;
     store.grant(uid, 1, &OperationId("invoice 3".into())).await.unwrap();
     let next = rembg_gateway::store::StripeStep { event: "evt_2".into(), expected: 2, ..step.clone() };
-    assert_eq!(store.apply_stripe(&next).await.unwrap(), Stepped::Applied);
+    assert_eq!(store.apply_stripe(&next).await.unwrap(), StepOutcome::Applied);
     assert_eq!(target.audited(uid).await, before + 3, "picture, grant, period: the move finds nothing to move");
 }
 
@@ -230,10 +231,10 @@ async fn cut_off_it_goes_on(first: World, target: World) {
     target.turn_to(first.now());
     let to = opened(&target).await;
     // It was cut off in the second part, and somebody looks.
-    let mut mark = Mark::default();
+    let mut cursor = Cursor::default();
     for some in [0..500, 500..650] {
         let some = Records::Ledger(long_ledger(1_200)[some].to_vec());
-        mark = to.import_part(&uid, &some, &mark).await.unwrap();
+        cursor = to.import_part(&uid, &some, &cursor).await.unwrap();
     }
     assert_eq!(to.account(&uid).await.unwrap(), None);
     assert_eq!(to.accounts().await.unwrap(), []);
@@ -245,7 +246,7 @@ async fn cut_off_it_goes_on(first: World, target: World) {
 
     // What was begun by another migration is not gone on with.
     let (uid, began) = (first.account("43", 1, 5).await, Records::Ledger(long_ledger(2)));
-    to.import_part(&uid, &began, &Mark::default()).await.unwrap();
+    to.import_part(&uid, &began, &Cursor::default()).await.unwrap();
     let problems = moved(&source, &to).await.problems;
     let says = "account 43 is there already, with other contents: its ledger".to_owned();
     assert_eq!(problems, [Problem { account: Some(uid.clone()), says }]);
@@ -310,7 +311,7 @@ async fn other_contents_are_left_alone_on_sqlite() {
     other_contents_are_left_alone(World::redis().await, World::sqlite()).await;
 }
 
-async fn refused(from: &Arc<dyn Movable>, to: &Arc<dyn Movable>) -> String {
+async fn refused(from: &Arc<dyn Transfer>, to: &Arc<dyn Transfer>) -> String {
     let fault = migrate(&**from, &**to, &|_, _| ()).await.unwrap_err();
     let Fault::Impossible(words) = fault else { panic!("{fault}") };
     words

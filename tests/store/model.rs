@@ -2,10 +2,13 @@
 
 use rembg_gateway::{
     domain::{
-        caller::{Account, Channel, KeyId, Payer, Uid},
+        account::{Account, Uid},
+        api_key::KeyId,
         credit::{
-            Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, Kept, Left, OperationId, Pool, Settlement,
+            Admission, Channel, Charge, Denial, Draw, Hold, HoldRequest, Kept, OperationId, Payer, Pool, Remaining,
+            Settlement,
         },
+        rate_limit::Burst,
         time::{Day, Month, UnixMicros},
     },
     store::{Granted, Usage},
@@ -36,7 +39,7 @@ impl Model {
             return Admission::Settled(*settlement);
         }
         if let Some(hold) = self.holds.get(&operation).filter(|hold| hold.expires > now) {
-            return Admission::Held(hold.clone(), Left::default());
+            return Admission::Held(hold.clone(), Remaining::default());
         }
         if matches!(&operation.0, Payer::Account(uid) if !self.accounts.contains_key(uid)) {
             return Admission::Denied(Denial::NoAccount);
@@ -49,7 +52,7 @@ impl Model {
             Ok((charge, quota)) => {
                 let hold = Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) };
                 self.holds.insert(operation, hold.clone());
-                Admission::Held(hold, Left { arrival, quota: Some(quota) })
+                Admission::Held(hold, Remaining { arrival, quota: Some(quota) })
             }
             Err(until) => {
                 let full_in = arrival.map(|arrival| now.until(arrival));

@@ -4,7 +4,7 @@ use crate::world::{MARCH, World};
 use futures_util::future::join_all;
 use rembg_gateway::{
     domain::{
-        caller::Uid,
+        account::Uid,
         credit::{Admission, HoldRequest, Settlement},
     },
     store::{Store, Usage},

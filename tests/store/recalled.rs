@@ -6,7 +6,7 @@ use crate::{
 };
 use rembg_gateway::{
     domain::{credit::Admission, period::BillingPeriod, time::UnixSeconds},
-    store::{AccountChange, Changes, Fault, Stepped, Store, StripeStep},
+    store::{AccountChange, Changes, Fault, StepOutcome, Store, StripeStep},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -63,7 +63,7 @@ async fn what_several_gateways_changed_of_an_account_comes_back_whichever_of_the
             let (event, remembered) = (event.to_owned(), format!("after {event}"));
             let step =
                 StripeStep { event, uid: uid.clone(), expected: state.version, remembered, learn: vec![], changes };
-            assert_eq!(store.apply_stripe(&step).await.unwrap(), Stepped::Applied);
+            assert_eq!(store.apply_stripe(&step).await.unwrap(), StepOutcome::Applied);
         };
         let period = BillingPeriod::new(UnixSeconds(NOON.0 - 9), UnixSeconds(NOON.0 + 9));
         let bought =

@@ -6,7 +6,7 @@ use crate::{
 };
 use rembg_gateway::{
     domain::{
-        caller::Uid,
+        account::Uid,
         credit::Settlement,
         period::{BillingPeriod, Counters},
         time::UnixSeconds,

@@ -7,8 +7,11 @@ use crate::{
 use proptest::prelude::*;
 use rembg_gateway::{
     domain::{
-        caller::{ApiKey, Channel, ClientAddress, KeyId, Payer, Uid},
-        credit::{Admission, Burst, Draw, Hold, HoldRequest, KeyDraw, OperationId},
+        account::Uid,
+        api_key::{ApiKey, KeyId},
+        client_address::ClientAddress,
+        credit::{Admission, Channel, Draw, Hold, HoldRequest, KeyDraw, OperationId, Payer},
+        rate_limit::Burst,
         time::UnixMicros,
     },
     store::{AccountChange, Fault},

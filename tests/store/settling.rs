@@ -3,8 +3,8 @@
 use crate::world::{MARCH, World, client};
 use rembg_gateway::{
     domain::{
-        caller::{Payer, Uid},
-        credit::{Admission, Charge, Denial, Hold, Kept, Pool, Settlement},
+        account::Uid,
+        credit::{Admission, Charge, Denial, Hold, Kept, Payer, Pool, Settlement},
     },
     store::Usage,
 };

@@ -4,7 +4,7 @@
 use crate::world::{MARCH, NOON, World, key};
 use rembg_gateway::{
     domain::{
-        caller::Uid,
+        account::Uid,
         credit::{Admission, Hold, Settlement},
         period::{BillingPeriod, Counters},
         time::UnixSeconds,

@@ -5,10 +5,13 @@ use rembg_gateway::{
     clock::Clock,
     config::StoreConfig,
     domain::{
-        caller::{ApiKey, Channel, ClientAddress, KeyHash, KeyId, Overrides, Payer, Uid},
-        credit::{Admission, Burst, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Settlement},
+        account::{Overrides, Uid},
+        api_key::{ApiKey, KeyHash, KeyId},
+        client_address::ClientAddress,
+        credit::{Admission, Channel, Denial, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Payer, Settlement},
         period::Counters,
         plan::Terms,
+        rate_limit::Burst,
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{

@@ -1,6 +1,6 @@
 //! One address that is read now and then.
 
-use super::{Connector, HttpSettings, NO_CODING, TlsError};
+use super::{Connector, HttpSettings, NO_CODING, TrustError};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{
@@ -33,7 +33,7 @@ pub(in crate::backend) struct Getter {
 }
 
 impl Getter {
-    pub(in crate::backend) fn new(url: Uri, settings: &HttpSettings) -> Result<Self, TlsError> {
+    pub(in crate::backend) fn new(url: Uri, settings: &HttpSettings) -> Result<Self, TrustError> {
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(settings.connector()?);
         Ok(Self { client, url })
     }

@@ -13,7 +13,7 @@ use std::{
 
 /// Why nobody can be trusted.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
+pub enum TrustError {
     /// The machine's own root certificates.
     #[error("the machine's root certificates: {0}")]
     Machine(#[source] io::Error),
@@ -31,18 +31,18 @@ pub enum TlsError {
 }
 
 /// TLS 1.2 and 1.3, trusting the authorities of `ca_file` or else the machine's.
-pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?;
     let builder = match ca_file {
         Some(path) => builder.with_root_certificates(authorities(path)?),
-        None => hyper_rustls::ConfigBuilderExt::with_native_roots(builder).map_err(TlsError::Machine)?,
+        None => hyper_rustls::ConfigBuilderExt::with_native_roots(builder).map_err(TrustError::Machine)?,
     };
     Ok(builder.with_no_client_auth())
 }
 
-fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
-    let wrong = |why: String| TlsError::File { path: path.into(), why };
+fn authorities(path: &Path) -> Result<RootCertStore, TrustError> {
+    let wrong = |why: String| TrustError::File { path: path.into(), why };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;

@@ -4,7 +4,7 @@
 //! request with the earliest time goes first (self-clocked fair queueing). So one payer's thousand requests stand behind
 //! each other and not before somebody else's one, and nobody starves, whatever the priorities.
 
-use crate::domain::caller::Payer;
+use crate::domain::credit::Payer;
 use std::collections::{BTreeMap, HashMap};
 
 /// How far a request of priority 0 advances its payer's clock. Large, so that a 256th of it is still exact enough.
@@ -101,7 +101,7 @@ impl<T> Order<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::caller::Uid;
+    use crate::domain::account::Uid;
     use proptest::prelude::*;
 
     fn payer(number: u8) -> Payer {

@@ -1,15 +1,15 @@
 //! What is remembered: the store, and the pepper without which its keys mean nothing.
 
-use super::{super::Desk, Finding};
+use super::{super::Session, Finding};
 use crate::{
     identity::{Keyring, PepperSource},
     store::{self, Store},
 };
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-pub(super) async fn look(desk: &Desk) -> Vec<Finding> {
-    let (finding, store) = store(desk).await;
-    let mut findings = vec![finding, pepper(desk, store.as_deref()).await];
+pub(super) async fn look(session: &Session) -> Vec<Finding> {
+    let (finding, store) = store(session).await;
+    let mut findings = vec![finding, pepper(session, store.as_deref()).await];
     if let Some(store) = store {
         findings.extend(parked(&*store).await);
     }
@@ -26,12 +26,12 @@ async fn parked(store: &dyn Store) -> Option<Finding> {
 }
 
 /// The store, unless it does not answer or was never made: opening would make it.
-async fn store(desk: &Desk) -> (Finding, Option<std::sync::Arc<dyn Store>>) {
-    let url = desk.config.store.shown();
-    if desk.config.store.sqlite_path().is_some_and(|path| !path.exists()) {
+async fn store(session: &Session) -> (Finding, Option<std::sync::Arc<dyn Store>>) {
+    let url = session.config.store.shown();
+    if session.config.store.sqlite_path().is_some_and(|path| !path.exists()) {
         return (Finding::warn("store", format!("{url} is not there yet; serve or user add makes it.")), None);
     }
-    let opened = match store::open(&desk.config, desk.clock.clone()).await {
+    let opened = match store::open(&session.config, session.clock.clone()).await {
         Ok(store) => store.ping().await.map(|()| store),
         Err(fault) => Err(fault),
     };
@@ -41,12 +41,12 @@ async fn store(desk: &Desk) -> (Finding, Option<std::sync::Arc<dyn Store>>) {
     }
 }
 
-async fn pepper(desk: &Desk, store: Option<&dyn Store>) -> Finding {
-    let missing = match PepperSource::of(&desk.config) {
+async fn pepper(session: &Session, store: Option<&dyn Store>) -> Finding {
+    let missing = match PepperSource::of(&session.config) {
         Some(PepperSource::BesideStore(path)) if !path.exists() => path,
-        Some(PepperSource::BesideStore(path)) => return beside_store(desk, &path),
+        Some(PepperSource::BesideStore(path)) => return beside_store(session, &path),
         Some(PepperSource::Configured) | None => {
-            return match Keyring::open(&desk.config) {
+            return match Keyring::open(&session.config) {
                 Ok(_) => Finding::ok("pepper", "It comes from the configuration."),
                 Err(error) => Finding::fail("pepper", format!("{error}.")),
             };
@@ -62,10 +62,10 @@ async fn pepper(desk: &Desk, store: Option<&dyn Store>) -> Finding {
     Finding::ok("pepper", format!("It will be made in {path} on first use."))
 }
 
-fn beside_store(desk: &Desk, path: &Path) -> Finding {
+fn beside_store(session: &Session, path: &Path) -> Finding {
     let shown = path.display();
     let exposed = fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
-    match Keyring::open(&desk.config) {
+    match Keyring::open(&session.config) {
         Err(error) => Finding::fail("pepper", format!("{error}.")),
         Ok(_) if exposed => Finding::warn("pepper", format!("{shown} can be read by others: chmod 600 {shown}")),
         Ok(_) => Finding::ok("pepper", format!("It is in {shown}; back it up together with the store.")),

@@ -1,12 +1,12 @@
 //! The Redis or Valkey, if that is the store: what the gateway needs of it.
 
-use super::{super::Desk, Finding};
+use super::{super::Session, Finding};
 use crate::store::redis::{Weight, inspect};
 
 /// Nothing for the embedded store, and nothing more for a server that does not answer.
-pub(super) async fn look(desk: &Desk) -> Vec<Finding> {
-    let Some(Ok(url)) = desk.config.store.redis_url() else { return Vec::new() };
-    let remarks = inspect(&url, &desk.clock).await.unwrap_or_default();
+pub(super) async fn look(session: &Session) -> Vec<Finding> {
+    let Some(Ok(url)) = session.config.store.redis_url() else { return Vec::new() };
+    let remarks = inspect(&url, &session.clock).await.unwrap_or_default();
     let finding = |weight: Weight, says| match weight {
         Weight::Good => Finding::ok("Redis", says),
         Weight::Doubtful => Finding::warn("Redis", says),

@@ -3,7 +3,7 @@
 //! A value is read without the white space around it and echoed as it was sent. An empty one is not set; one of nothing
 //! but white space is, and is wrong.
 
-use super::{Field, MAX_PIXELS, OutputFormat, Rgba, Wish, reader::IMAGE};
+use super::{Field, MAX_PIXELS, Output, OutputFormat, Rgba, reader::IMAGE};
 use crate::domain::complaint::Complaint;
 use std::{borrow::Cow, num::IntErrorKind};
 
@@ -54,7 +54,7 @@ pub(super) fn keep_as_judged(field: &mut Field) -> bool {
 }
 
 /// What the fields mean, and everything that is wrong with them in the contract's order. What is wrong counts as not set.
-pub(super) fn judge(fields: &[Field]) -> (Wish, Vec<Complaint>) {
+pub(super) fn judge(fields: &[Field]) -> (Output, Vec<Complaint>) {
     let mut reading = Reading { fields, complaints: Vec::new() };
     let w = reading.field("w", pixels).flatten();
     let h = reading.field("h", pixels).flatten();
@@ -67,7 +67,7 @@ pub(super) fn judge(fields: &[Field]) -> (Wish, Vec<Complaint>) {
     }
     let exact_resize = reading.field("exact_resize", boolean).unwrap_or_default();
     let expand = reading.field("expand", boolean).unwrap_or(true);
-    (Wish { format, w, h, exact_resize, mask, bg_color, angle, expand }, reading.complaints)
+    (Output { format, w, h, exact_resize, mask, bg_color, angle, expand }, reading.complaints)
 }
 
 struct Reading<'a> {

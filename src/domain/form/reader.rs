@@ -192,7 +192,7 @@ impl Parts {
 
     fn finish(mut self) -> Result<Form, FormError> {
         self.end();
-        let (wish, complaints) = fields::judge(&self.fields);
+        let (output, complaints) = fields::judge(&self.fields);
         let image = self.image.map_or_else(|| Err(vec![Complaint::NoImage]), ImageCheck::finish);
         match image {
             Ok(image) if complaints.is_empty() => {
@@ -201,7 +201,7 @@ impl Parts {
                 after.retain_mut(fields::keep_as_judged);
                 let fields_before_image = self.fields.len();
                 self.fields.append(&mut after);
-                Ok(Form { image, fields: self.fields, fields_before_image, wish })
+                Ok(Form { image, fields: self.fields, fields_before_image, output })
             }
             Ok(_) => Err(FormError::Invalid(complaints)),
             Err(of_image) => Err(FormError::Invalid([of_image, complaints].concat())),

@@ -55,8 +55,8 @@ fn read(body: &[u8]) -> Result<Form, FormError> {
     read_pieces(Some(TYPE), [body]).0
 }
 
-fn wish(fields: &[(&str, &str)]) -> Wish {
-    read(&with_fields(fields)).unwrap_or_else(|error| panic!("{fields:?}: {error:?}")).wish
+fn output(fields: &[(&str, &str)]) -> Output {
+    read(&with_fields(fields)).unwrap_or_else(|error| panic!("{fields:?}: {error:?}")).output
 }
 
 /// Every complaint about a body as `field: message`.
@@ -172,8 +172,8 @@ fn a_body_of_more_than_128_mib_is_too_large_whatever_it_is() {
 
 #[test]
 fn of_a_repeated_field_the_first_one_counts_even_if_it_is_empty() {
-    assert_eq!(wish(&[("w", "5"), ("w", "abc")]).w, Some(5));
-    assert_eq!(wish(&[("format", ""), ("format", "gif")]).format, OutputFormat::Webp);
+    assert_eq!(output(&[("w", "5"), ("w", "abc")]).w, Some(5));
+    assert_eq!(output(&[("format", ""), ("format", "gif")]).format, OutputFormat::Webp);
     let repeated = [("w", "abc"), ("w", "5")];
     assert_eq!(complaints(&with_fields(&repeated)), ["w: 'w' must be an integer, got: 'abc'"]);
 }

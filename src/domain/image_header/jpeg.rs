@@ -105,7 +105,7 @@ impl Walker {
         if matches!(self.step, Step::Corrupt) { Size::Corrupt } else { self.frame.unwrap_or(Size::NotYet) }
     }
 
-    /// What follows a marker's second byte.
+    /// The part of the file that follows a marker's second byte.
     fn after_code(&self, code: u8) -> Step {
         match code {
             MARKER => Step::Code,

@@ -7,10 +7,10 @@ pub(super) const SIGNATURE: &[u8] = b"RIFF";
 /// Behind the container's length.
 const FORM_TYPE: &[u8] = b"WEBP";
 
-/// What a lossy key frame has in front of its size.
+/// The bytes in front of the size in a lossy key frame.
 const START_CODE: &[u8] = b"\x9d\x01\x2a";
 
-/// What a lossless picture begins with.
+/// The first byte of a lossless picture.
 const LOSSLESS_SIGNATURE: &[u8] = b"\x2f";
 
 /// Sizes of single pictures have 14 bits; the two above them in VP8 tell how to scale for display.
@@ -61,7 +61,7 @@ fn extended(file: &[u8]) -> Size {
     Size::Pixels { width: u32::from_le_bytes([w0, w1, w2, 0]) + 1, height: u32::from_le_bytes([h0, h1, h2, 0]) + 1 }
 }
 
-/// What the file has from `offset` on; nothing as long as it is shorter.
+/// The file's bytes from `offset` on; none as long as it is shorter.
 fn at(file: &[u8], offset: usize) -> &[u8] {
     file.get(offset..).unwrap_or_default()
 }

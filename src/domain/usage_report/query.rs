@@ -19,10 +19,10 @@ pub enum UsageQuery {
     Report(ReportQuery),
 }
 
-/// What a report shall show.
+/// The parts that a report shall show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportQuery {
-    /// Whose usage is at the top level.
+    /// The counters whose usage is at the top level.
     pub asked: Asked,
     /// Whether `billingCycle` was asked for.
     pub billing_cycle: bool,

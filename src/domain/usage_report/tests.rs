@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::{
-    caller::{Overrides, Uid},
+    account::{Overrides, Uid},
     complaint::Complaint,
     period::{Counters, Interval, IntervalUnit},
     time::Month,

@@ -1,13 +1,13 @@
 //! One connection, from the handshakes to its end.
 
 use super::{
-    Gate, Peer, Tls,
+    ConnectionLimits, Peer, Tls,
+    open_requests::{End, OpenRequests, RequestBody, RequestGuard},
     per_client::Counted,
     proxy_protocol,
-    under_way::{End, RequestBody, Turn, UnderWay},
     watched::Watched,
 };
-use crate::{domain::transfer::Pace, telemetry::TurnedAway};
+use crate::{domain::transfer::TransferRate, telemetry::RejectedBy};
 use axum::{Router, response::Response};
 use http_body::Body as _;
 use hyper::{
@@ -49,14 +49,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const HURRIED: u64 = 64;
 
 /// What every connection of a listener is received with.
-pub(super) struct Reception {
-    pub(super) gate: Arc<Gate>,
+pub(super) struct ConnectionHandler {
+    pub(super) limits: Arc<ConnectionLimits>,
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) routes: Router,
     pub(super) stop: CancellationToken,
 }
 
-impl Reception {
+impl ConnectionHandler {
     /// Serves the connection to its end.
     pub(super) async fn receive(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
         if let Err(error) = self.handshakes(stream, address).await {
@@ -68,11 +68,11 @@ impl Reception {
         // A small answer must not wait for the acknowledgement of the one before.
         stream.set_nodelay(true)?;
         set_tcp_user_timeout(&stream, STALLED_MS)?;
-        let rules = &self.gate.rules;
+        let rules = &self.limits.rules;
         let peer = within(rules.head_timeout, self.peer_behind(&mut stream, address)).await?;
         let Ok(_counted) = self.count(peer) else {
             debug!(%peer, "has as many connections as it may");
-            self.gate.metrics.turn_away(TurnedAway::Connections);
+            self.limits.metrics.reject(RejectedBy::Connections);
             return Ok(());
         };
         // What a handshake takes is given back after it: most connections spend their time being idle.
@@ -87,7 +87,7 @@ impl Reception {
 
     /// The peer, or whom it speaks for.
     async fn peer_behind(&self, stream: &mut TcpStream, address: SocketAddr) -> io::Result<SocketAddr> {
-        if self.gate.rules.proxy_protocol_from.iter().any(|network| network.contains(address.ip())) {
+        if self.limits.rules.proxy_protocol_from.iter().any(|network| network.contains(address.ip())) {
             return Ok(proxy_protocol::read(stream).await?.unwrap_or(address));
         }
         Ok(address)
@@ -95,10 +95,10 @@ impl Reception {
 
     /// `Err` for one too many.
     fn count(&self, peer: SocketAddr) -> Result<Option<Counted>, ()> {
-        if self.gate.rules.uncounted.iter().any(|network| network.contains(peer.ip())) {
+        if self.limits.rules.uncounted.iter().any(|network| network.contains(peer.ip())) {
             return Ok(None);
         }
-        self.gate.clients.enter(peer.ip()).map(Some).ok_or(())
+        self.limits.clients.enter(peer.ip()).map(Some).ok_or(())
     }
 
     /// Not an async function, which would hold the stream twice: as what it was called with, and in the connection.
@@ -107,29 +107,29 @@ impl Reception {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
     ) -> impl Future<Output = io::Result<()>> + Send {
-        let under_way = UnderWay::new();
+        let open_requests = OpenRequests::new();
         let service = {
-            let (reception, under_way) = (Arc::clone(&self), under_way.clone());
+            let (handler, open_requests) = (Arc::clone(&self), open_requests.clone());
             service_fn(move |request: Request<Incoming>| {
-                let turn = under_way.begin();
-                let request = request.map(|body| under_way.reads(body));
-                Arc::clone(&reception).answer(request, peer, turn)
+                let guard = open_requests.begin();
+                let request = request.map(|body| open_requests.reads(body));
+                Arc::clone(&handler).answer(request, peer, guard)
             })
         };
-        let stream = TokioIo::new(Watched::new(stream, under_way.clone()));
-        let connection = self.gate.server.serve_connection(stream, service).into_owned();
+        let stream = TokioIo::new(Watched::new(stream, open_requests.clone()));
+        let connection = self.limits.server.serve_connection(stream, service).into_owned();
         let mut connection = Box::pin(connection);
         async move {
-            let rules = &self.gate.rules;
+            let rules = &self.limits.rules;
             let stopping = async {
                 self.stop.cancelled().await;
-                let _ = timeout(FIRST_REQUEST, under_way.first()).await;
+                let _ = timeout(FIRST_REQUEST, open_requests.first()).await;
             };
             let linger = tokio::select! {
                 end = connection.as_mut() => return end.map_err(io::Error::other),
-                () = under_way.too_far() => return Err(ErrorKind::ConnectionAborted.into()),
-                () = under_way.flooded() => FAREWELL,
-                end = under_way.end(rules.head_timeout, rules.idle_timeout) => match end {
+                () = open_requests.too_far() => return Err(ErrorKind::ConnectionAborted.into()),
+                () = open_requests.flooded() => FAREWELL,
+                end = open_requests.end(rules.head_timeout, rules.idle_timeout) => match end {
                     End::Idle => LINGER,
                     End::NoHead => FAREWELL,
                 },
@@ -141,13 +141,13 @@ impl Reception {
                     return sleep(FAREWELL).await;
                 }
                 tokio::select! {
-                    _ = under_way.end(rules.head_timeout.max(FIRST_REQUEST), linger) => {}
-                    () = under_way.flooded() => {}
+                    _ = open_requests.end(rules.head_timeout.max(FIRST_REQUEST), linger) => {}
+                    () = open_requests.flooded() => {}
                 }
             };
             tokio::select! {
                 end = connection => end.map_err(io::Error::other),
-                () = under_way.too_far() => Err(ErrorKind::ConnectionAborted.into()),
+                () = open_requests.too_far() => Err(ErrorKind::ConnectionAborted.into()),
                 () = ended_in_time => Err(ErrorKind::TimedOut.into()),
             }
         }
@@ -157,15 +157,17 @@ impl Reception {
         self: Arc<Self>,
         mut request: Request<RequestBody>,
         peer: SocketAddr,
-        turn: Turn,
+        guard: RequestGuard,
     ) -> io::Result<Response> {
-        let rules = &self.gate.rules;
+        let rules = &self.limits.rules;
         request.extensions_mut().insert(Peer(peer));
         let answer = TowerToHyperService::new(self.routes.clone()).call(request);
         let answer = within(rules.request_timeout, async { answer.await.map_err(io::Error::other) }).await?;
-        let time_at = |pace: Pace| length(&answer).map_or(rules.request_timeout, |length| pace.time_for(length));
-        let (limit, hurried) = (time_at(rules.pace), time_at(rules.pace.times(HURRIED)));
-        Ok(turn.answered(answer, limit, hurried))
+        let time_at = |transfer_rate: TransferRate| {
+            length(&answer).map_or(rules.request_timeout, |length| transfer_rate.time_for(length))
+        };
+        let (limit, hurried) = (time_at(rules.transfer_rate), time_at(rules.transfer_rate.times(HURRIED)));
+        Ok(guard.answered(answer, limit, hurried))
     }
 }
 

@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
+pub enum CertificateError {
     /// A file.
     #[error("cannot read {0}: {1}")]
     Unreadable(PathBuf, io::Error),
@@ -46,7 +46,7 @@ pub struct Tls {
 
 impl Tls {
     /// Reads both files, PEM, and makes sure that they belong together.
-    pub async fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+    pub async fn load(certificate: &Path, key: &Path) -> Result<Self, CertificateError> {
         let files = Files { certificate: certificate.into(), key: key.into() };
         let provider = Arc::new(aws_lc_rs::default_provider());
         let loaded = files.read().await?;
@@ -100,9 +100,9 @@ struct Files {
 }
 
 impl Files {
-    async fn read(&self) -> Result<Contents, TlsError> {
+    async fn read(&self) -> Result<Contents, CertificateError> {
         let read = async |path: &PathBuf| {
-            tokio::fs::read(path).await.map_err(|error| TlsError::Unreadable(path.clone(), error))
+            tokio::fs::read(path).await.map_err(|error| CertificateError::Unreadable(path.clone(), error))
         };
         Ok(Contents { certificate: read(&self.certificate).await?, key: read(&self.key).await? })
     }
@@ -116,10 +116,10 @@ struct Contents {
 }
 
 impl Contents {
-    fn pair(&self, files: &Files, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    fn pair(&self, files: &Files, provider: &CryptoProvider) -> Result<CertifiedKey, CertificateError> {
         let nothing = |file: &Path, what| {
             let file = file.to_owned();
-            move |error| TlsError::Nothing(file, what, error)
+            move |error| CertificateError::Nothing(file, what, error)
         };
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&self.certificate)
             .collect::<Result<_, _>>()

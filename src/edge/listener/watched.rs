@@ -2,7 +2,7 @@
 
 use super::{
     frames::{Frames, Head},
-    under_way::UnderWay,
+    open_requests::OpenRequests,
 };
 use std::{
     io::{self, IoSlice},
@@ -14,17 +14,17 @@ use tokio::{
     time::Instant,
 };
 
-/// Tells [`UnderWay`] what it sees. After a flood nothing more is read.
+/// Tells [`OpenRequests`] what it sees. After a flood nothing more is read.
 pub(super) struct Watched<S> {
     stream: S,
     frames: Frames,
-    under_way: UnderWay,
+    open_requests: OpenRequests,
     flooded: bool,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, under_way: UnderWay) -> Self {
-        Self { stream, frames: Frames::new(Instant::now()), under_way, flooded: false }
+    pub(super) fn new(stream: S, open_requests: OpenRequests) -> Self {
+        Self { stream, frames: Frames::new(Instant::now()), open_requests, flooded: false }
     }
 
     fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -52,11 +52,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             return read;
         }
         match self.frames.read(fresh, Instant::now()) {
-            Ok(Head::IfNoRequest) => self.under_way.heard(),
-            Ok(head) => self.under_way.head(head == Head::Begun),
+            Ok(Head::IfNoRequest) => self.open_requests.heard(),
+            Ok(head) => self.open_requests.head(head == Head::Begun),
             Err(_) => {
                 self.flooded = true;
-                self.under_way.flood();
+                self.open_requests.flood();
                 buffer.set_filled(before);
                 return Poll::Pending;
             }

@@ -1,15 +1,15 @@
-//! What a token whose signature held must say. Type-strict: a claim of the wrong type is a wrong claim.
+//! The claims that a token with a valid signature must have. A claim of the wrong type is a wrong claim.
 
 use super::{TokenRefused, VerifiedUser};
 use crate::{
     config::Preset,
-    domain::{caller::Uid, time::UnixSeconds},
+    domain::{account::Uid, time::UnixSeconds},
 };
 use serde_json::{Map, Value};
 
 type Claims = Map<String, Value>;
 
-/// What one issuer's tokens must say.
+/// The claims that one issuer's tokens must have.
 #[derive(Debug)]
 pub(super) struct Rules {
     /// The `iss`, to the letter.
@@ -27,7 +27,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Whom the claims speak for at `now`.
+    /// The user that the claims name, if they are valid at `now`.
     pub(super) fn judge(&self, claims: &Claims, now: UnixSeconds) -> Result<VerifiedUser, TokenRefused> {
         if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
             return Err(TokenRefused::Issuer);

@@ -1,4 +1,4 @@
-//! Where key sets come from: an address or a file.
+//! The sources of key sets: an address or a file.
 
 use super::{StartError, jwks::BadKeySet};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -25,17 +25,17 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 type Https = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
-/// Where one issuer's key set is.
+/// The source of one issuer's key set.
 #[derive(Debug)]
 pub(super) enum Source {
     Url(Uri, Box<Https>),
     File(PathBuf),
 }
 
-/// How a file looked when it was last read.
+/// The state of a file when it was last read.
 pub(super) type Stamp = (SystemTime, u64);
 
-/// What a source gave.
+/// The result of reading a source.
 pub(super) enum Fetched {
     /// A set, and for how long the issuer would have it kept.
     Set(Bytes, Option<Duration>),

@@ -79,7 +79,7 @@ fn suited(key: &AlgorithmParameters) -> &'static [Algorithm] {
 #[derive(Debug)]
 pub(super) struct KeySet(Vec<Arc<Key>>);
 
-/// Which key a token is checked with.
+/// The key that a token is checked with.
 pub(super) enum Choice {
     Key(Arc<Key>),
     /// No key has the token's `kid`: a newer set may.

@@ -2,7 +2,7 @@
 //!
 //! Read at start, then as often as the issuer's `Cache-Control` asks within bounds. A token whose `kid` is not known may
 //! mean that keys were rotated: then the set is read again, by one for all who wait, at most once in a while, and not
-//! for a `kid` that was just found missing. If the issuer is away, the last good set stays.
+//! for a `kid` that was just found missing. If the issuer is unavailable, the last good set stays.
 
 use super::{
     TokenRefused, VerifyError,
@@ -54,7 +54,7 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// How long a set is kept that its issuer would have kept for so long.
+    /// How long a set is kept when its issuer asks for `max_age`.
     fn keep_for(&self, max_age: Option<Duration>) -> Duration {
         max_age.unwrap_or_default().clamp(self.shortest, self.longest)
     }
@@ -74,7 +74,7 @@ pub(super) struct Keys {
     first_read: Notify,
 }
 
-/// What is known about reading the source.
+/// The state of reading the source.
 #[derive(Debug)]
 struct Reading {
     last: Option<Instant>,

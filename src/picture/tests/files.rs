@@ -130,7 +130,7 @@ fn more_pixels_than_agreed_are_not_decoded() {
 #[test]
 fn every_format_is_what_it_says_and_shows_the_picture() {
     for format in FORMATS {
-        let file = finish(island(64, RED, [0; 3]), &Wish { format, ..AS_IT_IS }).expect("a file");
+        let file = finish(island(64, RED, [0; 3]), &Output { format, ..AS_IT_IS }).expect("a file");
         let reader = ImageReader::new(Cursor::new(&file)).with_guessed_format().expect("a format");
         assert_eq!(reader.format().map(|f| f.to_mime_type()), Some(content_type(format)));
         let file = reader.decode().expect("readable");
@@ -146,9 +146,9 @@ fn every_format_is_what_it_says_and_shows_the_picture() {
 
 #[test]
 fn webp_ends_at_16383_pixels_a_side() {
-    let wish = Wish { format: OutputFormat::Webp, ..AS_IT_IS };
-    assert!(finish(RgbaImage::new(16_383, 1), &wish).is_ok());
-    let refused = finish(RgbaImage::new(16_384, 1), &wish);
+    let output = Output { format: OutputFormat::Webp, ..AS_IT_IS };
+    assert!(finish(RgbaImage::new(16_383, 1), &output).is_ok());
+    let refused = finish(RgbaImage::new(16_384, 1), &output);
     assert!(matches!(refused, Err(PictureError::Webp(_))), "{refused:?}");
 }
 

@@ -27,8 +27,8 @@ fn the_size_is_the_one_asked_for() {
         ((1, 10_000), Some(10_000), None, false, (1, 10_000)),
     ];
     for (size, w, h, exact_resize, result) in table {
-        let wish = Wish { w, h, exact_resize, ..AS_IT_IS };
-        assert_eq!(result_size(size, &wish), result, "{size:?} to {w:?} x {h:?}, exact: {exact_resize}");
+        let output = Output { w, h, exact_resize, ..AS_IT_IS };
+        assert_eq!(result_size(size, &output), result, "{size:?} to {w:?} x {h:?}, exact: {exact_resize}");
     }
 }
 
@@ -54,15 +54,15 @@ fn an_expanded_canvas_is_as_large_as_pillow_makes_it() {
         ((10_000, 10_000), 45.0, (14_144, 14_144)),
     ];
     for (size, angle, result) in table {
-        assert_eq!(result_size(size, &Wish { angle, ..AS_IT_IS }), result, "{size:?} by {angle}");
-        assert_eq!(result_size(size, &Wish { angle, expand: false, ..AS_IT_IS }), size, "{size:?} by {angle}, kept");
+        assert_eq!(result_size(size, &Output { angle, ..AS_IT_IS }), result, "{size:?} by {angle}");
+        assert_eq!(result_size(size, &Output { angle, expand: false, ..AS_IT_IS }), size, "{size:?} by {angle}, kept");
     }
 }
 
 #[test]
 fn it_is_resized_first_and_rotated_then() {
-    let wish = Wish { w: Some(40), h: Some(40), angle: 90.0, ..AS_IT_IS };
-    assert_eq!(finished(distinct(80, 40), wish).dimensions(), (20, 40));
+    let output = Output { w: Some(40), h: Some(40), angle: 90.0, ..AS_IT_IS };
+    assert_eq!(finished(distinct(80, 40), output).dimensions(), (20, 40));
 }
 
 #[test]
@@ -77,14 +77,14 @@ fn quarter_turns_move_pixels_and_change_none() {
         (360.0, picture.clone()),
         (-1e-300, picture.clone()),
     ] {
-        assert_eq!(finished(picture.clone(), Wish { angle, ..AS_IT_IS }), turned, "by {angle}");
+        assert_eq!(finished(picture.clone(), Output { angle, ..AS_IT_IS }), turned, "by {angle}");
     }
 }
 
 #[test]
 fn a_quarter_turn_on_a_kept_canvas_is_centred_and_cropped() {
     let picture = distinct(6, 2);
-    let turned = finished(picture.clone(), Wish { angle: 90.0, expand: false, ..AS_IT_IS });
+    let turned = finished(picture.clone(), Output { angle: 90.0, expand: false, ..AS_IT_IS });
     assert_eq!(turned.dimensions(), (6, 2));
     for y in 0..2 {
         for x in 0..6 {
@@ -101,7 +101,7 @@ fn angles_turn_counter_clockwise() {
     let mut picture = RgbaImage::from_pixel(101, 101, BLUE);
     imageops::replace(&mut picture, &RgbaImage::from_pixel(7, 7, RED), 91, 47);
     for (angle, x, y) in [(90.0, 50, 6), (-90.0, 50, 94), (45.0, 81, 19), (-45.0, 81, 81), (30.0, 88, 28)] {
-        let turned = finished(picture.clone(), Wish { angle, expand: false, ..AS_IT_IS });
+        let turned = finished(picture.clone(), Output { angle, expand: false, ..AS_IT_IS });
         assert_eq!(*turned.get_pixel(x, y), RED, "by {angle}");
         assert_eq!(*turned.get_pixel(50, 50), BLUE, "the centre stays, by {angle}");
     }
@@ -119,16 +119,16 @@ proptest! {
         expand: bool,
         angle in -360.0..360.0_f64,
     ) {
-        let wish = Wish { w, h, exact_resize, angle, expand, ..AS_IT_IS };
-        let picture = finished(distinct(size.0, size.1), wish);
-        prop_assert_eq!(picture.dimensions(), result_size(size, &wish));
+        let output = Output { w, h, exact_resize, angle, expand, ..AS_IT_IS };
+        let picture = finished(distinct(size.0, size.1), output);
+        prop_assert_eq!(picture.dimensions(), result_size(size, &output));
     }
 
     #[test]
     fn a_fitted_picture_touches_the_box_and_does_not_leave_it(
         size in (1_u32..10_000, 1_u32..10_000), w in 1_u32..10_000, h in 1_u32..10_000,
     ) {
-        let (width, height) = result_size(size, &Wish { w: Some(w), h: Some(h), ..AS_IT_IS });
+        let (width, height) = result_size(size, &Output { w: Some(w), h: Some(h), ..AS_IT_IS });
         prop_assert!(width <= w && height <= h && (width == w || height == h), "{} x {}", width, height);
     }
 
@@ -136,7 +136,7 @@ proptest! {
     fn expanding_loses_nothing(angle in -360.0..360.0_f64) {
         let weight = |picture: &RgbaImage| picture.pixels().map(|p| f64::from(p.0[3])).sum::<f64>();
         let picture = RgbaImage::from_pixel(30, 20, RED);
-        let turned = finished(picture.clone(), Wish { angle, ..AS_IT_IS });
+        let turned = finished(picture.clone(), Output { angle, ..AS_IT_IS });
         prop_assert!((weight(&turned) / weight(&picture) - 1.0).abs() < 0.01, "{}", weight(&turned));
     }
 }

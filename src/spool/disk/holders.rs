@@ -1,7 +1,7 @@
 //! How much each client and each account holds.
 
 use super::DiskRules;
-use crate::domain::caller::{ClientAddress, Uid};
+use crate::domain::{account::Uid, client_address::ClientAddress};
 use std::{collections::HashMap, hash::Hash};
 
 /// Whom a body is held for.

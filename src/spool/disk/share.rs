@@ -4,7 +4,7 @@ use super::{
     Disk, State,
     holders::{Holder, Kind},
 };
-use crate::domain::caller::ClientAddress;
+use crate::domain::client_address::ClientAddress;
 use std::sync::Arc;
 
 /// Bytes of the space, for one body; given back when dropped.

@@ -1,7 +1,7 @@
 //! Whose turn it is for room, and that an answer at hand always finds some in the end.
 
 use super::*;
-use crate::domain::caller::Uid;
+use crate::domain::account::Uid;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::timeout;

@@ -82,7 +82,7 @@ impl JournalFile {
             self.lines.append(&written(&entries.all)?)?;
         }
         if !entries.strange.is_empty() {
-            self.put_aside(&entries.strange)?;
+            self.quarantine(&entries.strange)?;
         }
         sync(&self.folder)
     }
@@ -121,10 +121,10 @@ impl JournalFile {
 
     /// Writes a keep where a person finds it.
     pub(super) fn set_aside(&self, entry: &Entry) -> io::Result<()> {
-        self.put_aside(&written([entry])?)
+        self.quarantine(&written([entry])?)
     }
 
-    fn put_aside(&self, lines: &[u8]) -> io::Result<()> {
+    fn quarantine(&self, lines: &[u8]) -> io::Result<()> {
         let path = self.folder.join(SET_ASIDE);
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         // Half a line would spoil the next one; and gateways may share the folder.

@@ -5,8 +5,8 @@
 //! the store answers something meanwhile: full of memory, it answers some questions and takes no keep.
 
 use crate::domain::{
-    caller::{Account, Payer, Uid},
-    credit::{Charge, Draw, Hold, HoldRequest, OperationId, Pool},
+    account::{Account, Uid},
+    credit::{Charge, Draw, Hold, HoldRequest, OperationId, Payer, Pool},
     plan::Terms,
     time::UnixMicros,
 };

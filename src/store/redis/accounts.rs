@@ -1,19 +1,20 @@
 //! Accounts: one hash each, which other software may write as well.
 
 use super::{
-    desk::{Desk, STALE_TRIES, restless},
-    line::Line,
-    present::Seen,
+    engine::{Engine, STALE_TRIES, too_many_conflicts},
+    link::Link,
+    moment::PeriodFields,
     scripts::Call,
 };
 use crate::{
     domain::{
-        caller::{Account, Overrides, Payer, Uid},
-        credit::Burst,
+        account::{Account, Overrides, Uid},
+        credit::Payer,
+        rate_limit::Burst,
     },
     store::{
         AccountChange, Fault, Result,
-        keys::{self, AccountNames},
+        key_names::{self, AccountNames},
         whole::{strange, whole},
     },
 };
@@ -26,15 +27,15 @@ use std::{
 /// Names that one step of a walk over all keys looks at.
 const SCAN_COUNT: usize = 1_000;
 
-pub(super) async fn find(desk: &Desk, uid: &Uid) -> Result<Option<Account>> {
-    let fields = fields(desk, uid).await?;
-    if fields.is_empty() { Ok(None) } else { desk.noticed(uid, fields).map(Some) }
+pub(super) async fn find(engine: &Engine, uid: &Uid) -> Result<Option<Account>> {
+    let fields = fields(engine, uid).await?;
+    if fields.is_empty() { Ok(None) } else { engine.noticed(uid, fields).map(Some) }
 }
 
 /// An account's fields, whatever stands in them; none without the account.
-pub(super) async fn fields(desk: &Desk, uid: &Uid) -> Result<HashMap<String, String>> {
+pub(super) async fn fields(engine: &Engine, uid: &Uid) -> Result<HashMap<String, String>> {
     // Other software may keep anything in it.
-    let fields: HashMap<String, Vec<u8>> = desk.line.command(cmd("HGETALL").arg(desk.names(uid).own())).await?;
+    let fields: HashMap<String, Vec<u8>> = engine.link.command(cmd("HGETALL").arg(engine.names(uid).own())).await?;
     Ok(fields.into_iter().map(|(name, value)| (name, words(&value))).collect())
 }
 
@@ -44,9 +45,9 @@ pub(super) fn nobody(uid: &Uid) -> Fault {
 }
 
 /// Walks over all keys: for operators, not for requests.
-pub(super) async fn uids(desk: &Desk) -> Result<Vec<Uid>> {
-    let names = scan(&desk.line, keys::ANY_ACCOUNT, "hash").await?;
-    let uids: BTreeSet<Uid> = names.iter().filter_map(|name| keys::account_named(name)).collect();
+pub(super) async fn uids(engine: &Engine) -> Result<Vec<Uid>> {
+    let names = scan(&engine.link, key_names::ANY_ACCOUNT, "hash").await?;
+    let uids: BTreeSet<Uid> = names.iter().filter_map(|name| key_names::account_named(name)).collect();
     Ok(uids.into_iter().collect())
 }
 
@@ -60,7 +61,7 @@ pub(super) struct Changed {
     version: u64,
 }
 
-pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<Changed> {
+pub(super) async fn put(engine: &Engine, change: &AccountChange) -> Result<Changed> {
     let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
     if credits.is_some_and(|credits| i64::try_from(credits).is_err()) {
         return Err(Fault::Impossible("no account can have that many credits".into()));
@@ -69,28 +70,29 @@ pub(super) async fn put(desk: &Desk, change: &AccountChange) -> Result<Changed> 
         return Err(Fault::Impossible("no picture can have that many pixels".into()));
     }
     let payer = Payer::Account(change.uid.clone());
-    let mut guess = desk.guess(&payer);
+    let mut assumed = engine.assumed(&payer);
     for _ in 0..STALE_TRIES {
-        let (present, Seen(seen)) = (desk.present(&guess), &guess.seen);
-        let fall_to = if present.falls { desk.terms.default_plan.0.as_str() } else { "" };
-        let names = desk.names(&change.uid);
-        let call = Call::of(&desk.scripts.put_account).key(names.own()).key(names.stripe()).arg(change.uid.as_str());
-        let call = call.arg(desk.now_argument()).arg(seen).arg(present.from.0).arg(present.until.0).arg(keys::CHANGES);
-        let call = call.arg(if change.only_new { "1" } else { "" }).arg(fall_to).arg(present.credits(&desk.terms));
+        let (moment, PeriodFields(seen)) = (engine.moment(&assumed), &assumed.seen);
+        let fall_to = if moment.falls { engine.terms.default_plan.0.as_str() } else { "" };
+        let names = engine.names(&change.uid);
+        let call = Call::of(&engine.scripts.put_account).key(names.own()).key(names.stripe()).arg(change.uid.as_str());
+        let call =
+            call.arg(engine.now_argument()).arg(seen).arg(moment.from.0).arg(moment.until.0).arg(key_names::CHANGES);
+        let call = call.arg(if change.only_new { "1" } else { "" }).arg(fall_to).arg(moment.credits(&engine.terms));
         let call = changed_fields(call.arg(if change.plan.is_some() { "1" } else { "" }), change, credits);
-        let answer: Vec<Vec<u8>> = call.run(&desk.line).await?;
+        let answer: Vec<Vec<u8>> = call.run(&engine.link).await?;
         let mut answer: Vec<String> = answer.iter().map(|word| words(word)).collect();
-        if let Some(better) = desk.corrected(&payer, &answer)? {
-            guess = better;
+        if let Some(better) = engine.if_stale(&payer, &answer)? {
+            assumed = better;
             continue;
         }
-        desk.callers.forget_account(&change.uid);
+        engine.callers.forget_account(&change.uid);
         let fields = pairs(answer.split_off(2));
         let version = answer.last().and_then(|text| text.parse().ok()).unwrap_or(0);
         let revisions = ["revision:numbers", "revision:email"].map(|name| parsed(&fields, name).unwrap_or(0));
-        return Ok(Changed { account: desk.noticed(&change.uid, fields)?, revisions, version });
+        return Ok(Changed { account: engine.noticed(&change.uid, fields)?, revisions, version });
     }
-    Err(restless())
+    Err(too_many_conflicts())
 }
 
 fn changed_fields<'a>(mut call: Call<'a>, change: &AccountChange, credits: Option<u64>) -> Call<'a> {
@@ -122,17 +124,17 @@ pub(super) fn overridden(overrides: Overrides) -> Vec<(&'static str, u64)> {
 
 /// Writes a change again that the server has lost, unless a later one has been made since. The balance comes back with
 /// its grants, the period with Stripe's steps.
-pub(super) async fn restore(desk: &Desk, changed: &Changed) -> Result<()> {
+pub(super) async fn restore(engine: &Engine, changed: &Changed) -> Result<()> {
     let Changed { account, revisions: [numbers, email], version } = changed;
-    let names = desk.names(&account.uid);
+    let names = engine.names(&account.uid);
     let fallen = account.billing_period.filter(|period| period.fallen);
-    let call = Call::of(&desk.scripts.restore_account).key(names.own()).key(names.stripe()).arg(account.uid.as_str());
-    let call = call.arg(keys::CHANGES).arg(*numbers).arg(*email);
+    let call = Call::of(&engine.scripts.restore_account).key(names.own()).key(names.stripe()).arg(account.uid.as_str());
+    let call = call.arg(key_names::CHANGES).arg(*numbers).arg(*email);
     let call = call.arg(fallen.map_or(String::new(), |period| period.start.0.to_string()));
     let call = call.arg(*version).arg(u8::from(account.email_verified));
     let call = call.arg("membership").arg(&account.membership).arg("credits").arg(account.credits);
     let own = overridden(account.overrides).into_iter();
-    own.fold(call, |call, (name, value)| call.arg(name).arg(value)).run(&desk.line).await
+    own.fold(call, |call, (name, value)| call.arg(name).arg(value)).run(&engine.link).await
 }
 
 fn words(bytes: &[u8]) -> String {
@@ -150,8 +152,8 @@ pub(super) fn from_fields(
     uid: &Uid,
     names: &AccountNames,
     mut fields: HashMap<String, String>,
-) -> Result<(Account, Seen)> {
-    let seen = Seen::of(|name| fields.get(name).cloned());
+) -> Result<(Account, PeriodFields)> {
+    let seen = PeriodFields::of(|name| fields.get(name).cloned());
     seen.must_be_readable(names)?;
     let number = |name: &str| match fields.get(name) {
         Some(text) => whole(text).ok_or_else(|| strange(&format!("{} {name}", names.own()))),
@@ -183,14 +185,14 @@ fn parsed<T: FromStr>(fields: &HashMap<String, String>, name: &str) -> Option<T>
 }
 
 /// Every key of a kind, on every master. May name one twice.
-pub(super) async fn scan(line: &Line, pattern: &str, kind: &str) -> Result<Vec<String>> {
+pub(super) async fn scan(link: &Link, pattern: &str, kind: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for node in line.masters().await? {
+    for node in link.masters().await? {
         let mut cursor = 0_u64;
         loop {
             let mut command = cmd("SCAN");
             command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT).arg("TYPE").arg(kind);
-            let (next, found): (u64, Vec<String>) = line.command_at(&node, &command).await?;
+            let (next, found): (u64, Vec<String>) = link.command_at(&node, &command).await?;
             names.extend(found);
             cursor = next;
             if cursor == 0 {

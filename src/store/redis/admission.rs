@@ -1,101 +1,102 @@
 //! `hold`
 
 use super::{
-    desk::{Desk, Guess, STALE_TRIES, restless},
-    present::Seen,
+    engine::{Assumed, Engine, STALE_TRIES, too_many_conflicts},
+    moment::PeriodFields,
     record,
     scripts::Call,
     settlement::settled_as,
 };
 use crate::{
     domain::{
-        caller::{ClientAddress, Payer, Uid},
-        credit::{Admission, Denial, Draw, Hold, HoldRequest, Left, Pool},
+        account::Uid,
+        client_address::ClientAddress,
+        credit::{Admission, Denial, Draw, Hold, HoldRequest, Payer, Pool, Remaining},
         period::Counters,
         time::UnixMicros,
     },
     store::{
         Fault, Result,
-        keys::{self, PayerNames, Served},
+        key_names::{self, PayerNames, Served},
     },
 };
 use std::{collections::BTreeSet, time::Duration};
 
-pub(super) async fn hold(desk: &Desk, request: &HoldRequest) -> Result<Admission> {
-    let mut guess = desk.guess(&request.draw.payer());
+pub(super) async fn hold(engine: &Engine, request: &HoldRequest) -> Result<Admission> {
+    let mut assumed = engine.assumed(&request.draw.payer());
     for _ in 0..STALE_TRIES {
         let call = match &request.draw {
-            Draw::Account { uid, .. } => for_account(desk, request, uid, &guess),
-            Draw::Client { client, per_day } => for_client(desk, request, client, *per_day, guess.now),
+            Draw::Account { uid, .. } => for_account(engine, request, uid, &assumed),
+            Draw::Client { client, per_day } => for_client(engine, request, client, *per_day, assumed.now),
         };
-        let answer: Vec<String> = call.run(&desk.line).await?;
-        match desk.corrected(&request.draw.payer(), &answer)? {
-            Some(better) => guess = better,
+        let answer: Vec<String> = call.run(&engine.link).await?;
+        match engine.if_stale(&request.draw.payer(), &answer)? {
+            Some(better) => assumed = better,
             None => return admission(request, &answer),
         }
     }
-    Err(restless())
+    Err(too_many_conflicts())
 }
 
 /// Writes a hold again that the server has lost, unless it has been settled or has ended.
-pub(super) async fn restore(desk: &Desk, hold: &Hold) -> Result<()> {
+pub(super) async fn restore(engine: &Engine, hold: &Hold) -> Result<()> {
     let payer = hold.charge.payer();
-    let names = PayerNames::of(&payer, desk.style);
+    let names = PayerNames::of(&payer, engine.style);
     let moved = match &payer {
-        Payer::Account(uid) => desk.names(uid).moved_cycles(),
+        Payer::Account(uid) => engine.names(uid).moved_cycles(),
         // A client has no cycles; the script asks for none.
         Payer::Client(_) => names.holds.clone(),
     };
-    let call = Call::of(&desk.scripts.restore).key(names.holds).key(names.leases).key(names.settled).key(moved);
-    let call = desk.with_open_holds(call).arg(&hold.id.0).arg(desk.now_argument()).arg(record::text(hold));
-    call.run(&desk.line).await
+    let call = Call::of(&engine.scripts.restore).key(names.holds).key(names.leases).key(names.settled).key(moved);
+    let call = engine.with_open_holds(call).arg(&hold.id.0).arg(engine.now_argument()).arg(record::text(hold));
+    call.run(&engine.link).await
 }
 
 /// The keys: `used` are the counters of the window, or of the day, and of the API key.
-fn begin<'a>(desk: &'a Desk, payer: &Payer, own: &str, used: [String; 3]) -> Call<'a> {
-    let names = PayerNames::of(payer, desk.style);
-    let call = Call::of(&desk.scripts.hold).key(own).key(names.holds).key(names.leases).key(names.settled);
+fn begin<'a>(engine: &'a Engine, payer: &Payer, own: &str, used: [String; 3]) -> Call<'a> {
+    let names = PayerNames::of(payer, engine.style);
+    let call = Call::of(&engine.scripts.hold).key(own).key(names.holds).key(names.leases).key(names.settled);
     let call = used.into_iter().fold(call.key(names.bucket), Call::key);
-    desk.with_open_holds(call)
+    engine.with_open_holds(call)
 }
 
 /// The arguments that both kinds of payer begin with.
-fn common<'a>(desk: &Desk, call: Call<'a>, request: &HoldRequest, seen: &str) -> Call<'a> {
+fn common<'a>(engine: &Engine, call: Call<'a>, request: &HoldRequest, seen: &str) -> Call<'a> {
     let burst = request.burst.map(|burst| (burst.interval_micros().to_string(), burst.whole_micros().to_string()));
     let (interval, whole) = burst.unwrap_or_default();
     let lease = i64::try_from(request.lease.as_micros()).unwrap_or(i64::MAX / 4);
-    call.arg(&request.id.0).arg(desk.now_argument()).arg(lease).arg(interval).arg(whole).arg(seen)
+    call.arg(&request.id.0).arg(engine.now_argument()).arg(lease).arg(interval).arg(whole).arg(seen)
 }
 
-fn for_account<'a>(desk: &'a Desk, request: &HoldRequest, uid: &Uid, guess: &Guess) -> Call<'a> {
-    let Seen(seen) = &guess.seen;
-    let (present, names) = (desk.present(guess), desk.names(uid));
-    let window = present.window.counters();
+fn for_account<'a>(engine: &'a Engine, request: &HoldRequest, uid: &Uid, assumed: &Assumed) -> Call<'a> {
+    let PeriodFields(seen) = &assumed.seen;
+    let (moment, names) = (engine.moment(assumed), engine.names(uid));
+    let window = moment.window.counters();
     let allowance = match window {
         Counters::Month(month) => format!("included:{month}"),
         Counters::Cycle(start) => format!("included:cycle:{}", start.0),
     };
-    let Draw::Account { channel, key, .. } = &request.draw else { return Call::of(&desk.scripts.hold) };
+    let Draw::Account { channel, key, .. } = &request.draw else { return Call::of(&engine.scripts.hold) };
     let of_key = key.as_ref().map_or("", |key| key.id.0.as_str());
-    let used_by_key = key.as_ref().map(|key| names.key_usage(&key.id, present.month));
+    let used_by_key = key.as_ref().map(|key| names.key_usage(&key.id, moment.month));
     let [app, api] = names.usages(window);
     let used = [app, api, used_by_key.unwrap_or_else(|| names.own().into())];
-    let call = begin(desk, &request.draw.payer(), names.own(), used);
-    let call = common(desk, call, request, seen)
-        .arg(present.from.0)
-        .arg(present.until.0)
+    let call = begin(engine, &request.draw.payer(), names.own(), used);
+    let call = common(engine, call, request, seen)
+        .arg(moment.from.0)
+        .arg(moment.until.0)
         .arg("account")
-        .arg(present.credits(&desk.terms))
-        .arg(present.month.to_string())
-        .arg(present.window.cycle().map_or(String::new(), |start| start.0.to_string()))
+        .arg(moment.credits(&engine.terms))
+        .arg(moment.month.to_string())
+        .arg(moment.window.cycle().map_or(String::new(), |start| start.0.to_string()))
         .arg(allowance)
         .arg(format!("{}|{of_key}", channel.as_str()))
-        .arg(present.window.until.micros().0)
+        .arg(moment.window.until.micros().0)
         .arg(key.as_ref().and_then(|key| key.monthly_cap).map_or(String::new(), |cap| cap.to_string()))
-        .arg(present.month.end().micros().0);
+        .arg(moment.month.end().micros().0);
     // A keep that cannot count would come too late.
     let of_pool = |pool| {
-        let (month, cycle, key) = (present.month, present.window.cycle(), key.as_ref().map(|key| &key.id));
+        let (month, cycle, key) = (moment.month, moment.window.cycle(), key.as_ref().map(|key| &key.id));
         Served { channel: *channel, pool, month, cycle, key }.counters(&names)
     };
     let raised: BTreeSet<String> = [Pool::Included, Pool::Prepaid].into_iter().flat_map(of_pool).collect();
@@ -103,7 +104,7 @@ fn for_account<'a>(desk: &'a Desk, request: &HoldRequest, uid: &Uid, guess: &Gue
 }
 
 fn for_client<'a>(
-    desk: &'a Desk,
+    engine: &'a Engine,
     request: &HoldRequest,
     client: &ClientAddress,
     per_day: u64,
@@ -111,11 +112,11 @@ fn for_client<'a>(
 ) -> Call<'a> {
     let day = now.seconds().date();
     let (from, until) = (day.end().micros().0 - 86_400_000_000, day.end().micros().0);
-    let counter = keys::styled_client_usage(client, day, desk.style);
+    let counter = key_names::styled_client_usage(client, day, engine.style);
     let payer = request.draw.payer();
-    let own = keys::styled_payer(&payer, desk.style);
-    let call = begin(desk, &payer, &own, [counter.clone(), counter, own.clone()]);
-    common(desk, call, request, "")
+    let own = key_names::styled_payer(&payer, engine.style);
+    let call = begin(engine, &payer, &own, [counter.clone(), counter, own.clone()]);
+    common(engine, call, request, "")
         .arg(from)
         .arg(until)
         .arg("day")
@@ -133,9 +134,11 @@ fn admission(request: &HoldRequest, answer: &[String]) -> Result<Admission> {
     let words: Vec<&str> = answer.iter().map(String::as_str).collect();
     let micros = |text: &str| text.parse().map(Duration::from_micros).map_err(|_| strange(answer));
     Ok(match words[..] {
-        ["held", held] => Admission::Held(record::hold(&request.id, &request.draw.payer(), held)?, Left::default()),
+        ["held", held] => {
+            Admission::Held(record::hold(&request.id, &request.draw.payer(), held)?, Remaining::default())
+        }
         ["held", held, arrival, quota] => {
-            let left = Left {
+            let left = Remaining {
                 arrival: arrival.parse().ok().map(UnixMicros),
                 quota: Some(quota.parse().map_err(|_| strange(answer))?),
             };

@@ -2,13 +2,14 @@
 //!
 //! A pointer is made after the account's side, so that it never leads nowhere.
 
-use super::{accounts, counters, desk::Desk, scripts::Call};
+use super::{accounts, counters, engine::Engine, scripts::Call};
 use crate::{
     domain::{
-        caller::{Account, ApiKey, KeyHash, KeyId, Uid},
+        account::{Account, Uid},
+        api_key::{ApiKey, KeyHash, KeyId},
         time::UnixSeconds,
     },
-    store::{Fault, KeyExport, KeyUse, Result, keys},
+    store::{Fault, KeyExport, KeyUse, Result, key_names},
 };
 use redis::cmd;
 use serde::{Deserialize, Serialize};
@@ -38,54 +39,54 @@ impl Pointer {
 
     /// By the hash, and by the public identifier.
     fn names(&self) -> [String; 2] {
-        [keys::key_pointer(&self.hash), keys::key_id_pointer(&self.id)]
+        [key_names::key_pointer(&self.hash), key_names::key_id_pointer(&self.id)]
     }
 }
 
-pub(super) async fn caller(desk: &Desk, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
+pub(super) async fn caller(engine: &Engine, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
     let now = Instant::now();
-    if let Some(caller) = desk.callers.of_key(hash, now) {
+    if let Some(caller) = engine.callers.of_key(hash, now) {
         return Ok(Some(caller));
     }
-    let generation = desk.callers.generation();
-    let Some(pointer) = pointer(desk, &keys::key_pointer(hash)).await? else { return Ok(None) };
-    let (key, account) = tokio::join!(key(desk, &pointer), accounts::find(desk, &pointer.uid));
+    let generation = engine.callers.generation();
+    let Some(pointer) = pointer(engine, &key_names::key_pointer(hash)).await? else { return Ok(None) };
+    let (key, account) = tokio::join!(key(engine, &pointer), accounts::find(engine, &pointer.uid));
     let caller = key?.zip(account?);
     if let Some(caller) = &caller {
-        desk.callers.remember((generation, now), hash, caller);
+        engine.callers.remember((generation, now), hash, caller);
     }
     Ok(caller)
 }
 
-pub(super) async fn put(desk: &Desk, hash: &KeyHash, key: &ApiKey) -> Result<()> {
-    must_be_free(desk, hash, key).await?;
-    let (names, pointer) = (desk.names(&key.uid), Pointer::to(hash, key));
-    let call = Call::of(&desk.scripts.put_key).key(names.own()).key(names.keys()).arg(&key.id.0);
-    let put: String = call.arg(stored(hash, key)?).run(&desk.line).await?;
+pub(super) async fn put(engine: &Engine, hash: &KeyHash, key: &ApiKey) -> Result<()> {
+    must_be_free(engine, hash, key).await?;
+    let (names, pointer) = (engine.names(&key.uid), Pointer::to(hash, key));
+    let call = Call::of(&engine.scripts.put_key).key(names.own()).key(names.keys()).arg(&key.id.0);
+    let put: String = call.arg(stored(hash, key)?).run(&engine.link).await?;
     match put.as_str() {
         "no_account" => return Err(accounts::nobody(&key.uid)),
-        "other" if self::key(desk, &pointer).await?.is_none_or(|there| there.id != key.id) => {
+        "other" if self::key(engine, &pointer).await?.is_none_or(|there| there.id != key.id) => {
             return Err(exists(&key.id));
         }
         _ => {}
     }
     if let Some(at) = key.revoked {
-        let () = desk.line.command(cmd("HSETNX").arg(names.revoked()).arg(&key.id.0).arg(at.0)).await?;
+        let () = engine.link.command(cmd("HSETNX").arg(names.revoked()).arg(&key.id.0).arg(at.0)).await?;
     }
-    if let Err(fault) = point_to(desk, hash, key).await {
+    if let Err(fault) = point_to(engine, hash, key).await {
         if matches!(fault, Fault::Impossible(_)) {
-            let () = desk.line.command(cmd("HDEL").arg(names.keys()).arg(&key.id.0)).await?;
+            let () = engine.link.command(cmd("HDEL").arg(names.keys()).arg(&key.id.0)).await?;
         }
         return Err(fault);
     }
     Ok(())
 }
 
-pub(super) async fn of_account(desk: &Desk, uid: &Uid) -> Result<Vec<KeyUse>> {
-    let (names, month) = (desk.names(uid), desk.now().seconds().month());
+pub(super) async fn of_account(engine: &Engine, uid: &Uid) -> Result<Vec<KeyUse>> {
+    let (names, month) = (engine.names(uid), engine.now().seconds().month());
     let mut keys = Vec::new();
-    for KeyExport { key, last_used, .. } in exported(desk, uid).await? {
-        let used_this_month = counters::value(desk, &names.key_usage(&key.id, month)).await?;
+    for KeyExport { key, last_used, .. } in exported(engine, uid).await? {
+        let used_this_month = counters::value(engine, &names.key_usage(&key.id, month)).await?;
         keys.push(KeyUse { key, used_this_month, last_used });
     }
     keys.sort_by(|one, other| (one.key.created, &one.key.id).cmp(&(other.key.created, &other.key.id)));
@@ -93,12 +94,12 @@ pub(super) async fn of_account(desk: &Desk, uid: &Uid) -> Result<Vec<KeyUse>> {
 }
 
 /// An account's keys with their hashes, by their public identifiers.
-pub(super) async fn exported(desk: &Desk, uid: &Uid) -> Result<Vec<KeyExport>> {
-    let names = desk.names(uid);
-    let stored: BTreeMap<String, String> = desk.line.command(cmd("HGETALL").arg(names.keys())).await?;
-    let revoked: HashMap<String, i64> = desk.line.command(cmd("HGETALL").arg(names.revoked())).await?;
+pub(super) async fn exported(engine: &Engine, uid: &Uid) -> Result<Vec<KeyExport>> {
+    let names = engine.names(uid);
+    let stored: BTreeMap<String, String> = engine.link.command(cmd("HGETALL").arg(names.keys())).await?;
+    let revoked: HashMap<String, i64> = engine.link.command(cmd("HGETALL").arg(names.revoked())).await?;
     let last_used: Vec<(String, i64)> =
-        desk.line.command(cmd("ZRANGE").arg(names.last_used()).arg(0).arg(-1).arg("WITHSCORES")).await?;
+        engine.link.command(cmd("ZRANGE").arg(names.last_used()).arg(0).arg(-1).arg("WITHSCORES")).await?;
     let last_used: HashMap<_, _> = last_used.into_iter().collect();
     let whole = |(id, stored): (String, String)| {
         let Stored { hash, key } = read(&stored)?;
@@ -114,65 +115,65 @@ pub(super) fn stored(hash: &KeyHash, key: &ApiKey) -> Result<String> {
 }
 
 /// Makes sure that neither the hash nor the public identifier is another key's.
-pub(super) async fn must_be_free(desk: &Desk, hash: &KeyHash, key: &ApiKey) -> Result<()> {
+pub(super) async fn must_be_free(engine: &Engine, hash: &KeyHash, key: &ApiKey) -> Result<()> {
     let pointer = Pointer::to(hash, key);
     for name in pointer.names() {
-        must_be_free_or_ours(desk, &name, &pointer).await?;
+        must_be_free_or_ours(engine, &name, &pointer).await?;
     }
     Ok(())
 }
 
 /// Makes the pointers to a key that is on its account's side. Another gateway may have been faster with another key.
-pub(super) async fn point_to(desk: &Desk, hash: &KeyHash, key: &ApiKey) -> Result<()> {
+pub(super) async fn point_to(engine: &Engine, hash: &KeyHash, key: &ApiKey) -> Result<()> {
     let pointer = Pointer::to(hash, key);
     // By the hash last: then it opens its account, and can be revoked.
     for name in pointer.names().iter().rev() {
-        let () = desk.line.command(cmd("SETNX").arg(name).arg(text(&pointer)?)).await?;
-        must_be_free_or_ours(desk, name, &pointer).await?;
+        let () = engine.link.command(cmd("SETNX").arg(name).arg(text(&pointer)?)).await?;
+        must_be_free_or_ours(engine, name, &pointer).await?;
     }
     Ok(())
 }
 
-async fn must_be_free_or_ours(desk: &Desk, name: &str, ours: &Pointer) -> Result<()> {
-    match pointer(desk, name).await? {
+async fn must_be_free_or_ours(engine: &Engine, name: &str, ours: &Pointer) -> Result<()> {
+    match pointer(engine, name).await? {
         Some(taken) if taken != *ours => Err(exists(&taken.id)),
         _ => Ok(()),
     }
 }
 
-pub(super) async fn revoke(desk: &Desk, id: &KeyId) -> Result<bool> {
-    let Some(pointer) = pointer(desk, &keys::key_id_pointer(id)).await? else { return Ok(false) };
-    let names = desk.names(&pointer.uid);
-    let call = Call::of(&desk.scripts.revoke_key).key(names.keys()).key(names.revoked());
-    let call = call.arg(&id.0).arg(desk.now_argument()).arg(keys::CHANGES).arg(&pointer.hash.0);
-    let found: bool = call.run(&desk.line).await?;
-    desk.callers.forget_key(&pointer.hash);
+pub(super) async fn revoke(engine: &Engine, id: &KeyId) -> Result<bool> {
+    let Some(pointer) = pointer(engine, &key_names::key_id_pointer(id)).await? else { return Ok(false) };
+    let names = engine.names(&pointer.uid);
+    let call = Call::of(&engine.scripts.revoke_key).key(names.keys()).key(names.revoked());
+    let call = call.arg(&id.0).arg(engine.now_argument()).arg(key_names::CHANGES).arg(&pointer.hash.0);
+    let found: bool = call.run(&engine.link).await?;
+    engine.callers.forget_key(&pointer.hash);
     Ok(found)
 }
 
 /// Later moments win. A key that nobody knows (any more) is passed over.
-pub(super) async fn touch(desk: &Desk, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
+pub(super) async fn touch(engine: &Engine, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
     for (id, at) in used {
-        let Some(pointer) = pointer(desk, &keys::key_id_pointer(id)).await? else { continue };
-        let name = desk.names(&pointer.uid).last_used();
-        let () = desk.line.command(cmd("ZADD").arg(name).arg("GT").arg(at.0).arg(&id.0)).await?;
+        let Some(pointer) = pointer(engine, &key_names::key_id_pointer(id)).await? else { continue };
+        let name = engine.names(&pointer.uid).last_used();
+        let () = engine.link.command(cmd("ZADD").arg(name).arg("GT").arg(at.0).arg(&id.0)).await?;
     }
     Ok(())
 }
 
 /// The key that a pointer leads to, if it is the one that the pointer was made for.
-async fn key(desk: &Desk, pointer: &Pointer) -> Result<Option<ApiKey>> {
-    let (names, id) = (desk.names(&pointer.uid), &pointer.id.0);
+async fn key(engine: &Engine, pointer: &Pointer) -> Result<Option<ApiKey>> {
+    let (names, id) = (engine.names(&pointer.uid), &pointer.id.0);
     let (mut get, mut when) = (cmd("HGET"), cmd("HGET"));
     let (get, when) = (get.arg(names.keys()).arg(id), when.arg(names.revoked()).arg(id));
-    let (stored, revoked) = tokio::join!(desk.line.command(get), desk.line.command(when));
+    let (stored, revoked) = tokio::join!(engine.link.command(get), engine.link.command(when));
     let (stored, revoked): (Option<String>, Option<i64>) = (stored?, revoked?);
     let stored = stored.as_deref().map(read).transpose()?.filter(|stored| stored.hash == pointer.hash);
     Ok(stored.map(|stored| ApiKey { revoked: revoked.map(UnixSeconds), ..stored.key }))
 }
 
-async fn pointer(desk: &Desk, name: &str) -> Result<Option<Pointer>> {
-    let text: Option<String> = desk.line.command(cmd("GET").arg(name)).await?;
+async fn pointer(engine: &Engine, name: &str) -> Result<Option<Pointer>> {
+    let text: Option<String> = engine.link.command(cmd("GET").arg(name)).await?;
     text.map(|text| serde_json::from_str(&text).map_err(|_| Fault::Unexpected(format!("{name} leads nowhere"))))
         .transpose()
 }

@@ -3,10 +3,13 @@
 //! What changes is told to every gateway by publish and subscribe, so that revoking a key works within a second; what is
 //! not heard is believed for 30 seconds at the most.
 
-use super::{dial::Dialer, line::Line};
+use super::{dial::Dialer, link::Link};
 use crate::{
-    domain::caller::{Account, ApiKey, KeyHash, Uid},
-    store::keys,
+    domain::{
+        account::{Account, Uid},
+        api_key::{ApiKey, KeyHash},
+    },
+    store::key_names,
 };
 use futures_util::StreamExt as _;
 use redis::RedisResult;
@@ -118,10 +121,10 @@ impl Callers {
     }
 
     /// Hears what changes, for ever.
-    pub(super) async fn listen(self: Arc<Self>, line: Line) {
+    pub(super) async fn listen(self: Arc<Self>, link: Link) {
         loop {
             // Whether it ended well or badly, it has ended: something may go unheard now.
-            drop(self.hear(line.dialer()).await);
+            drop(self.hear(link.dialer()).await);
             self.doubt_all();
             tokio::time::sleep(PAUSE).await;
         }
@@ -129,7 +132,7 @@ impl Callers {
 
     async fn hear(&self, dialer: &Dialer) -> RedisResult<()> {
         let mut heard = dialer.listen().await?;
-        heard.subscribe(keys::CHANGES).await?;
+        heard.subscribe(key_names::CHANGES).await?;
         self.forget_all();
         let mut messages = heard.into_on_message();
         while let Some(message) = messages.next().await {
@@ -161,10 +164,7 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{
-        caller::{KeyId, Overrides},
-        time::UnixSeconds,
-    };
+    use crate::domain::{account::Overrides, api_key::KeyId, time::UnixSeconds};
 
     fn caller() -> (KeyHash, (ApiKey, Account)) {
         let uid = Uid::new("42").unwrap();

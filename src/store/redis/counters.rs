@@ -1,15 +1,16 @@
 //! Counters: plain integers under their documented names, and what is read from them.
 
-use super::{accounts::scan, desk::Desk, line::Line, scripts::Call};
+use super::{accounts::scan, engine::Engine, link::Link, scripts::Call};
 use crate::{
     domain::{
-        caller::{Channel, Uid},
+        account::Uid,
+        credit::Channel,
         period::Counters,
         time::{UnixMicros, UnixSeconds},
     },
     store::{
         Fault, Result, Usage,
-        keys::{self, AccountNames, KeyStyle},
+        key_names::{self, AccountNames, KeyStyle},
         whole::{strange, whole},
     },
 };
@@ -36,8 +37,8 @@ impl AccountNames {
 }
 
 /// What a counter stands at; 0 if it was never raised, or stands below that.
-pub(super) async fn value(desk: &Desk, name: &str) -> Result<u64> {
-    Ok(count(look(desk, name).await?.number(name)?))
+pub(super) async fn value(engine: &Engine, name: &str) -> Result<u64> {
+    Ok(count(look(engine, name).await?.number(name)?))
 }
 
 fn count(value: i64) -> u64 {
@@ -75,34 +76,34 @@ impl fmt::Display for Stands {
 }
 
 /// What stands under a name, whatever it is.
-pub(super) async fn look(desk: &Desk, name: &str) -> Result<Stands> {
-    match desk.line.command::<Option<Vec<u8>>>(cmd("GET").arg(name)).await {
+pub(super) async fn look(engine: &Engine, name: &str) -> Result<Stands> {
+    match engine.link.command::<Option<Vec<u8>>>(cmd("GET").arg(name)).await {
         Ok(None) => Ok(Stands::Nothing),
         Ok(Some(text)) => Ok(Stands::Text(text)),
-        Err(Fault::Unexpected(_)) => Ok(Stands::Kind(desk.line.command(cmd("TYPE").arg(name)).await?)),
+        Err(Fault::Unexpected(_)) => Ok(Stands::Kind(engine.link.command(cmd("TYPE").arg(name)).await?)),
         Err(fault) => Err(fault),
     }
 }
 
 /// Included credits that an account has used in a window.
-pub(super) async fn usage(desk: &Desk, uid: &Uid, window: Counters) -> Result<Usage> {
-    let [app, api] = desk.names(uid).usages(window);
-    let used: [Option<Vec<u8>>; 2] = desk.line.command(cmd("MGET").arg(&app).arg(&api)).await?;
+pub(super) async fn usage(engine: &Engine, uid: &Uid, window: Counters) -> Result<Usage> {
+    let [app, api] = engine.names(uid).usages(window);
+    let used: [Option<Vec<u8>>; 2] = engine.link.command(cmd("MGET").arg(&app).arg(&api)).await?;
     let read = async |name: &str, text| match text {
         Some(text) => Ok(count(Stands::Text(text).number(name)?)),
         // Nothing, or no text.
-        None => value(desk, name).await,
+        None => value(engine, name).await,
     };
     let [first, second] = used;
     Ok(Usage { app: read(&app, first).await?, api: read(&api, second).await? })
 }
 
 /// Every billing cycle in the account's index, oldest first.
-pub(super) async fn cycles(desk: &Desk, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>> {
-    let names = desk.names(uid);
-    let call = Call::of(&desk.scripts.cycles).key(names.cycle_index());
+pub(super) async fn cycles(engine: &Engine, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>> {
+    let names = engine.names(uid);
+    let call = Call::of(&engine.scripts.cycles).key(names.cycle_index());
     let call = call.arg(names.cycles(Channel::App)).arg(names.cycles(Channel::Api));
-    let listed: Vec<String> = call.run(&desk.line).await?;
+    let listed: Vec<String> = call.run(&engine.link).await?;
     if let [odd, name] = &listed[..]
         && odd == "odd"
     {
@@ -117,21 +118,21 @@ pub(super) async fn cycles(desk: &Desk, uid: &Uid) -> Result<Vec<(UnixSeconds, U
 }
 
 /// Holds open now. On a Cluster, where no step reaches every account, the accounts are walked over.
-pub(super) async fn holds_open(desk: &Desk, now: UnixMicros) -> Result<u64> {
+pub(super) async fn holds_open(engine: &Engine, now: UnixMicros) -> Result<u64> {
     let open = |name: &str| {
         let mut count = cmd("ZCOUNT");
         count.arg(name).arg(format!("({}", now.0)).arg("+inf");
         count
     };
-    match desk.style {
-        KeyStyle::Plain => desk.line.command(&open(keys::OPEN_HOLDS)).await,
+    match engine.style {
+        KeyStyle::Plain => engine.link.command(&open(key_names::OPEN_HOLDS)).await,
         KeyStyle::Hashtag => {
-            let mut names = scan(&desk.line, keys::ANY_LEASES, "zset").await?;
+            let mut names = scan(&engine.link, key_names::ANY_LEASES, "zset").await?;
             names.sort_unstable();
             names.dedup();
             let mut total = 0;
             for name in names {
-                total += desk.line.command::<u64>(&open(&name)).await?;
+                total += engine.link.command::<u64>(&open(&name)).await?;
             }
             Ok(total)
         }
@@ -139,23 +140,23 @@ pub(super) async fn holds_open(desk: &Desk, now: UnixMicros) -> Result<u64> {
 }
 
 /// Puts the cycles that other software has counted into their accounts' indexes: once for each store, in the background.
-pub(super) async fn index_cycles(line: Line, style: KeyStyle) -> Result<()> {
-    if line.command::<Option<String>>(cmd("GET").arg(keys::CYCLES_INDEXED)).await?.is_some() {
+pub(super) async fn index_cycles(link: Link, style: KeyStyle) -> Result<()> {
+    if link.command::<Option<String>>(cmd("GET").arg(key_names::CYCLES_INDEXED)).await?.is_some() {
         return Ok(());
     }
     let mut by_account: BTreeMap<Uid, Vec<(i64, i64)>> = BTreeMap::new();
-    for name in scan(&line, keys::ANY_CYCLE, "string").await? {
-        let Some((uid, start)) = keys::cycle_named(&name) else { continue };
+    for name in scan(&link, key_names::ANY_CYCLE, "string").await? {
+        let Some((uid, start)) = key_names::cycle_named(&name) else { continue };
         by_account.entry(uid).or_default().push((start.0, start.0));
     }
     let mut indexed = 0;
     for (uid, starts) in by_account {
         let index = AccountNames::styled(&uid, style).cycle_index();
         for some in starts.chunks(1_000) {
-            indexed += line.command::<u64>(cmd("ZADD").arg(&index).arg(some)).await?;
+            indexed += link.command::<u64>(cmd("ZADD").arg(&index).arg(some)).await?;
         }
     }
-    let () = line.command(cmd("SET").arg(keys::CYCLES_INDEXED).arg(1)).await?;
+    let () = link.command(cmd("SET").arg(key_names::CYCLES_INDEXED).arg(1)).await?;
     info!(indexed, "billing cycles that other software had counted are in their accounts' indexes");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::record;
 use crate::{
     domain::{
-        caller::KeyId,
+        api_key::KeyId,
         credit::OperationId,
         time::{UnixMicros, UnixSeconds},
     },

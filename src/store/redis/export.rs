@@ -3,19 +3,19 @@
 //! What other software had counted and this gateway has not adopted yet is exported as adopted: the ledger ends with an
 //! opening for each such counter. So the ledger of an export always explains all of its counters.
 
-use super::{accounts, api_keys, counters, desk::Desk, ledger, record, stripe};
+use super::{accounts, api_keys, counters, engine::Engine, ledger, record, stripe};
 use crate::{
     domain::{
-        caller::{Account, Channel, Payer, Uid},
-        credit::{OperationId, Settlement},
+        account::{Account, Uid},
+        credit::{Channel, OperationId, Payer, Settlement},
         period::Counters,
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
-        AccountExport, EntryKind, Fault, LedgerEntry, List, Mark, Part, Records, Result,
-        keys::{AccountNames, PayerNames},
-        movable::{PART, SETTLED_FOR},
+        AccountExport, Cursor, EntryKind, Fault, LedgerEntry, List, Page, Records, Result,
+        key_names::{AccountNames, PayerNames},
         number::PREPAID,
+        transfer::{PART, SETTLED_FOR},
         whole::{strange as strange_number, whole as read},
     },
 };
@@ -29,102 +29,102 @@ const FIRST_YEAR: u16 = 2010;
 /// The mark after the last opening.
 const OPENED: &str = "opened";
 
-pub(super) async fn account(desk: &Desk, uid: &Uid) -> Result<Option<AccountExport>> {
-    let Some(account) = accounts::find(desk, uid).await? else { return Ok(None) };
-    let names = desk.names(uid);
-    let counters = all_counters(desk, &names).await?;
-    let openings = openings(desk, &names, &account, counters.clone()).await?;
+pub(super) async fn account(engine: &Engine, uid: &Uid) -> Result<Option<AccountExport>> {
+    let Some(account) = accounts::find(engine, uid).await? else { return Ok(None) };
+    let names = engine.names(uid);
+    let counters = all_counters(engine, &names).await?;
+    let openings = openings(engine, &names, &account, counters.clone()).await?;
     let mut entries = u64::try_from(openings.len()).unwrap_or(u64::MAX);
-    for month in ledger::months(desk, &names).await? {
-        entries += desk.line.command::<u64>(cmd("XLEN").arg(names.ledger(month))).await?;
+    for month in ledger::months(engine, &names).await? {
+        entries += engine.link.command::<u64>(cmd("XLEN").arg(names.ledger(month))).await?;
     }
-    let stripe: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(names.stripe())).await?;
+    let stripe: HashMap<String, String> = engine.link.command(cmd("HGETALL").arg(names.stripe())).await?;
     let version = stripe.get("version").map(|text| text.parse().map_err(|_| strange("Stripe's steps", text)));
     let remembered = stripe.get("remembered").cloned().unwrap_or_default();
-    let moved: BTreeMap<i64, i64> = desk.line.command(cmd("HGETALL").arg(names.moved_cycles())).await?;
+    let moved: BTreeMap<i64, i64> = engine.link.command(cmd("HGETALL").arg(names.moved_cycles())).await?;
     Ok(Some(AccountExport {
-        keys: api_keys::exported(desk, uid).await?,
+        keys: api_keys::exported(engine, uid).await?,
         counters,
         ledger: entries,
-        grants: desk.line.command(cmd("HLEN").arg(names.grants())).await?,
+        grants: engine.link.command(cmd("HLEN").arg(names.grants())).await?,
         stripe: version.transpose()?.map(|version| (version, remembered)),
-        stripe_objects: stripe_objects(desk, &names).await?,
+        stripe_objects: stripe_objects(engine, &names).await?,
         moved_cycles: moved.into_iter().map(|(from, to)| (UnixSeconds(from), UnixSeconds(to))).collect(),
         account,
     }))
 }
 
-pub(super) async fn part(desk: &Desk, uid: &Uid, list: List, after: &Mark) -> Result<Part> {
-    let names = desk.names(uid);
+pub(super) async fn part(engine: &Engine, uid: &Uid, list: List, after: &Cursor) -> Result<Page> {
+    let names = engine.names(uid);
     match list {
         List::Ledger => {
-            let (entries, next) = ledger_after(desk, uid, after, PART).await?;
-            Ok(Part { next: next.filter(|_| !entries.is_empty()), records: Records::Ledger(entries) })
+            let (entries, next) = ledger_after(engine, uid, after, PART).await?;
+            Ok(Page { next: next.filter(|_| !entries.is_empty()), records: Records::Ledger(entries) })
         }
-        List::Grants => grants(desk, &names, after).await,
+        List::Grants => grants(engine, &names, after).await,
         List::Settled => {
             let (moments, next) =
-                moments(desk, &PayerNames::of(&Payer::Account(uid.clone()), desk.style).settled, after).await?;
-            let since = desk.now().0.saturating_sub(SETTLED_FOR);
+                moments(engine, &PayerNames::of(&Payer::Account(uid.clone()), engine.style).settled, after).await?;
+            let since = engine.now().0.saturating_sub(SETTLED_FOR);
             let young = moments.into_iter().filter(|(_, at)| at.0 >= since);
             let records = young.map(|(name, at)| settled(&name, at)).collect::<Result<_>>()?;
-            Ok(Part { records: Records::Settled(records), next })
+            Ok(Page { records: Records::Settled(records), next })
         }
         List::Events => {
-            let (moments, next) = moments(desk, &names.stripe_events(), after).await?;
-            Ok(Part { records: Records::Events(moments), next })
+            let (moments, next) = moments(engine, &names.stripe_events(), after).await?;
+            Ok(Page { records: Records::Events(moments), next })
         }
     }
 }
 
 /// At most so many entries of a ledger after the mark, openings last; and the mark after them.
 pub(super) async fn ledger_after(
-    desk: &Desk,
+    engine: &Engine,
     uid: &Uid,
-    after: &Mark,
+    after: &Cursor,
     most: usize,
-) -> Result<(Vec<LedgerEntry>, Option<Mark>)> {
+) -> Result<(Vec<LedgerEntry>, Option<Cursor>)> {
     if after.0 == OPENED {
         return Ok((Vec::new(), None));
     }
-    let names = desk.names(uid);
+    let names = engine.names(uid);
     let (began, last) = after.0.split_once(' ').unwrap_or_default();
     let began = record::month(began);
-    for month in ledger::months(desk, &names).await? {
+    for month in ledger::months(engine, &names).await? {
         if began.is_some_and(|began| month < began) {
             continue;
         }
         let last = if began == Some(month) { last } else { "" };
-        let page = ledger::page(desk, &names.ledger(month), last, most).await?;
+        let page = ledger::page(engine, &names.ledger(month), last, most).await?;
         if let Some((id, _)) = page.last() {
-            let next = mark(month, id);
+            let next = cursor(month, id);
             return Ok((page.into_iter().map(|(_, entry)| entry).collect(), Some(next)));
         }
     }
-    let Some(account) = accounts::find(desk, uid).await? else { return Ok((Vec::new(), None)) };
-    let counters = all_counters(desk, &names).await?;
-    Ok((openings(desk, &names, &account, counters).await?, Some(Mark(OPENED.into()))))
+    let Some(account) = accounts::find(engine, uid).await? else { return Ok((Vec::new(), None)) };
+    let counters = all_counters(engine, &names).await?;
+    Ok((openings(engine, &names, &account, counters).await?, Some(Cursor(OPENED.into()))))
 }
 
 /// The mark after one entry of a month's stream.
-pub(super) fn mark(month: Month, id: &str) -> Mark {
-    Mark(format!("{month} {id}"))
+pub(super) fn cursor(month: Month, id: &str) -> Cursor {
+    Cursor(format!("{month} {id}"))
 }
 
 /// Entries that adopt what this gateway has not counted. The same each time, so that an export can be repeated.
 async fn openings(
-    desk: &Desk,
+    engine: &Engine,
     names: &AccountNames,
     account: &Account,
     mut stands: BTreeMap<String, i64>,
 ) -> Result<Vec<LedgerEntry>> {
-    let counted: BTreeSet<String> = desk.line.command(cmd("SMEMBERS").arg(names.counted())).await?;
+    let counted: BTreeSet<String> = engine.link.command(cmd("SMEMBERS").arg(names.counted())).await?;
     stands.insert(PREPAID.into(), account.prepaid);
     let new: Vec<_> = stands.into_iter().filter(|(name, value)| *value != 0 && !counted.contains(name)).collect();
     if new.is_empty() {
         return Ok(Vec::new());
     }
-    let at = last_moment(desk, names).await?;
+    let at = last_moment(engine, names).await?;
     let entry = |(counter, credits): (String, i64)| LedgerEntry {
         operation: OperationId(format!("opening:{counter}")),
         at,
@@ -134,36 +134,36 @@ async fn openings(
 }
 
 /// When the ledger was last written to.
-async fn last_moment(desk: &Desk, names: &AccountNames) -> Result<UnixMicros> {
+async fn last_moment(engine: &Engine, names: &AccountNames) -> Result<UnixMicros> {
     let long_ago = Month { year: FIRST_YEAR, month: 1 }.start().micros();
-    let Some(month) = ledger::months(desk, names).await?.pop() else { return Ok(long_ago) };
+    let Some(month) = ledger::months(engine, names).await?.pop() else { return Ok(long_ago) };
     let mut command = cmd("XREVRANGE");
     command.arg(names.ledger(month)).arg("+").arg("-").arg("COUNT").arg(1);
-    let last: Vec<(String, HashMap<String, String>)> = desk.line.command(&command).await?;
+    let last: Vec<(String, HashMap<String, String>)> = engine.link.command(&command).await?;
     let at = last.first().and_then(|(_, fields)| fields.get("at")?.parse().ok());
     Ok(at.map_or(long_ago, UnixMicros))
 }
 
 /// Every counter of an account: what this gateway has counted, and what other software may have.
-async fn all_counters(desk: &Desk, names: &AccountNames) -> Result<BTreeMap<String, i64>> {
-    counters::index_cycles(desk.line.clone(), desk.style).await?;
-    let mut known: BTreeSet<String> = desk.line.command(cmd("SMEMBERS").arg(names.counted())).await?;
-    known.remove(PREPAID);
-    let cycles: Vec<i64> = desk.line.command(cmd("ZRANGE").arg(names.cycle_index()).arg(0).arg(-1)).await?;
+async fn all_counters(engine: &Engine, names: &AccountNames) -> Result<BTreeMap<String, i64>> {
+    counters::index_cycles(engine.link.clone(), engine.style).await?;
+    let mut cache: BTreeSet<String> = engine.link.command(cmd("SMEMBERS").arg(names.counted())).await?;
+    cache.remove(PREPAID);
+    let cycles: Vec<i64> = engine.link.command(cmd("ZRANGE").arg(names.cycle_index()).arg(0).arg(-1)).await?;
     for name in cycles.into_iter().flat_map(|start| names.cycle_counters(UnixSeconds(start))) {
-        known.insert(names.below(&name).to_owned());
+        cache.insert(names.below(&name).to_owned());
     }
-    let (mut month, last) = (Month { year: FIRST_YEAR, month: 1 }, desk.now().seconds().month().next());
+    let (mut month, last) = (Month { year: FIRST_YEAR, month: 1 }, engine.now().seconds().month().next());
     while month <= last {
         for channel in [Channel::App, Channel::Api] {
-            known.insert(names.below(&names.usage(channel, Counters::Month(month))).to_owned());
+            cache.insert(names.below(&names.usage(channel, Counters::Month(month))).to_owned());
         }
         month = month.next();
     }
-    let (known, mut counters) = (known.into_iter().collect::<Vec<_>>(), BTreeMap::new());
-    for some in known.chunks(PART) {
+    let (cache, mut counters) = (cache.into_iter().collect::<Vec<_>>(), BTreeMap::new());
+    for some in cache.chunks(PART) {
         let whole: Vec<String> = some.iter().map(|name| names.whole(name)).collect();
-        let values: Vec<Option<String>> = desk.line.command(cmd("MGET").arg(whole)).await?;
+        let values: Vec<Option<String>> = engine.link.command(cmd("MGET").arg(whole)).await?;
         for (name, value) in some.iter().zip(values) {
             let Some(value) = value else { continue };
             let value = read(&value).ok_or_else(|| strange_number(name))?;
@@ -174,41 +174,41 @@ async fn all_counters(desk: &Desk, names: &AccountNames) -> Result<BTreeMap<Stri
 }
 
 /// What is known of Stripe's objects that are about the account.
-async fn stripe_objects(desk: &Desk, names: &AccountNames) -> Result<BTreeMap<String, String>> {
-    let ids: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(names.stripe_ids())).await?;
+async fn stripe_objects(engine: &Engine, names: &AccountNames) -> Result<BTreeMap<String, String>> {
+    let ids: Vec<String> = engine.link.command(cmd("SMEMBERS").arg(names.stripe_ids())).await?;
     let mut objects = BTreeMap::new();
     for some in ids.chunks(PART) {
-        let known = some.iter().map(async |id| Ok::<_, Fault>((id.clone(), stripe::object(desk, id).await?.text)));
-        objects.extend(try_join_all(known).await?);
+        let cache = some.iter().map(async |id| Ok::<_, Fault>((id.clone(), stripe::object(engine, id).await?.text)));
+        objects.extend(try_join_all(cache).await?);
     }
     Ok(objects)
 }
 
 /// A hash has no order: Redis' own cursor is the mark.
-async fn grants(desk: &Desk, names: &AccountNames, after: &Mark) -> Result<Part> {
+async fn grants(engine: &Engine, names: &AccountNames, after: &Cursor) -> Result<Page> {
     let cursor = if after.0.is_empty() { "0" } else { after.0.as_str() };
     let mut command = cmd("HSCAN");
     command.arg(names.grants()).arg(cursor).arg("COUNT").arg(PART);
-    let (next, found): (String, Vec<(String, String)>) = desk.line.command(&command).await?;
+    let (next, found): (String, Vec<(String, String)>) = engine.link.command(&command).await?;
     let records = found.into_iter().map(|(id, stored)| {
         let read =
             stored.split_once(' ').and_then(|(balance, credits)| Some((credits.parse().ok()?, balance.parse().ok()?)));
         let (credits, balance) = read.ok_or_else(|| strange("a grant", &stored))?;
         Ok((OperationId(id), credits, balance))
     });
-    Ok(Part {
+    Ok(Page {
         records: Records::Grants(records.collect::<Result<_>>()?),
-        next: Some(Mark(next)).filter(|next| next.0 != "0"),
+        next: Some(Cursor(next)).filter(|next| next.0 != "0"),
     })
 }
 
 /// Names by their moments; the mark is how many have been read.
-async fn moments(desk: &Desk, set: &str, after: &Mark) -> Result<(Vec<(String, UnixMicros)>, Option<Mark>)> {
+async fn moments(engine: &Engine, set: &str, after: &Cursor) -> Result<(Vec<(String, UnixMicros)>, Option<Cursor>)> {
     let from: usize = after.0.parse().unwrap_or(0);
     let mut command = cmd("ZRANGE");
     command.arg(set).arg(from).arg(from + PART - 1).arg("WITHSCORES");
-    let found: Vec<(String, i64)> = desk.line.command(&command).await?;
-    let next = (found.len() == PART).then(|| Mark((from + PART).to_string()));
+    let found: Vec<(String, i64)> = engine.link.command(&command).await?;
+    let next = (found.len() == PART).then(|| Cursor((from + PART).to_string()));
     Ok((found.into_iter().map(|(name, at)| (name, UnixMicros(at))).collect(), next))
 }
 

@@ -2,24 +2,24 @@
 
 use super::{
     accounts,
-    desk::{Desk, STALE_TRIES, restless},
+    engine::{Engine, STALE_TRIES, too_many_conflicts},
     scripts::Call,
 };
 use crate::{
     domain::{
-        caller::{Payer, Uid},
-        credit::OperationId,
+        account::Uid,
+        credit::{OperationId, Payer},
     },
-    store::{Fault, Granted, Result, billing::conflict, keys::PayerNames},
+    store::{Fault, Granted, Result, billing::conflict, key_names::PayerNames},
 };
 
-pub(super) async fn grant(desk: &Desk, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
+pub(super) async fn grant(engine: &Engine, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
     let payer = Payer::Account(uid.clone());
-    let (names, holds) = (desk.names(uid), PayerNames::of(&payer, desk.style).holds);
-    let mut now = desk.now();
+    let (names, holds) = (engine.names(uid), PayerNames::of(&payer, engine.style).holds);
+    let mut now = engine.now();
     for _ in 0..STALE_TRIES {
         let month = now.seconds().month();
-        let call = Call::of(&desk.scripts.grant)
+        let call = Call::of(&engine.scripts.grant)
             .key(names.own())
             .key(names.grants())
             .key(format!("{holds}:prepaid"))
@@ -27,18 +27,18 @@ pub(super) async fn grant(desk: &Desk, uid: &Uid, credits: i64, id: &OperationId
             .key(names.ledgers())
             .key(names.counted())
             .arg(&id.0)
-            .arg(desk.now_argument())
+            .arg(engine.now_argument())
             .arg(month.start().micros().0)
             .arg(month.end().micros().0)
             .arg(month.to_string())
             .arg(credits);
-        let answer: Vec<String> = call.run(&desk.line).await?;
-        match desk.corrected(&payer, &answer)? {
+        let answer: Vec<String> = call.run(&engine.link).await?;
+        match engine.if_stale(&payer, &answer)? {
             Some(better) => now = better.now,
             None => return granted(uid, id, &answer),
         }
     }
-    Err(restless())
+    Err(too_many_conflicts())
 }
 
 fn granted(uid: &Uid, id: &OperationId, answer: &[String]) -> Result<Granted> {

@@ -6,32 +6,32 @@
 
 use super::{
     accounts, api_keys,
-    desk::Desk,
+    engine::Engine,
     entry, export,
-    present::{PERIOD_FIELDS, period_fields},
+    moment::{PERIOD_FIELDS, period_fields},
     record,
     scripts::Call,
     stripe,
 };
 use crate::{
     domain::{
-        caller::{Account, Payer, Uid},
-        credit::{OperationId, Settlement},
+        account::{Account, Uid},
+        credit::{OperationId, Payer, Settlement},
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
-        AccountExport, Fault, KeyExport, LedgerEntry, Mark, Records, Result, StripeObject,
-        keys::{self, AccountNames, PayerNames},
-        movable::other,
+        AccountExport, Cursor, Fault, KeyExport, LedgerEntry, Records, Result, StripeObject,
+        key_names::{self, AccountNames, PayerNames},
+        transfer::other,
     },
 };
 
-pub(super) async fn part(desk: &Desk, uid: &Uid, records: &Records, after: &Mark) -> Result<Mark> {
-    let names = desk.names(uid);
+pub(super) async fn part(engine: &Engine, uid: &Uid, records: &Records, after: &Cursor) -> Result<Cursor> {
+    let names = engine.names(uid);
     let mut call = Call::of(match records {
-        Records::Ledger(entries) => return ledger(desk, uid, entries, after).await,
-        Records::Grants(_) => &desk.scripts.import_grants,
-        Records::Settled(_) | Records::Events(_) => &desk.scripts.import_moments,
+        Records::Ledger(entries) => return ledger(engine, uid, entries, after).await,
+        Records::Grants(_) => &engine.scripts.import_grants,
+        Records::Settled(_) | Records::Events(_) => &engine.scripts.import_moments,
     });
     call = call.key(names.own());
     call = match records {
@@ -43,7 +43,7 @@ pub(super) async fn part(desk: &Desk, uid: &Uid, records: &Records, after: &Mark
             })
         }
         Records::Settled(operations) => {
-            let call = call.key(PayerNames::of(&Payer::Account(uid.clone()), desk.style).settled);
+            let call = call.key(PayerNames::of(&Payer::Account(uid.clone()), engine.style).settled);
             operations.iter().fold(call, |call, (OperationId(id), end, at)| {
                 let (sign, otherwise) = if *end == Settlement::Kept { ('+', '-') } else { ('-', '+') };
                 call.arg(format!("{sign}{id}")).arg(at.0).arg(format!("{otherwise}{id}"))
@@ -54,15 +54,15 @@ pub(super) async fn part(desk: &Desk, uid: &Uid, records: &Records, after: &Mark
             events.iter().fold(call, |call, (event, at)| call.arg(event).arg(at.0).arg(""))
         }
     };
-    written(uid, &call.run::<Vec<String>>(&desk.line).await?)?;
-    Ok(Mark::default())
+    written(uid, &call.run::<Vec<String>>(&engine.link).await?)?;
+    Ok(Cursor::default())
 }
 
 /// Compares what is there and appends the rest.
-async fn ledger(desk: &Desk, uid: &Uid, entries: &[LedgerEntry], after: &Mark) -> Result<Mark> {
-    let (mut mark, mut rest) = (after.clone(), entries);
+async fn ledger(engine: &Engine, uid: &Uid, entries: &[LedgerEntry], after: &Cursor) -> Result<Cursor> {
+    let (mut cursor, mut rest) = (after.clone(), entries);
     while !rest.is_empty() {
-        let (there, next) = export::ledger_after(desk, uid, &mark, rest.len()).await?;
+        let (there, next) = export::ledger_after(engine, uid, &cursor, rest.len()).await?;
         if there.is_empty() {
             break;
         }
@@ -70,12 +70,12 @@ async fn ledger(desk: &Desk, uid: &Uid, entries: &[LedgerEntry], after: &Mark) -
             return Err(other(uid, "its ledger"));
         }
         rest = &rest[there.len()..];
-        mark = next.unwrap_or(mark);
+        cursor = next.unwrap_or(cursor);
     }
-    let names = desk.names(uid);
+    let names = engine.names(uid);
     while !rest.is_empty() {
-        let (month, ids) = places(&mark, rest);
-        let mut call = Call::of(&desk.scripts.import_ledger).key(names.own()).key(names.ledger(month));
+        let (month, ids) = places(&cursor, rest);
+        let mut call = Call::of(&engine.scripts.import_ledger).key(names.own()).key(names.ledger(month));
         call = call.key(names.ledgers()).arg(month.to_string());
         let (now, later) = rest.split_at(ids.len());
         for (entry, id) in now.iter().zip(&ids) {
@@ -83,17 +83,17 @@ async fn ledger(desk: &Desk, uid: &Uid, entries: &[LedgerEntry], after: &Mark) -
             call = call.arg(id).arg(words.len());
             call = words.into_iter().fold(call, Call::arg);
         }
-        written(uid, &call.run::<Vec<String>>(&desk.line).await?)?;
-        mark = ids.last().map_or(mark, |id| export::mark(month, id));
+        written(uid, &call.run::<Vec<String>>(&engine.link).await?)?;
+        cursor = ids.last().map_or(cursor, |id| export::cursor(month, id));
         rest = later;
     }
-    Ok(mark)
+    Ok(cursor)
 }
 
 /// The month of the first entries after the mark, and their ids in its stream. They follow from the entries alone, so that
 /// writing them again finds them. Neither months nor ids go back, even where a clock did: the order stays.
-fn places(mark: &Mark, entries: &[LedgerEntry]) -> (Month, Vec<String>) {
-    let (began, last) = mark.0.split_once(' ').unwrap_or_default();
+fn places(cursor: &Cursor, entries: &[LedgerEntry]) -> (Month, Vec<String>) {
+    let (began, last) = cursor.0.split_once(' ').unwrap_or_default();
     let began = record::month(began);
     let of = |entry: &LedgerEntry| began.map_or(month(entry.at), |began| began.max(month(entry.at)));
     let first = entries.first().map_or(Month { year: 1, month: 1 }, of);
@@ -112,35 +112,35 @@ fn month(at: UnixMicros) -> Month {
     at.seconds().month()
 }
 
-pub(super) async fn account(desk: &Desk, export: &AccountExport) -> Result<()> {
+pub(super) async fn account(engine: &Engine, export: &AccountExport) -> Result<()> {
     let uid = &export.account.uid;
     for key in &export.keys {
-        api_keys::must_be_free(desk, &key.hash, &key.key).await?;
+        api_keys::must_be_free(engine, &key.hash, &key.key).await?;
     }
     for (id, text) in export.stripe_objects.iter().filter(|(_, text)| !text.is_empty()) {
         // What several accounts share is there already.
-        stripe::put_object(desk, id, &StripeObject { version: 0, text: text.clone() }).await?;
-        if stripe::object(desk, id).await?.text != *text {
+        stripe::put_object(engine, id, &StripeObject { version: 0, text: text.clone() }).await?;
+        if stripe::object(engine, id).await?.text != *text {
             return Err(other(uid, &format!("Stripe's {id}")));
         }
     }
-    let answer: Vec<String> = call(desk, export)?.run(&desk.line).await?;
+    let answer: Vec<String> = call(engine, export)?.run(&engine.link).await?;
     if answer == ["there"] {
-        let there = export::account(desk, uid).await?;
+        let there = export::account(engine, uid).await?;
         export.must_equal(&there.ok_or_else(|| other(uid, "it goes and comes"))?)?;
     } else {
         written(uid, &answer)?;
     }
-    desk.callers.forget_account(uid);
+    engine.callers.forget_account(uid);
     for key in &export.keys {
-        api_keys::point_to(desk, &key.hash, &key.key).await?;
+        api_keys::point_to(engine, &key.hash, &key.key).await?;
     }
     Ok(())
 }
 
-fn call<'a>(desk: &'a Desk, export: &AccountExport) -> Result<Call<'a>> {
-    let names = desk.names(&export.account.uid);
-    let call = Call::of(&desk.scripts.import)
+fn call<'a>(engine: &'a Engine, export: &AccountExport) -> Result<Call<'a>> {
+    let names = engine.names(&export.account.uid);
+    let call = Call::of(&engine.scripts.import)
         .key(names.own())
         .key(names.keys())
         .key(names.revoked())
@@ -164,8 +164,8 @@ fn call<'a>(desk: &'a Desk, export: &AccountExport) -> Result<Call<'a>> {
     }
     let call = group(call, stored);
     let moments = |moment: fn(&KeyExport) -> Option<UnixSeconds>| {
-        let known = export.keys.iter().filter_map(move |key| Some((&key.key.id.0, moment(key)?)));
-        known.map(|(id, at)| pair(id, text(at.0))).collect::<Vec<_>>()
+        let cache = export.keys.iter().filter_map(move |key| Some((&key.key.id.0, moment(key)?)));
+        cache.map(|(id, at)| pair(id, text(at.0))).collect::<Vec<_>>()
     };
     let call = group(call, moments(|key| key.key.revoked));
     let call = group(call, moments(|key| key.last_used));
@@ -189,7 +189,7 @@ fn group<const N: usize>(call: Call<'_>, items: impl IntoIterator<Item = [String
 
 /// The starts of the cycles that have counters of included credits.
 fn cycles(names: &AccountNames, export: &AccountExport) -> Vec<[String; 1]> {
-    let starts = export.counters.keys().filter_map(|name| keys::cycle_named(&names.whole(name)));
+    let starts = export.counters.keys().filter_map(|name| key_names::cycle_named(&names.whole(name)));
     let mut starts: Vec<_> = starts.map(|(_, start)| start).collect();
     starts.sort_unstable();
     starts.dedup();
@@ -209,8 +209,8 @@ fn account_fields(account: &Account) -> Vec<[String; 2]> {
     ];
     fields.extend(accounts::overridden(*overrides).into_iter().map(|(name, value)| (name, value.to_string())));
     if let Some(period) = billing_period {
-        let known = PERIOD_FIELDS.into_iter().zip(period_fields(period));
-        fields.extend(known.filter(|(_, value)| !value.is_empty()));
+        let cache = PERIOD_FIELDS.into_iter().zip(period_fields(period));
+        fields.extend(cache.filter(|(_, value)| !value.is_empty()));
     }
     fields.into_iter().map(|(name, value)| [name.to_owned(), value]).collect()
 }

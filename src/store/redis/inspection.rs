@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::RedisUrl,
-    store::{Fault, Result, keys},
+    store::{Fault, Result, key_names},
 };
 use redis::cmd;
 use std::collections::BTreeMap;
@@ -112,7 +112,7 @@ fn persistence(info: &BTreeMap<String, String>) -> Remark {
 
 async fn scripts(connection: &mut Connection) -> Remark {
     let mut command = cmd("EVAL");
-    command.arg("return redis.call('SET', KEYS[1], 1)").arg(1).arg(keys::PULSE);
+    command.arg("return redis.call('SET', KEYS[1], 1)").arg(1).arg(key_names::PULSE);
     match command.query_async::<()>(connection).await {
         Ok(()) => Remark::good("Scripts run and write."),
         Err(error) => Remark::fatal(format!("No script can write: {error}.")),

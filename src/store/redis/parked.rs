@@ -1,9 +1,9 @@
 //! Stripe's events whose account is not known yet, and others that wait.
 
-use super::{desk::Desk, scripts::Call};
+use super::{engine::Engine, scripts::Call};
 use crate::{
     domain::time::UnixSeconds,
-    store::{Fault, ParkedEvent, Result, keys},
+    store::{Fault, ParkedEvent, Result, key_names},
 };
 use redis::{Script, cmd};
 use serde::{Deserialize, Serialize};
@@ -20,41 +20,41 @@ struct Stored {
     event: String,
 }
 
-pub(super) async fn park(desk: &Desk, event: &ParkedEvent) -> Result<()> {
+pub(super) async fn park(engine: &Engine, event: &ParkedEvent) -> Result<()> {
     let ParkedEvent { id, created, about, reason, aliases, event } = event.clone();
     let stored = Stored { created: created.0, about, reason, aliases, event };
     let text = serde_json::to_string(&stored).map_err(|error| Fault::Unexpected(error.to_string()))?;
-    call(&desk.scripts.park, &stored.aliases, &id).arg(text).run(&desk.line).await
+    call(&engine.scripts.park, &stored.aliases, &id).arg(text).run(&engine.link).await
 }
 
-pub(super) async fn all(desk: &Desk) -> Result<Vec<ParkedEvent>> {
-    let stored: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(keys::PARKED)).await?;
+pub(super) async fn all(engine: &Engine) -> Result<Vec<ParkedEvent>> {
+    let stored: HashMap<String, String> = engine.link.command(cmd("HGETALL").arg(key_names::PARKED)).await?;
     in_order(stored)
 }
 
-pub(super) async fn under(desk: &Desk, aliases: &[String]) -> Result<Vec<ParkedEvent>> {
+pub(super) async fn under(engine: &Engine, aliases: &[String]) -> Result<Vec<ParkedEvent>> {
     let mut ids = BTreeSet::new();
     for alias in aliases {
-        let under: Vec<String> = desk.line.command(cmd("SMEMBERS").arg(keys::parked_under(alias))).await?;
+        let under: Vec<String> = engine.link.command(cmd("SMEMBERS").arg(key_names::parked_under(alias))).await?;
         ids.extend(under);
     }
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let stored: Option<String> = desk.line.command(cmd("HGET").arg(keys::PARKED).arg(&id)).await?;
+        let stored: Option<String> = engine.link.command(cmd("HGET").arg(key_names::PARKED).arg(&id)).await?;
         found.extend(stored.map(|stored| (id, stored)));
     }
     in_order(found)
 }
 
-pub(super) async fn unpark(desk: &Desk, id: &str) -> Result<()> {
-    let stored: Option<String> = desk.line.command(cmd("HGET").arg(keys::PARKED).arg(id)).await?;
+pub(super) async fn unpark(engine: &Engine, id: &str) -> Result<()> {
+    let stored: Option<String> = engine.link.command(cmd("HGET").arg(key_names::PARKED).arg(id)).await?;
     let Some(event) = stored.map(|stored| read(id.into(), &stored)).transpose()? else { return Ok(()) };
-    call(&desk.scripts.unpark, &event.aliases, id).run(&desk.line).await
+    call(&engine.scripts.unpark, &event.aliases, id).run(&engine.link).await
 }
 
 fn call<'a>(script: &'a Script, aliases: &[String], id: &str) -> Call<'a> {
-    let call = Call::of(script).key(keys::PARKED);
-    aliases.iter().fold(call, |call, alias| call.key(keys::parked_under(alias))).arg(id)
+    let call = Call::of(script).key(key_names::PARKED);
+    aliases.iter().fold(call, |call, alias| call.key(key_names::parked_under(alias))).arg(id)
 }
 
 /// Oldest first.

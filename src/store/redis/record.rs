@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        caller::{Channel, KeyId, Payer},
-        credit::{Charge, Hold, OperationId, Pool},
+        api_key::KeyId,
+        credit::{Channel, Charge, Hold, OperationId, Payer, Pool},
         time::{Day, Month, UnixMicros, UnixSeconds},
     },
     store::{Fault, Result},
@@ -72,7 +72,7 @@ fn day(text: &str) -> Option<Day> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::caller::{ClientAddress, Uid};
+    use crate::domain::{account::Uid, client_address::ClientAddress};
 
     #[test]
     fn a_hold_is_read_as_it_is_written() {

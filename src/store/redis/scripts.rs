@@ -1,7 +1,7 @@
 //! The Lua scripts: one for each writing verb (an import has four), two to write again what was lost, and one to list. A
 //! server that has lost them is given them again.
 
-use super::line::{Line, Request};
+use super::link::{Link, Request};
 use crate::store::Result;
 use redis::{FromRedisValue, Script, ScriptInvocation, ToRedisArgs};
 
@@ -80,7 +80,7 @@ impl<'a> Call<'a> {
     }
 
     /// Runs it; repeated where the outcome is unknown.
-    pub(super) async fn run<T: FromRedisValue>(&self, line: &Line) -> Result<T> {
-        line.ask(Request::Script(&self.0)).await
+    pub(super) async fn run<T: FromRedisValue>(&self, link: &Link) -> Result<T> {
+        link.ask(Request::Script(&self.0)).await
     }
 }

@@ -42,8 +42,8 @@ pub(super) type Master = Option<(String, u16)>;
 pub(super) async fn masters(connection: &mut Connection) -> RedisResult<Vec<Master>> {
     let Connection::Many(many) = connection else { return Ok(vec![None]) };
     let nodes: String = cmd("CLUSTER").arg("NODES").query_async(many).await?;
-    let masters = nodes.lines().filter_map(|line| {
-        let mut words = line.split(' ');
+    let masters = nodes.lines().filter_map(|link| {
+        let mut words = link.split(' ');
         let (place, flags) = (words.nth(1)?, words.next()?);
         let master = flags.split(',').any(|flag| flag == "master") && !flags.contains("fail");
         let (host, port) = place.split(['@', ',']).next()?.rsplit_once(':')?;
@@ -80,6 +80,6 @@ pub(super) async fn everywhere(connection: &mut Connection, words: &[&str]) -> R
 
 /// The `name:value` lines of `INFO`.
 pub(super) fn fields(info: &str) -> BTreeMap<String, String> {
-    let lines = info.lines().filter_map(|line| line.split_once(':'));
+    let lines = info.lines().filter_map(|link| link.split_once(':'));
     lines.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
 }

@@ -2,51 +2,52 @@
 
 use super::{
     accounts,
-    desk::{Desk, Guess, STALE_TRIES, restless},
-    present::Seen,
+    engine::{Assumed, Engine, STALE_TRIES, too_many_conflicts},
+    moment::PeriodFields,
     scripts::Call,
 };
 use crate::{
     domain::{
-        caller::{ClientAddress, Payer, Uid},
-        credit::{Charge, Hold, Kept, OperationId, Settlement, Standing},
+        account::Uid,
+        client_address::ClientAddress,
+        credit::{Charge, Hold, Kept, OperationId, Payer, Settlement, Standing},
         time::Day,
     },
     store::{
         Fault, Result,
-        keys::{self, PayerNames, Served},
+        key_names::{self, PayerNames, Served},
     },
 };
 
 /// For so long after its day a client's counter is kept, because a keep may still be under way (seconds).
 const AFTER_THE_DAY: i64 = 86_400;
 
-pub(super) async fn keep(desk: &Desk, hold: &Hold) -> Result<Kept> {
+pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
     let payer = hold.charge.payer();
-    let mut guess = desk.guess(&payer);
+    let mut assumed = engine.assumed(&payer);
     for _ in 0..STALE_TRIES {
         let call = match &hold.charge {
-            Charge::Account { uid, .. } => for_account(desk, hold, uid, &guess),
-            Charge::Client { client, day } => for_client(desk, hold, client, *day),
+            Charge::Account { uid, .. } => for_account(engine, hold, uid, &assumed),
+            Charge::Client { client, day } => for_client(engine, hold, client, *day),
         };
-        let answer: Vec<String> = call.run(&desk.line).await?;
-        match desk.corrected(&payer, &answer)? {
-            Some(better) => guess = better,
+        let answer: Vec<String> = call.run(&engine.link).await?;
+        match engine.if_stale(&payer, &answer)? {
+            Some(better) => assumed = better,
             None => return kept(&answer, &payer),
         }
     }
-    Err(restless())
+    Err(too_many_conflicts())
 }
 
-pub(super) async fn release(desk: &Desk, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-    let names = PayerNames::of(payer, desk.style);
+pub(super) async fn release(engine: &Engine, id: &OperationId, payer: &Payer) -> Result<Settlement> {
+    let names = PayerNames::of(payer, engine.style);
     let client = match payer {
         Payer::Account(_) => "",
         Payer::Client(_) => "1",
     };
-    let call = Call::of(&desk.scripts.release).key(names.holds).key(names.leases).key(names.settled);
-    let call = desk.with_open_holds(call).arg(&id.0).arg(desk.now_argument()).arg(client);
-    settled_as(&call.run::<String>(&desk.line).await?)
+    let call = Call::of(&engine.scripts.release).key(names.holds).key(names.leases).key(names.settled);
+    let call = engine.with_open_holds(call).arg(&id.0).arg(engine.now_argument()).arg(client);
+    settled_as(&call.run::<String>(&engine.link).await?)
 }
 
 pub(super) fn settled_as(text: &str) -> Result<Settlement> {
@@ -57,25 +58,25 @@ pub(super) fn settled_as(text: &str) -> Result<Settlement> {
     }
 }
 
-fn for_account<'a>(desk: &'a Desk, hold: &Hold, uid: &Uid, guess: &Guess) -> Call<'a> {
-    let Seen(seen) = &guess.seen;
-    let present = desk.present(guess);
-    let (names, payer) = (desk.names(uid), PayerNames::of(&hold.charge.payer(), desk.style));
-    let [app, api] = names.usages(present.window.counters());
-    let call = Call::of(&desk.scripts.keep)
+fn for_account<'a>(engine: &'a Engine, hold: &Hold, uid: &Uid, assumed: &Assumed) -> Call<'a> {
+    let PeriodFields(seen) = &assumed.seen;
+    let moment = engine.moment(assumed);
+    let (names, payer) = (engine.names(uid), PayerNames::of(&hold.charge.payer(), engine.style));
+    let [app, api] = names.usages(moment.window.counters());
+    let call = Call::of(&engine.scripts.keep)
         .key(names.own())
         .key(payer.holds)
         .key(payer.leases)
         .key(payer.settled)
-        .key(names.ledger(present.month))
+        .key(names.ledger(moment.month))
         .key(names.ledgers())
         .key(names.counted())
         .key(names.cycle_index())
         .key(app)
         .key(api)
         .key(names.moved_cycles());
-    let call = desk.with_open_holds(call).arg(&hold.id.0).arg(desk.now_argument()).arg(seen);
-    let call = call.arg(present.from.0).arg(present.until.0);
+    let call = engine.with_open_holds(call).arg(&hold.id.0).arg(engine.now_argument()).arg(seen);
+    let call = call.arg(moment.from.0).arg(moment.until.0);
     let Charge::Account { channel, pool, month, cycle, key, .. } = &hold.charge else { return call };
     let served = Served { channel: *channel, pool: *pool, month: *month, cycle: None, key: key.as_ref() };
     let mut call = call
@@ -85,9 +86,9 @@ fn for_account<'a>(desk: &'a Desk, hold: &Hold, uid: &Uid, guess: &Guess) -> Cal
         .arg(channel.as_str())
         .arg(key.as_ref().map_or("", |key| key.0.as_str()))
         .arg(hold.expires.0)
-        .arg(present.month.to_string())
+        .arg(moment.month.to_string())
         .arg("")
-        .arg(present.credits(&desk.terms))
+        .arg(moment.credits(&engine.terms))
         .arg(names.below(&served.cycle_prefix(&names)));
     for counter in served.counters(&names) {
         call = call.arg(names.below(&counter));
@@ -95,17 +96,18 @@ fn for_account<'a>(desk: &'a Desk, hold: &Hold, uid: &Uid, guess: &Guess) -> Cal
     call
 }
 
-fn for_client<'a>(desk: &'a Desk, hold: &Hold, client: &ClientAddress, day: Day) -> Call<'a> {
+fn for_client<'a>(engine: &'a Engine, hold: &Hold, client: &ClientAddress, day: Day) -> Call<'a> {
     let payer = hold.charge.payer();
-    let (names, own) = (PayerNames::of(&payer, desk.style), keys::styled_payer(&payer, desk.style));
-    let counter = keys::styled_client_usage(client, day, desk.style);
+    let (names, own) = (PayerNames::of(&payer, engine.style), key_names::styled_payer(&payer, engine.style));
+    let counter = key_names::styled_client_usage(client, day, engine.style);
     // A client has no ledger and no cycles; the script asks for none of these.
     let none = || own.clone();
-    let call = Call::of(&desk.scripts.keep).key(none()).key(names.holds).key(names.leases).key(names.settled);
+    let call = Call::of(&engine.scripts.keep).key(none()).key(names.holds).key(names.leases).key(names.settled);
     let call = call.key(none()).key(none()).key(none()).key(none()).key(&counter).key(&counter).key(none());
-    desk.with_open_holds(call)
+    engine
+        .with_open_holds(call)
         .arg(&hold.id.0)
-        .arg(desk.now_argument())
+        .arg(engine.now_argument())
         .arg("")
         .arg(0)
         .arg(0)

@@ -2,33 +2,30 @@
 
 use super::{
     accounts,
-    desk::{Desk, STALE_TRIES, restless},
-    present::period_fields,
+    engine::{Engine, STALE_TRIES, too_many_conflicts},
+    moment::period_fields,
     scripts::Call,
 };
 use crate::{
-    domain::{
-        caller::{Payer, Uid},
-        time::UnixMicros,
-    },
+    domain::{account::Uid, credit::Payer, time::UnixMicros},
     store::{
-        Fault, Result, Stepped, StripeObject, StripeState, StripeStep,
-        keys::{self, PayerNames},
+        Fault, Result, StepOutcome, StripeObject, StripeState, StripeStep,
+        key_names::{self, PayerNames},
     },
 };
 use redis::cmd;
 use std::collections::HashMap;
 
-pub(super) async fn state(desk: &Desk, uid: &Uid) -> Result<StripeState> {
-    let left: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(desk.names(uid).stripe())).await?;
+pub(super) async fn state(engine: &Engine, uid: &Uid) -> Result<StripeState> {
+    let left: HashMap<String, String> = engine.link.command(cmd("HGETALL").arg(engine.names(uid).stripe())).await?;
     // Read last: a step in between raises the version, and what was computed from its account is refused.
-    let account = accounts::find(desk, uid).await?;
+    let account = accounts::find(engine, uid).await?;
     let version = left.get("version").and_then(|text| text.parse().ok()).unwrap_or(0);
     let remembered = left.get("remembered").filter(|text| !text.is_empty()).cloned();
-    let holds = PayerNames::of(&Payer::Account(uid.clone()), desk.style).holds;
+    let holds = PayerNames::of(&Payer::Account(uid.clone()), engine.style).holds;
     let mut open = cmd("ZCOUNT");
-    open.arg(format!("{holds}:prepaid")).arg(format!("({}", desk.now().0)).arg("+inf");
-    let held_prepaid = desk.line.command(&open).await?;
+    open.arg(format!("{holds}:prepaid")).arg(format!("({}", engine.now().0)).arg("+inf");
+    let held_prepaid = engine.link.command(&open).await?;
     Ok(StripeState { account, remembered, held_prepaid, version })
 }
 
@@ -41,25 +38,25 @@ pub(super) struct Written {
 }
 
 /// What became of the step, and how it is written again; `None` where it was not written.
-pub(super) async fn apply(desk: &Desk, step: &StripeStep) -> Result<(Stepped, Option<Written>)> {
-    let (stepped, revision) = write(desk, step, &step.expected.to_string(), 0).await?;
-    if stepped == Stepped::Stale {
+pub(super) async fn apply(engine: &Engine, step: &StripeStep) -> Result<(StepOutcome, Option<Written>)> {
+    let (stepped, revision) = write(engine, step, &step.expected.to_string(), 0).await?;
+    if stepped == StepOutcome::Stale {
         return Ok((stepped, None));
     }
-    learn(desk, &step.uid, &step.learn).await?;
-    desk.callers.forget_account(&step.uid);
+    learn(engine, &step.uid, &step.learn).await?;
+    engine.callers.forget_account(&step.uid);
     Ok((stepped, Some(Written { step: step.clone(), revision })))
 }
 
 /// Writes a step again that the server has lost.
-pub(super) async fn restore(desk: &Desk, written: &Written) -> Result<()> {
+pub(super) async fn restore(engine: &Engine, written: &Written) -> Result<()> {
     let Written { step, revision } = written;
-    write(desk, step, &format!("+{}", step.expected + 1), *revision).await?;
-    learn(desk, &step.uid, &step.learn).await
+    write(engine, step, &format!("+{}", step.expected + 1), *revision).await?;
+    learn(engine, &step.uid, &step.learn).await
 }
 
-pub(super) async fn object(desk: &Desk, id: &str) -> Result<StripeObject> {
-    let stored: HashMap<String, String> = desk.line.command(cmd("HGETALL").arg(keys::stripe_object(id))).await?;
+pub(super) async fn object(engine: &Engine, id: &str) -> Result<StripeObject> {
+    let stored: HashMap<String, String> = engine.link.command(cmd("HGETALL").arg(key_names::stripe_object(id))).await?;
     let version = stored.get("version").and_then(|text| text.parse().ok()).unwrap_or(0);
     Ok(StripeObject { version, text: stored.get("text").cloned().unwrap_or_default() })
 }
@@ -73,55 +70,60 @@ pub(super) enum Put {
     Behind,
 }
 
-pub(super) async fn put_object(desk: &Desk, id: &str, object: &StripeObject) -> Result<Put> {
-    write_object(desk, id, &object.version.to_string(), &object.text).await
+pub(super) async fn put_object(engine: &Engine, id: &str, object: &StripeObject) -> Result<Put> {
+    write_object(engine, id, &object.version.to_string(), &object.text).await
 }
 
 /// Writes what the server has lost, unless somebody has written since.
-pub(super) async fn restore_object(desk: &Desk, id: &str, object: &StripeObject) -> Result<()> {
-    write_object(desk, id, &format!("+{}", object.version + 1), &object.text).await.map(drop)
+pub(super) async fn restore_object(engine: &Engine, id: &str, object: &StripeObject) -> Result<()> {
+    write_object(engine, id, &format!("+{}", object.version + 1), &object.text).await.map(drop)
 }
 
-async fn write_object(desk: &Desk, id: &str, version: &str, text: &str) -> Result<Put> {
-    let call = Call::of(&desk.scripts.put_stripe_object).key(keys::stripe_object(id)).arg(version).arg(text);
-    Ok(match call.run::<u8>(&desk.line).await? {
+async fn write_object(engine: &Engine, id: &str, version: &str, text: &str) -> Result<Put> {
+    let call = Call::of(&engine.scripts.put_stripe_object).key(key_names::stripe_object(id)).arg(version).arg(text);
+    Ok(match call.run::<u8>(&engine.link).await? {
         1 => Put::Written,
         2 => Put::There,
         _ => Put::Behind,
     })
 }
 
-async fn learn(desk: &Desk, uid: &Uid, ids: &[String]) -> Result<()> {
+async fn learn(engine: &Engine, uid: &Uid, ids: &[String]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
-    desk.line.command(cmd("SADD").arg(desk.names(uid).stripe_ids()).arg(ids)).await
+    engine.link.command(cmd("SADD").arg(engine.names(uid).stripe_ids()).arg(ids)).await
 }
 
 /// What became of it, and the number of the change that the account's numbers have come to.
-async fn write(desk: &Desk, step: &StripeStep, version: &str, revision: u64) -> Result<(Stepped, u64)> {
+async fn write(engine: &Engine, step: &StripeStep, version: &str, revision: u64) -> Result<(StepOutcome, u64)> {
     let payer = Payer::Account(step.uid.clone());
-    let mut now = desk.now();
+    let mut now = engine.now();
     for _ in 0..STALE_TRIES {
-        let answer: Vec<String> = call(desk, step, version, (now, revision))?.run(&desk.line).await?;
+        let answer: Vec<String> = call(engine, step, version, (now, revision))?.run(&engine.link).await?;
         let words: Vec<&str> = answer.iter().map(String::as_str).collect();
         match words[..] {
-            ["applied", change] => return Ok((Stepped::Applied, change.parse().unwrap_or(0))),
-            ["duplicate", change] => return Ok((Stepped::Duplicate, change.parse().unwrap_or(0))),
-            ["behind"] => return Ok((Stepped::Stale, 0)),
+            ["applied", change] => return Ok((StepOutcome::Applied, change.parse().unwrap_or(0))),
+            ["duplicate", change] => return Ok((StepOutcome::Duplicate, change.parse().unwrap_or(0))),
+            ["behind"] => return Ok((StepOutcome::Stale, 0)),
             ["too_large"] => return Err(Fault::Impossible("no balance can be that large".into())),
-            _ => match desk.corrected(&payer, &answer)? {
+            _ => match engine.if_stale(&payer, &answer)? {
                 Some(better) => now = better.now,
                 None => return Err(Fault::Unexpected(format!("the script for a step of Stripe's says {answer:?}"))),
             },
         }
     }
-    Err(restless())
+    Err(too_many_conflicts())
 }
 
-fn call<'a>(desk: &'a Desk, step: &StripeStep, version: &str, (now, revision): (UnixMicros, u64)) -> Result<Call<'a>> {
-    let (names, month, changes) = (desk.names(&step.uid), now.seconds().month(), &step.changes);
-    let mut call = Call::of(&desk.scripts.apply_stripe)
+fn call<'a>(
+    engine: &'a Engine,
+    step: &StripeStep,
+    version: &str,
+    (now, revision): (UnixMicros, u64),
+) -> Result<Call<'a>> {
+    let (names, month, changes) = (engine.names(&step.uid), now.seconds().month(), &step.changes);
+    let mut call = Call::of(&engine.scripts.apply_stripe)
         .key(names.own())
         .key(names.stripe())
         .key(names.stripe_events())
@@ -130,16 +132,16 @@ fn call<'a>(desk: &'a Desk, step: &StripeStep, version: &str, (now, revision): (
         .key(names.counted())
         .key(names.cycle_index())
         .key(names.moved_cycles())
-        .key(PayerNames::of(&Payer::Account(step.uid.clone()), desk.style).holds)
+        .key(PayerNames::of(&Payer::Account(step.uid.clone()), engine.style).holds)
         .arg(&step.event)
-        .arg(desk.now_argument())
+        .arg(engine.now_argument())
         .arg(month.start().micros().0)
         .arg(month.end().micros().0)
         .arg(month.to_string())
         .arg(step.uid.as_str())
         .arg(version)
         .arg(&step.remembered)
-        .arg(keys::CHANGES);
+        .arg(key_names::CHANGES);
     let (plan, credits) = match &changes.plan {
         Some((plan, credits)) => (plan.as_str(), credits.to_string()),
         None => ("", String::new()),

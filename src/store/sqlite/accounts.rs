@@ -1,16 +1,16 @@
 //! Accounts.
 
-use super::{present::Present, stripe};
+use super::{moment::WindowAt, stripe};
 use crate::{
     domain::{
-        caller::{Account, Overrides, Uid},
-        credit::Burst,
+        account::{Account, Overrides, Uid},
         period::{BillingPeriod, Interval, IntervalUnit},
+        rate_limit::Burst,
         time::UnixSeconds,
     },
     store::{
         AccountChange, Fault, Result,
-        keys::AccountNames,
+        key_names::AccountNames,
         number::FIELDS,
         whole::{fits, strange},
     },
@@ -68,7 +68,7 @@ pub(super) fn set_number(db: &Connection, uid: &Uid, column: &str, value: i64) -
     Ok(())
 }
 
-pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) -> Result<Account> {
+pub(super) fn put(db: &Connection, change: &AccountChange, moment: &WindowAt) -> Result<Account> {
     let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
     let credits = credits.map(allowance).transpose()?;
     let plan = change.plan.as_ref().map(|(name, _)| name);
@@ -76,13 +76,13 @@ pub(super) fn put(db: &Connection, change: &AccountChange, present: &Present) ->
         .prepare_cached("INSERT INTO accounts (uid) VALUES (?1) ON CONFLICT DO NOTHING")?
         .execute([change.uid.as_str()])?;
     if made == 0 && change.only_new {
-        return existing(db, &change.uid).map(|account| present.account(account));
+        return existing(db, &change.uid).map(|account| moment.account(account));
     }
     let stored = existing(db, &change.uid)?;
     let before = stored.overrides;
-    let falls = present.terms.must_fall(&stored, present.now.seconds());
+    let falls = moment.terms.must_fall(&stored, moment.now.seconds());
     if falls {
-        fall(db, &present.account(stored))?;
+        fall(db, &moment.account(stored))?;
     }
     let another_plan = falls || plan.is_some();
     if another_plan {

@@ -3,40 +3,41 @@
 use super::{
     accounts, counters,
     holds::{self, Open},
-    present::Present,
+    moment::WindowAt,
     settlement,
 };
 use crate::{
     domain::{
-        caller::{Account, Channel, ClientAddress},
-        credit::{Admission, Burst, Charge, Denial, Draw, Hold, HoldRequest, KeyDraw, Left, Pool, Standing},
-        quota::Verdict,
+        account::Account,
+        client_address::ClientAddress,
+        credit::{Admission, Channel, Charge, Denial, Draw, Hold, HoldRequest, KeyDraw, Pool, Remaining, Standing},
+        rate_limit::{Burst, Verdict},
         time::UnixMicros,
     },
     store::{
         Result,
-        keys::{self, AccountNames, Served},
+        key_names::{self, AccountNames, Served},
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
 /// What will be charged and what is left then, or why nothing will be.
-type Decision = std::result::Result<(Charge, Left), Denial>;
+type Decision = std::result::Result<(Charge, Remaining), Denial>;
 
 /// The same, as far as the quota goes: how many credits or pictures are left, or after how long there may be more.
 type Quota = std::result::Result<(Charge, u64), Duration>;
 
-pub(super) fn hold(db: &Connection, request: &HoldRequest, present: &Present) -> Result<Admission> {
-    let now = present.now;
-    let payer = keys::payer(&request.draw.payer());
+pub(super) fn hold(db: &Connection, request: &HoldRequest, moment: &WindowAt) -> Result<Admission> {
+    let now = moment.now;
+    let payer = key_names::payer(&request.draw.payer());
     if let Some(settlement) = settlement::of(db, &payer, &request.id)? {
         return Ok(Admission::Settled(settlement));
     }
     if let Some(hold) = holds::find(db, &payer, &request.id, now)? {
-        return Ok(Admission::Held(hold, Left::default()));
+        return Ok(Admission::Held(hold, Remaining::default()));
     }
-    match decide(db, &payer, request, present)? {
+    match decide(db, &payer, request, moment)? {
         Ok((charge, left)) => {
             let hold = Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) };
             holds::insert(db, &payer, &hold)?;
@@ -46,13 +47,13 @@ pub(super) fn hold(db: &Connection, request: &HoldRequest, present: &Present) ->
     }
 }
 
-fn decide(db: &Connection, payer: &str, request: &HoldRequest, present: &Present) -> Result<Decision> {
-    let now = present.now;
+fn decide(db: &Connection, payer: &str, request: &HoldRequest, moment: &WindowAt) -> Result<Decision> {
+    let now = moment.now;
     match &request.draw {
         Draw::Account { uid, channel, key } => {
             let Some(account) = accounts::find(db, uid)? else { return Ok(Err(Denial::NoAccount)) };
-            let account = present.account(account);
-            let quota = || account_quota(db, &account, (*channel, key.as_ref()), present);
+            let account = moment.account(account);
+            let quota = || account_quota(db, &account, (*channel, key.as_ref()), moment);
             after_burst(db, payer, request.burst, now, quota)
         }
         Draw::Client { client, per_day } => {
@@ -76,7 +77,7 @@ fn after_burst(
         None => None,
     };
     Ok(match quota()? {
-        Ok((charge, quota)) => Ok((charge, Left { arrival, quota: Some(quota) })),
+        Ok((charge, quota)) => Ok((charge, Remaining { arrival, quota: Some(quota) })),
         Err(retry_after) => Err(Denial::Exhausted { retry_after, full_in: arrival.map(|arrival| now.until(arrival)) }),
     })
 }
@@ -102,16 +103,16 @@ fn account_quota(
     db: &Connection,
     account: &Account,
     (channel, key): (Channel, Option<&KeyDraw>),
-    present: &Present,
+    moment: &WindowAt,
 ) -> Result<Quota> {
-    let now = present.now;
+    let now = moment.now;
     let names = AccountNames::of(&account.uid);
     let free_of_key = match key.map(|key| key_quota(db, &names, key, now)).transpose()? {
         Some(Err(wait)) => return Ok(Err(wait)),
         Some(Ok(free)) => free,
         None => u64::MAX,
     };
-    let window = present.window(account);
+    let window = moment.window(account);
     let used = counters::usage(db, &names, window.counters())?;
     let (included, prepaid) = holds::of_account(db, names.own(), window.counters(), now)?;
     let standing = Standing {
@@ -155,7 +156,7 @@ fn key_quota(
 
 fn client_quota(db: &Connection, payer: &str, client: &ClientAddress, per_day: u64, now: UnixMicros) -> Result<Quota> {
     let day = now.seconds().date();
-    let used = counters::value(db, &keys::client_usage(client, day))?;
+    let used = counters::value(db, &key_names::client_usage(client, day))?;
     let Open { count: held, earliest } = holds::of_client(db, payer, day, now)?;
     match after_one_more(per_day, used, held) {
         Some(left) => Ok(Ok((Charge::Client { client: client.clone(), day }, left))),

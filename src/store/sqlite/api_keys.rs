@@ -3,11 +3,12 @@
 use super::{accounts, counters};
 use crate::{
     domain::{
-        caller::{Account, ApiKey, KeyHash, KeyId, Uid},
+        account::{Account, Uid},
+        api_key::{ApiKey, KeyHash, KeyId},
         network::Network,
         time::UnixSeconds,
     },
-    store::{Fault, KeyExport, KeyUse, Result, keys::AccountNames},
+    store::{Fault, KeyExport, KeyUse, Result, key_names::AccountNames},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

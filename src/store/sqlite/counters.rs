@@ -1,10 +1,10 @@
 //! Counters: one row each, under its documented name.
 
 use crate::{
-    domain::{caller::Channel, period::Counters, time::UnixSeconds},
+    domain::{credit::Channel, period::Counters, time::UnixSeconds},
     store::{
         Result, Usage,
-        keys::AccountNames,
+        key_names::AccountNames,
         whole::{fits, strange},
     },
 };

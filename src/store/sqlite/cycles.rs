@@ -3,12 +3,12 @@
 use super::{counters, ledger};
 use crate::{
     domain::{
-        caller::{Channel, Uid},
-        credit::OperationId,
+        account::Uid,
+        credit::{Channel, OperationId},
         period::{Counters, Move},
         time::{UnixMicros, UnixSeconds},
     },
-    store::{EntryKind, LedgerEntry, Result, keys::AccountNames},
+    store::{EntryKind, LedgerEntry, Result, key_names::AccountNames},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 

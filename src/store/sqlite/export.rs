@@ -3,14 +3,14 @@
 use super::{accounts, api_keys, ledger};
 use crate::{
     domain::{
-        caller::Uid,
+        account::Uid,
         credit::{OperationId, Settlement},
         time::{UnixMicros, UnixSeconds},
     },
     store::{
-        AccountExport, Fault, List, Mark, Part, Records, Result,
-        keys::AccountNames,
-        movable::{PART, SETTLED_FOR},
+        AccountExport, Cursor, Fault, List, Page, Records, Result,
+        key_names::AccountNames,
+        transfer::{PART, SETTLED_FOR},
     },
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
@@ -46,21 +46,21 @@ pub(super) fn account(db: &Connection, uid: &Uid) -> Result<Option<AccountExport
     }))
 }
 
-pub(super) fn part(db: &Connection, uid: &Uid, list: List, (after, now): (&Mark, UnixMicros)) -> Result<Part> {
+pub(super) fn part(db: &Connection, uid: &Uid, list: List, (after, now): (&Cursor, UnixMicros)) -> Result<Page> {
     let after = after.0.as_str();
     let payer = AccountNames::of(uid);
     match list {
         List::Ledger => {
             let mut page = ledger::after(db, uid, after.parse().unwrap_or(0), PART)?;
-            let next = page.last().filter(|_| page.len() == PART).map(|(seq, _)| Mark(seq.to_string()));
-            Ok(Part { records: Records::Ledger(page.drain(..).map(|(_, entry)| entry).collect()), next })
+            let next = page.last().filter(|_| page.len() == PART).map(|(seq, _)| Cursor(seq.to_string()));
+            Ok(Page { records: Records::Ledger(page.drain(..).map(|(_, entry)| entry).collect()), next })
         }
         List::Grants => {
             let sql = "SELECT id, credits, balance FROM grants WHERE uid = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
             let grants = collect(db, sql, params![uid.as_str(), after, MOST], |row| {
                 Ok((OperationId(row.get(0)?), row.get(1)?, row.get(2)?))
             })?;
-            Ok(Part { next: full(&grants, |(id, ..)| &id.0), records: Records::Grants(grants) })
+            Ok(Page { next: full(&grants, |(id, ..)| &id.0), records: Records::Grants(grants) })
         }
         List::Settled => {
             let sql = "SELECT id, kept, at FROM settled WHERE payer = ?1 AND id > ?2 AND at >= ?4 ORDER BY id LIMIT ?3";
@@ -69,14 +69,14 @@ pub(super) fn part(db: &Connection, uid: &Uid, list: List, (after, now): (&Mark,
                 let end = if row.get(1)? { Settlement::Kept } else { Settlement::Released };
                 Ok((OperationId(row.get(0)?), end, UnixMicros(row.get(2)?)))
             })?;
-            Ok(Part { next: full(&operations, |(id, ..)| &id.0), records: Records::Settled(operations) })
+            Ok(Page { next: full(&operations, |(id, ..)| &id.0), records: Records::Settled(operations) })
         }
         List::Events => {
             let sql = "SELECT id, at FROM stripe_events WHERE uid = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
             let events = collect(db, sql, params![uid.as_str(), after, MOST], |row| {
                 Ok((row.get::<_, String>(0)?, UnixMicros(row.get(1)?)))
             })?;
-            Ok(Part { next: full(&events, |(id, _)| id), records: Records::Events(events) })
+            Ok(Page { next: full(&events, |(id, _)| id), records: Records::Events(events) })
         }
     }
 }
@@ -88,8 +88,8 @@ pub(super) fn count(db: &Connection, sql: &str, uid: &Uid) -> Result<u64> {
 }
 
 /// After a full part there may be another one.
-fn full<T>(records: &[T], id: impl Fn(&T) -> &str) -> Option<Mark> {
-    records.last().filter(|_| records.len() == PART).map(|last| Mark(id(last).to_owned()))
+fn full<T>(records: &[T], id: impl Fn(&T) -> &str) -> Option<Cursor> {
+    records.last().filter(|_| records.len() == PART).map(|last| Cursor(id(last).to_owned()))
 }
 
 fn collect<T>(

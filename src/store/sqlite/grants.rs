@@ -2,8 +2,8 @@
 
 use super::{accounts, holds, ledger};
 use crate::{
-    domain::{caller::Uid, credit::OperationId, time::UnixMicros},
-    store::{EntryKind, Fault, Granted, LedgerEntry, Result, billing::conflict, keys::AccountNames, whole::fits},
+    domain::{account::Uid, credit::OperationId, time::UnixMicros},
+    store::{EntryKind, Fault, Granted, LedgerEntry, Result, billing::conflict, key_names::AccountNames, whole::fits},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        caller::KeyId,
+        api_key::KeyId,
         credit::{Charge, Hold, OperationId, Pool},
         period::Counters,
         time::{Day, Month, UnixMicros},

@@ -6,19 +6,19 @@
 use super::{accounts, api_keys, export, ledger, stripe};
 use crate::{
     domain::{
-        caller::{Payer, Uid},
-        credit::{OperationId, Settlement},
+        account::Uid,
+        credit::{OperationId, Payer, Settlement},
         time::UnixMicros,
     },
     store::{
-        AccountExport, LedgerEntry, Mark, Records, Result, StripeObject,
-        keys::{self, AccountNames},
-        movable::other,
+        AccountExport, Cursor, LedgerEntry, Records, Result, StripeObject,
+        key_names::{self, AccountNames},
+        transfer::other,
     },
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-pub(super) fn part(db: &Connection, uid: &Uid, records: &Records, after: &Mark) -> Result<Mark> {
+pub(super) fn part(db: &Connection, uid: &Uid, records: &Records, after: &Cursor) -> Result<Cursor> {
     let seen = accounts::find(db, uid)?.is_some();
     match records {
         Records::Ledger(entries) => return append(db, uid, entries, (after, seen)),
@@ -34,11 +34,11 @@ pub(super) fn part(db: &Connection, uid: &Uid, records: &Records, after: &Mark) 
             }
         }
     }
-    Ok(Mark::default())
+    Ok(Cursor::default())
 }
 
 /// Compares what is there and appends the rest.
-fn append(db: &Connection, uid: &Uid, entries: &[LedgerEntry], (after, seen): (&Mark, bool)) -> Result<Mark> {
+fn append(db: &Connection, uid: &Uid, entries: &[LedgerEntry], (after, seen): (&Cursor, bool)) -> Result<Cursor> {
     let mut last: i64 = after.0.parse().unwrap_or(0);
     let there = ledger::after(db, uid, last, entries.len())?;
     let (compared, missing) = entries.split_at(there.len());
@@ -50,7 +50,7 @@ fn append(db: &Connection, uid: &Uid, entries: &[LedgerEntry], (after, seen): (&
         ledger::append(db, uid, entry)?;
         last = db.last_insert_rowid();
     }
-    Ok(Mark(last.to_string()))
+    Ok(Cursor(last.to_string()))
 }
 
 fn remember_grant(
@@ -80,7 +80,7 @@ fn remember_end(
     (OperationId(id), end, at): &(OperationId, Settlement, UnixMicros),
     seen: bool,
 ) -> Result<()> {
-    let (payer, kept) = (keys::payer(&Payer::Account(uid.clone())), *end == Settlement::Kept);
+    let (payer, kept) = (key_names::payer(&Payer::Account(uid.clone())), *end == Settlement::Kept);
     let there: Option<bool> = db
         .prepare_cached("SELECT kept FROM settled WHERE payer = ?1 AND id = ?2")?
         .query_row(params![payer, id], |row| row.get(0))

@@ -3,14 +3,15 @@
 use super::accounts;
 use crate::{
     domain::{
-        caller::{Channel, KeyId, Uid},
-        credit::{OperationId, Pool},
+        account::Uid,
+        api_key::KeyId,
+        credit::{Channel, OperationId, Pool},
         period::Counters,
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
         Audit, Difference, EntryKind, Fault, LedgerEntry, Odd, Result,
-        keys::{AccountNames, Served},
+        key_names::{AccountNames, Served},
         number::PREPAID,
         whole::fits,
     },

@@ -2,8 +2,8 @@
 
 use super::{accounts, counters, ledger};
 use crate::{
-    domain::{caller::Uid, credit::OperationId, time::UnixMicros},
-    store::{EntryKind, LedgerEntry, Result, keys::AccountNames, number::Number},
+    domain::{account::Uid, credit::OperationId, time::UnixMicros},
+    store::{EntryKind, LedgerEntry, Result, key_names::AccountNames, number::Number},
 };
 use rusqlite::Connection;
 

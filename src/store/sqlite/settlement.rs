@@ -1,16 +1,15 @@
 //! `keep` and `release`: the first to arrive decides, and whatever comes later is told so.
 
-use super::{DAY, accounts, counters, cycles, holds, ledger, present::Present};
+use super::{DAY, accounts, counters, cycles, holds, ledger, moment::WindowAt};
 use crate::{
     domain::{
-        caller::Payer,
-        credit::{Charge, Hold, Kept, OperationId, Pool, Settlement, Standing},
+        credit::{Charge, Hold, Kept, OperationId, Payer, Pool, Settlement, Standing},
         time::{UnixMicros, UnixSeconds},
     },
     failpoint::{self, Point},
     store::{
         EntryKind, LedgerEntry, Result,
-        keys::{self, AccountNames, Served},
+        key_names::{self, AccountNames, Served},
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -24,10 +23,10 @@ pub(super) fn of(db: &Connection, payer: &str, id: &OperationId) -> Result<Optio
     Ok(kept.map(|kept| if kept { Settlement::Kept } else { Settlement::Released }))
 }
 
-pub(super) fn keep(db: &Connection, hold: &Hold, present: &Present) -> Result<Kept> {
-    let now = present.now;
+pub(super) fn keep(db: &Connection, hold: &Hold, moment: &WindowAt) -> Result<Kept> {
+    let now = moment.now;
     let payer = hold.charge.payer();
-    let name = keys::payer(&payer);
+    let name = key_names::payer(&payer);
     let settlement = if let Some(earlier) = of(db, &name, &hold.id)? {
         earlier
     } else {
@@ -35,11 +34,11 @@ pub(super) fn keep(db: &Connection, hold: &Hold, present: &Present) -> Result<Ke
         failpoint::reach(Point::InStore);
         settle(db, &name, &hold.id, Settlement::Kept, now)?
     };
-    Ok(Kept { settlement, remaining: remaining(db, &payer, present)? })
+    Ok(Kept { settlement, remaining: remaining(db, &payer, moment)? })
 }
 
 pub(super) fn release(db: &Connection, id: &OperationId, payer: &Payer, now: UnixMicros) -> Result<Settlement> {
-    let payer = keys::payer(payer);
+    let payer = key_names::payer(payer);
     match of(db, &payer, id)? {
         Some(earlier) => Ok(earlier),
         None => settle(db, &payer, id, Settlement::Released, now),
@@ -69,7 +68,7 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
         Charge::Client { client, day } => {
             // Nobody asks for a day once it is over, but a keep may still be under way.
             let forgotten = UnixSeconds(day.end().0.saturating_add(DAY));
-            return counters::raise(db, &keys::client_usage(client, *day), Some(forgotten));
+            return counters::raise(db, &key_names::client_usage(client, *day), Some(forgotten));
         }
         Charge::Account { uid, channel, pool, month, cycle, key } => {
             accounts::existing(db, uid)?;
@@ -95,11 +94,11 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
 }
 
 /// Credits that a payer can still spend in the present window. Only the caller knows an anonymous client's allowance.
-fn remaining(db: &Connection, payer: &Payer, present: &Present) -> Result<Option<u64>> {
+fn remaining(db: &Connection, payer: &Payer, moment: &WindowAt) -> Result<Option<u64>> {
     let Payer::Account(uid) = payer else { return Ok(None) };
     let Some(account) = accounts::find(db, uid)? else { return Ok(None) };
-    let account = present.account(account);
-    let window = present.window(&account);
+    let account = moment.account(account);
+    let window = moment.window(&account);
     let used = counters::usage(db, &AccountNames::of(uid), window.counters())?;
     let standing = Standing {
         credits: account.credits,

@@ -2,10 +2,10 @@
 
 use super::{accounts, cycles, holds, ledger};
 use crate::{
-    domain::{caller::Uid, credit::OperationId, time::UnixMicros},
+    domain::{account::Uid, credit::OperationId, time::UnixMicros},
     store::{
-        Changes, EntryKind, Fault, LedgerEntry, Result, Stepped, StripeObject, StripeState, StripeStep,
-        keys::AccountNames, whole::fits,
+        Changes, EntryKind, Fault, LedgerEntry, Result, StepOutcome, StripeObject, StripeState, StripeStep,
+        key_names::AccountNames, whole::fits,
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -21,17 +21,17 @@ pub(super) fn state(db: &Connection, uid: &Uid, now: UnixMicros) -> Result<Strip
     Ok(StripeState { account: accounts::find(db, uid)?, remembered, held_prepaid, version: version.unsigned_abs() })
 }
 
-pub(super) fn apply(db: &Connection, step: &StripeStep, now: UnixMicros) -> Result<Stepped> {
+pub(super) fn apply(db: &Connection, step: &StripeStep, now: UnixMicros) -> Result<StepOutcome> {
     let stepped = if is_claimed(db, step)? {
-        Stepped::Duplicate
+        StepOutcome::Duplicate
     } else {
         let state = state(db, &step.uid, now)?;
         if state.version != step.expected || takes_what_is_not_free(&state, &step.changes) {
-            return Ok(Stepped::Stale);
+            return Ok(StepOutcome::Stale);
         }
         claim(db, step, now)?;
         change(db, step, now)?;
-        Stepped::Applied
+        StepOutcome::Applied
     };
     for id in &step.learn {
         db.prepare_cached("INSERT INTO stripe_ids (uid, id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?

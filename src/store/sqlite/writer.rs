@@ -49,7 +49,7 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || Desk { db, file, clock }.work_off(jobs))
+            .spawn(move || Worker { db, file, clock }.work_off(jobs))
             .map_err(|error| Fault::Unavailable(format!("cannot start the writer: {error}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -96,13 +96,13 @@ fn job<T: Send + 'static>(
 }
 
 /// What the thread has before it.
-struct Desk {
+struct Worker {
     db: Connection,
     file: File,
     clock: Clock,
 }
 
-impl Desk {
+impl Worker {
     fn work_off(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH);
         while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {

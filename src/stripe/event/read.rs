@@ -4,7 +4,7 @@ use super::{
     Checkout, Dispute, EventKind, FailedRefund, Invoice, Item, Owner, Refund, Status, Subscription, reader::Reader,
 };
 use crate::domain::{
-    caller::Uid,
+    account::Uid,
     period::{Interval, IntervalUnit},
     time::UnixSeconds,
 };

@@ -2,7 +2,7 @@
 
 use super::{Intake, Taken, read};
 use crate::{
-    domain::caller::Uid,
+    domain::account::Uid,
     store::{self, Fault},
     stripe::{
         claims::Claims,

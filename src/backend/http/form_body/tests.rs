@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{
-        caller::ClientAddress,
+        client_address::ClientAddress,
         form::{FormError, FormReader},
     },
     spool::{Budgets, DiskRules, Holder, Room},

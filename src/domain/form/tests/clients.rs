@@ -48,7 +48,7 @@ fn the_official_sdk_sends_zero_for_sizes_that_were_not_asked_for() {
             ],
         ),
     );
-    assert_eq!((form.wish.w, form.wish.h, form.wish.format), (None, None, OutputFormat::Png));
+    assert_eq!((form.output.w, form.output.h, form.output.format), (None, None, OutputFormat::Png));
     assert_eq!(form.fields_before_image, 0);
     assert_eq!(
         names(&form),
@@ -72,7 +72,7 @@ fn aiohttp_puts_the_content_type_first_and_gives_texts_one_too() {
             ],
         ),
     );
-    assert_eq!((form.wish.w, form.fields_before_image), (Some(800), 1));
+    assert_eq!((form.output.w, form.fields_before_image), (Some(800), 1));
     assert_eq!(names(&form), ["w"]);
 }
 
@@ -91,7 +91,7 @@ fn python_requests_sends_the_image_last() {
         ),
     );
     assert_eq!(form.fields_before_image, 2);
-    assert_eq!(form.wish.bg_color, Some(Rgba { r: 255, g: 255, b: 255, a: 255 }));
+    assert_eq!(form.output.bg_color, Some(Rgba { r: 255, g: 255, b: 255, a: 255 }));
 }
 
 #[test]

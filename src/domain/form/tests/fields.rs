@@ -11,7 +11,7 @@ fn complaint(name: &str, value: &str) -> String {
 
 #[test]
 fn a_field_that_is_not_sent_or_empty_has_its_default_and_a_blank_one_is_wrong() {
-    let defaults = Wish {
+    let defaults = Output {
         format: OutputFormat::Webp,
         w: None,
         h: None,
@@ -21,14 +21,14 @@ fn a_field_that_is_not_sent_or_empty_has_its_default_and_a_blank_one_is_wrong() 
         angle: 0.0,
         expand: true,
     };
-    assert_eq!(wish(&[]), defaults);
+    assert_eq!(output(&[]), defaults);
     let fields = ["w", "h", "angle", "format", "bg_color", "mask", "exact_resize", "expand"];
-    assert_eq!(wish(&fields.map(|name| (name, ""))), defaults);
+    assert_eq!(output(&fields.map(|name| (name, ""))), defaults);
     for name in fields {
         assert!(read(&with_fields(&[(name, " ")])).is_err(), "{name}");
     }
-    assert_eq!(wish(&[("mask", "true"), ("bg_color", "")]).bg_color, None, "an empty colour is none");
-    assert_eq!(wish(&[("W", "abc")]), defaults, "names have one case");
+    assert_eq!(output(&[("mask", "true"), ("bg_color", "")]).bg_color, None, "an empty colour is none");
+    assert_eq!(output(&[("W", "abc")]), defaults, "names have one case");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn widths_and_heights_are_integers_from_1_to_10000() {
         ("00", None),
         (" -0 ", None),
     ] {
-        let Wish { w, h, .. } = wish(&[("w", value), ("h", value)]);
+        let Output { w, h, .. } = output(&[("w", value), ("h", value)]);
         assert_eq!((w, h), (pixels, pixels), "{value:?}");
     }
     for (value, message) in [
@@ -83,7 +83,7 @@ fn an_angle_is_a_number_of_degrees_from_minus_360_to_360() {
         ("3.6e2", 360.0),
         ("1e-400", 0.0),
     ] {
-        let read = wish(&[("angle", value)]).angle;
+        let read = output(&[("angle", value)]).angle;
         assert!((read - degrees).abs() < f64::EPSILON, "{value} was read as {read}");
     }
     for (value, message) in [
@@ -110,7 +110,7 @@ fn formats_are_named_in_any_case_and_jpg_is_none() {
         ("WebP", OutputFormat::Webp),
         (" bmp ", OutputFormat::Bmp),
     ] {
-        assert_eq!(wish(&[("format", value)]).format, format, "{value}");
+        assert_eq!(output(&[("format", value)]).format, format, "{value}");
     }
     for value in ["gif", "jpg", "image/png", ".png", "GIF"] {
         let message = format!("format: Invalid format '{value}'. Allowed formats: PNG, JPEG, WEBP, BMP");
@@ -122,11 +122,11 @@ fn formats_are_named_in_any_case_and_jpg_is_none() {
 fn booleans_have_eight_words_in_any_case() {
     for name in ["mask", "exact_resize", "expand"] {
         let read = |value| {
-            let wish = wish(&[(name, value)]);
+            let output = output(&[(name, value)]);
             match name {
-                "mask" => wish.mask,
-                "expand" => wish.expand,
-                _ => wish.exact_resize,
+                "mask" => output.mask,
+                "expand" => output.expand,
+                _ => output.exact_resize,
             }
         };
         for value in ["true", "1", "yes", "on", "TRUE", " On"] {
@@ -156,7 +156,7 @@ fn colours_are_hexadecimal_or_named() {
         ("darkslategrey", [0x2f, 0x4f, 0x4f, 255]),
         ("Transparent", [0; 4]),
     ] {
-        assert_eq!(wish(&[("bg_color", value)]).bg_color, Some(Rgba { r, g, b, a }), "{value}");
+        assert_eq!(output(&[("bg_color", value)]).bg_color, Some(Rgba { r, g, b, a }), "{value}");
     }
     for value in
         ["#12345", "#", "#12", "#1234567", "#123456789", "#gggggg", "#+12345", "123456", "rgb(1,2,3)", "reddish", "#é1"]
@@ -175,7 +175,7 @@ fn a_mask_has_no_background() {
         complaints(&with_fields(&[("mask", "true"), ("bg_color", "#12345")])),
         ["bg_color: Invalid color format '#12345'. Use hex format: #RGB, #RGBA, #RRGGBB, or #RRGGBBAA", conflict]
     );
-    assert!(wish(&[("mask", "false"), ("bg_color", "red")]).bg_color.is_some());
+    assert!(output(&[("mask", "false"), ("bg_color", "red")]).bg_color.is_some());
 }
 
 #[test]

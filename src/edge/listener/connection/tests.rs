@@ -1,7 +1,7 @@
 //! Time on a connection, turned: nothing here waits for a clock.
 
 use super::*;
-use crate::{edge::listener::GateRules, telemetry::Metrics};
+use crate::{edge::listener::ConnectionRules, telemetry::Metrics};
 use axum::{
     body::{Body, Bytes},
     routing::{get, post},
@@ -21,7 +21,7 @@ const UNUSED: Duration = Duration::from_secs(75);
 
 /// The client's end of a connection that is served.
 fn connected() -> DuplexStream {
-    let rules = GateRules {
+    let rules = ConnectionRules {
         connections: 9,
         connections_per_client: 9,
         uncounted: Vec::new(),
@@ -29,17 +29,17 @@ fn connected() -> DuplexStream {
         head_timeout: HEAD,
         idle_timeout: IDLE,
         request_timeout: Duration::from_secs(450),
-        pace: Pace { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 },
+        transfer_rate: TransferRate { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 },
     };
     let early = post(async |body: Body| {
         tokio::spawn(body.collect());
         "early\n"
     });
     let routes = Router::new().route("/", get(async || "ok\n")).route("/early", early);
-    let gate = Gate::new(rules, Arc::new(Metrics::new().unwrap()));
-    let reception = Arc::new(Reception { gate, tls: None, routes, stop: CancellationToken::new() });
+    let limits = ConnectionLimits::new(rules, Arc::new(Metrics::new().unwrap()));
+    let handler = Arc::new(ConnectionHandler { limits, tls: None, routes, stop: CancellationToken::new() });
     let (client, server) = duplex(64 << 10);
-    tokio::spawn(reception.converse(server, (Ipv4Addr::LOCALHOST, 4711).into()));
+    tokio::spawn(handler.converse(server, (Ipv4Addr::LOCALHOST, 4711).into()));
     client
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::{
-    caller::ClientAddress,
+    client_address::ClientAddress,
     credit::{Charge, Hold, OperationId},
     time::{Day, UnixMicros},
 };

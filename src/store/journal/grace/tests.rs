@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::caller::{Channel, Overrides};
+use crate::domain::{account::Overrides, credit::Channel};
 use std::time::Duration;
 
 const LEASE: Duration = Duration::from_mins(1);

@@ -1,8 +1,8 @@
 use super::*;
 use crate::{
     domain::{
-        caller::{ClientAddress, Payer},
-        credit::{OperationId, Settlement},
+        client_address::ClientAddress,
+        credit::{OperationId, Payer, Settlement},
     },
     store::sqlite::{schema, settlement},
 };

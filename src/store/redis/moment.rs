@@ -11,16 +11,16 @@ use crate::{
     },
     store::{
         Result,
-        keys::AccountNames,
+        key_names::AccountNames,
         whole::{strange, whole},
     },
 };
 
 /// An account's period fields as stored, in one text: `start|end|interval|anchor|ends_at|fallen`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen(pub(super) String);
+pub(super) struct PeriodFields(pub(super) String);
 
-/// The fields of [`Seen`], as the account's hash names them.
+/// The fields of [`PeriodFields`], as the account's hash names them.
 pub(super) const PERIOD_FIELDS: [&str; 6] = [
     "billing_period_start",
     "billing_period_end",
@@ -34,14 +34,14 @@ pub(super) const PERIOD_FIELDS: [&str; 6] = [
 pub(super) const MOMENTS: [&str; 4] =
     ["billing_period_start", "billing_period_end", "billing_anchor", "billing_ends_at"];
 
-impl Default for Seen {
+impl Default for PeriodFields {
     /// Of an account without a period.
     fn default() -> Self {
         Self("|".repeat(PERIOD_FIELDS.len() - 1))
     }
 }
 
-impl Seen {
+impl PeriodFields {
     /// From the account's fields.
     pub(super) fn of(field: impl Fn(&str) -> Option<String>) -> Self {
         Self(PERIOD_FIELDS.map(|name| field(name).unwrap_or_default()).join("|"))
@@ -96,7 +96,7 @@ pub(super) fn period_fields(period: &BillingPeriod) -> [String; 6] {
 
 /// The window and the month at a moment, whether the account has fallen to the default plan by then though that is not
 /// written yet, and for how long all of this stays so.
-pub(super) struct Present {
+pub(super) struct Moment {
     pub(super) window: Window,
     pub(super) month: Month,
     pub(super) falls: bool,
@@ -105,7 +105,7 @@ pub(super) struct Present {
     pub(super) until: UnixMicros,
 }
 
-impl Present {
+impl Moment {
     pub(super) fn at(period: Option<&BillingPeriod>, terms: &Terms, now: UnixMicros) -> Self {
         let now = now.seconds();
         let (window, month) = (Window::at(period, terms.renewal_grace, now), now.month());
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn period_fields_are_read_as_they_are_written() {
-        let period = Seen("5|9|week:2|3|8|1".into()).period().unwrap();
+        let period = PeriodFields("5|9|week:2|3|8|1".into()).period().unwrap();
         let interval = Interval { unit: IntervalUnit::Week, count: 2 };
         assert_eq!(
             period,
@@ -153,8 +153,8 @@ mod tests {
             }
         );
         assert_eq!(period_fields(&period).join("|"), "5|9|week:2|3|8|1");
-        assert_eq!(Seen::default().period(), None);
-        assert_eq!(Seen("5|9||||".into()).period(), Some(BillingPeriod::new(UnixSeconds(5), UnixSeconds(9))));
+        assert_eq!(PeriodFields::default().period(), None);
+        assert_eq!(PeriodFields("5|9||||".into()).period(), Some(BillingPeriod::new(UnixSeconds(5), UnixSeconds(9))));
     }
 
     proptest! {
@@ -169,12 +169,12 @@ mod tests {
             let terms = Terms { renewal_grace: Duration::from_hours(72), default_plan: ("Free".into(), 2) };
             let ends_at = ends.map(|after| UnixSeconds(start + after));
             let period = BillingPeriod { ends_at, ..BillingPeriod::new(UnixSeconds(start), UnixSeconds(start + length)) };
-            let present = Present::at(Some(&period), &terms, UnixSeconds(now).micros());
-            prop_assert!(present.from <= UnixSeconds(now).micros() && UnixSeconds(now).micros() < present.until);
+            let moment = Moment::at(Some(&period), &terms, UnixSeconds(now).micros());
+            prop_assert!(moment.from <= UnixSeconds(now).micros() && UnixSeconds(now).micros() < moment.until);
             #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "any moment in between will do")]
-            let other = UnixMicros(present.from.0 + ((present.until.0 - 1 - present.from.0) as f64 * within) as i64);
-            let then = Present::at(Some(&period), &terms, other);
-            prop_assert_eq!((then.window, then.month, then.falls), (present.window, present.month, present.falls));
+            let other = UnixMicros(moment.from.0 + ((moment.until.0 - 1 - moment.from.0) as f64 * within) as i64);
+            let then = Moment::at(Some(&period), &terms, other);
+            prop_assert_eq!((then.window, then.month, then.falls), (moment.window, moment.month, moment.falls));
         }
     }
 }

@@ -9,7 +9,7 @@ const PASSING: [&str; 9] =
     ["OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOPERM", "NOAUTH", "WRONGPASS", "NOSCRIPT", "UNKILLABLE"];
 
 /// What is to blame where asking again may help.
-pub(super) enum Blame {
+pub(super) enum Cause {
     /// The connection is broken, or leads to a server that is not, or not yet, the one to ask.
     Connection,
     /// No answer in time.
@@ -19,7 +19,7 @@ pub(super) enum Blame {
 }
 
 /// `None` where asking again does not help.
-pub(super) fn blame(error: &RedisError) -> Option<Blame> {
+pub(super) fn classify(error: &RedisError) -> Option<Cause> {
     use ServerErrorKind as Kind;
     let kind = error.kind();
     let broken = matches!(kind, ErrorKind::Io | ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound);
@@ -27,17 +27,17 @@ pub(super) fn blame(error: &RedisError) -> Option<Blame> {
     let elsewhere =
         matches!(kind, ErrorKind::Server(Kind::BusyLoading | Kind::ReadOnly | Kind::MasterDown | Kind::ClusterDown));
     if broken && error.is_timeout() {
-        Some(Blame::Slowness)
+        Some(Cause::Slowness)
     } else if broken || elsewhere {
-        Some(Blame::Connection)
+        Some(Cause::Connection)
     } else {
-        moves.then_some(Blame::Nobody)
+        moves.then_some(Cause::Nobody)
     }
 }
 
 /// Words for the log.
 pub(in super::super) fn fault(error: &RedisError) -> Fault {
-    let passing = error.code().is_some_and(|code| PASSING.contains(&code)) || blame(error).is_some();
+    let passing = error.code().is_some_and(|code| PASSING.contains(&code)) || classify(error).is_some();
     let odd = matches!(error.kind(), ErrorKind::UnexpectedReturnType | ErrorKind::Server(_) | ErrorKind::Extension);
     if odd && !passing { Fault::Unexpected(error.to_string()) } else { Fault::Unavailable(error.to_string()) }
 }

@@ -2,9 +2,12 @@
 
 use super::{in_flight::InFlight, listener::Peer, shield::Shield};
 use crate::{
-    domain::{caller::ClientAddress, client_address::TrustedProxies, refusal::Refusal},
+    domain::{
+        client_address::{ClientAddress, TrustedProxies},
+        refusal::Refusal,
+    },
     identity::{Credentials, Visitor},
-    telemetry::{Metrics, Outcome, Record, TurnedAway},
+    telemetry::{Metrics, Outcome, Record, RejectedBy},
 };
 use axum::http::Extensions;
 use hyper::{
@@ -21,7 +24,7 @@ use std::{
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// What is decided of a request before anybody knows who sends it.
-pub struct Door {
+pub struct Ingress {
     /// What one client may do.
     pub shield: Shield,
     /// Whose word on client addresses is believed.
@@ -32,7 +35,7 @@ pub struct Door {
     pub metrics: Arc<Metrics>,
 }
 
-impl Door {
+impl Ingress {
     /// Counts a request in, whatever it asks for and with whatever proof: as one of its client's for as long as the guard
     /// lives. Beside it, the client's address.
     pub(super) fn count_in(
@@ -43,7 +46,7 @@ impl Door {
     ) -> Result<(InFlight, IpAddr), Refusal> {
         let address = self.address(headers, extensions);
         let Some(guard) = self.shield.enter(&ClientAddress::of(address)) else {
-            record.turned_away = Some(TurnedAway::InFlight);
+            record.rejected_by = Some(RejectedBy::InFlight);
             return Err(Refusal::TooFast { retry_after: RETRY_SOON });
         };
         Ok((InFlight::new(guard, &self.metrics), address))
@@ -67,7 +70,7 @@ impl Door {
         let visitor = Visitor { address, credentials: Credentials::from_headers(headers, &self.token_header)? };
         let too_fast = || self.shield.guessing_too_fast(&visitor.client());
         if let Some(retry_after) = visitor.claims_to_be_somebody().then(too_fast).flatten() {
-            record.turned_away = Some(TurnedAway::BadCredentials);
+            record.rejected_by = Some(RejectedBy::BadCredentials);
             return Err(Refusal::TooFast { retry_after });
         }
         Ok(visitor)

@@ -2,7 +2,7 @@
 
 use super::{
     super::server::{self, Identity},
-    Line, Shared, State, Up,
+    Connected, Link, Shared, State,
     error::fault,
 };
 use crate::store::Result;
@@ -26,34 +26,34 @@ impl Shared {
         loop {
             let now = state.borrow_and_update().clone();
             match now {
-                State::Up(up) => tokio::select! {
+                State::Connected(up) => tokio::select! {
                     changed = state.changed() => if changed.is_err() { return },
                     () = self.dialer.loses_one_after(up.lost_before) => {
                         self.take_down(&up, "a connection to one of the servers was lost");
                     }
                     () = self.heartbeat(&up) => {}
                 },
-                State::Down(_) => identity = self.dial_until_up(identity).await,
+                State::Disconnected(_) => identity = self.dial_until_up(identity).await,
             }
         }
     }
 
     /// After a while, tries the line and tells the other gateways that this one is there.
-    async fn heartbeat(&self, up: &Arc<Up>) {
+    async fn heartbeat(&self, up: &Arc<Connected>) {
         tokio::time::sleep(HEARTBEAT).await;
         let mut connection = up.connection.clone();
         match server::identity(&mut connection).await {
             Ok(identity) if identity == up.identity => up.timeouts.store(0, Ordering::Relaxed),
             Ok(_) => return self.take_down(up, "another server has taken over"),
             Err(error) => {
-                self.blame(up, &error);
+                self.classify(up, &error);
                 return;
             }
         }
         if let Some(peers) = &self.peers
             && let Err(error) = peers.greet(up).await
         {
-            self.blame(up, &error);
+            self.classify(up, &error);
         }
     }
 
@@ -64,12 +64,12 @@ impl Shared {
             match self.redial(&last).await {
                 Ok(up) => {
                     let identity = up.identity.clone();
-                    self.state.send_replace(State::Up(up));
+                    self.state.send_replace(State::Connected(up));
                     info!("the store is back");
                     return identity;
                 }
                 Err(fault) => {
-                    self.state.send_replace(State::Down(fault.to_string().into()));
+                    self.state.send_replace(State::Disconnected(fault.to_string().into()));
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -77,17 +77,17 @@ impl Shared {
         }
     }
 
-    async fn redial(&self, last: &Identity) -> Result<Arc<Up>> {
-        let up = Up::dial(&self.dialer).await.map_err(|error| fault(&error))?;
+    async fn redial(&self, last: &Identity) -> Result<Arc<Connected>> {
+        let up = Connected::dial(&self.dialer).await.map_err(|error| fault(&error))?;
         if up.identity == *last {
             return Ok(up);
         }
-        if let Some(recall) = self.recall.get() {
+        if let Some(replay) = self.replay.get() {
             let shared = Arc::new(Self::of(Arc::clone(&self.dialer), Arc::clone(&up), None));
-            recall.recall(Line { shared, _watch: None }).await?;
+            replay.replay(Link { shared, _watch: None }).await?;
         }
         if let Some(peers) = &self.peers {
-            peers.have_recalled(&up).await?;
+            peers.have_replayed(&up).await?;
         }
         Ok(up)
     }

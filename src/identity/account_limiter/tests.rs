@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{quota::Verdict, time::UnixMicros};
+use crate::domain::{rate_limit::Verdict, time::UnixMicros};
 use governor::clock::FakeRelativeClock;
 use proptest::prelude::*;
 
@@ -12,32 +12,32 @@ const BURST: Burst = Burst { per_minute: 60, size: 5 };
 #[test]
 fn a_flood_is_turned_away_here_and_told_how_long_to_wait() {
     let clock = FakeRelativeClock::default();
-    let pace = Pace::with_clock(clock.clone());
-    let through = (0..1_000).filter(|_| pace.allow(&uid(1), BURST).is_ok()).count();
+    let account_limiter = AccountLimiter::with_clock(clock.clone());
+    let through = (0..1_000).filter(|_| account_limiter.allow(&uid(1), BURST).is_ok()).count();
     assert_eq!(through, 5);
-    let wait = pace.allow(&uid(1), BURST).unwrap_err();
+    let wait = account_limiter.allow(&uid(1), BURST).unwrap_err();
     assert_eq!(wait, Duration::from_secs(1), "as the store would say");
-    assert!(pace.allow(&uid(2), BURST).is_ok(), "somebody else");
+    assert!(account_limiter.allow(&uid(2), BURST).is_ok(), "somebody else");
     clock.advance(wait);
-    assert!(pace.allow(&uid(1), BURST).is_ok(), "after the wait");
+    assert!(account_limiter.allow(&uid(1), BURST).is_ok(), "after the wait");
 }
 
 #[test]
 fn what_the_store_did_not_admit_is_given_back_and_nothing_more() {
-    let pace = Pace::with_clock(FakeRelativeClock::default());
+    let account_limiter = AccountLimiter::with_clock(FakeRelativeClock::default());
     for _ in 0..100 {
-        pace.allow(&uid(1), BURST).expect("the last one was given back").give_back();
+        account_limiter.allow(&uid(1), BURST).expect("the last one was given back").give_back();
     }
-    assert_eq!((0..100).filter(|_| pace.allow(&uid(1), BURST).is_ok()).count(), 5);
+    assert_eq!((0..100).filter(|_| account_limiter.allow(&uid(1), BURST).is_ok()).count(), 5);
 }
 
 #[test]
 fn a_flood_that_goes_on_costs_the_store_two_calls_an_interval() {
     let clock = FakeRelativeClock::default();
-    let pace = Pace::with_clock(clock.clone());
+    let account_limiter = AccountLimiter::with_clock(clock.clone());
     let (mut arrival, mut asked, mut admitted) = (None, 0, 0);
     for tick in 0..10_000 {
-        if let Ok(passed) = pace.allow(&uid(1), BURST) {
+        if let Ok(passed) = account_limiter.allow(&uid(1), BURST) {
             asked += 1;
             match BURST.judge(arrival, UnixMicros(tick * 100_000)) {
                 Verdict::Admit(next) => {
@@ -57,59 +57,63 @@ fn a_flood_that_goes_on_costs_the_store_two_calls_an_interval() {
 fn who_has_called_as_fast_as_allowed_for_long_is_not_told_to_come_back_too_early() {
     let burst = Burst { per_minute: 6, size: 2 };
     let clock = FakeRelativeClock::default();
-    let pace = Pace::with_clock(clock.clone());
+    let account_limiter = AccountLimiter::with_clock(clock.clone());
     let (mut arrival, mut now) = (None, UnixMicros(0));
     for call in 0..40 {
         if call > 1 {
             clock.advance(Duration::from_secs(10));
             now = now.plus(Duration::from_secs(10));
         }
-        let passed = pace.allow(&uid(1), burst).expect("as the store would");
+        let passed = account_limiter.allow(&uid(1), burst).expect("as the store would");
         let Verdict::Admit(next) = burst.judge(arrival, now) else { panic!("the store refused call {call}") };
         passed.counted(now.until(next));
         arrival = Some(next);
     }
     assert_eq!(burst.judge(arrival, now), Verdict::Wait(Duration::from_secs(10)));
-    assert_eq!(pace.allow(&uid(1), burst).unwrap_err(), Duration::from_secs(10));
+    assert_eq!(account_limiter.allow(&uid(1), burst).unwrap_err(), Duration::from_secs(10));
 }
 
 #[test]
 fn a_raised_plan_unblocks_at_once() {
-    let pace = Pace::with_clock(FakeRelativeClock::default());
-    while pace.allow(&uid(1), BURST).is_ok() {}
-    assert!(pace.allow(&uid(1), Burst { per_minute: 600, size: 100 }).is_ok());
+    let account_limiter = AccountLimiter::with_clock(FakeRelativeClock::default());
+    while account_limiter.allow(&uid(1), BURST).is_ok() {}
+    assert!(account_limiter.allow(&uid(1), Burst { per_minute: 600, size: 100 }).is_ok());
 }
 
 #[test]
 fn memory_is_bounded_and_whoever_does_not_fit_is_left_to_the_store() {
     let clock = FakeRelativeClock::default();
-    let pace = Pace::with_clock(clock.clone());
+    let account_limiter = AccountLimiter::with_clock(clock.clone());
     let many = ACCOUNTS + 3 * usize::try_from(SWEEP_EVERY).unwrap();
     for account in 0..many {
-        let _passed = pace.allow(&uid(account), BURST).expect("the first request of an account");
+        let _passed = account_limiter.allow(&uid(account), BURST).expect("the first request of an account");
     }
-    let remembered = |pace: &Pace<FakeRelativeClock>| {
-        pace.by_limit.read().unwrap().values().map(|limit| limit.limiter.len()).sum::<usize>()
+    let remembered = |account_limiter: &AccountLimiter<FakeRelativeClock>| {
+        account_limiter.by_limit.read().unwrap().values().map(|limit| limit.limiter.len()).sum::<usize>()
     };
-    assert!(remembered(&pace) < ACCOUNTS + usize::try_from(SWEEP_EVERY).unwrap(), "{}", remembered(&pace));
+    assert!(
+        remembered(&account_limiter) < ACCOUNTS + usize::try_from(SWEEP_EVERY).unwrap(),
+        "{}",
+        remembered(&account_limiter)
+    );
 
     clock.advance(Duration::from_mins(1));
     for _ in 0..SWEEP_EVERY {
-        let _either = pace.allow(&uid(0), BURST);
+        let _either = account_limiter.allow(&uid(0), BURST);
     }
-    assert!(remembered(&pace) <= 1, "those at rest are forgotten: {}", remembered(&pace));
-    let flood = (0..100).filter(|_| pace.allow(&uid(0), BURST).is_ok()).count();
+    assert!(remembered(&account_limiter) <= 1, "those at rest are forgotten: {}", remembered(&account_limiter));
+    let flood = (0..100).filter(|_| account_limiter.allow(&uid(0), BURST).is_ok()).count();
     assert!(flood < 100, "there is room again, so a flood is noticed");
 }
 
 #[test]
 fn limits_of_ones_own_are_bounded_too() {
-    let pace = Pace::with_clock(FakeRelativeClock::default());
+    let account_limiter = AccountLimiter::with_clock(FakeRelativeClock::default());
     let most = u32::try_from(LIMITS).unwrap();
     for size in 1..most + 100 {
-        let _passed = pace.allow(&uid(1), Burst { per_minute: 1, size }).expect("a fresh bucket");
+        let _passed = account_limiter.allow(&uid(1), Burst { per_minute: 1, size }).expect("a fresh bucket");
     }
-    assert_eq!(pace.by_limit.read().unwrap().len(), LIMITS);
+    assert_eq!(account_limiter.by_limit.read().unwrap().len(), LIMITS);
 }
 
 proptest! {
@@ -125,12 +129,12 @@ proptest! {
     ) {
         let burst = Burst { per_minute, size };
         let clock = FakeRelativeClock::default();
-        let pace = Pace::with_clock(clock.clone());
+        let account_limiter = AccountLimiter::with_clock(clock.clone());
         let (mut micros, mut arrival) = (0u64, None);
         for gap in gaps {
             micros += gap;
             clock.advance(Duration::from_micros(gap) * 1_000 / (1_000 + u32::try_from(slow).unwrap()));
-            let here = pace.allow(&uid(1), burst);
+            let here = account_limiter.allow(&uid(1), burst);
             let now = UnixMicros(i64::try_from(micros).unwrap());
             match (burst.judge(arrival, now), here) {
                 (Verdict::Admit(next), here) => {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::caller::ClientAddress;
+use crate::domain::client_address::ClientAddress;
 use KeyRefusal::{Rejected, Spent, TooFast};
 
 fn keys(names: &[&'static str]) -> Keys {

@@ -12,12 +12,12 @@ use crate::{
 use std::sync::Arc;
 
 /// The configuration and the time; the rest is opened by the commands that need it.
-pub(super) struct Desk {
+pub(super) struct Session {
     pub(super) config: Config,
     pub(super) clock: Clock,
 }
 
-impl Desk {
+impl Session {
     pub(super) fn new(config: Config) -> Self {
         Self { config, clock: Clock::Own }
     }

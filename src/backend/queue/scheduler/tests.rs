@@ -1,7 +1,7 @@
 //! Slots, the line before them, and honest refusals.
 
 use super::*;
-use crate::domain::caller::Uid;
+use crate::domain::account::Uid;
 use proptest::prelude::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -20,8 +20,8 @@ fn ann() -> Payer {
 }
 
 /// Somebody who comes at `now` and has so much time left.
-fn at(now: Instant, payer: &Payer, left: Duration) -> Ask<'_> {
-    Ask { payer, priority: 1, now, deadline: now + left, tried: &[], room: true }
+fn at(now: Instant, payer: &Payer, left: Duration) -> Request<'_> {
+    Request { payer, priority: 1, now, deadline: now + left, tried: &[], room: true }
 }
 
 fn roomy<T>(_: &T) -> Fit {
@@ -33,51 +33,51 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 /// A desk where work is known to take `typical`.
-fn desk(slots: &[usize], most_waiting: usize, typical: Duration) -> Desk<u32> {
-    let mut desk = Desk::new(slots, most_waiting, RECHECK);
-    desk.done(0, Instant::now(), Some(typical));
-    desk
+fn scheduler(slots: &[usize], most_waiting: usize, typical: Duration) -> Scheduler<u32> {
+    let mut scheduler = Scheduler::new(slots, most_waiting, RECHECK);
+    scheduler.done(0, Instant::now(), Some(typical));
+    scheduler
 }
 
 #[test]
 fn the_service_with_the_least_in_flight_is_next_and_none_gets_more_than_its_slots() {
-    let (mut desk, ann, now) = (desk(&[2, 1, 2], 10, seconds(1)), ann(), Instant::now());
+    let (mut scheduler, ann, now) = (scheduler(&[2, 1, 2], 10, seconds(1)), ann(), Instant::now());
     for item in 0..7 {
-        desk.enter(at(now, &ann, MINUTE), item).expect("room in line");
+        scheduler.enter(at(now, &ann, MINUTE), item).expect("room in line");
     }
-    let served: Vec<usize> = std::iter::from_fn(|| desk.serve(now, roomy)).map(|(_, at)| at).collect();
+    let served: Vec<usize> = std::iter::from_fn(|| scheduler.serve(now, roomy)).map(|(_, at)| at).collect();
     assert_eq!(served, [0, 1, 2, 0, 2], "five slots, two in line");
-    desk.done(1, now, None);
-    assert_eq!(desk.serve(now, roomy), Some((5, 1)));
-    assert_eq!((desk.serve(now, roomy), desk.waiting()), (None, 1));
+    scheduler.done(1, now, None);
+    assert_eq!(scheduler.serve(now, roomy), Some((5, 1)));
+    assert_eq!((scheduler.serve(now, roomy), scheduler.waiting()), (None, 1));
 }
 
 #[test]
 fn equal_services_take_turns() {
-    let (mut desk, ann, now) = (desk(&[4, 4, 4], 10, seconds(1)), ann(), Instant::now());
+    let (mut scheduler, ann, now) = (scheduler(&[4, 4, 4], 10, seconds(1)), ann(), Instant::now());
     for turn in 0..6 {
-        desk.enter(at(now, &ann, MINUTE), turn).expect("a free slot");
-        let (_, service) = desk.serve(now, roomy).expect("served");
+        scheduler.enter(at(now, &ann, MINUTE), turn).expect("a free slot");
+        let (_, service) = scheduler.serve(now, roomy).expect("served");
         assert_eq!(service, turn as usize % 3);
-        desk.done(service, now, None);
+        scheduler.done(service, now, None);
     }
 }
 
 #[test]
 fn a_service_that_is_down_gets_nothing_and_one_that_failed_a_request_not_that_one() {
-    let (mut desk, ann, now) = (desk(&[1, 1], 10, seconds(1)), ann(), Instant::now());
-    let failed_by_the_second = Ask { tried: &[1], ..at(now, &ann, MINUTE) };
-    desk.allow(0, 0);
-    desk.enter(at(now, &ann, MINUTE), 1).expect("the other is up");
-    assert_eq!(desk.serve(now, roomy), Some((1, 1)));
-    desk.done(1, now, None);
-    assert_eq!(desk.enter(failed_by_the_second, 2), Err(DOWN), "the only one that is up has failed it");
-    desk.allow(0, 1);
-    desk.enter(failed_by_the_second, 3).expect("the first is back");
-    assert_eq!(desk.serve(now, roomy), Some((3, 0)));
-    desk.allow(0, 0);
-    desk.allow(1, 0);
-    assert_eq!(desk.enter(at(now, &ann, MINUTE), 4), Err(DOWN), "nobody is up");
+    let (mut scheduler, ann, now) = (scheduler(&[1, 1], 10, seconds(1)), ann(), Instant::now());
+    let failed_by_the_second = Request { tried: &[1], ..at(now, &ann, MINUTE) };
+    scheduler.allow(0, 0);
+    scheduler.enter(at(now, &ann, MINUTE), 1).expect("the other is up");
+    assert_eq!(scheduler.serve(now, roomy), Some((1, 1)));
+    scheduler.done(1, now, None);
+    assert_eq!(scheduler.enter(failed_by_the_second, 2), Err(DOWN), "the only one that is up has failed it");
+    scheduler.allow(0, 1);
+    scheduler.enter(failed_by_the_second, 3).expect("the first is back");
+    assert_eq!(scheduler.serve(now, roomy), Some((3, 0)));
+    scheduler.allow(0, 0);
+    scheduler.allow(1, 0);
+    assert_eq!(scheduler.enter(at(now, &ann, MINUTE), 4), Err(DOWN), "nobody is up");
 }
 
 #[test]
@@ -94,12 +94,12 @@ fn a_request_that_cannot_be_served_in_time_is_told_at_once_and_honestly() {
         (3, 7, 23, Ok(())),
         (3, 7, 3, full(20)),
     ] {
-        let (mut desk, ann, start) = (desk(&[2], 10, seconds(10)), ann(), Instant::now());
+        let (mut scheduler, ann, start) = (scheduler(&[2], 10, seconds(10)), ann(), Instant::now());
         for item in 0..2 + in_line {
-            desk.enter(at(start, &ann, 60 * MINUTE), item).expect("time enough");
-            desk.serve(start, roomy);
+            scheduler.enter(at(start, &ann, 60 * MINUTE), item).expect("time enough");
+            scheduler.serve(start, roomy);
         }
-        let answer = desk.enter(at(start + seconds(since), &ann, seconds(left)), 99).map(drop);
+        let answer = scheduler.enter(at(start + seconds(since), &ann, seconds(left)), 99).map(drop);
         assert_eq!(answer, told, "{in_line} in line, {left} s left, {since} s later");
     }
 }
@@ -107,72 +107,72 @@ fn a_request_that_cannot_be_served_in_time_is_told_at_once_and_honestly() {
 #[test]
 fn nobody_is_refused_on_a_guess_or_while_a_slot_is_free() {
     let (ann, now) = (ann(), Instant::now());
-    let mut unmeasured = Desk::new(&[1], 10, RECHECK);
+    let mut unmeasured = Scheduler::new(&[1], 10, RECHECK);
     unmeasured.enter(at(now, &ann, MINUTE), 1).expect("a free slot");
     unmeasured.serve(now, roomy);
     unmeasured.enter(at(now, &ann, seconds(1)), 2).expect("nothing is known of how long it takes");
-    let mut slow = desk(&[1], 10, seconds(100));
+    let mut slow = scheduler(&[1], 10, seconds(100));
     slow.enter(at(now, &ann, seconds(1)), 3).expect("or a slow service would never be measured again");
 }
 
 #[test]
 fn a_full_line_refuses_with_the_time_that_it_will_take() {
-    let (mut desk, ann, now) = (desk(&[2], 2, seconds(3)), ann(), Instant::now());
+    let (mut scheduler, ann, now) = (scheduler(&[2], 2, seconds(3)), ann(), Instant::now());
     for item in 0..4 {
-        desk.enter(at(now, &ann, MINUTE), item).expect("two slots, two places");
-        desk.serve(now, roomy);
+        scheduler.enter(at(now, &ann, MINUTE), item).expect("two slots, two places");
+        scheduler.serve(now, roomy);
     }
-    assert_eq!(desk.enter(at(now, &ann, MINUTE), 5), full(6), "two rounds before it");
-    assert_eq!(desk.enter(at(now + seconds(2), &ann, MINUTE), 5), full(4));
+    assert_eq!(scheduler.enter(at(now, &ann, MINUTE), 5), full(6), "two rounds before it");
+    assert_eq!(scheduler.enter(at(now + seconds(2), &ann, MINUTE), 5), full(4));
 }
 
 #[test]
 fn who_fills_the_line_keeps_nobody_else_out() {
     let (ann, bob, now) = (ann(), Payer::Account(Uid::new("bob").expect("an id")), Instant::now());
-    let mut desk = desk(&[1], 3, seconds(3));
+    let mut scheduler = scheduler(&[1], 3, seconds(3));
     for item in 0..4 {
-        desk.enter(at(now, &ann, MINUTE), item).expect("a slot and three places");
-        desk.serve(now, roomy);
+        scheduler.enter(at(now, &ann, MINUTE), item).expect("a slot and three places");
+        scheduler.serve(now, roomy);
     }
-    assert!(desk.enter(at(now, &ann, MINUTE), 4).is_err());
-    desk.enter(at(now, &bob, MINUTE), 10).expect("in place of ann's last");
-    assert!(desk.enter(at(now, &bob, seconds(5)), 11).is_err(), "too late for it: nobody is given up");
-    assert!(desk.enter(at(now, &ann, MINUTE), 5).is_err());
-    assert_eq!(desk.waiting(), 3);
+    assert!(scheduler.enter(at(now, &ann, MINUTE), 4).is_err());
+    scheduler.enter(at(now, &bob, MINUTE), 10).expect("in place of ann's last");
+    assert!(scheduler.enter(at(now, &bob, seconds(5)), 11).is_err(), "too late for it: nobody is given up");
+    assert!(scheduler.enter(at(now, &ann, MINUTE), 5).is_err());
+    assert_eq!(scheduler.waiting(), 3);
     let served = std::iter::from_fn(|| {
-        desk.done(0, now, None);
-        desk.serve(now, roomy)
+        scheduler.done(0, now, None);
+        scheduler.serve(now, roomy)
     });
     assert_eq!(served.map(|(item, _)| item).collect::<Vec<_>>(), [1, 10, 2]);
 }
 
 #[test]
 fn who_holds_its_part_is_passed_over_and_who_finds_no_room_at_all_is_not() {
-    let (mut desk, ann, now) = (desk(&[4], 10, seconds(1)), ann(), Instant::now());
+    let (mut scheduler, ann, now) = (scheduler(&[4], 10, seconds(1)), ann(), Instant::now());
     for item in 0..3 {
-        desk.enter(at(now, &ann, MINUTE), item).expect("four slots");
+        scheduler.enter(at(now, &ann, MINUTE), item).expect("four slots");
     }
     let own_part = |item: &u32| if *item == 0 { Fit::OthersMay } else { Fit::Fits };
-    assert_eq!(desk.serve(now, own_part), Some((1, 0)));
+    assert_eq!(scheduler.serve(now, own_part), Some((1, 0)));
     let full = |item: &u32| if *item == 0 { Fit::NobodyMay } else { Fit::Fits };
-    assert_eq!(desk.serve(now, full), None, "the second does not overtake the first");
-    assert_eq!(desk.serve(now, roomy).map(|(item, _)| item), Some(0));
+    assert_eq!(scheduler.serve(now, full), None, "the second does not overtake the first");
+    assert_eq!(scheduler.serve(now, roomy).map(|(item, _)| item), Some(0));
 }
 
 #[test]
 fn the_line_for_room_is_as_long_as_the_line_for_slots_and_says_what_is_missing() {
-    let (mut desk, ann, now) = (desk(&[9], 2, seconds(3)), ann(), Instant::now());
-    let short = Ask { room: false, ..at(now, &ann, MINUTE) };
+    let (mut scheduler, ann, now) = (scheduler(&[9], 2, seconds(3)), ann(), Instant::now());
+    let short = Request { room: false, ..at(now, &ann, MINUTE) };
     for item in 0..2 {
-        desk.enter(short, item).expect("two places");
+        scheduler.enter(short, item).expect("two places");
     }
-    assert_eq!(desk.serve(now, |_| Fit::NobodyMay), None);
-    let refused = desk.enter(short, 2).expect_err("the line is full").shortage;
+    assert_eq!(scheduler.serve(now, |_| Fit::NobodyMay), None);
+    let refused = scheduler.enter(short, 2).expect_err("the line is full").shortage;
     assert_eq!(refused, Shortage::NoRoom, "nine slots are free");
     let fits = at(now, &ann, MINUTE);
-    assert!(desk.enter(fits, 3).is_err(), "nor is there a place for a smaller one behind them");
-    assert_eq!(desk.too_late(now, &[]).shortage, Shortage::NoRoom);
-    assert_eq!(desk.too_late(now, &[0]).shortage, Shortage::QueueFull);
+    assert!(scheduler.enter(fits, 3).is_err(), "nor is there a place for a smaller one behind them");
+    assert_eq!(scheduler.too_late(now, &[]).shortage, Shortage::NoRoom);
+    assert_eq!(scheduler.too_late(now, &[0]).shortage, Shortage::QueueFull);
 }
 
 proptest! {
@@ -186,8 +186,8 @@ proptest! {
         const WORK: u64 = 5;
         const HOPELESS: u64 = 0;
         let (ann, start) = (ann(), Instant::now());
-        let mut desk = Desk::new(&slots, 1_000, RECHECK);
-        desk.done(0, start, Some(seconds(WORK)));
+        let mut scheduler = Scheduler::new(&slots, 1_000, RECHECK);
+        scheduler.done(0, start, Some(seconds(WORK)));
         let mut at_work: Vec<(u64, usize, Instant)> = Vec::new();
         let mut arrivals = arrivals.into_iter().scan(0, |time, (pause, left)| {
             *time += pause;
@@ -198,26 +198,26 @@ proptest! {
             at_work.retain(|(end, service, since)| {
                 let ends = *end == second;
                 if ends {
-                    desk.done(*service, *since, Some(seconds(WORK)));
+                    scheduler.done(*service, *since, Some(seconds(WORK)));
                 }
                 !ends
             });
-            let mut hand_out = |desk: &mut Desk<u64>| {
-                while let Some((deadline, service)) = desk.serve(now, roomy) {
+            let mut hand_out = |scheduler: &mut Scheduler<u64>| {
+                while let Some((deadline, service)) = scheduler.serve(now, roomy) {
                     prop_assert!(deadline == HOPELESS || second + WORK <= deadline);
                     at_work.push((second + WORK, service, now));
                 }
                 Ok(())
             };
-            hand_out(&mut desk)?;
+            hand_out(&mut scheduler)?;
             while let Some((_, left)) = arrivals.next_if(|(time, _)| *time == second) {
                 // Let in only where a slot is free at once: nobody knows better until it has been tried.
                 let deadline = if left < WORK { HOPELESS } else { second + left };
-                let _ = desk.enter(at(now, &ann, seconds(left)), deadline);
-                hand_out(&mut desk)?;
+                let _ = scheduler.enter(at(now, &ann, seconds(left)), deadline);
+                hand_out(&mut scheduler)?;
             }
         }
-        prop_assert_eq!(desk.waiting(), 0);
+        prop_assert_eq!(scheduler.waiting(), 0);
     }
 
     #[test]
@@ -226,33 +226,33 @@ proptest! {
         steps in prop::collection::vec((0_u8..4, 0_usize..4), 0..120),
     ) {
         let (ann, now) = (ann(), Instant::now());
-        let mut desk: Desk<usize> = Desk::new(&slots, 16, RECHECK);
+        let mut scheduler: Scheduler<usize> = Scheduler::new(&slots, 16, RECHECK);
         let (mut in_line, mut at_work, mut places) = (0, Vec::new(), Vec::new());
         for (step, number) in steps {
             match step {
                 0 | 1 => {
-                    if let Ok(place) = desk.enter(at(now, &ann, MINUTE), number) {
+                    if let Ok(place) = scheduler.enter(at(now, &ann, MINUTE), number) {
                         in_line += 1;
                         places.push(place);
                     }
                 }
-                2 if !at_work.is_empty() => desk.done(at_work.swap_remove(number % at_work.len()), now, None),
+                2 if !at_work.is_empty() => scheduler.done(at_work.swap_remove(number % at_work.len()), now, None),
                 _ => {
-                    let before = desk.waiting();
+                    let before = scheduler.waiting();
                     places.pop().into_iter().for_each(|place| {
-                        desk.leave(place);
+                        scheduler.leave(place);
                     });
-                    in_line -= before - desk.waiting();
+                    in_line -= before - scheduler.waiting();
                 }
             }
-            while let Some((_, service)) = desk.serve(now, roomy) {
+            while let Some((_, service)) = scheduler.serve(now, roomy) {
                 at_work.push(service);
                 in_line -= 1;
             }
-            prop_assert_eq!(in_line, desk.waiting());
+            prop_assert_eq!(in_line, scheduler.waiting());
             for (service, allowed) in slots.iter().enumerate() {
                 let at_work = at_work.iter().filter(|one| **one == service).count();
-                prop_assert!(at_work <= *allowed && desk.in_flight(service) == at_work);
+                prop_assert!(at_work <= *allowed && scheduler.in_flight(service) == at_work);
             }
         }
     }

@@ -5,11 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::domain::{
-    answer::KeyRefusal,
-    caller::{Payer, Uid},
-    refusal::Shortage,
-};
+use crate::domain::{account::Uid, answer::KeyRefusal, credit::Payer, refusal::Shortage};
 use hyper::header::HeaderValue;
 use std::{
     sync::{Mutex, PoisonError},

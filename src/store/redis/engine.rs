@@ -3,20 +3,21 @@
 use super::{
     accounts,
     callers::Callers,
-    line::Line,
-    present::{Present, Seen},
+    link::Link,
+    moment::{Moment, PeriodFields},
     scripts::{Call, Scripts},
 };
 use crate::{
     clock::Clock,
     domain::{
-        caller::{Account, Payer, Uid},
+        account::{Account, Uid},
+        credit::Payer,
         plan::Terms,
         time::UnixMicros,
     },
     store::{
         Fault, Result,
-        keys::{self, AccountNames, KeyStyle},
+        key_names::{self, AccountNames, KeyStyle},
         whole::strange,
     },
 };
@@ -36,31 +37,31 @@ pub(super) const STALE_TRIES: usize = 5;
 
 /// What every verb works with. Clones share everything.
 #[derive(Clone)]
-pub(super) struct Desk {
-    pub(super) line: Line,
+pub(super) struct Engine {
+    pub(super) link: Link,
     pub(super) scripts: Arc<Scripts>,
     pub(super) style: KeyStyle,
     pub(super) clock: Clock,
     pub(super) terms: Arc<Terms>,
     pub(super) callers: Arc<Callers>,
-    pub(super) known: Arc<Known>,
+    pub(super) cache: Arc<Cache>,
 }
 
 /// What was last seen of accounts and of the server's clock. Never trusted: scripts check.
 #[derive(Default)]
-pub(super) struct Known {
-    periods: Mutex<HashMap<Uid, Seen>>,
+pub(super) struct Cache {
+    periods: Mutex<HashMap<Uid, PeriodFields>>,
     /// The server's clock less ours, in microseconds.
     skew: AtomicI64,
 }
 
 /// What a script is sent to work with.
-pub(super) struct Guess {
+pub(super) struct Assumed {
     pub(super) now: UnixMicros,
-    pub(super) seen: Seen,
+    pub(super) seen: PeriodFields,
 }
 
-impl Desk {
+impl Engine {
     pub(super) fn names(&self, uid: &Uid) -> AccountNames {
         AccountNames::styled(uid, self.style)
     }
@@ -75,27 +76,27 @@ impl Desk {
 
     /// What the server's clock should show.
     pub(super) fn now(&self) -> UnixMicros {
-        UnixMicros(self.clock.now().0.saturating_add(self.known.skew.load(Ordering::Relaxed)))
+        UnixMicros(self.clock.now().0.saturating_add(self.cache.skew.load(Ordering::Relaxed)))
     }
 
     /// Adds the index of every open hold, which only one server can have in the same step.
     pub(super) fn with_open_holds<'a>(&self, call: Call<'a>) -> Call<'a> {
         match self.style {
-            KeyStyle::Plain => call.key(keys::OPEN_HOLDS),
+            KeyStyle::Plain => call.key(key_names::OPEN_HOLDS),
             KeyStyle::Hashtag => call,
         }
     }
 
-    pub(super) fn guess(&self, payer: &Payer) -> Guess {
+    pub(super) fn assumed(&self, payer: &Payer) -> Assumed {
         let seen = match payer {
-            Payer::Account(uid) => self.known.periods().get(uid).cloned().unwrap_or_default(),
-            Payer::Client(_) => Seen::default(),
+            Payer::Account(uid) => self.cache.periods().get(uid).cloned().unwrap_or_default(),
+            Payer::Client(_) => PeriodFields::default(),
         };
-        Guess { now: self.now(), seen }
+        Assumed { now: self.now(), seen }
     }
 
     /// What is so, if a script says that it was sent something else.
-    pub(super) fn corrected(&self, payer: &Payer, answer: &[String]) -> Result<Option<Guess>> {
+    pub(super) fn if_stale(&self, payer: &Payer, answer: &[String]) -> Result<Option<Assumed>> {
         if let [odd, what] = answer
             && odd == "odd"
         {
@@ -107,26 +108,26 @@ impl Desk {
         }
         let now = now.parse().map_err(|_| Fault::Unexpected(format!("the server's time is {now:?}")))?;
         if matches!(self.clock, Clock::Own) {
-            self.known.skew.store(now - self.clock.now().0, Ordering::Relaxed);
+            self.cache.skew.store(now - self.clock.now().0, Ordering::Relaxed);
         }
-        let seen = Seen(seen.clone());
+        let seen = PeriodFields(seen.clone());
         if let Payer::Account(uid) = payer {
             seen.must_be_readable(&self.names(uid))?;
-            self.known.see(uid, seen.clone());
+            self.cache.see(uid, seen.clone());
         }
-        Ok(Some(Guess { now: UnixMicros(now), seen }))
+        Ok(Some(Assumed { now: UnixMicros(now), seen }))
     }
 
     /// The server's time, by a script that was sent another one; the account's period does not matter to it.
     pub(super) fn server_time(&self, payer: &Payer, answer: &[String]) -> Result<UnixMicros> {
         let [stale, now, _] = answer else { return Ok(self.now()) };
-        let corrected = self.corrected(payer, &[stale.clone(), now.clone(), Seen::default().0])?;
-        Ok(corrected.map_or_else(|| self.now(), |guess| guess.now))
+        let if_stale = self.if_stale(payer, &[stale.clone(), now.clone(), PeriodFields::default().0])?;
+        Ok(if_stale.map_or_else(|| self.now(), |assumed| assumed.now))
     }
 
     /// What is so of a payer at the guessed moment.
-    pub(super) fn present(&self, guess: &Guess) -> Present {
-        Present::at(guess.seen.period().as_ref(), &self.terms, guess.now)
+    pub(super) fn moment(&self, assumed: &Assumed) -> Moment {
+        Moment::at(assumed.seen.period().as_ref(), &self.terms, assumed.now)
     }
 
     /// A stored account as it counts now.
@@ -137,13 +138,13 @@ impl Desk {
     /// An account from its fields; its period is remembered.
     pub(super) fn noticed(&self, uid: &Uid, fields: HashMap<String, String>) -> Result<Account> {
         let (account, seen) = accounts::from_fields(uid, &self.names(uid), fields)?;
-        self.known.see(uid, seen);
+        self.cache.see(uid, seen);
         Ok(account)
     }
 }
 
-impl Known {
-    fn see(&self, uid: &Uid, seen: Seen) {
+impl Cache {
+    fn see(&self, uid: &Uid, seen: PeriodFields) {
         let mut periods = self.periods();
         if periods.len() >= KNOWN && !periods.contains_key(uid) {
             periods.clear();
@@ -151,12 +152,12 @@ impl Known {
         periods.insert(uid.clone(), seen);
     }
 
-    fn periods(&self) -> MutexGuard<'_, HashMap<Uid, Seen>> {
+    fn periods(&self) -> MutexGuard<'_, HashMap<Uid, PeriodFields>> {
         self.periods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The account or the clock was never as just seen.
-pub(super) fn restless() -> Fault {
+pub(super) fn too_many_conflicts() -> Fault {
     Fault::Unavailable(format!("the account or the clock changed {STALE_TRIES} times in a row"))
 }

@@ -1,9 +1,39 @@
 //! The short-term limit: GCRA, the bucket kept as one number.
 
-use super::{credit::Burst, time::UnixMicros};
+use super::time::UnixMicros;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What the bucket says of one request.
+/// The short-term limit: a bucket of `size` requests that refills at `per_minute`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "a section")]
+pub struct Burst {
+    /// Requests a minute in the long run; 1 to [`Burst::MOST`].
+    pub per_minute: u32,
+    /// Requests at once after a rest; 1 to [`Burst::MOST`].
+    pub size: u32,
+}
+
+impl Burst {
+    /// The most that either number may be. Requests are told apart by microseconds, and a whole bucket must fit where the
+    /// stores keep it.
+    pub const MOST: u32 = 1_000_000;
+
+    /// A limit of such numbers, each in its bounds.
+    #[must_use]
+    pub fn of(per_minute: u64, size: u64) -> Self {
+        let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { per_minute: number(per_minute), size: number(size) }.bounded()
+    }
+
+    /// The same with both numbers in their bounds: what is stored may have been written by anybody.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        Self { per_minute: self.per_minute.clamp(1, Self::MOST), size: self.size.clamp(1, Self::MOST) }
+    }
+}
+
+/// The bucket's decision on one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Let it through, and store this as the bucket's new theoretical arrival time.

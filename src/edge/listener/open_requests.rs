@@ -45,7 +45,7 @@ impl Count {
 
 /// Counts them, and knows when the client has gone too far with one, or with many.
 #[derive(Clone, Debug)]
-pub(super) struct UnderWay {
+pub(super) struct OpenRequests {
     count: watch::Sender<Count>,
     too_far: CancellationToken,
     flood: CancellationToken,
@@ -62,30 +62,30 @@ pub(super) enum End {
 
 /// One request; under way until dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
-    under_way: UnderWay,
+pub(super) struct RequestGuard {
+    open_requests: OpenRequests,
     answered: bool,
 }
 
-impl UnderWay {
+impl OpenRequests {
     pub(super) fn new() -> Self {
         Self { count: watch::Sender::default(), too_far: CancellationToken::new(), flood: CancellationToken::new() }
     }
 
     /// Another request.
-    pub(super) fn begin(&self) -> Turn {
+    pub(super) fn begin(&self) -> RequestGuard {
         self.count.send_modify(|count| {
             count.open += 1;
             count.ever = true;
             count.head_since = None;
         });
-        Turn { under_way: self.clone(), answered: false }
+        RequestGuard { open_requests: self.clone(), answered: false }
     }
 
     /// A request's body, until it has been read or thrown away.
     pub(super) fn reads(&self, body: Incoming) -> RequestBody {
         self.count.send_modify(|count| count.reading += 1);
-        RequestBody { body, under_way: self.clone() }
+        RequestBody { body, open_requests: self.clone() }
     }
 
     /// Bytes have come on HTTP/1. Unless they belong to a request, a head begins.
@@ -165,14 +165,14 @@ impl UnderWay {
     }
 }
 
-impl Turn {
+impl RequestGuard {
     /// The answer, which keeps the request under way until its body is sent, for at most `limit`. When it has taken
     /// longer than `hurried`, it goes as soon as others need what it holds.
     pub(super) fn answered(mut self, mut answer: Response, limit: Duration, hurried: Duration) -> Response {
         self.answered = true;
         let claim = answer.extensions_mut().remove::<Claim>();
         answer.map(|body| {
-            let (sent, overdue) = (CancellationToken::new(), self.under_way.too_far.clone());
+            let (sent, overdue) = (CancellationToken::new(), self.open_requests.too_far.clone());
             if !body.is_end_stream() {
                 let sent = sent.clone();
                 tokio::spawn(async move {
@@ -196,15 +196,15 @@ async fn others_need_it(claim: Option<Claim>, hurried: Duration) {
     }
 }
 
-impl Drop for Turn {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         let mut too_many = false;
-        self.under_way.count.send_modify(|count| {
+        self.open_requests.count.send_modify(|count| {
             count.open -= 1;
             too_many = !self.answered && count.take_back(Instant::now());
         });
         if too_many {
-            self.under_way.too_far.cancel();
+            self.open_requests.too_far.cancel();
         }
     }
 }
@@ -212,12 +212,12 @@ impl Drop for Turn {
 /// A request's body on its way in.
 pub(super) struct RequestBody {
     body: Incoming,
-    under_way: UnderWay,
+    open_requests: OpenRequests,
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.under_way.count.send_modify(|count| count.reading -= 1);
+        self.open_requests.count.send_modify(|count| count.reading -= 1);
     }
 }
 
@@ -244,7 +244,7 @@ impl HttpBody for RequestBody {
 struct AnswerBody {
     body: Body,
     _sent: DropGuard,
-    _turn: Turn,
+    _turn: RequestGuard,
 }
 
 impl HttpBody for AnswerBody {

@@ -1,8 +1,8 @@
-//! The short-term limit seen from here: a flood of one known account is turned away before the store has to decide.
+//! A local check of the short-term limit: it rejects a flood of one known account before the store has to decide.
 
 mod time;
 
-use crate::domain::{caller::Uid, credit::Burst};
+use crate::domain::{account::Uid, rate_limit::Burst};
 use governor::{
     NotUntil, Quota, RateLimiter,
     clock::{Clock, Reference as _},
@@ -42,7 +42,7 @@ const HEAD_START: u32 = 64;
 /// moment the request left, which is before the store saw it; and it refills a little faster, so that two clocks which
 /// drift apart cannot make it the stricter one. What that gains, the store's own count takes back with each answer:
 /// see [`Passed`]. Only while a no is still on its way back can it be stricter, by that one request.
-pub struct Pace<C: Clock = PaceClock> {
+pub struct AccountLimiter<C: Clock = PaceClock> {
     clock: C,
     by_limit: RwLock<ByLimit<C>>,
     asked: AtomicU64,
@@ -56,7 +56,7 @@ type ByLimit<C> = HashMap<(u32, u32), Arc<Limit<C>>>;
 struct Limit<C: Clock> {
     started: C::Instant,
     interval: Duration,
-    /// How much sooner than the store's the bucket has room again.
+    /// How much sooner this bucket has room again than the store's.
     head_start: Duration,
     /// How far the theoretical arrival may lie ahead.
     tolerance: Nanos,
@@ -72,15 +72,15 @@ pub struct Passed<C: Clock = PaceClock> {
     counted: Option<(Arc<Limit<C>>, Nanos)>,
 }
 
-impl Pace {
-    /// Nobody has asked yet. Goes by the monotonic clock, unless a test turns the time.
+impl AccountLimiter {
+    /// A limiter that has seen no request. It goes by the monotonic clock, unless a test turns the time.
     #[must_use]
     pub fn new(clock: crate::clock::Clock) -> Self {
         Self::with_clock(PaceClock::new(clock))
     }
 }
 
-impl<C: Clock + Clone> Pace<C> {
+impl<C: Clock + Clone> AccountLimiter<C> {
     fn with_clock(clock: C) -> Self {
         Self { clock, by_limit: RwLock::default(), asked: AtomicU64::new(0), full: AtomicBool::new(false) }
     }
@@ -97,7 +97,7 @@ impl<C: Clock + Clone> Pace<C> {
         }
         let Some(limit) = self.limit(burst) else { return Ok(uncounted) };
         let now = self.clock.now();
-        // What the head start has gained since the store's last word is added again.
+        // The head start has made the bucket refill too early since the store's last answer; that time is added again.
         let told = |no: NotUntil<C::Instant>| no.wait_time_from(now) + limit.head_start;
         limit.limiter.check_key(uid).map_err(told)?;
         let since_start = now.duration_since(limit.started);
@@ -160,9 +160,9 @@ impl<C: Clock> fmt::Debug for Passed<C> {
     }
 }
 
-impl<C: Clock> fmt::Debug for Pace<C> {
+impl<C: Clock> fmt::Debug for AccountLimiter<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pace").field("asked", &self.asked).field("full", &self.full).finish_non_exhaustive()
+        f.debug_struct("AccountLimiter").field("asked", &self.asked).field("full", &self.full).finish_non_exhaustive()
     }
 }
 

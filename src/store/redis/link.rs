@@ -5,7 +5,7 @@
 
 mod error;
 mod peers;
-mod watchman;
+mod supervisor;
 
 use super::{
     Role,
@@ -54,13 +54,13 @@ const START_PAUSE: Duration = Duration::from_millis(400);
 
 /// What is to be done on a line to a server that may have lost what it had acknowledged, before anybody else asks it.
 #[async_trait]
-pub(super) trait Recall: Send + Sync {
-    async fn recall(&self, line: Line) -> Result<()>;
+pub(super) trait Replay: Send + Sync {
+    async fn replay(&self, link: Link) -> Result<()>;
 }
 
 /// The line. Clones are the same line; dropping the last one ends the watch.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct Link {
     shared: Arc<Shared>,
     _watch: Option<Arc<Watch>>,
 }
@@ -70,7 +70,7 @@ struct Watch(JoinHandle<()>);
 struct Shared {
     dialer: Arc<Dialer>,
     state: watch::Sender<State>,
-    recall: OnceLock<Arc<dyn Recall>>,
+    replay: OnceLock<Arc<dyn Replay>>,
     outages: AtomicU64,
     /// The other gateways; `None` for a command, which serves nobody.
     peers: Option<Peers>,
@@ -80,11 +80,11 @@ struct Shared {
 
 #[derive(Clone)]
 enum State {
-    Up(Arc<Up>),
-    Down(Arc<str>),
+    Connected(Arc<Connected>),
+    Disconnected(Arc<str>),
 }
 
-struct Up {
+struct Connected {
     connection: Connection,
     identity: Identity,
     timeouts: AtomicU32,
@@ -98,7 +98,7 @@ pub(super) enum Request<'a> {
     Script(&'a ScriptInvocation<'a>),
 }
 
-impl Line {
+impl Link {
     /// Connects, and watches from then on. Waits some seconds for a failover under way to end, and a gateway for the others.
     pub(super) async fn open(dialer: Dialer, role: Role) -> Result<Self> {
         let peers = match role {
@@ -107,14 +107,14 @@ impl Line {
         };
         let begun = Instant::now();
         let up = loop {
-            match Up::dial(&dialer).await {
+            match Connected::dial(&dialer).await {
                 Ok(up) => break up,
                 Err(error) if begun.elapsed() >= START => return Err(Fault::Unavailable(error.to_string())),
                 Err(_) => tokio::time::sleep(START_PAUSE).await,
             }
         };
         if let Some(peers) = &peers {
-            peers.have_recalled(&up).await?;
+            peers.have_replayed(&up).await?;
         }
         let shared = Arc::new(Shared::of(Arc::new(dialer), up, peers));
         let watched = Arc::clone(&shared);
@@ -124,9 +124,9 @@ impl Line {
     }
 
     /// Names what is to be recalled from now on.
-    pub(super) fn will_recall(&self, recall: Arc<dyn Recall>) {
+    pub(super) fn will_replay(&self, replay: Arc<dyn Replay>) {
         // Only the first one counts, and there is only one.
-        drop(self.shared.recall.set(recall));
+        drop(self.shared.replay.set(replay));
     }
 
     /// How often the line went down.
@@ -151,7 +151,7 @@ impl Line {
             let (fault, worth_repeating) = tokio::select! {
                 answer = up.answer(&request) => match answer {
                     Ok(value) => return read(value),
-                    Err(error) => (fault(&error), self.shared.blame(&up, &error)),
+                    Err(error) => (fault(&error), self.shared.classify(&up, &error)),
                 },
                 fault = self.shared.goes_down(&up) => (fault, true),
             };
@@ -197,7 +197,7 @@ impl Line {
         inspection::look(&mut connection, clock).await
     }
 
-    /// Every master, to ask one by one with [`Line::command_at`].
+    /// Every master, to ask one by one with [`Link::command_at`].
     pub(super) async fn masters(&self) -> Result<Vec<Master>> {
         let mut connection = self.shared.up()?.connection.clone();
         server::masters(&mut connection).await.map_err(|error| fault(&error))
@@ -221,7 +221,7 @@ impl Drop for Watch {
     }
 }
 
-impl Up {
+impl Connected {
     /// A connection to a server that can be written to.
     async fn dial(dialer: &Dialer) -> RedisResult<Arc<Self>> {
         let mut connection = dialer.connect().await?;
@@ -244,47 +244,49 @@ impl Up {
 }
 
 impl Shared {
-    fn of(dialer: Arc<Dialer>, up: Arc<Up>, peers: Option<Peers>) -> Self {
+    fn of(dialer: Arc<Dialer>, up: Arc<Connected>, peers: Option<Peers>) -> Self {
         Self {
             dialer,
-            state: watch::channel(State::Up(up)).0,
-            recall: OnceLock::new(),
+            state: watch::channel(State::Connected(up)).0,
+            replay: OnceLock::new(),
             outages: AtomicU64::new(0),
             peers,
             no_replica: Mutex::default(),
         }
     }
 
-    fn up(&self) -> Result<Arc<Up>> {
+    fn up(&self) -> Result<Arc<Connected>> {
         match &*self.state.borrow() {
-            State::Up(up) => Ok(Arc::clone(up)),
-            State::Down(why) => Err(Fault::Unavailable(why.to_string())),
+            State::Connected(up) => Ok(Arc::clone(up)),
+            State::Disconnected(why) => Err(Fault::Unavailable(why.to_string())),
         }
     }
 
     async fn up_within(&self, patience: Duration) -> bool {
         let mut state = self.state.subscribe();
-        timeout(patience, state.wait_for(|state| matches!(state, State::Up(_)))).await.is_ok_and(|seen| seen.is_ok())
+        timeout(patience, state.wait_for(|state| matches!(state, State::Connected(_))))
+            .await
+            .is_ok_and(|seen| seen.is_ok())
     }
 
     /// Waits until that connection is no longer the one which everybody uses: what is still asked on it may be done or not.
-    async fn goes_down(&self, up: &Arc<Up>) -> Fault {
+    async fn goes_down(&self, up: &Arc<Connected>) -> Fault {
         let mut state = self.state.subscribe();
-        let is_other = |state: &State| !matches!(state, State::Up(now) if Arc::ptr_eq(now, up));
+        let is_other = |state: &State| !matches!(state, State::Connected(now) if Arc::ptr_eq(now, up));
         let why = match state.wait_for(is_other).await.as_deref() {
-            Ok(State::Down(why)) => why.to_string(),
-            Ok(State::Up(_)) | Err(_) => "the connection was replaced".into(),
+            Ok(State::Disconnected(why)) => why.to_string(),
+            Ok(State::Connected(_)) | Err(_) => "the connection was replaced".into(),
         };
         Fault::Unavailable(why)
     }
 
     /// Whether asking again may help; takes the line down if the connection is to blame.
-    fn blame(&self, up: &Arc<Up>, error: &RedisError) -> bool {
-        let Some(blame) = error::blame(error) else { return false };
-        let lost = match blame {
-            error::Blame::Connection => true,
-            error::Blame::Slowness => up.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS,
-            error::Blame::Nobody => false,
+    fn classify(&self, up: &Arc<Connected>, error: &RedisError) -> bool {
+        let Some(classify) = error::classify(error) else { return false };
+        let lost = match classify {
+            error::Cause::Connection => true,
+            error::Cause::Slowness => up.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS,
+            error::Cause::Nobody => false,
         };
         if lost {
             self.take_down(up, &error.to_string());
@@ -293,11 +295,11 @@ impl Shared {
     }
 
     /// Only if it is still that connection which everybody uses.
-    fn take_down(&self, up: &Arc<Up>, why: &str) {
+    fn take_down(&self, up: &Arc<Connected>, why: &str) {
         let changed = self.state.send_if_modified(|state| {
-            let current = matches!(state, State::Up(now) if Arc::ptr_eq(now, up));
+            let current = matches!(state, State::Connected(now) if Arc::ptr_eq(now, up));
             if current {
-                *state = State::Down(why.into());
+                *state = State::Disconnected(why.into());
             }
             current
         });

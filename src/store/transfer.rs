@@ -5,7 +5,8 @@
 
 use super::{Fault, LedgerEntry, Result, Store};
 use crate::domain::{
-    caller::{Account, ApiKey, KeyHash, Overrides, Uid},
+    account::{Account, Overrides, Uid},
+    api_key::{ApiKey, KeyHash},
     credit::{OperationId, Settlement},
     time::{UnixMicros, UnixSeconds},
 };
@@ -20,7 +21,7 @@ pub(super) const SETTLED_FOR: i64 = 7 * 86_400 * 1_000_000;
 
 /// A store whose accounts can go to another one. Both engines can; what stands in front of one cannot.
 #[async_trait]
-pub trait Movable: Store {
+pub trait Transfer: Store {
     /// Names the place where everything is kept, for comparing: stores that give the same name are the same.
     async fn place(&self) -> Result<String>;
 
@@ -28,11 +29,11 @@ pub trait Movable: Store {
     async fn export(&self, uid: &Uid) -> Result<Option<AccountExport>>;
 
     /// The next part of one of its long lists.
-    async fn export_part(&self, uid: &Uid, list: List, after: &Mark) -> Result<Part>;
+    async fn export_part(&self, uid: &Uid, list: List, after: &Cursor) -> Result<Page>;
 
     /// Writes one part of a long list of an account that is not to be seen yet; what is there already is compared. Of an
     /// account that can be seen, everything is compared and nothing written. [`Fault::Impossible`] where something differs.
-    async fn import_part(&self, uid: &Uid, records: &Records, after: &Mark) -> Result<Mark>;
+    async fn import_part(&self, uid: &Uid, records: &Records, after: &Cursor) -> Result<Cursor>;
 
     /// Writes everything else, in one step that ends with the account to be seen; once it is, only compares.
     /// [`Fault::Impossible`] where something else is there.
@@ -123,15 +124,15 @@ impl Records {
 
 /// How far a list has been read or written, in the words of that store. By default: not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mark(pub(super) String);
+pub struct Cursor(pub(super) String);
 
 /// One part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Page {
     /// What it holds; a record may come in two parts.
     pub records: Records,
     /// Where the next one begins; `None` after the last.
-    pub next: Option<Mark>,
+    pub next: Option<Cursor>,
 }
 
 impl AccountExport {

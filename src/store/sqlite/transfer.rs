@@ -2,13 +2,13 @@
 
 use super::{SqliteStore, export, import};
 use crate::{
-    domain::caller::Uid,
-    store::{AccountExport, List, Mark, Movable, Part, Records, Result},
+    domain::account::Uid,
+    store::{AccountExport, Cursor, List, Page, Records, Result, Transfer},
 };
 use async_trait::async_trait;
 
 #[async_trait]
-impl Movable for SqliteStore {
+impl Transfer for SqliteStore {
     async fn place(&self) -> Result<String> {
         let (device, inode) = self.readers.identity();
         Ok(format!("file {device} {inode}"))
@@ -19,12 +19,12 @@ impl Movable for SqliteStore {
         self.readers.run(move |db| export::account(db, &uid)).await
     }
 
-    async fn export_part(&self, uid: &Uid, list: List, after: &Mark) -> Result<Part> {
+    async fn export_part(&self, uid: &Uid, list: List, after: &Cursor) -> Result<Page> {
         let (uid, after, now) = (uid.clone(), after.clone(), self.clock.now());
         self.readers.run(move |db| export::part(db, &uid, list, (&after, now))).await
     }
 
-    async fn import_part(&self, uid: &Uid, records: &Records, after: &Mark) -> Result<Mark> {
+    async fn import_part(&self, uid: &Uid, records: &Records, after: &Cursor) -> Result<Cursor> {
         let (uid, records, after) = (uid.clone(), records.clone(), after.clone());
         self.writer.run(move |db, _| import::part(db, &uid, &records, &after)).await
     }

@@ -1,14 +1,14 @@
 //! The moment of a verb, and the terms by which accounts and windows are read then.
 
-use crate::domain::{caller::Account, period::Window, plan::Terms, time::UnixMicros};
+use crate::domain::{account::Account, period::Window, plan::Terms, time::UnixMicros};
 use std::sync::Arc;
 
-pub(super) struct Present {
+pub(super) struct WindowAt {
     pub(super) now: UnixMicros,
     pub(super) terms: Arc<Terms>,
 }
 
-impl Present {
+impl WindowAt {
     /// A stored account as it counts now.
     pub(super) fn account(&self, stored: Account) -> Account {
         self.terms.in_force(stored, self.now.seconds())

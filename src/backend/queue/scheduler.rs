@@ -1,7 +1,7 @@
 //! Who may go to which service, who waits, and who is told at once that it would be in vain. Pure: time is an argument.
 
 use super::order::{Order, Place};
-use crate::domain::{caller::Payer, refusal::Shortage};
+use crate::domain::{credit::Payer, refusal::Shortage};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// A request that wants to be served.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct Request<'a> {
     pub(super) payer: &'a Payer,
     pub(super) priority: u8,
     pub(super) now: Instant,
@@ -40,8 +40,8 @@ pub(super) struct Rejection {
 
 /// The services' slots and the line before them.
 #[derive(Debug)]
-pub(super) struct Desk<T> {
-    services: Vec<Counter>,
+pub(super) struct Scheduler<T> {
+    services: Vec<ServiceSlots>,
     order: Order<Waiting<T>>,
     most_waiting: usize,
     /// Whether one in line waits for room that nobody may have before it.
@@ -55,7 +55,7 @@ pub(super) struct Desk<T> {
 
 /// One service's slots.
 #[derive(Debug)]
-struct Counter {
+struct ServiceSlots {
     allowed: usize,
     /// When each request in flight was given its slot, in that order.
     since: Vec<Instant>,
@@ -68,12 +68,12 @@ struct Waiting<T> {
     tried: Vec<usize>,
 }
 
-impl<T> Desk<T> {
+impl<T> Scheduler<T> {
     /// So many slots at each service, and so many places in the line before all of them.
     pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration) -> Self {
-        let counter = |allowed: &usize| Counter { allowed: *allowed, since: Vec::new(), last_turn: 0 };
+        let service = |allowed: &usize| ServiceSlots { allowed: *allowed, since: Vec::new(), last_turn: 0 };
         Self {
-            services: slots.iter().map(counter).collect(),
+            services: slots.iter().map(service).collect(),
             order: Order::new(),
             most_waiting,
             short_of_room: false,
@@ -88,23 +88,23 @@ impl<T> Desk<T> {
     /// Refused at once is who finds no service up, a line that is full of those whose turn is before its own, or so many
     /// before it that, by what services take, its answer would come after its deadline. A full line gives up its last
     /// one for somebody whose turn is earlier: who fills it keeps nobody else out.
-    pub(super) fn enter(&mut self, ask: Ask<'_>, item: T) -> Result<Place, Rejection> {
-        let usable = |at: usize| !ask.tried.contains(&at);
+    pub(super) fn enter(&mut self, request: Request<'_>, item: T) -> Result<Place, Rejection> {
+        let usable = |at: usize| !request.tried.contains(&at);
         let shortage = self.shortage(usable);
         let full = |retry_after| Rejection { shortage, retry_after };
-        let ahead = self.order.ahead_of(ask.payer, ask.priority);
-        let Some(wait) = self.wait(ask.now, ahead, usable) else {
+        let ahead = self.order.ahead_of(request.payer, request.priority);
+        let Some(wait) = self.wait(request.now, ahead, usable) else {
             let (shortage, retry_after) = (Shortage::BackendUnavailable, self.recheck.max(AT_LEAST));
             return Err(Rejection { shortage, retry_after });
         };
         let no_slot = ahead >= self.free(usable);
-        if no_slot || !ask.room || self.short_of_room {
+        if no_slot || !request.room || self.short_of_room {
             let no_place = self.order.len() >= self.most_waiting;
             if no_place && ahead >= self.order.len() {
-                return Err(full(self.backlog(ask.now)));
+                return Err(full(self.backlog(request.now)));
             }
             if let Some(typical) = self.typical.filter(|_| no_slot) {
-                let left = ask.deadline.saturating_duration_since(ask.now);
+                let left = request.deadline.saturating_duration_since(request.now);
                 let late = (wait + typical).saturating_sub(left);
                 if !late.is_zero() {
                     return Err(full(late.max(AT_LEAST)));
@@ -115,7 +115,7 @@ impl<T> Desk<T> {
                 drop(self.order.give_up_last());
             }
         }
-        Ok(self.order.join(ask.payer, ask.priority, Waiting { item, tried: ask.tried.to_vec() }))
+        Ok(self.order.join(request.payer, request.priority, Waiting { item, tried: request.tried.to_vec() }))
     }
 
     /// The next one to be served whose answer there is room for, and by which service: the one with the least in flight,
@@ -143,9 +143,9 @@ impl<T> Desk<T> {
         let next = next?;
         let at = best(&next.tried)?;
         self.turns += 1;
-        let counter = self.services.get_mut(at)?;
-        counter.since.push(now);
-        counter.last_turn = self.turns;
+        let service = self.services.get_mut(at)?;
+        service.since.push(now);
+        service.last_turn = self.turns;
         Some((next.item, at))
     }
 
@@ -157,10 +157,10 @@ impl<T> Desk<T> {
     /// The slot that was given at `since` is free again. `took` is how long it was needed, unless that says nothing of how
     /// long work takes.
     pub(super) fn done(&mut self, service: usize, since: Instant, took: Option<Duration>) {
-        if let Some(counter) = self.services.get_mut(service)
-            && let Some(place) = counter.since.iter().position(|one| *one == since)
+        if let Some(service) = self.services.get_mut(service)
+            && let Some(place) = service.since.iter().position(|one| *one == since)
         {
-            counter.since.remove(place);
+            service.since.remove(place);
         }
         if let Some(took) = took {
             self.typical = Some(self.typical.map_or(took, |typical| typical * 3 / 4 + took / 4));
@@ -169,8 +169,8 @@ impl<T> Desk<T> {
 
     /// From now on so many at once; 0 for none.
     pub(super) fn allow(&mut self, service: usize, slots: usize) {
-        if let Some(counter) = self.services.get_mut(service) {
-            counter.allowed = slots;
+        if let Some(service) = self.services.get_mut(service) {
+            service.allowed = slots;
         }
     }
 
@@ -214,7 +214,7 @@ impl<T> Desk<T> {
     }
 }
 
-impl Counter {
+impl ServiceSlots {
     fn free(&self) -> usize {
         self.allowed.saturating_sub(self.since.len())
     }

@@ -16,9 +16,9 @@ use tokio::{
 
 /// Room for picture work; clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Workbench(Arc<Semaphore>);
+pub(super) struct CpuPool(Arc<Semaphore>);
 
-impl Workbench {
+impl CpuPool {
     /// One place for each core.
     pub(super) fn new() -> Self {
         Self(Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get))))

@@ -4,8 +4,10 @@
 //! that names are built from, and those that Redis tools stumble over, are percent-encoded.
 
 use crate::domain::{
-    caller::{Channel, ClientAddress, KeyHash, KeyId, Payer, Uid},
-    credit::Pool,
+    account::Uid,
+    api_key::{KeyHash, KeyId},
+    client_address::ClientAddress,
+    credit::{Channel, Payer, Pool},
     period::Counters,
     time::{Day, Month, UnixSeconds},
 };
@@ -217,8 +219,8 @@ pub(super) const CYCLES_INDEXED: &str = "gateway:cycles_indexed";
 /// The gateways that serve, by when they were last there. What belongs to it shares the tag.
 pub(super) const ALIVE: &str = "gateway:{peers}";
 
-/// `gateway:{peers}:recalled:…`: the gateways that have written again what this server, or these, may have lost.
-pub(super) fn recalled(identity: &[String]) -> String {
+/// `gateway:{peers}:replayed:…`: the gateways that have written again what this server, or these, may have lost.
+pub(super) fn replayed(identity: &[String]) -> String {
     format!("{ALIVE}:recalled:{}", encode(&identity.join("+")))
 }
 

@@ -4,14 +4,15 @@
 use super::{
     accounts::{self, Changed},
     admission, api_keys,
-    desk::Desk,
+    engine::Engine,
     grants, parked, settlement,
     stripe::{self, Written},
 };
 use crate::{
     domain::{
-        caller::{ApiKey, KeyHash, KeyId, Payer, Uid},
-        credit::{Hold, OperationId},
+        account::Uid,
+        api_key::{ApiKey, KeyHash, KeyId},
+        credit::{Hold, OperationId, Payer},
         time::UnixMicros,
     },
     store::{Fault, ParkedEvent, Result, StripeObject},
@@ -86,28 +87,28 @@ impl Write {
         }
     }
 
-    async fn again(self, desk: &Desk) -> Result<()> {
+    async fn replay(self, engine: &Engine) -> Result<()> {
         match self {
-            Self::Account(changed) => accounts::restore(desk, &changed).await,
-            Self::Stripe(written) => stripe::restore(desk, &written).await,
-            Self::StripeObject(id, object) => stripe::restore_object(desk, &id, &object).await,
-            Self::Parked(event) => parked::park(desk, &event).await,
-            Self::Unparked(id) => parked::unpark(desk, &id).await,
-            Self::Key(hash, key) => api_keys::put(desk, &hash, &key).await,
-            Self::Revoked(id) => api_keys::revoke(desk, &id).await.map(drop),
-            Self::Granted(uid, credits, id) => grants::grant(desk, &uid, credits, &id).await.map(drop),
-            Self::Held(hold) => admission::restore(desk, &hold).await,
-            Self::Kept(hold) => settlement::keep(desk, &hold).await.map(drop),
-            Self::Released(id, payer) => settlement::release(desk, &id, &payer).await.map(drop),
+            Self::Account(changed) => accounts::restore(engine, &changed).await,
+            Self::Stripe(written) => stripe::restore(engine, &written).await,
+            Self::StripeObject(id, object) => stripe::restore_object(engine, &id, &object).await,
+            Self::Parked(event) => parked::park(engine, &event).await,
+            Self::Unparked(id) => parked::unpark(engine, &id).await,
+            Self::Key(hash, key) => api_keys::put(engine, &hash, &key).await,
+            Self::Revoked(id) => api_keys::revoke(engine, &id).await.map(drop),
+            Self::Granted(uid, credits, id) => grants::grant(engine, &uid, credits, &id).await.map(drop),
+            Self::Held(hold) => admission::restore(engine, &hold).await,
+            Self::Kept(hold) => settlement::keep(engine, &hold).await.map(drop),
+            Self::Released(id, payer) => settlement::release(engine, &id, &payer).await.map(drop),
         }
     }
 }
 
 /// The memory.
 #[derive(Default)]
-pub(super) struct Memory(Mutex<VecDeque<(Instant, Write)>>);
+pub(super) struct ReplayBuffer(Mutex<VecDeque<(Instant, Write)>>);
 
-impl Memory {
+impl ReplayBuffer {
     pub(super) fn note(&self, write: Write) {
         let now = Instant::now();
         let mut writes = self.lock();
@@ -119,13 +120,13 @@ impl Memory {
     }
 
     /// Makes every write again. [`Fault::Unavailable`] where the server goes away meanwhile; then all is to be made again.
-    pub(super) async fn recall(&self, desk: &Desk) -> Result<()> {
+    pub(super) async fn replay(&self, engine: &Engine) -> Result<()> {
         let (mut total, mut refused) = (0, 0);
         for pass in 0..PASSES {
-            let of_pass = self.of_pass(pass, desk.now());
+            let of_pass = self.of_pass(pass, engine.now());
             total += of_pass.len();
             for some in of_pass.chunks(if pass == IN_ORDER { 1 } else { AT_ONCE }) {
-                let under_way = some.iter().map(|write| write.clone().again(desk));
+                let under_way = some.iter().map(|write| write.clone().replay(engine));
                 for outcome in join_all(under_way).await {
                     match outcome {
                         Err(Fault::Unavailable(why)) => return Err(Fault::Unavailable(why)),

@@ -5,9 +5,9 @@
 
 use super::{
     Answer, Failure, Job, SharedAccount,
+    credentials::{AllRest, Chosen, Keys},
     http::{FormBody, Remote, Reply, content_type, retry_after},
-    keys::{AllRest, Chosen, Keys},
-    service::{Service, Trouble},
+    service::{AttemptError, Service},
 };
 use crate::domain::answer::{KeyRefusal, is_about_our_key, key_refusal};
 use async_trait::async_trait;
@@ -38,7 +38,7 @@ impl RmbgService {
         Self { remote, keys, account }
     }
 
-    async fn post(&self, job: &Job, key: Option<HeaderValue>) -> Result<Reply, Trouble> {
+    async fn post(&self, job: &Job, key: Option<HeaderValue>) -> Result<Reply, AttemptError> {
         let headers: HeaderMap = key.map(|key| (X_API_KEY, key)).into_iter().collect();
         self.remote.post(job, form_body(job)?, headers).await
     }
@@ -81,7 +81,7 @@ impl RmbgService {
 #[async_trait]
 impl Service for RmbgService {
     /// A key that the service will not serve is laid aside and the next one taken: a refusal of it costs nothing.
-    async fn exchange(&self, job: &Job) -> Result<Answer, Trouble> {
+    async fn exchange(&self, job: &Job) -> Result<Answer, AttemptError> {
         if self.keys.len() == 0 {
             return Ok(self.post(job, None).await?.into());
         }
@@ -112,8 +112,8 @@ impl Service for RmbgService {
     }
 }
 
-fn unavailable(AllRest { shortage, retry_after }: AllRest) -> Trouble {
-    Trouble::last(Failure::Unavailable { shortage, retry_after })
+fn unavailable(AllRest { shortage, retry_after }: AllRest) -> AttemptError {
+    AttemptError::last(Failure::Unavailable { shortage, retry_after })
 }
 
 impl From<Reply> for Answer {
@@ -123,6 +123,6 @@ impl From<Reply> for Answer {
 }
 
 /// The caller's form as it was judged: each part of it is written anew.
-fn form_body(job: &Job) -> Result<FormBody, Trouble> {
-    FormBody::of(&job.form, &job.image).map_err(|error| Trouble::last(Failure::Failed(error.to_string())))
+fn form_body(job: &Job) -> Result<FormBody, AttemptError> {
+    FormBody::of(&job.form, &job.image).map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))
 }

@@ -55,7 +55,7 @@ struct Waiting {
     /// How many more are on their way to the disk: until they are here, the file must not be emptied.
     coming: usize,
     /// Lines of the file that are not needed any more.
-    useless: usize,
+    dead: usize,
 }
 
 #[derive(Clone)]
@@ -91,7 +91,7 @@ impl Journal {
             grace,
             clock,
             file,
-            waiting: Mutex::new(Waiting { keeps, coming: 0, useless: 0 }),
+            waiting: Mutex::new(Waiting { keeps, coming: 0, dead: 0 }),
             written: Notify::new(),
             late: AtomicU64::new(0),
             set_aside: AtomicU64::new(0),
@@ -158,7 +158,7 @@ impl Journal {
             left -= some.len();
             let mut under_way = Vec::with_capacity(some.len());
             for keep in &some {
-                under_way.push(self.hand_in(store, keep));
+                under_way.push(self.drain(store, keep));
             }
             let outcomes = join_all(under_way).await;
             self.sort(&outcomes);
@@ -177,10 +177,10 @@ impl Journal {
         round
     }
 
-    async fn hand_in(self: &Arc<Self>, store: &dyn Store, keep: &Pending) -> Outcome {
+    async fn drain(self: &Arc<Self>, store: &dyn Store, keep: &Pending) -> Outcome {
         let hold = &keep.entry.hold;
         if self.clock.now().0 - keep.entry.at.0 > TOO_OLD {
-            return self.put_aside(keep, "it is older than six days").await;
+            return self.quarantine(keep, "it is older than six days").await;
         }
         match store.keep(hold).await {
             Ok(kept) if kept.settlement == Settlement::Kept => {
@@ -188,9 +188,9 @@ impl Journal {
                 self.late.fetch_add(u64::from(late), Ordering::Relaxed);
                 Outcome::Done
             }
-            Ok(_) => self.put_aside(keep, "it had been released").await,
+            Ok(_) => self.quarantine(keep, "it had been released").await,
             Err(Fault::Unavailable(_)) => Outcome::Away,
-            Err(Fault::Impossible(why) | Fault::Conflict(why)) => self.put_aside(keep, &why).await,
+            Err(Fault::Impossible(why) | Fault::Conflict(why)) => self.quarantine(keep, &why).await,
             Err(Fault::Unexpected(why)) => {
                 if !keep.refused {
                     error!(
@@ -203,7 +203,7 @@ impl Journal {
         }
     }
 
-    async fn put_aside(self: &Arc<Self>, keep: &Pending, why: &str) -> Outcome {
+    async fn quarantine(self: &Arc<Self>, keep: &Pending, why: &str) -> Outcome {
         let (journal, entry) = (Arc::clone(self), keep.entry.clone());
         let put = spawn_blocking(move || journal.file.set_aside(&entry).map_err(|error| error.to_string())).await;
         match put.unwrap_or_else(|gave_up| Err(gave_up.to_string())) {
@@ -228,7 +228,7 @@ impl Journal {
         for outcome in outcomes {
             let Some(mut keep) = waiting.keeps.pop_front() else { return };
             if *outcome == Outcome::Done {
-                waiting.useless += 1;
+                waiting.dead += 1;
                 if let Some(grace) = &self.grace {
                     grace.give_back(&keep.entry.hold.id, &keep.entry.hold.charge.payer());
                 }
@@ -242,14 +242,14 @@ impl Journal {
     /// Empties the file when nothing in it is needed; writes it anew when most of it is not. Blocks on the disk.
     fn make_room(&self) {
         let mut waiting = self.waiting();
-        let Waiting { keeps, coming: 0, useless: 1.. } = &*waiting else { return };
+        let Waiting { keeps, coming: 0, dead: 1.. } = &*waiting else { return };
         let made = match keeps.len() {
             0 => self.file.empty(),
-            needed if waiting.useless < USELESS.max(needed) => return,
+            needed if waiting.dead < USELESS.max(needed) => return,
             _ => self.file.shrink_to(keeps.iter().map(|keep| &keep.entry)),
         };
         match made {
-            Ok(()) => waiting.useless = 0,
+            Ok(()) => waiting.dead = 0,
             Err(error) => warn!(%error, "the journal cannot be made shorter"),
         }
     }

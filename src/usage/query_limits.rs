@@ -1,6 +1,10 @@
-//! How fast a key may ask for its numbers: apart from pictures, in the memory of this gateway, without a store trip.
+//! The rate limit of membership-usage for each key. It is apart from pictures, kept in memory, and needs no store trip.
 
-use crate::domain::{caller::KeyId, credit::Burst, quota::Verdict, time::UnixMicros};
+use crate::domain::{
+    api_key::KeyId,
+    rate_limit::{Burst, Verdict},
+    time::UnixMicros,
+};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -15,9 +19,9 @@ const KEYS: usize = 4_096;
 
 /// One bucket a key. Only keys that exist come here, so that nobody can fill the memory with names.
 #[derive(Debug, Default)]
-pub(super) struct Paces(Mutex<HashMap<KeyId, UnixMicros>>);
+pub(super) struct QueryLimits(Mutex<HashMap<KeyId, UnixMicros>>);
 
-impl Paces {
+impl QueryLimits {
     /// Takes one question from a key's bucket; the error is after how long there is room again.
     pub(super) fn take(&self, key: &KeyId, now: UnixMicros) -> Result<(), Duration> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,12 +44,12 @@ mod tests {
 
     #[test]
     fn keys_that_have_rested_are_forgotten() {
-        let paces = Paces::default();
+        let query_limits = QueryLimits::default();
         for number in 0..KEYS {
-            paces.take(&KeyId(number.to_string()), UnixMicros(0)).unwrap();
+            query_limits.take(&KeyId(number.to_string()), UnixMicros(0)).unwrap();
         }
         let later = UnixMicros(3_600_000_000);
-        paces.take(&KeyId("late".into()), later).unwrap();
-        assert_eq!(paces.0.lock().unwrap().len(), 1);
+        query_limits.take(&KeyId("late".into()), later).unwrap();
+        assert_eq!(query_limits.0.lock().unwrap().len(), 1);
     }
 }

@@ -1,10 +1,10 @@
 //! The gateways on one store. When the server has been started anew or replaced, each writes again what it remembers; until
 //! all have, none admits anybody: counters without another gateway's keeps would let callers overshoot.
 
-use super::{Up, error::fault};
+use super::{Connected, error::fault};
 use crate::{
     random::base62_text,
-    store::{Fault, Result, keys},
+    store::{Fault, Result, key_names},
 };
 use redis::{RedisResult, Script, cmd};
 use std::{
@@ -36,13 +36,13 @@ impl Peers {
     }
 
     /// Tells that this gateway is there and has nothing to write again on this server, and notes who else is there.
-    pub(super) async fn greet(&self, up: &Up) -> RedisResult<()> {
+    pub(super) async fn greet(&self, up: &Connected) -> RedisResult<()> {
         *self.seen() = self.others(up).await?;
         Ok(())
     }
 
     /// Tells the same, and waits until all others have told it of this server.
-    pub(super) async fn have_recalled(&self, up: &Up) -> Result<()> {
+    pub(super) async fn have_replayed(&self, up: &Connected) -> Result<()> {
         let begun = Instant::now();
         let mut awaited = self.others(up).await.map_err(|error| fault(&error))?;
         {
@@ -53,7 +53,7 @@ impl Peers {
         loop {
             let mut connection = up.connection.clone();
             let done: BTreeSet<String> = cmd("SMEMBERS")
-                .arg(keys::recalled(&up.identity))
+                .arg(key_names::replayed(&up.identity))
                 .query_async(&mut connection)
                 .await
                 .map_err(|error| fault(&error))?;
@@ -69,10 +69,10 @@ impl Peers {
         }
     }
 
-    async fn others(&self, up: &Up) -> RedisResult<BTreeSet<String>> {
+    async fn others(&self, up: &Connected) -> RedisResult<BTreeSet<String>> {
         let mut connection = up.connection.clone();
         let mut call = self.alive.prepare_invoke();
-        call.key(keys::ALIVE).key(keys::recalled(&up.identity)).arg(&self.me);
+        call.key(key_names::ALIVE).key(key_names::replayed(&up.identity)).arg(&self.me);
         call.invoke_async(&mut connection).await
     }
 
