@@ -18,8 +18,8 @@
 //! | [`store`] | accounts, holds, counters, the ledger |
 //! | [`backend`] | what removes the background |
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
-//! | [`spool`] | a body held whole, in memory first, then in a file |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
+//! | [`spool`] | a body held whole, in memory first, then in a file |
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
 //! | [`random`] | the one place that fresh ids and secrets come from |
@@ -38,8 +38,8 @@ pub mod identity;
 pub mod store;
 pub mod backend;
 pub mod picture;
-pub mod spool;
 pub mod telemetry;
+pub mod spool;
 pub mod config;
 pub mod clock;
 pub mod random;
