@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: run test check deny model tools
+.PHONY: run test quick check deny model tools
 
 # Builds, fetches the model once, makes a demo account and serves on the embedded defaults.
 run: model
@@ -12,6 +12,10 @@ run: model
 # Installs what the tests need where it is missing, then runs everything.
 test: tools model
 	tests/run.sh
+
+# After a change: unit tests and the journey on SQLite.
+quick: model
+	cargo test --locked --lib --test it
 
 # Format, lints, documentation.
 check:

@@ -9,7 +9,7 @@ trap 'rm -f "$log"' EXIT
 tests/rembg-venv.sh &
 venv=$!
 make check
-wait "$venv" || true
+wait "$venv"
 cargo test --locked --all-targets 2>&1 | tee "$log"
 # Everything that a caller may notice, once more on the other store.
 REMBG_GATEWAY_TEST_STORE=redis cargo test --locked --test it 2>&1 | tee -a "$log"
