@@ -4,6 +4,7 @@
 //! nothing. What has an unknown outcome is repeated under the same id. Keys and values are those of the contract,
 //! section 3; all names are spelled in `keys`.
 
+mod account_fields;
 mod accounts;
 mod admission;
 mod api_keys;

@@ -1,6 +1,7 @@
 //! Accounts: one hash each, which other software may write as well.
 
 use super::{
+    account_fields::overridden,
     engine::{Engine, STALE_TRIES, too_many_conflicts},
     link::Link,
     moment::PeriodFields,
@@ -8,15 +9,10 @@ use super::{
 };
 use crate::{
     domain::{
-        account::{Account, Overrides, Uid},
+        account::{Account, Uid},
         credit::Payer,
-        rate_limit::Burst,
     },
-    store::{
-        AccountChange, Fault, Result,
-        key_names::{self, AccountNames},
-        whole::{strange, whole},
-    },
+    store::{AccountChange, Fault, Result, key_names},
 };
 use redis::cmd;
 use std::{
@@ -108,20 +104,6 @@ fn changed_fields<'a>(mut call: Call<'a>, change: &AccountChange, credits: Optio
     overridden(change.overrides).into_iter().fold(call, |call, (name, value)| call.arg(name).arg(value))
 }
 
-/// The fields that an account has while it has numbers of its own.
-pub(super) fn overridden(overrides: Overrides) -> Vec<(&'static str, u64)> {
-    let Overrides { burst, priority, max_pixels } = overrides;
-    [
-        ("burst_per_minute", burst.map(|burst| burst.per_minute.into())),
-        ("burst_size", burst.map(|burst| burst.size.into())),
-        ("priority", priority.map(u64::from)),
-        ("max_pixels", max_pixels),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect()
-}
-
 /// Writes a change again that the server has lost, unless a later one has been made since. The balance comes back with
 /// its grants, the period with Stripe's steps.
 pub(super) async fn restore(engine: &Engine, changed: &Changed) -> Result<()> {
@@ -144,40 +126,6 @@ fn words(bytes: &[u8]) -> String {
 fn pairs(words: Vec<String>) -> HashMap<String, String> {
     let mut words = words.into_iter();
     std::iter::from_fn(|| words.next().zip(words.next())).collect()
-}
-
-/// An account as its hash says. What other software left out, or wrote in another way, is read with good will.
-/// But for what its credits hang on: that must be numbers.
-pub(super) fn from_fields(
-    uid: &Uid,
-    names: &AccountNames,
-    mut fields: HashMap<String, String>,
-) -> Result<(Account, PeriodFields)> {
-    let seen = PeriodFields::of(|name| fields.get(name).cloned());
-    seen.must_be_readable(names)?;
-    let number = |name: &str| match fields.get(name) {
-        Some(text) => whole(text).ok_or_else(|| strange(&format!("{} {name}", names.own()))),
-        None => Ok(0),
-    };
-    let verified = fields.get("email_verified").is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"));
-    let own = |name: &str| fields.get(name).and_then(|text| whole(text)).and_then(|number| u64::try_from(number).ok());
-    let burst = own("burst_per_minute").zip(own("burst_size"));
-    let overrides = Overrides {
-        burst: burst.map(|(per_minute, size)| Burst::of(per_minute, size)),
-        priority: own("priority").map(|turns| u8::try_from(turns).unwrap_or(u8::MAX)),
-        max_pixels: own("max_pixels"),
-    };
-    let (credits, prepaid) = (u64::try_from(number("credits")?).unwrap_or(0), number("prepaid_credits")?);
-    let account = Account {
-        uid: uid.clone(),
-        membership: fields.remove("membership").unwrap_or_default(),
-        credits,
-        prepaid,
-        email_verified: verified,
-        overrides,
-        billing_period: seen.period(),
-    };
-    Ok((account, seen))
 }
 
 fn parsed<T: FromStr>(fields: &HashMap<String, String>, name: &str) -> Option<T> {

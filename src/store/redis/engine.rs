@@ -1,7 +1,7 @@
 //! What every verb works with: the line, the scripts, and what is known of accounts and of the server's clock.
 
 use super::{
-    accounts,
+    account_fields,
     callers::Callers,
     link::Link,
     moment::{Moment, PeriodFields},
@@ -137,7 +137,7 @@ impl Engine {
 
     /// An account from its fields; its period is remembered.
     pub(super) fn noticed(&self, uid: &Uid, fields: HashMap<String, String>) -> Result<Account> {
-        let (account, seen) = accounts::from_fields(uid, &self.names(uid), fields)?;
+        let (account, seen) = account_fields::from_fields(uid, &self.names(uid), fields)?;
         self.cache.see(uid, seen);
         Ok(account)
     }

@@ -5,7 +5,7 @@
 //! Stripe's objects, which accounts may share, comes before it.
 
 use super::{
-    accounts, api_keys,
+    account_fields, api_keys,
     engine::Engine,
     entry, export,
     moment::{PERIOD_FIELDS, period_fields},
@@ -207,7 +207,7 @@ fn account_fields(account: &Account) -> Vec<[String; 2]> {
         ("email_verified", u8::from(*email_verified).to_string()),
         ("revision", "1".into()),
     ];
-    fields.extend(accounts::overridden(*overrides).into_iter().map(|(name, value)| (name, value.to_string())));
+    fields.extend(account_fields::overridden(*overrides).into_iter().map(|(name, value)| (name, value.to_string())));
     if let Some(period) = billing_period {
         let cache = PERIOD_FIELDS.into_iter().zip(period_fields(period));
         fields.extend(cache.filter(|(_, value)| !value.is_empty()));

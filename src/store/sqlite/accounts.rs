@@ -1,6 +1,6 @@
 //! Accounts.
 
-use super::{moment::WindowAt, stripe};
+use super::moment::WindowAt;
 use crate::{
     domain::{
         account::{Account, Overrides, Uid},
@@ -86,7 +86,7 @@ pub(super) fn put(db: &Connection, change: &AccountChange, moment: &WindowAt) ->
     }
     let another_plan = falls || plan.is_some();
     if another_plan {
-        stripe::outdate_steps(db, &change.uid)?;
+        outdate_stripe_steps(db, &change.uid)?;
     }
     // A plan brings its own numbers, so the account's go.
     let overrides = if another_plan { change.overrides } else { change.overrides.or(before) };
@@ -97,6 +97,16 @@ pub(super) fn put(db: &Connection, change: &AccountChange, moment: &WindowAt) ->
     .execute(params![change.uid.as_str(), plan, credits, change.email_verified])?;
     set_overrides(db, &change.uid, overrides)?;
     existing(db, &change.uid)
+}
+
+/// Steps of Stripe's that were computed from the account as it was do nothing any more.
+fn outdate_stripe_steps(db: &Connection, uid: &Uid) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO stripe_accounts (uid, version, remembered) VALUES (?1, 1, '')
+         ON CONFLICT (uid) DO UPDATE SET version = version + 1",
+    )?
+    .execute([uid.as_str()])?;
+    Ok(())
 }
 
 /// Makes an account with everything that it has.

@@ -1,6 +1,6 @@
 //! Forgetting what nobody can ask for any more: a little with every commit, found by index.
 
-use super::{DAY, writer::BATCH};
+use super::DAY;
 use crate::{domain::time::UnixMicros, store::Result};
 use rusqlite::{Connection, params};
 
@@ -11,10 +11,8 @@ const SETTLED_FOR: i64 = 7 * DAY;
 /// repeat changes nothing.
 const CLAIMED_FOR: i64 = 30 * DAY;
 
-/// Rows of one kind that go with one commit: twice what a full one can add, so that a backlog shrinks.
-const AT_ONCE: isize = 2 * BATCH.cast_signed();
-
-pub(super) fn trim(db: &Connection, now: UnixMicros) -> Result<()> {
+/// Forgets at most so many rows of each kind.
+pub(super) fn trim(db: &Connection, now: UnixMicros, at_most: isize) -> Result<()> {
     for (sql, before) in [
         ("DELETE FROM holds WHERE (payer, id) IN (SELECT payer, id FROM holds WHERE expires <= ?1 LIMIT ?2)", now.0),
         (
@@ -31,7 +29,7 @@ pub(super) fn trim(db: &Connection, now: UnixMicros) -> Result<()> {
             now.seconds().0,
         ),
     ] {
-        db.prepare_cached(sql)?.execute(params![before, AT_ONCE])?;
+        db.prepare_cached(sql)?.execute(params![before, at_most])?;
     }
     Ok(())
 }

@@ -66,16 +66,6 @@ pub(super) fn put_object(db: &Connection, id: &str, object: &StripeObject) -> Re
     Ok(written == 1)
 }
 
-/// Steps that were computed from the account as it was do nothing any more.
-pub(super) fn outdate_steps(db: &Connection, uid: &Uid) -> Result<()> {
-    db.prepare_cached(
-        "INSERT INTO stripe_accounts (uid, version, remembered) VALUES (?1, 1, '')
-         ON CONFLICT (uid) DO UPDATE SET version = version + 1",
-    )?
-    .execute([uid.as_str()])?;
-    Ok(())
-}
-
 fn is_claimed(db: &Connection, step: &StripeStep) -> Result<bool> {
     let claimed = db
         .prepare_cached("SELECT 1 FROM stripe_events WHERE uid = ?1 AND id = ?2")?

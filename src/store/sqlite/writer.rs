@@ -18,7 +18,10 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 /// The most that one commit carries: bounds how long the first of them waits for the last.
-pub(super) const BATCH: usize = 256;
+const BATCH: usize = 256;
+
+/// Rows of one kind that are forgotten with one commit: twice what a full one can add, so that a backlog shrinks.
+const FORGOTTEN_AT_ONCE: isize = 2 * BATCH.cast_signed();
 
 /// The most that may wait; after that, callers wait to be queued.
 const QUEUE: usize = 4_096;
@@ -171,7 +174,7 @@ impl Worker {
 
 fn housekeeping() -> Job {
     Box::new(|db, now| Outcome {
-        stays: db.and_then(|db| housekeeping::trim(db, now)).is_ok(),
+        stays: db.and_then(|db| housekeeping::trim(db, now, FORGOTTEN_AT_ONCE)).is_ok(),
         answer: Box::new(|_| ()),
     })
 }
