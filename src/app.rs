@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     config::{Config, LimitsConfig, SecretError},
     edge::{
-        Admin, CertificateError, Cors, Ingress, Public, admin_routes, public_routes,
+        AdminState, CertificateError, Cors, Ingress, PublicState, admin_routes, public_routes,
         shield::{Shield, ShieldLimits},
     },
     identity::{
@@ -123,7 +123,7 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets::new(config.limits.memory_budget.0, disk_rules(&config.limits));
         let tasks = TaskTracker::new();
-        let admin = Admin {
+        let admin = AdminState {
             store: Arc::clone(&store),
             backend: Arc::clone(&backend),
             metrics: Arc::clone(&metrics),
@@ -131,7 +131,7 @@ impl App {
         };
         let api_keys = Arc::new(ApiKeys::new(Arc::clone(&store), keyring));
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
-        let public = Public {
+        let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
             ingress: ingress(config, token_header, Arc::clone(&metrics)),
             usage: UsageReports::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
@@ -179,7 +179,7 @@ impl App {
 }
 
 /// The configuration may name prices by now that events wait for. Should the store be away, the next event does it.
-async fn look_again_at_what_waits(public: Arc<Public>) {
+async fn look_again_at_what_waits(public: Arc<PublicState>) {
     if let Err(fault) = public.stripe.look_again().await {
         warn!(%fault, "Stripe's events that wait for a price are looked at with the next event");
     }

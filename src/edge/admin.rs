@@ -1,7 +1,7 @@
 //! The admin listener's routes: alive, ready, metrics.
 
-use super::{pages::harmless, panics::catch_panics_of_operators, reply};
-use crate::{backend::Backend, domain::refusal::Refusal, spool::Budgets, store::Store, telemetry::Metrics};
+use super::{pages::harmless, panics::catch_panics_of_operators, reply, state::AdminState};
+use crate::domain::refusal::Refusal;
 use axum::{
     Router,
     extract::State,
@@ -13,20 +13,8 @@ use hyper::{StatusCode, header};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// What the admin routes need.
-pub struct Admin {
-    /// Asked whether it is ready, and how many holds are open.
-    pub store: Arc<dyn Store>,
-    /// Asked whether it is ready.
-    pub backend: Arc<dyn Backend>,
-    /// What to show.
-    pub metrics: Arc<Metrics>,
-    /// What to show.
-    pub budgets: Budgets,
-}
-
 /// The operators' routes.
-pub fn admin_routes(admin: Arc<Admin>) -> Router {
+pub fn admin_routes(admin: Arc<AdminState>) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -45,7 +33,7 @@ struct Readiness {
     backend: bool,
 }
 
-async fn ready(State(admin): State<Arc<Admin>>) -> Response {
+async fn ready(State(admin): State<Arc<AdminState>>) -> Response {
     let (store, backend) = tokio::join!(admin.store.ping(), admin.backend.ready());
     let store = store.is_ok();
     let ready = store && backend;
@@ -56,7 +44,7 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], answer).into_response()
 }
 
-async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+async fn metrics(State(admin): State<Arc<AdminState>>) -> Response {
     let holds_open = admin.store.holds_open().await.ok();
     admin.metrics.see_store(&admin.store.gauges());
     admin.metrics.see_backend(&admin.backend.gauges());

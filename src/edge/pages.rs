@@ -1,10 +1,6 @@
 //! Pages, their assets and the description of the API, from memory.
 
-use super::{
-    in_flight,
-    public::{Public, drain, request_id},
-    reply,
-};
+use super::{in_flight, reply, request_id::request_id, state::PublicState, unknown::unknown_path, unread::drain};
 use crate::{
     pages::{File, Found, Pages},
     telemetry::{Outcome, Record, Route},
@@ -40,7 +36,7 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The routes of everything that browsers are shown.
-pub(super) fn routes(pages: &Pages) -> Router<Arc<Public>> {
+pub(super) fn routes(pages: &Pages) -> Router<Arc<PublicState>> {
     let described =
         Router::new().route("/api/openapi", get(openapi_json)).route("/api/openapi.yaml", get(openapi_yaml));
     let router = pages.paths().fold(described, |router, path| router.route(path, get(page)));
@@ -55,11 +51,11 @@ pub(super) async fn harmless(mut answer: Response) -> Response {
     answer
 }
 
-async fn page(State(public): State<Arc<Public>>, request: Request) -> Response {
+async fn page(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let found = public.pages.page(path, query, listed(request.headers(), &header::ACCEPT_LANGUAGE));
     let Some(Found { file, language, by_preference }) = found else {
-        return super::public::unknown_path(State(Arc::clone(&public)), request).await;
+        return unknown_path(State(Arc::clone(&public)), request).await;
     };
     let mut answer = answer(&public, request, file, FRESH);
     let headers = answer.headers_mut();
@@ -74,32 +70,32 @@ async fn page(State(public): State<Arc<Public>>, request: Request) -> Response {
     answer
 }
 
-async fn openapi_json(State(public): State<Arc<Public>>, request: Request) -> Response {
+async fn openapi_json(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     described(&public, request, &public.pages.openapi().json)
 }
 
-async fn openapi_yaml(State(public): State<Arc<Public>>, request: Request) -> Response {
+async fn openapi_yaml(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     described(&public, request, &public.pages.openapi().yaml)
 }
 
 /// Nothing in it is anybody's own, so that pages of all origins may read it.
-fn described(public: &Public, request: Request, file: &File) -> Response {
+fn described(public: &PublicState, request: Request, file: &File) -> Response {
     let mut answer = answer(public, request, file, FRESH);
     answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }
 
 /// The address has the hash in it: what was there once is there, or nothing is.
-async fn asset(State(public): State<Arc<Public>>, request: Request) -> Response {
+async fn asset(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     let name = request.uri().path().strip_prefix("/assets/").unwrap_or_default();
     let Some(file) = public.pages.asset(name) else {
-        return super::public::unknown_path(State(Arc::clone(&public)), request).await;
+        return unknown_path(State(Arc::clone(&public)), request).await;
     };
     answer(&public, request, file, FOR_EVER)
 }
 
 /// The file, or that the caller has it already; or that it asks for too much at once.
-fn answer(public: &Public, request: Request, file: &File, kept: HeaderValue) -> Response {
+fn answer(public: &PublicState, request: Request, file: &File, kept: HeaderValue) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::Pages);
     let (counted, answer) = match public.ingress.count_in(request.headers(), request.extensions(), &mut record) {
         Ok((guard, _)) => {
@@ -116,7 +112,7 @@ fn answer(public: &Public, request: Request, file: &File, kept: HeaderValue) -> 
     };
     public.metrics.finish(&record);
     let counted = Arc::new(counted);
-    drain(public, request, Arc::clone(&counted));
+    drain(&public.tasks, request, Arc::clone(&counted));
     in_flight::until_sent(answer, counted)
 }
 

@@ -1,8 +1,9 @@
 //! A panic in a request ends that request and nothing else: 500 in our form.
 
 use super::{
-    public::{Public, request_id},
     reply::{self, REQUEST_ID},
+    request_id::request_id,
+    state::PublicState,
 };
 use crate::{
     domain::refusal::Refusal,
@@ -17,7 +18,7 @@ use hyper::header::HeaderValue;
 use std::sync::Arc;
 
 /// Gives each request its id for good, and answers for one that panics.
-pub(super) async fn catch_panics(State(public): State<Arc<Public>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn catch_panics(State(public): State<Arc<PublicState>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     if let Ok(value) = HeaderValue::try_from(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
@@ -39,7 +40,7 @@ pub(super) async fn catch_panics_of_operators(request: Request, next: Next) -> R
 }
 
 /// The answer to a request of which nothing is left but that it was there.
-pub(super) fn failed(public: &Public, mut record: Record) -> Response {
+pub(super) fn failed(public: &PublicState, mut record: Record) -> Response {
     record.outcome = Outcome::Refused(Refusal::Internal);
     public.metrics.finish(&record);
     reply::refused(&Refusal::Internal, &record.request_id)

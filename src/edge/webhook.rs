@@ -3,8 +3,10 @@
 use super::{
     deliveries::Coming,
     in_flight::{self, InFlight},
-    public::{Public, drain, request_id},
     reply,
+    request_id::request_id,
+    state::PublicState,
+    unread::drain,
 };
 use crate::{
     domain::{
@@ -41,7 +43,7 @@ struct Received {
 /// Why a delivery was not taken, for the sender and for the log.
 type Refused = (Refusal, Option<String>);
 
-pub(super) async fn stripe_webhook(State(public): State<Arc<Public>>, request: Request) -> Response {
+pub(super) async fn stripe_webhook(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::StripeWebhook);
     let counted = public.ingress.count_in(request.headers(), request.extensions(), &mut record);
     let (counted, taken) = match counted {
@@ -52,7 +54,7 @@ pub(super) async fn stripe_webhook(State(public): State<Arc<Public>>, request: R
             (counted, taken)
         }
         Err(too_many) => {
-            drain(&public, request, Arc::default());
+            drain(&public.tasks, request, Arc::default());
             (Arc::default(), Err((too_many, None)))
         }
     };
@@ -73,7 +75,7 @@ pub(super) async fn stripe_webhook(State(public): State<Arc<Public>>, request: R
 }
 
 async fn take(
-    public: &Public,
+    public: &PublicState,
     request: Request,
     (counted, client): (Arc<Option<InFlight>>, ClientAddress),
     record: &mut Record,
@@ -87,7 +89,7 @@ async fn take(
         Some((Refusal::NotFound, None))
     };
     if let Some(refusal) = refusal {
-        drain(public, request, counted);
+        drain(&public.tasks, request, counted);
         return Err(refusal);
     }
     let coming = public.deliveries.begin(client, Instant::now());

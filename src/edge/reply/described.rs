@@ -165,7 +165,7 @@ fn headers_are_described_where_they_are_sent() {
 #[test]
 fn every_public_route_is_described_and_nothing_else() {
     let mut routes = BTreeSet::new();
-    for file in ["src/edge/public.rs", "src/edge/pages.rs"] {
+    for file in ["src/edge/routes.rs", "src/edge/pages.rs"] {
         let source = fs::read_to_string(file).unwrap();
         for (at, _) in source.match_indices(".route(\"") {
             let mut words = source[at + 8..].split(['"', ' ', ',', '(']).filter(|word| !word.is_empty());
