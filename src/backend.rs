@@ -14,12 +14,14 @@ mod remote_rmbg;
 mod room;
 mod service;
 mod set_up;
+mod setup_error;
 mod cpu_pool;
 
 pub use account::{AccountError, AccountReport, SharedAccount};
 pub use http::{Failed, TrustError};
 pub use room::AnswerRoom;
-pub use set_up::{SetupError, set_up};
+pub use set_up::set_up;
+pub use setup_error::SetupError;
 
 use crate::{
     domain::{

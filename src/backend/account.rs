@@ -6,7 +6,6 @@ use super::{
     SetupError,
     credentials::{Chosen, Keys, LONGEST_REST},
     http::{Failed, Getter, HttpSettings},
-    set_up::our_keys,
 };
 use crate::{config::BackendConfig, domain::answer::KeyRefusal, telemetry::AccountGauges};
 use drift::Drift;
@@ -79,7 +78,7 @@ pub struct SharedAccount {
 impl SharedAccount {
     /// `None` unless `backend.reconcile.url` is set. Nothing is asked yet.
     pub fn new(config: &BackendConfig) -> Result<Option<Self>, SetupError> {
-        Self::of_keys(config, Arc::new(our_keys(config)?))
+        Self::of_keys(config, Arc::new(Keys::configured(config)?))
     }
 
     /// The same, for keys that are in use.

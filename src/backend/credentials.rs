@@ -5,8 +5,13 @@
 #[cfg(test)]
 mod tests;
 
-use crate::domain::{account::Uid, answer::KeyRefusal, credit::Payer, refusal::Shortage};
+use super::SetupError;
+use crate::{
+    config::BackendConfig,
+    domain::{account::Uid, answer::KeyRefusal, credit::Payer, refusal::Shortage},
+};
 use hyper::header::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -80,6 +85,11 @@ impl Chosen {
 }
 
 impl Keys {
+    /// The keys that the configuration names. None of them rests.
+    pub(super) fn configured(config: &BackendConfig) -> Result<Self, SetupError> {
+        Ok(Self::new(config.given_api_keys()?.iter().map(header_value).collect::<Result<_, _>>()?))
+    }
+
     pub(super) fn new(values: Vec<HeaderValue>) -> Self {
         let key = |value| Key { value, rest: None, witnesses: Vec::new(), asked: None };
         Self(Mutex::new(values.into_iter().map(key).collect()))
@@ -217,4 +227,11 @@ impl AllRest {
         };
         Self { shortage, retry_after: SOON }
     }
+}
+
+/// The key as a header's value. It is marked sensitive, so that nothing prints it.
+fn header_value(key: &SecretString) -> Result<HeaderValue, SetupError> {
+    let mut value = HeaderValue::try_from(key.expose_secret()).map_err(|_| SetupError::Key)?;
+    value.set_sensitive(true);
+    Ok(value)
 }

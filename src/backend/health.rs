@@ -1,15 +1,17 @@
-//! Whether a service may be asked, and how much at once: out when it fails, back slowly. Pure: time is an argument.
+//! Whether a service may be used, and for how many requests at once. A failing service is ejected and returns slowly.
+//! Pure: time is an argument.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Requests in a row without an answer after which a service is out, if there is another.
+/// A service is ejected after so many requests in a row without an answer, if another service is up.
 const STRIKES: u32 = 5;
 
-/// Health checks in a row without an answer after which it is out even if it is the only one.
+/// A service is ejected after so many health checks in a row without an answer, even if it is the only one.
 const MISSES: u32 = 2;
 
-/// It stays out for a pause that doubles each time that it fails on its way back, up to so many times the shortest.
+/// An ejection's pause doubles each time that the service fails while it returns, up to so many times the shortest
+/// pause.
 const LONGEST_PAUSE: u32 = 16;
 
 /// What is known of one service.
@@ -25,22 +27,22 @@ pub(super) struct Health {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// As it should be.
+    /// The service works.
     Up,
-    /// Asked nothing; a check that passes after this moment brings it back.
+    /// The service is ejected. A check that passes after this moment lets it return.
     Out { until: Instant },
-    /// Back with so many at once, twice as many after each answer.
+    /// The service is returning with so many requests at once; each answer doubles the number.
     Returning { allowed: usize },
 }
 
 impl Health {
-    /// A service that is trusted with `slots` requests at once until it proves otherwise; then it is out for
-    /// `shortest_pause` at least.
+    /// A service that may have `slots` requests at once until it fails. It is then ejected for at least
+    /// `shortest_pause`.
     pub(super) fn new(slots: usize, shortest_pause: Duration) -> Self {
         Self { slots, state: State::Up, strikes: 0, misses: 0, shortest_pause, pause: shortest_pause }
     }
 
-    /// How many requests it may have at once.
+    /// How many requests the service may have at once.
     pub(super) fn allowed(&self) -> usize {
         match self.state {
             State::Up => self.slots,
@@ -49,7 +51,7 @@ impl Health {
         }
     }
 
-    /// It answered a request.
+    /// Notes that the service answered a request.
     pub(super) fn answered(&mut self) {
         self.strikes = 0;
         self.misses = 0;
@@ -64,7 +66,8 @@ impl Health {
         }
     }
 
-    /// It left a request without an answer. What is `alone` is not put out by that: better a doubtful service than none.
+    /// Notes that the service left a request without an answer. That does not eject a service that is `alone`, because
+    /// a doubtful service is better than none.
     pub(super) fn failed(&mut self, now: Instant, alone: Alone) {
         self.strikes = self.strikes.saturating_add(1);
         match (self.state, alone) {
@@ -75,7 +78,7 @@ impl Health {
         }
     }
 
-    /// It answered a health check.
+    /// Notes that the service answered a health check.
     pub(super) fn check_passed(&mut self, now: Instant) {
         self.misses = 0;
         match self.state {
@@ -84,7 +87,7 @@ impl Health {
         }
     }
 
-    /// It left a health check without an answer.
+    /// Notes that the service left a health check without an answer.
     pub(super) fn check_missed(&mut self, now: Instant) {
         self.misses = self.misses.saturating_add(1);
         match self.state {

@@ -1,4 +1,4 @@
-//! Several services as one backend: the least busy is asked, the failing ones are left alone until they have recovered.
+//! Several services as one backend. The pool uses the least busy service and ejects failing ones until they recover.
 
 use super::{
     Answer, Backend, Failure, Job, SharedAccount,
@@ -27,13 +27,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
-/// Statuses by which something in front of a service says that there is no service.
+/// Statuses by which a proxy in front of a service says that the service is not available.
 const NO_SERVICE: [u16; 3] = [502, 503, 504];
 
 /// A service, and its address for logs and metrics.
 pub(super) type NamedService = (String, Box<dyn Service>);
 
-/// Services that do the same.
+/// A pool of services that do the same work.
 pub(super) struct Pool {
     members: Arc<Members>,
     _tasks: Vec<AbortOnDropHandle<()>>,
@@ -42,20 +42,20 @@ pub(super) struct Pool {
 /// How a pool treats its services.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PoolSettings {
-    /// Pictures at once, at each service.
+    /// How many pictures each service gets at once.
     pub(super) concurrency: usize,
-    /// Requests that may wait for each picture at work.
+    /// How many requests may wait for each slot.
     pub(super) waiting_per_slot: usize,
-    /// Between two health checks.
+    /// The time between two health checks.
     pub(super) check_interval: Duration,
-    /// Until a health check must be answered.
+    /// The time within which a service must answer a health check.
     pub(super) check_patience: Duration,
 }
 
 struct Members {
     services: Vec<Member>,
     queue: Queue,
-    /// Pictures that were answered with a picture.
+    /// How many requests were answered with a picture.
     served: AtomicU64,
     account: Option<Arc<SharedAccount>>,
 }
@@ -64,13 +64,13 @@ struct Member {
     name: String,
     service: Box<dyn Service>,
     health: Mutex<Health>,
-    /// What the latest health check said.
+    /// Whether the latest health check was answered; `None` before the first one.
     answers: watch::Sender<Option<bool>>,
 }
 
 impl Pool {
-    /// A pool of named services. Their health is checked from now on, and our account at them watched if there is one,
-    /// until the pool is dropped.
+    /// Starts a pool of named services. Until it is dropped, it checks their health, and it watches our account if
+    /// there is one.
     ///
     /// Needs a running tokio runtime.
     pub(super) fn start(
@@ -112,15 +112,15 @@ impl Backend for Pool {
         let mut tried = Vec::new();
         let mut failed = None;
         loop {
-            // When nobody else can be asked, the failure that there was says more than that.
+            // If no other service can be used, the earlier failure says more than the lack of one.
             let mut slot = match members.queue.enter(job, &tried).await {
                 Ok(slot) => slot,
                 Err(busy) => return Err(failed.unwrap_or(busy)),
             };
             let at = slot.service();
             let Some(member) = members.services.get(at) else { return Err(Failure::TimedOut) };
-            // A task of its own: the service works on although nobody waits for the answer any more, and until it is
-            // done its slot is not free.
+            // The exchange is a separate task, because the service goes on working when the caller has left, and its
+            // slot is not free until it has finished.
             let left = CancellationToken::new();
             let _left = left.clone().drop_guard();
             let room = job.room.with(slot.take_room());
@@ -139,7 +139,7 @@ impl Backend for Pool {
         }
     }
 
-    /// Whether any service that is not out has answered its latest health check.
+    /// Whether any service that is not ejected has answered its latest health check.
     async fn ready(&self) -> bool {
         for member in &self.members.services {
             let mut answers = member.answers.subscribe();
@@ -167,8 +167,8 @@ impl Backend for Pool {
 }
 
 impl Members {
-    /// Asks the service that the slot is for. When the caller has `left` before the service has all of the job, it gets
-    /// no more of it.
+    /// Sends the job to the service that the slot is for. If the caller has `left` before the whole job is sent,
+    /// sending stops.
     async fn exchange(self: Arc<Self>, slot: Slot, job: Job, left: CancellationToken) -> Result<Answer, AttemptError> {
         let at = slot.service();
         let Some(member) = self.services.get(at) else { return Err(AttemptError::last(Failure::TimedOut)) };
@@ -185,7 +185,7 @@ impl Members {
         };
         let learnt = learnt_of(&outcome, &job).await;
         match learnt {
-            // What others will wait for is pictures. A page that comes at once says nothing of how long one takes.
+            // Waiting requests wait for pictures. A page that comes at once does not show how long a picture takes.
             Learnt::Served | Learnt::TookTooLong => slot.worked(),
             Learnt::Answered | Learnt::Failed | Learnt::Nothing => drop(slot),
         }
@@ -196,7 +196,7 @@ impl Members {
         outcome
     }
 
-    /// Takes into account what a request's outcome says of the service.
+    /// Records what a request's outcome says about the service.
     fn learn(&self, at: usize, learnt: Learnt) {
         match learnt {
             Learnt::Served => {
@@ -223,7 +223,7 @@ impl Members {
             let mut health = member.health();
             let before = health.allowed();
             event(&mut health);
-            // Under the lock, so that the queue hears of two changes in the order in which they were made.
+            // This happens under the lock, so that the queue receives two changes in the order in which they were made.
             if before != health.allowed() {
                 self.queue.allow(at, health.allowed());
             }
@@ -237,20 +237,20 @@ impl Members {
     }
 }
 
-/// What a request's outcome says of the service that was asked.
+/// What a request's outcome says about the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Learnt {
-    /// It works: a picture came back.
+    /// The service works: it returned a picture.
     Served,
-    /// It is there, and has refused this one.
+    /// The service answers, and it has refused this request.
     Answered,
-    /// It does not work. So it is with a page where a picture should be: a service that shows one to everybody answers
-    /// faster than those that work, and would be given more than they. Callers who could provoke one can put out all but
-    /// the last service by it, for as long as nobody is served in between.
+    /// The service does not work. An answer that is a page instead of a picture counts as such: a service that returns
+    /// one to everybody answers faster than the working ones, and would get more requests than they do. Callers who can
+    /// provoke such a page can eject all but the last service, as long as no other caller is served in between.
     Failed,
-    /// The same, and it has worked on it until the deadline.
+    /// The service does not work, and it used up the time until the deadline.
     TookTooLong,
-    /// It was not asked, or what it said is about the picture or our key.
+    /// The service got no request, or its answer is about the picture or our key.
     Nothing,
 }
 
@@ -261,7 +261,7 @@ async fn learnt_of(outcome: &Result<Answer, AttemptError>, job: &Job) -> Learnt 
             Err(_) => Learnt::Failed,
         },
         Ok(answer) if NO_SERVICE.contains(&answer.status) => Learnt::Failed,
-        // Whoever said it, it is not about whether pictures can be cut.
+        // Whether the service or a proxy sent this, it does not say whether the service can cut pictures.
         Ok(answer) if is_about_our_key(answer.status) => Learnt::Nothing,
         Ok(_) => Learnt::Answered,
         Err(AttemptError { failure, .. }) => match failure {
@@ -274,7 +274,7 @@ async fn learnt_of(outcome: &Result<Answer, AttemptError>, job: &Job) -> Learnt 
 
 impl Member {
     fn health(&self) -> MutexGuard<'_, Health> {
-        // No step of its leaves it half done.
+        // A panic cannot leave the health half changed.
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -285,7 +285,7 @@ async fn watch_account(members: Arc<Members>) {
     }
 }
 
-/// Finds a service that hangs before callers do, and one that has come back.
+/// Detects a service that hangs before callers notice, and one that has recovered.
 async fn check_for_ever(members: Arc<Members>, at: usize, settings: PoolSettings) {
     let mut ticks = interval(settings.check_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,5 @@
-//! The line before the services, and before the room for their answers: bounded, fair between payers, and honest about how long it is.
+//! The queue for the services' slots and for the room for their answers. It is bounded and fair between payers, and it
+//! estimates how long a request would wait.
 
 mod scheduler;
 mod order;
@@ -16,21 +17,22 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// Slots at services, and the line of those who wait for one.
+/// The services' slots, and the queue of the requests that wait for one.
 #[derive(Debug)]
 pub(super) struct Queue(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared(Mutex<Scheduler<Waiting>>);
 
-/// Somebody in line.
+/// A request in the queue.
 #[derive(Debug)]
 struct Waiting {
     room: AnswerRoom,
     slot: oneshot::Sender<Slot>,
 }
 
-/// The right to ask one service, with what its answer will likely need; given back when dropped.
+/// The right to send one request to one service, with the room that the answer will likely need. Dropping it returns
+/// both.
 #[derive(Debug)]
 pub(super) struct Slot {
     shared: Arc<Shared>,
@@ -40,21 +42,24 @@ pub(super) struct Slot {
     took: Option<Duration>,
 }
 
-/// A place in line, left when dropped.
+/// A place in the queue. Dropping it removes the request from the queue.
 struct InQueue<'a> {
     shared: &'a Arc<Shared>,
     place: Place,
 }
 
 impl Queue {
-    /// So many slots at each service, and `most_waiting` places in the line before all of them. When no service is up,
-    /// callers are told to come back after `recheck`.
+    /// A queue for `slots` slots at each service, with places for `most_waiting` requests in total. When no service is
+    /// up, callers are told to retry after `recheck`.
     pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration) -> Self {
         Self(Arc::new(Shared(Mutex::new(Scheduler::new(slots, most_waiting, recheck)))))
     }
 
-    /// Waits for a slot at a service that is not among those `tried`, and for room for the answer, until the job's deadline.
-    /// [`Failure::Unavailable`] when it passes, and at once when there is no service, no place, or no hope.
+    /// Waits for a slot at a service that is not among those `tried`, and for room for the answer, until the job's
+    /// deadline.
+    ///
+    /// Fails with [`Failure::Unavailable`] when the deadline passes. It fails so at once when no service is up, the
+    /// queue is full, or the estimated wait exceeds the deadline.
     pub(super) async fn enter(&self, job: &Job, tried: &[usize]) -> Result<Slot, Failure> {
         let (sender, receiver) = oneshot::channel();
         let (now, deadline) = (Instant::now(), job.deadline);
@@ -76,18 +81,18 @@ impl Queue {
         Err(unavailable(self.0.scheduler().too_late(Instant::now(), tried)))
     }
 
-    /// From now on so many at once at this service; 0 for none.
+    /// Sets how many requests this service may have at once; 0 stops it.
     pub(super) fn allow(&self, service: usize, slots: usize) {
         self.0.scheduler().allow(service, slots);
         self.0.serve();
     }
 
-    /// How many are in line.
+    /// How many requests wait.
     pub(super) fn waiting(&self) -> usize {
         self.0.scheduler().waiting()
     }
 
-    /// How many are at work at this service.
+    /// How many requests this service is working on.
     pub(super) fn in_flight(&self, service: usize) -> usize {
         self.0.scheduler().in_flight(service)
     }
@@ -99,11 +104,11 @@ fn unavailable(Rejection { shortage, retry_after }: Rejection) -> Failure {
 
 impl Shared {
     fn scheduler(&self) -> MutexGuard<'_, Scheduler<Waiting>> {
-        // No step of the desk's leaves it half done.
+        // A panic cannot leave the scheduler half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands out what slots there are, each with room for the answer.
+    /// Gives the free slots to waiting requests, each with room for its answer.
     fn serve(self: &Arc<Self>) {
         loop {
             let (since, mut room) = (Instant::now(), None);
@@ -117,24 +122,24 @@ impl Shared {
             };
             let Some((waiting, service)) = self.scheduler().serve(since, fit) else { return };
             let slot = Slot { shared: Arc::clone(self), service, room, since, took: None };
-            // Whoever has stopped waiting does not take it; then it is dropped, and so given back.
+            // If the request no longer waits, sending fails; the slot is then dropped, which frees it.
             drop(waiting.slot.send(slot));
         }
     }
 }
 
 impl Slot {
-    /// Which service it is for.
+    /// The index of the slot's service.
     pub(super) fn service(&self) -> usize {
         self.service
     }
 
-    /// What its answer will likely need.
+    /// Takes the room that was set aside for the answer.
     pub(super) fn take_room(&mut self) -> Option<DiskShare> {
         self.room.take()
     }
 
-    /// The work was done to its end, so that the time it took tells how long others will wait.
+    /// Notes that the work was completed, so that its duration counts in the estimate of how long others will wait.
     pub(super) fn worked(mut self) {
         self.took = Some(self.since.elapsed());
     }
@@ -151,7 +156,7 @@ impl Drop for InQueue<'_> {
     fn drop(&mut self) {
         let left = self.shared.scheduler().leave(self.place);
         if left {
-            // Others may have waited only because this one was before them.
+            // Other requests may have waited only because this one was before them.
             self.shared.serve();
         }
     }

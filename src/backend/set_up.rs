@@ -1,43 +1,19 @@
 //! Makes the configured backend.
 
 use super::{
-    Backend, SharedAccount,
-    builtin::{Builtin, ModelError},
+    Backend, SetupError, SharedAccount,
+    builtin::Builtin,
     cpu_pool::CpuPool,
     credentials::Keys,
-    http::{HttpSettings, Metered, Remote, TrustError},
+    http::{HttpSettings, Metered, Remote},
     pool::{NamedService, Pool, PoolSettings},
     rembg_server::RembgServer,
     remote_rmbg::RmbgService,
     service::Service,
 };
-use crate::config::{BackendConfig, BackendKind, SecretError};
-use hyper::{Uri, header::HeaderValue};
-use secrecy::{ExposeSecret as _, SecretString};
+use crate::config::{BackendConfig, BackendKind};
+use hyper::Uri;
 use std::{sync::Arc, time::Duration};
-
-/// Why the configured backend cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// There is nothing in `backend.urls`.
-    #[error("backend.urls names no address")]
-    NoAddress,
-    /// One of `backend.urls` is no http or https address.
-    #[error("backend.urls: \"{0}\" is no http or https address")]
-    Address(String),
-    /// A key cannot be a header's value.
-    #[error("backend.api_keys: one has characters that no header can carry")]
-    Key,
-    /// A key cannot be read.
-    #[error("backend.api_key: {0}")]
-    Secret(#[from] SecretError),
-    /// The model.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// Whom to trust.
-    #[error(transparent)]
-    Tls(#[from] TrustError),
-}
 
 /// The backend that the configuration names. Nothing is connected to yet, but services are checked from now on.
 ///
@@ -52,7 +28,7 @@ pub fn set_up(config: &BackendConfig) -> Result<Arc<dyn Backend>, SetupError> {
 }
 
 fn pool(config: &BackendConfig) -> Result<Pool, SetupError> {
-    let keys = Arc::new(our_keys(config)?);
+    let keys = Arc::new(Keys::configured(config)?);
     let account = SharedAccount::of_keys(config, Arc::clone(&keys))?.map(Arc::new);
     let services = match config.kind {
         BackendKind::Rembg => rembg_servers(config)?,
@@ -98,16 +74,4 @@ fn each<S: Service>(
         Ok((name, service))
     };
     config.urls.iter().map(one).collect()
-}
-
-/// Our keys at the service, all awake.
-pub(super) fn our_keys(config: &BackendConfig) -> Result<Keys, SetupError> {
-    Ok(Keys::new(config.given_api_keys()?.iter().map(header_value).collect::<Result<_, _>>()?))
-}
-
-/// Marked sensitive, so that nothing prints it.
-fn header_value(key: &SecretString) -> Result<HeaderValue, SetupError> {
-    let mut value = HeaderValue::try_from(key.expose_secret()).map_err(|_| SetupError::Key)?;
-    value.set_sensitive(true);
-    Ok(value)
 }

@@ -6,6 +6,7 @@
 
 mod boundary;
 mod encoded_word;
+mod encoding;
 mod head;
 mod line;
 mod names;

@@ -4,7 +4,7 @@
 mod tests;
 
 use super::{
-    object::Facts,
+    object::{Copy, Facts},
     subscription::{Bought, Standing},
 };
 use crate::{
@@ -19,17 +19,6 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
-
-/// What an account is to have of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copy {
-    /// The object's; an older one than the account has is late, and changes nothing.
-    pub revision: u64,
-    /// Whether more than a `client_reference_id` says that the object is the account's.
-    pub firm: bool,
-    /// The facts; `None` if the object is not, or no longer, the account's.
-    pub facts: Option<Facts>,
-}
 
 /// Everything that an account has of Stripe's objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,11 +10,11 @@ mod transfer;
 pub use transfer::Moved;
 
 use super::{
-    account::{Copy, Remembered, Standpoint},
+    account::{Remembered, Standpoint},
     claims::Rank,
     event::Event,
     news::{News, Reason, Telling},
-    object::{Customer, Leads, Object},
+    object::{Copy, Customer, Leads, Object},
 };
 use crate::{
     clock::Clock,

@@ -5,7 +5,6 @@
 mod tests;
 
 use super::{
-    account::Copy,
     claims::{Claims, Rank},
     news::{Fact, Telling},
     purchase::PaymentFacts,
@@ -24,6 +23,17 @@ pub struct Facts {
     pub subscription: Option<SubscriptionFacts>,
     /// Of a payment.
     pub payment: PaymentFacts,
+}
+
+/// What an account is to have of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// The object's; an older one than the account has is late, and changes nothing.
+    pub revision: u64,
+    /// Whether more than a `client_reference_id` says that the object is the account's.
+    pub firm: bool,
+    /// The facts; `None` if the object is not, or no longer, the account's.
+    pub facts: Option<Facts>,
 }
 
 /// A subscription, a payment, or a session that took no payment.

@@ -1,16 +1,18 @@
-//! Whose turn it is: fair between payers, weighted by priority. Pure.
+//! The order of the waiting requests: it is fair between payers and weighted by priority. Pure.
 //!
-//! Every payer has a clock of its own that advances with each request it lines up, by less the higher its priority; the
-//! request with the earliest time goes first (self-clocked fair queueing). So one payer's thousand requests stand behind
-//! each other and not before somebody else's one, and nobody starves, whatever the priorities.
+//! Each payer has its own clock, which advances with each request that it queues; a higher priority advances it by
+//! less. The request with the earliest time goes first (self-clocked fair queueing). A payer's thousand requests
+//! therefore wait for each other and do not delay another payer's single request, and no payer starves, whatever the
+//! priorities.
 
 use crate::domain::credit::Payer;
 use std::collections::{BTreeMap, HashMap};
 
-/// How far a request of priority 0 advances its payer's clock. Large, so that a 256th of it is still exact enough.
+/// How far a request of priority 0 advances its payer's clock. It is large, so that a 256th of it is still exact
+/// enough.
 const ONE_TURN: u64 = 1 << 20;
 
-/// Where a request stands; the lesser goes first.
+/// A request's position in the order; the smaller one is served first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     time: u64,
@@ -27,7 +29,7 @@ pub(super) struct Order<T> {
     arrivals: u64,
 }
 
-/// Kept only while its payer has requests in line.
+/// A payer's clock. It is kept only while the payer has waiting requests.
 #[derive(Debug)]
 struct PayerClock {
     time: u64,
@@ -43,13 +45,13 @@ impl<T> Order<T> {
         self.waiting.len()
     }
 
-    /// How many stand before a request that joined now.
+    /// How many requests would be before one that joins now.
     pub(super) fn ahead_of(&self, payer: &Payer, priority: u8) -> usize {
         let last = Place { time: self.time_for(payer, priority), arrival: u64::MAX };
         self.waiting.range(..=last).count()
     }
 
-    /// Lines up.
+    /// Adds a request.
     pub(super) fn join(&mut self, payer: &Payer, priority: u8, item: T) -> Place {
         let time = self.time_for(payer, priority);
         let place = Place { time, arrival: self.arrivals };
@@ -61,7 +63,7 @@ impl<T> Order<T> {
         place
     }
 
-    /// Steps out of the line; `None` if it is not in it any more.
+    /// Removes a request; `None` if it is no longer waiting.
     pub(super) fn leave(&mut self, place: Place) -> Option<T> {
         let (payer, item) = self.waiting.remove(&place)?;
         if let Some(clock) = self.payers.get_mut(&payer) {
@@ -73,7 +75,7 @@ impl<T> Order<T> {
         Some(item)
     }
 
-    /// Takes out the one whose turn comes last, as if it had never joined.
+    /// Removes the request whose turn is last, as if it had never joined.
     pub(super) fn give_up_last(&mut self) -> Option<T> {
         let place = *self.waiting.last_key_value()?.0;
         let payer = self.waiting.get(&place).map(|(payer, _)| payer.clone())?;
@@ -85,7 +87,7 @@ impl<T> Order<T> {
         item
     }
 
-    /// The first in line that `may` be served, taken out.
+    /// Removes and returns the first request that `may` be served.
     pub(super) fn next(&mut self, mut may: impl FnMut(&T) -> bool) -> Option<T> {
         let place = *self.waiting.iter().find(|(_, (_, item))| may(item))?.0;
         self.now = self.now.max(place.time);
@@ -108,7 +110,7 @@ mod tests {
         Payer::Account(Uid::new(format!("payer {number}")).expect("an id"))
     }
 
-    /// Lines up (payer, priority) in this order and tells who is served when.
+    /// Queues each (payer, priority) in this order and returns the payers in the order in which they are served.
     fn served(requests: &[(u8, u8)]) -> Vec<u8> {
         let mut order = Order::new();
         for (who, priority) in requests {

@@ -1,11 +1,12 @@
-//! Who may go to which service, who waits, and who is told at once that it would be in vain. Pure: time is an argument.
+//! The scheduler decides which request goes to which service, which one waits, and which one is rejected at once. It is
+//! pure: time is an argument.
 
 use super::order::{Order, Place};
 use crate::domain::{credit::Payer, refusal::Shortage};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The least that a refused caller is told to wait.
+/// The shortest time that a rejected caller is told to wait.
 const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// A request that wants to be served.
@@ -15,38 +16,38 @@ pub(super) struct Request<'a> {
     pub(super) priority: u8,
     pub(super) now: Instant,
     pub(super) deadline: Instant,
-    /// Services that have failed it already.
+    /// The services that have already failed for this request.
     pub(super) tried: &'a [usize],
-    /// Whether there is room for its answer now.
+    /// Whether there is room for the answer now.
     pub(super) room: bool,
 }
 
-/// Whether there is room for the answer of one in line.
+/// Whether there is room for the answer of a waiting request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
     Fits,
-    /// Not for its own: it is passed over.
+    /// The request's own share of the room is used up. The request is passed over, and others may be served.
     OthersMay,
-    /// Not for anybody before it.
+    /// There is no room for any request, so no other request may be served before this one.
     NobodyMay,
 }
 
-/// Why a request does not get into the line, and when asking again makes sense.
+/// Why a request is not queued, and when a retry makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rejection {
     pub(super) shortage: Shortage,
     pub(super) retry_after: Duration,
 }
 
-/// The services' slots and the line before them.
+/// The services' slots and the queue for them.
 #[derive(Debug)]
 pub(super) struct Scheduler<T> {
     services: Vec<ServiceSlots>,
     order: Order<Waiting<T>>,
     most_waiting: usize,
-    /// Whether one in line waits for room that nobody may have before it.
+    /// Whether a waiting request needs room that no other request may take first.
     short_of_room: bool,
-    /// How long a service takes: a moving average, once there is anything to go by.
+    /// How long a service takes, as a moving average; `None` until the first answer is measured.
     typical: Option<Duration>,
     /// When a service that is down may be back.
     recheck: Duration,
@@ -69,7 +70,7 @@ struct Waiting<T> {
 }
 
 impl<T> Scheduler<T> {
-    /// So many slots at each service, and so many places in the line before all of them.
+    /// A scheduler with `slots` slots at each service and one queue of at most `most_waiting` requests for all of them.
     pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration) -> Self {
         let service = |allowed: &usize| ServiceSlots { allowed: *allowed, since: Vec::new(), last_turn: 0 };
         Self {
@@ -83,11 +84,11 @@ impl<T> Scheduler<T> {
         }
     }
 
-    /// Lines up, or is told after how long asking again makes sense.
+    /// Queues the request, or says when a retry makes sense.
     ///
-    /// Refused at once is who finds no service up, a line that is full of those whose turn is before its own, or so many
-    /// before it that, by what services take, its answer would come after its deadline. A full line gives up its last
-    /// one for somebody whose turn is earlier: who fills it keeps nobody else out.
+    /// Rejects at once if no service is up, the queue is full of earlier turns, or the estimated wait exceeds the
+    /// deadline. If the queue is full and the request's turn is earlier than the last one, the last request is dropped,
+    /// so that a caller who fills the queue does not keep others out.
     pub(super) fn enter(&mut self, request: Request<'_>, item: T) -> Result<Place, Rejection> {
         let usable = |at: usize| !request.tried.contains(&at);
         let shortage = self.shortage(usable);
@@ -111,15 +112,16 @@ impl<T> Scheduler<T> {
                 }
             }
             if no_place {
-                // Whoever waits for it hears of it by its end.
+                // The dropped sender tells the waiting request that it was rejected.
                 drop(self.order.give_up_last());
             }
         }
         Ok(self.order.join(request.payer, request.priority, Waiting { item, tried: request.tried.to_vec() }))
     }
 
-    /// The next one to be served whose answer there is room for, and by which service: the one with the least in flight,
-    /// or else the longest rest. Who `fit` says fits is the one that is served.
+    /// Takes the next request whose answer there is room for, and chooses its service: the one with the fewest requests
+    /// in flight, and among equals the one that has been idle the longest. The first request that `fit` accepts is
+    /// served.
     pub(super) fn serve(&mut self, now: Instant, mut fit: impl FnMut(&T) -> Fit) -> Option<(T, usize)> {
         let services = &self.services;
         let best = |tried: &[usize]| {
@@ -128,7 +130,7 @@ impl<T> Scheduler<T> {
                 .min_by_key(|(_, one)| (one.since.len(), one.last_turn))
                 .map(|(at, _)| at)
         };
-        // Without this, a long line would be searched in vain whenever somebody joins it.
+        // If no slot is free, this avoids a search through the whole queue for each new request.
         best(&[])?;
         let mut short_of_room = false;
         let next = self.order.next(|waiting| {
@@ -149,13 +151,13 @@ impl<T> Scheduler<T> {
         Some((next.item, at))
     }
 
-    /// Steps out of the line; whether it was in it.
+    /// Removes the request from the queue. Returns whether it was in it.
     pub(super) fn leave(&mut self, place: Place) -> bool {
         self.order.leave(place).is_some()
     }
 
-    /// The slot that was given at `since` is free again. `took` is how long it was needed, unless that says nothing of how
-    /// long work takes.
+    /// Frees the slot that was taken at `since`. `took` is how long it was used; it is `None` if that says nothing
+    /// about how long work takes.
     pub(super) fn done(&mut self, service: usize, since: Instant, took: Option<Duration>) {
         if let Some(service) = self.services.get_mut(service)
             && let Some(place) = service.since.iter().position(|one| *one == since)
@@ -167,24 +169,24 @@ impl<T> Scheduler<T> {
         }
     }
 
-    /// From now on so many at once; 0 for none.
+    /// Sets how many requests the service may have at once; 0 stops it.
     pub(super) fn allow(&mut self, service: usize, slots: usize) {
         if let Some(service) = self.services.get_mut(service) {
             service.allowed = slots;
         }
     }
 
-    /// What is said to one whose deadline has passed in line.
+    /// The rejection of a request whose deadline has passed in the queue.
     pub(super) fn too_late(&self, now: Instant, tried: &[usize]) -> Rejection {
         Rejection { shortage: self.shortage(|at| !tried.contains(&at)), retry_after: self.backlog(now) }
     }
 
-    /// What those in line wait for.
+    /// What the waiting requests lack.
     fn shortage(&self, usable: impl Fn(usize) -> bool) -> Shortage {
         if self.free(usable) > 0 { Shortage::NoRoom } else { Shortage::QueueFull }
     }
 
-    /// How long it takes until those who are in line now are at work.
+    /// How long it takes until all requests that are queued now have a slot.
     fn backlog(&self, now: Instant) -> Duration {
         self.wait(now, self.order.len(), |_| true).unwrap_or(self.recheck).max(AT_LEAST)
     }
@@ -201,7 +203,7 @@ impl<T> Scheduler<T> {
         self.services.iter().enumerate().filter(|(at, _)| usable(*at)).map(|(_, one)| one.free()).sum()
     }
 
-    /// How long until a slot is free for one with so many before it, if work takes what it typically does; `None` when
+    /// How long a request with `ahead` requests before it waits for a slot, if work takes its typical time; `None` when
     /// no usable service is up.
     fn wait(&self, now: Instant, ahead: usize, usable: impl Fn(usize) -> bool) -> Option<Duration> {
         let typical = self.typical.unwrap_or(AT_LEAST);
@@ -219,10 +221,10 @@ impl ServiceSlots {
         self.allowed.saturating_sub(self.since.len())
     }
 
-    /// After how long each of the allowed slots is free.
+    /// The time until each of the allowed slots is free.
     fn frees_in(&self, now: Instant, typical: Duration) -> impl Iterator<Item = Duration> {
         let at_work = self.since.iter().map(move |since| (*since + typical).saturating_duration_since(now));
-        // Those that are more than allowed end first, and leave no free slot behind.
+        // Requests beyond the allowed number end first, and their end frees no slot.
         let too_many = self.since.len().saturating_sub(self.allowed);
         std::iter::repeat_n(Duration::ZERO, self.free()).chain(at_work.skip(too_many))
     }

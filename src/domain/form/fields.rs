@@ -3,13 +3,16 @@
 //! A value is read without the white space around it and echoed as it was sent. An empty one is not set; one of nothing
 //! but white space is, and is wrong.
 
-use super::{Field, MAX_PIXELS, Output, OutputFormat, Rgba, reader::IMAGE};
+use super::{Field, MAX_PIXELS, Output, OutputFormat, Rgba};
 use crate::domain::complaint::Complaint;
 use std::{borrow::Cow, num::IntErrorKind};
 
 /// What is passed on of a text whose name the contract does not know.
 const MAX_NAME: usize = 64;
 const MAX_CONTENT_TYPE: usize = 128;
+
+/// The one field that is a file.
+pub(super) const IMAGE: &str = "image";
 
 /// Every field that the contract knows but `image`, in its order.
 pub const NAMES: [&str; 8] = ["w", "h", "angle", "format", "bg_color", "mask", "exact_resize", "expand"];

@@ -7,9 +7,6 @@ use crate::domain::{
 };
 use bytes::{Bytes, BytesMut};
 
-/// The one field that is a file.
-pub(super) const IMAGE: &str = "image";
-
 /// A body being read. Push its bytes in any pieces, then finish.
 #[derive(Debug)]
 pub struct FormReader {
@@ -118,7 +115,7 @@ enum Current {
 impl Parts {
     fn begin(&mut self, head: PartHead) {
         self.end();
-        self.current = if head.name == IMAGE {
+        self.current = if head.name == fields::IMAGE {
             self.begin_image(head)
         } else if fields::is_known(&head.name) {
             self.begin_known(head)

@@ -1,6 +1,6 @@
 //! Encoded words, `=?charset?Q?text?=` (RFC 2047), which mail libraries write in names that are not ASCII.
 
-use super::names::{Charset, hex};
+use super::encoding::{Charset, hex};
 use memchr::memchr;
 
 /// A word's pieces, as they stand.

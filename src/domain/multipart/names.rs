@@ -1,29 +1,10 @@
 //! What a `name`, `filename` or `filename*` parameter says, decoded (contract, section 1).
 
-use super::{Malformed, encoded_word};
+use super::{
+    Malformed, encoded_word,
+    encoding::{Charset, hex},
+};
 use memchr::memmem;
-
-/// How the bytes of an encoded text are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Charset {
-    /// ASCII is a part of it.
-    Utf8,
-    Latin1,
-}
-
-impl Charset {
-    /// The charset of this name, any case; `None` if it is not one of the two.
-    pub(super) fn named(name: &[u8]) -> Option<Self> {
-        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        if is(b"utf-8") || is(b"utf8") || is(b"us-ascii") {
-            Some(Self::Utf8)
-        } else if is(b"iso-8859-1") || is(b"latin1") {
-            Some(Self::Latin1)
-        } else {
-            None
-        }
-    }
-}
 
 /// The text of a parameter in its plain form: encoded words first, then UTF-8, with U+FFFD for what is none.
 ///
@@ -73,12 +54,6 @@ fn percent_decode(encoded: &[u8]) -> Option<Vec<u8>> {
         rest = behind;
     }
     Some(bytes)
-}
-
-/// The byte that two hexadecimal digits are.
-pub(super) fn hex(digits: &[u8]) -> Option<u8> {
-    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
-    u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }
 
 /// A text without anything in it that ends a line or is not to be seen, for readers of any kind: C0, DEL, C1, U+2028,

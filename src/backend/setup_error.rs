@@ -1,0 +1,27 @@
+//! Why the configured backend cannot be set up.
+
+use super::{builtin::ModelError, http::TrustError};
+use crate::config::SecretError;
+
+/// Why the configured backend cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// There is nothing in `backend.urls`.
+    #[error("backend.urls names no address")]
+    NoAddress,
+    /// One of `backend.urls` is no http or https address.
+    #[error("backend.urls: \"{0}\" is no http or https address")]
+    Address(String),
+    /// A key cannot be a header's value.
+    #[error("backend.api_keys: one has characters that no header can carry")]
+    Key,
+    /// A key cannot be read.
+    #[error("backend.api_key: {0}")]
+    Secret(#[from] SecretError),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Whom to trust.
+    #[error(transparent)]
+    Tls(#[from] TrustError),
+}
