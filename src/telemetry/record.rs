@@ -123,7 +123,7 @@ impl RejectedBy {
             Self::BadCredentials => "bad_credentials",
             Self::Connections => "connections",
             Self::InFlight => "in_flight",
-            Self::RateLimit => "pace",
+            Self::RateLimit => "rate_limit",
         }
     }
 }

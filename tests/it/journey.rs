@@ -1,4 +1,4 @@
-//! The ordinary way of a picture, and who is turned away at the door.
+//! The ordinary way of a picture, and which callers are rejected.
 
 use crate::{
     backend::{Manner, PICTURE},
@@ -59,7 +59,7 @@ async fn the_backend_gets_the_fields_as_judged_our_key_and_nothing_of_the_caller
 }
 
 #[tokio::test]
-async fn callers_without_a_good_key_are_turned_away_before_the_backend_hears_of_them() {
+async fn callers_without_a_good_key_are_rejected_before_the_backend_hears_of_them() {
     let world = World::start().await;
     let ann = world.customer("ann", 10).await;
     let key = ann.headers[0].1.clone();

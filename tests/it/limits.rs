@@ -173,7 +173,7 @@ async fn an_account_on_a_plan_that_is_gone_has_the_default_plans_limit() {
 }
 
 #[tokio::test]
-async fn a_flood_of_one_account_is_turned_away_before_the_store_has_to_decide() {
+async fn a_flood_of_one_account_is_rejected_before_the_store_has_to_decide() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
     assert_eq!(let_through(&ann, 20).await, 2);

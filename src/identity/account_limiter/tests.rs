@@ -10,7 +10,7 @@ fn uid(number: usize) -> Uid {
 const BURST: Burst = Burst { per_minute: 60, size: 5 };
 
 #[test]
-fn a_flood_is_turned_away_here_and_told_how_long_to_wait() {
+fn a_flood_is_rejected_here_and_told_how_long_to_wait() {
     let clock = FakeRelativeClock::default();
     let account_limiter = AccountLimiter::with_clock(clock.clone());
     let through = (0..1_000).filter(|_| account_limiter.allow(&uid(1), BURST).is_ok()).count();
