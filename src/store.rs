@@ -43,9 +43,22 @@ pub enum Fault {
     /// It answered something that this version does not understand.
     #[error("store holds something unexpected: {0}")]
     Unexpected(String),
-    /// The operator asked for something that cannot be, such as a key for an account that does not exist.
+    /// There is no such thing: an account, a number of its, a store.
     #[error("{0}")]
-    Impossible(String),
+    NotFound(String),
+    /// Fewer credits are free than were to be taken back.
+    #[error("{0}")]
+    Insufficient(String),
+    /// A number out of the range that is stored.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Something else is there already, such as another account's key.
+    #[error("{0}")]
+    Taken(String),
+    /// A store that cannot be used like this: an address that makes no sense, a server that will not do, requests or keeps
+    /// that are still under way.
+    #[error("{0}")]
+    Unusable(String),
     /// The operation's id has been used up by another operation.
     #[error("{0}")]
     Conflict(String),
@@ -76,8 +89,9 @@ pub trait Store: Send + Sync + 'static {
     async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>>;
 
     /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat; nothing
-    /// uses no id up. [`Fault::Impossible`] without the account, and for taking back what is spent or set aside;
-    /// [`Fault::Conflict`] for an id under which another number was granted.
+    /// uses no id up. [`Fault::NotFound`] without the account, [`Fault::Insufficient`] for taking back what is spent or set
+    /// aside, [`Fault::TooLarge`] for a balance that cannot be, [`Fault::Conflict`] for an id under which another number was
+    /// granted.
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
 
     /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
@@ -96,7 +110,7 @@ pub trait Store: Send + Sync + 'static {
         Ok(accounts)
     }
 
-    /// Stores a key under its hash. [`Fault::Impossible`] without its account, or when the key is another's already.
+    /// Stores a key under its hash. [`Fault::NotFound`] without its account, [`Fault::Taken`] when the key is another's.
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
 
     /// Notes when keys were last used, many at once; an earlier moment than is known changes nothing.
@@ -108,12 +122,12 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes a key from now on; `false` when there is no such key. Revoking twice keeps the first date.
     async fn revoke_key(&self, id: &KeyId) -> Result<bool>;
 
-    /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::Impossible`] without it.
+    /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::NotFound`] without it.
     async fn audit(&self, uid: &Uid) -> Result<Audit>;
 
     /// Sets a number of an account's that [`audit`](Self::audit) finds odd or different, named as it names it, with a ledger
-    /// entry after which the ledger says the same. [`Fault::Impossible`] without the account, and for what is no number of
-    /// its.
+    /// entry after which the ledger says the same. [`Fault::NotFound`] without the account, and for what is no number of
+    /// its; [`Fault::TooLarge`] for what it cannot be.
     async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()>;
 
     /// What Stripe's events have left of an account: where the next [`StripeStep`] starts from.

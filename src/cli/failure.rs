@@ -68,7 +68,14 @@ impl Failure {
             }
             Self::Keyring(_) => Some("Is it the right file and the right user? rembg-gateway doctor tells more."),
             Self::Input(_) => Some("Use it like this: rembg-gateway key import UID < FILE"),
-            Self::Migration(Fault::Impossible(_) | Fault::Conflict(_))
+            Self::Migration(
+                Fault::NotFound(_)
+                | Fault::Insufficient(_)
+                | Fault::TooLarge(_)
+                | Fault::Taken(_)
+                | Fault::Unusable(_)
+                | Fault::Conflict(_),
+            )
             | Self::Address(_)
             | Self::Typed(_)
             | Self::Start(_)
@@ -84,6 +91,6 @@ fn store_hint(fault: &Fault) -> Option<&'static str> {
             Some("Is store.url the right one? rembg-gateway doctor tells more.")
         }
         Fault::Conflict(_) => Some("Another grant needs an id of its own."),
-        Fault::Impossible(_) => None,
+        Fault::NotFound(_) | Fault::Insufficient(_) | Fault::TooLarge(_) | Fault::Taken(_) | Fault::Unusable(_) => None,
     }
 }

@@ -97,12 +97,12 @@ impl End {
             return if path.exists() {
                 Ok(())
             } else {
-                Err(Fault::Impossible(format!("there is no store at {}", path.display())).into())
+                Err(Fault::NotFound(format!("there is no store at {}", path.display())).into())
             };
         }
         match store::keeps_left(&store.journal)? {
             0 => Ok(()),
-            keeps => Err(Fault::Impossible(format!(
+            keeps => Err(Fault::Unusable(format!(
                 "the journal in {} has keeps ({keeps}) that {} has not counted yet; serve from it once more, until the \
                  journal is empty, and stop the gateway again",
                 store.journal.display(),

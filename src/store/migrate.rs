@@ -42,7 +42,7 @@ pub struct Problem {
 
 /// Moves everything. `told` hears after each account how many of how many are done.
 ///
-/// [`Fault::Impossible`] if both are the same store, or if requests are under way at the source.
+/// [`Fault::Unusable`] if both are the same store, or if requests are under way at the source.
 pub async fn migrate(
     from: &dyn Transfer,
     to: &dyn Transfer,
@@ -50,11 +50,11 @@ pub async fn migrate(
 ) -> Result<Migration> {
     let place = at("target", to.place().await)?;
     if at("source", from.place().await)? == place {
-        return Err(Fault::Impossible("source and target are the same store".into()));
+        return Err(Fault::Unusable("source and target are the same store".into()));
     }
     let open = at("source", from.holds_open().await)?;
     if open > 0 {
-        return Err(Fault::Impossible(format!(
+        return Err(Fault::Unusable(format!(
             "{open} requests are under way at the source; stop the gateways first (one that was killed leaves requests \
              behind which end by themselves, minutes later)"
         )));
@@ -101,18 +101,25 @@ impl Migration {
                 Ok(())
             }
             // This account cannot be moved; others can.
-            Err(Fault::Impossible(says) | Fault::Unexpected(says)) => {
+            Err(
+                Fault::NotFound(says)
+                | Fault::Insufficient(says)
+                | Fault::TooLarge(says)
+                | Fault::Taken(says)
+                | Fault::Unusable(says)
+                | Fault::Unexpected(says),
+            ) => {
                 self.complain(Some(uid), says);
                 Ok(())
             }
-            Err(fault) => Err(fault),
+            Err(fault @ (Fault::Unavailable(_) | Fault::Conflict(_))) => Err(fault),
         }
     }
 }
 
 /// The account as it was moved, and what differs at the target.
 async fn move_account(from: &dyn Transfer, to: &dyn Transfer, uid: &Uid) -> Result<(AccountExport, Vec<String>)> {
-    let gone = || Fault::Impossible(format!("account {uid} has gone from the source meanwhile"));
+    let gone = || Fault::NotFound(format!("account {uid} has gone from the source meanwhile"));
     let export = at("source", from.export(uid).await)?.ok_or_else(gone)?;
     for list in List::ALL {
         move_list(from, to, uid, list).await?;
@@ -190,8 +197,12 @@ fn at<T>(end: &str, answer: Result<T>) -> Result<T> {
     answer.map_err(|fault| match fault {
         Fault::Unavailable(why) => Fault::Unavailable(format!("{why} (at the {end})")),
         Fault::Unexpected(what) => Fault::Unexpected(format!("{what} (at the {end})")),
-        Fault::Impossible(why) => Fault::Impossible(why),
-        Fault::Conflict(why) => Fault::Conflict(why),
+        fault @ (Fault::NotFound(_)
+        | Fault::Insufficient(_)
+        | Fault::TooLarge(_)
+        | Fault::Taken(_)
+        | Fault::Unusable(_)
+        | Fault::Conflict(_)) => fault,
     })
 }
 

@@ -30,12 +30,12 @@ impl Number {
             None if below == PREPAID || below == "prepaid_credits" => Self::Prepaid,
             None if is_counter(below) => Self::Counter(below.to_owned()),
             None => {
-                return Err(Fault::Impossible(format!("{key} is no number of {own}; audit shows how they are called")));
+                return Err(Fault::NotFound(format!("{key} is no number of {own}; audit shows how they are called")));
             }
         };
         let least = if number == Self::Prepaid { 1 - MOST } else { 0 };
         if value < least || value >= MOST {
-            return Err(Fault::Impossible(format!("{key} must be between {least} and {}", MOST - 1)));
+            return Err(Fault::TooLarge(format!("{key} must be between {least} and {}", MOST - 1)));
         }
         Ok(number)
     }

@@ -37,12 +37,12 @@ pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Arc<dyn Stor
 
 fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {
     let url = config.store.redis_url().transpose();
-    url.map_err(|fault| Fault::Impossible(format!("store.url {fault}")))
+    url.map_err(|fault| Fault::Unusable(format!("store.url {fault}")))
 }
 
 fn embedded(config: &Config, clock: Clock) -> Result<Arc<SqliteStore>> {
     match config.store.sqlite_path() {
         Some(path) => Ok(Arc::new(SqliteStore::open(path, clock, config.terms())?)),
-        None => Err(Fault::Impossible("store.url is no address of a store".into())),
+        None => Err(Fault::Unusable("store.url is no address of a store".into())),
     }
 }

@@ -79,17 +79,17 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects. [`Fault::Unavailable`] if nobody answers, [`Fault::Impossible`] for an address that makes no sense or a
+    /// Connects. [`Fault::Unavailable`] if nobody answers, [`Fault::Unusable`] for an address that makes no sense or a
     /// server that will not do.
     pub async fn open(url: &RedisUrl, clock: Clock, terms: Terms, role: Role) -> Result<Self> {
-        let dialer = Dialer::new(url).map_err(|error| Fault::Impossible(error.to_string()))?;
+        let dialer = Dialer::new(url).map_err(|error| Fault::Unusable(error.to_string()))?;
         let style = if dialer.is_cluster() { KeyStyle::Hashtag } else { KeyStyle::Plain };
         let link = Link::open(dialer, role).await?;
         for remark in link.inspected(&clock).await? {
             match remark.weight {
                 Weight::Good => {}
                 Weight::Doubtful => tracing::warn!("the store: {}", remark.says),
-                Weight::Fatal => return Err(Fault::Impossible(remark.says)),
+                Weight::Fatal => return Err(Fault::Unusable(remark.says)),
             }
         }
         let engine = Engine {

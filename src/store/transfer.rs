@@ -32,11 +32,11 @@ pub trait Transfer: Store {
     async fn export_part(&self, uid: &Uid, list: List, after: &Cursor) -> Result<Page>;
 
     /// Writes one part of a long list of an account that is not to be seen yet; what is there already is compared. Of an
-    /// account that can be seen, everything is compared and nothing written. [`Fault::Impossible`] where something differs.
+    /// account that can be seen, everything is compared and nothing written. [`Fault::Taken`] where something differs.
     async fn import_part(&self, uid: &Uid, records: &Records, after: &Cursor) -> Result<Cursor>;
 
     /// Writes everything else, in one step that ends with the account to be seen; once it is, only compares.
-    /// [`Fault::Impossible`] where something else is there.
+    /// [`Fault::Taken`] where something else is there.
     async fn import(&self, export: &AccountExport) -> Result<()>;
 }
 
@@ -181,5 +181,5 @@ impl AccountExport {
 
 /// The operator's error that something else is there already.
 pub(super) fn other(uid: &Uid, what: &str) -> Fault {
-    Fault::Impossible(format!("account {uid} is there already, with other contents: {what}"))
+    Fault::Taken(format!("account {uid} is there already, with other contents: {what}"))
 }

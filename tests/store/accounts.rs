@@ -103,7 +103,7 @@ pub(crate) async fn what_is_spent_or_set_aside_cannot_be_taken_back(world: &Worl
     let hold = world.held(&world.request(&uid)).await;
     let back = world.operation();
     let refused = world.store.grant(&uid, -4, &back).await;
-    assert!(matches!(&refused, Err(Fault::Impossible(words)) if words.contains('3')), "{refused:?}");
+    assert!(matches!(&refused, Err(Fault::Insufficient(words)) if words.contains('3')), "{refused:?}");
     world.released(&hold).await;
     let granted = world.store.grant(&uid, -4, &back).await.unwrap();
     assert_eq!(granted, Granted { prepaid: 0, repeated: false }, "a refusal does not use up the id");
@@ -121,11 +121,15 @@ pub(crate) async fn what_cannot_be_is_refused_and_changes_nothing(world: &World)
         ("a grant to nobody", store.grant(&nobody, 5, &world.operation()).await.err()),
         ("an audit of nobody", store.audit(&nobody).await.err()),
         ("a key for nobody", store.put_key(&hash, &orphan).await.err()),
+    ] {
+        assert!(matches!(refused, Some(Fault::NotFound(_))), "{what}: {refused:?}");
+    }
+    for (what, refused) in [
         ("a balance beyond numbers", store.grant(&uid, i64::MAX, &world.operation()).await.err()),
         ("an allowance beyond numbers", store.put_account(&too_many).await.err()),
         ("a picture beyond numbers", store.put_account(&too_large).await.err()),
     ] {
-        assert!(matches!(refused, Some(Fault::Impossible(_))), "{what}: {refused:?}");
+        assert!(matches!(refused, Some(Fault::TooLarge(_))), "{what}: {refused:?}");
     }
     assert_eq!(store.account(&nobody).await.unwrap(), None);
     let account = store.account(&uid).await.unwrap().unwrap();
@@ -148,7 +152,7 @@ pub(crate) async fn a_key_opens_its_account_and_no_other(world: &World) {
         ("another account's key", world.store.put_key(&hash, &other_key).await),
         ("another key's id", world.store.put_key(&other_hash, &stored).await),
     ] {
-        assert!(matches!(stolen, Err(Fault::Impossible(_))), "{what}: {stolen:?}");
+        assert!(matches!(stolen, Err(Fault::Taken(_))), "{what}: {stolen:?}");
     }
     assert_eq!(world.store.caller_of_key(&hash).await.unwrap().unwrap().0, stored);
     assert_eq!(world.store.keys(&other).await.unwrap(), []);

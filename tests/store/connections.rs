@@ -60,7 +60,7 @@ async fn tls_is_spoken_with_a_server_that_the_named_authority_vouches_for_and_wi
     let empty = folder.path().join("empty.pem");
     fs::write(&empty, "nobody").unwrap();
     let refused = open(&url, Some(empty)).await.err();
-    let Some(Fault::Impossible(words)) = refused else { panic!("{refused:?}") };
+    let Some(Fault::Unusable(words)) = refused else { panic!("{refused:?}") };
     assert!(words.contains("store.ca_file") && words.contains("holds no certificate"), "{words}");
 }
 

@@ -313,7 +313,7 @@ async fn other_contents_are_left_alone_on_sqlite() {
 
 async fn refused(from: &Arc<dyn Transfer>, to: &Arc<dyn Transfer>) -> String {
     let fault = migrate(&**from, &**to, &|_, _| ()).await.unwrap_err();
-    let Fault::Impossible(words) = fault else { panic!("{fault}") };
+    let Fault::Unusable(words) = fault else { panic!("{fault}") };
     words
 }
 

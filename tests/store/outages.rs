@@ -54,7 +54,7 @@ async fn a_grant_that_finds_no_memory_is_an_outage_and_not_the_operators_mistake
     assert!(matches!(world.store.grant(&uid, 5, &id).await, Err(Fault::Unavailable(_))));
     server.by_hand::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(world.store.grant(&uid, 5, &id).await.unwrap().prepaid, 6);
-    assert!(matches!(world.store.grant(&uid, i64::MAX, &world.operation()).await, Err(Fault::Impossible(_))));
+    assert!(matches!(world.store.grant(&uid, i64::MAX, &world.operation()).await, Err(Fault::TooLarge(_))));
     world.audited(&uid).await;
 }
 
@@ -64,7 +64,7 @@ async fn a_server_that_drops_counters_is_refused_in_plain_words() {
     let settings = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"];
     let server = Server::with(folder.path(), &settings).await;
     let refused = store::open(&server.config(), Clock::Own).await.err();
-    let Some(Fault::Impossible(words)) = refused else { panic!("{refused:?}") };
+    let Some(Fault::Unusable(words)) = refused else { panic!("{refused:?}") };
     assert!(words.contains("noeviction"), "{words}");
 }
 
@@ -74,7 +74,7 @@ async fn a_user_who_may_run_no_scripts_is_refused_in_plain_words() {
     let server = Server::with(folder.path(), &NOTHING_SAVED).await;
     server.by_hand::<()>(&["ACL", "SETUSER", "default", "-eval"]);
     let refused = store::open(&server.config(), Clock::Own).await.err();
-    assert!(matches!(&refused, Some(Fault::Impossible(words)) if words.contains("script")), "{refused:?}");
+    assert!(matches!(&refused, Some(Fault::Unusable(words)) if words.contains("script")), "{refused:?}");
 }
 
 #[tokio::test]

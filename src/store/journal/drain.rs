@@ -190,7 +190,14 @@ impl Journal {
             }
             Ok(_) => self.quarantine(keep, "it had been released").await,
             Err(Fault::Unavailable(_)) => Outcome::Away,
-            Err(Fault::Impossible(why) | Fault::Conflict(why)) => self.quarantine(keep, &why).await,
+            Err(
+                Fault::NotFound(why)
+                | Fault::Insufficient(why)
+                | Fault::TooLarge(why)
+                | Fault::Taken(why)
+                | Fault::Unusable(why)
+                | Fault::Conflict(why),
+            ) => self.quarantine(keep, &why).await,
             Err(Fault::Unexpected(why)) => {
                 if !keep.refused {
                     error!(

@@ -37,7 +37,7 @@ pub(super) async fn fields(engine: &Engine, uid: &Uid) -> Result<HashMap<String,
 
 /// The operator's error that there is no such account.
 pub(super) fn nobody(uid: &Uid) -> Fault {
-    Fault::Impossible(format!("there is no account {uid}"))
+    Fault::NotFound(format!("there is no account {uid}"))
 }
 
 /// Walks over all keys: for operators, not for requests.
@@ -60,10 +60,10 @@ pub(super) struct Changed {
 pub(super) async fn put(engine: &Engine, change: &AccountChange) -> Result<Changed> {
     let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
     if credits.is_some_and(|credits| i64::try_from(credits).is_err()) {
-        return Err(Fault::Impossible("no account can have that many credits".into()));
+        return Err(Fault::TooLarge("no account can have that many credits".into()));
     }
     if change.overrides.max_pixels.is_some_and(|pixels| i64::try_from(pixels).is_err()) {
-        return Err(Fault::Impossible("no picture can have that many pixels".into()));
+        return Err(Fault::TooLarge("no picture can have that many pixels".into()));
     }
     let payer = Payer::Account(change.uid.clone());
     let mut assumed = engine.assumed(&payer);

@@ -74,7 +74,7 @@ pub(super) async fn put(engine: &Engine, hash: &KeyHash, key: &ApiKey) -> Result
         let () = engine.link.command(cmd("HSETNX").arg(names.revoked()).arg(&key.id.0).arg(at.0)).await?;
     }
     if let Err(fault) = point_to(engine, hash, key).await {
-        if matches!(fault, Fault::Impossible(_)) {
+        if matches!(fault, Fault::Taken(_)) {
             let () = engine.link.command(cmd("HDEL").arg(names.keys()).arg(&key.id.0)).await?;
         }
         return Err(fault);
@@ -187,5 +187,5 @@ fn text(value: &impl Serialize) -> Result<String> {
 }
 
 fn exists(id: &KeyId) -> Fault {
-    Fault::Impossible(format!("this key exists already, as {}", id.0))
+    Fault::Taken(format!("this key exists already, as {}", id.0))
 }

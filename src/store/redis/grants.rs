@@ -50,8 +50,8 @@ fn granted(uid: &Uid, id: &OperationId, answer: &[String]) -> Result<Granted> {
         ["repeated", prepaid] => Ok(Granted { prepaid: balance(prepaid)?, repeated: true }),
         ["conflict", granted] => Err(conflict(id, balance(granted)?)),
         ["no_account"] => Err(accounts::nobody(uid)),
-        ["too_large"] => Err(Fault::Impossible("no balance can be that large".into())),
-        ["spent", free] => Err(Fault::Impossible(format!("only {free} prepaid credits can be taken back"))),
+        ["too_large"] => Err(Fault::TooLarge("no balance can be that large".into())),
+        ["spent", free] => Err(Fault::Insufficient(format!("only {free} prepaid credits can be taken back"))),
         _ => Err(strange()),
     }
 }

@@ -55,7 +55,7 @@ impl Remark {
 /// Looks at the server behind an address, or at every master of a Cluster.
 pub async fn inspect(url: &RedisUrl, clock: &Clock) -> Result<Vec<Remark>> {
     let away = |error: redis::RedisError| Fault::Unavailable(error.to_string());
-    let dialer = Dialer::new(url).map_err(|error| Fault::Impossible(error.to_string()))?;
+    let dialer = Dialer::new(url).map_err(|error| Fault::Unusable(error.to_string()))?;
     let mut connection = dialer.connect().await.map_err(away)?;
     look(&mut connection, clock).await
 }

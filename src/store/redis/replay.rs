@@ -131,7 +131,15 @@ impl ReplayBuffer {
                     match outcome {
                         Err(Fault::Unavailable(why)) => return Err(Fault::Unavailable(why)),
                         // An account deleted meanwhile, credits spent meanwhile: what is so now, stays.
-                        Ok(()) | Err(Fault::Impossible(_) | Fault::Conflict(_)) => {}
+                        Ok(())
+                        | Err(
+                            Fault::NotFound(_)
+                            | Fault::Insufficient(_)
+                            | Fault::TooLarge(_)
+                            | Fault::Taken(_)
+                            | Fault::Unusable(_)
+                            | Fault::Conflict(_),
+                        ) => {}
                         Err(fault @ Fault::Unexpected(_)) => {
                             refused += 1;
                             debug!(%fault, "a write cannot be made again");

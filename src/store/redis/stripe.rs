@@ -106,7 +106,7 @@ async fn write(engine: &Engine, step: &StripeStep, version: &str, revision: u64)
             ["applied", change] => return Ok((StepOutcome::Applied, change.parse().unwrap_or(0))),
             ["duplicate", change] => return Ok((StepOutcome::Duplicate, change.parse().unwrap_or(0))),
             ["behind"] => return Ok((StepOutcome::Stale, 0)),
-            ["too_large"] => return Err(Fault::Impossible("no balance can be that large".into())),
+            ["too_large"] => return Err(Fault::TooLarge("no balance can be that large".into())),
             _ => match engine.if_stale(&payer, &answer)? {
                 Some(better) => now = better.now,
                 None => return Err(Fault::Unexpected(format!("the script for a step of Stripe's says {answer:?}"))),

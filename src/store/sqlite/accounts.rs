@@ -30,13 +30,13 @@ pub(super) fn find(db: &Connection, uid: &Uid) -> Result<Option<Account>> {
 
 /// The account, or the operator's error that there is none.
 pub(super) fn existing(db: &Connection, uid: &Uid) -> Result<Account> {
-    find(db, uid)?.ok_or_else(|| Fault::Impossible(format!("there is no account {uid}")))
+    find(db, uid)?.ok_or_else(|| Fault::NotFound(format!("there is no account {uid}")))
 }
 
 /// Fails without the account, whatever can be read of it.
 pub(super) fn must_exist(db: &Connection, uid: &Uid) -> Result<()> {
     let exists = db.prepare_cached("SELECT 1 FROM accounts WHERE uid = ?1")?.exists([uid.as_str()])?;
-    if exists { Ok(()) } else { Err(Fault::Impossible(format!("there is no account {uid}"))) }
+    if exists { Ok(()) } else { Err(Fault::NotFound(format!("there is no account {uid}"))) }
 }
 
 pub(super) fn uids(db: &Connection) -> Result<Vec<Uid>> {
@@ -217,11 +217,11 @@ fn interval_unit(stored: &str) -> Result<IntervalUnit> {
 }
 
 fn allowance(credits: u64) -> Result<i64> {
-    i64::try_from(credits).map_err(|_| Fault::Impossible("no account can have that many credits".into()))
+    i64::try_from(credits).map_err(|_| Fault::TooLarge("no account can have that many credits".into()))
 }
 
 fn pixels(most: u64) -> Result<i64> {
-    i64::try_from(most).map_err(|_| Fault::Impossible("no picture can have that many pixels".into()))
+    i64::try_from(most).map_err(|_| Fault::TooLarge("no picture can have that many pixels".into()))
 }
 
 /// An account id as stored.

@@ -32,7 +32,7 @@ pub(super) fn put(db: &Connection, hash: &KeyHash, key: &ApiKey) -> Result<()> {
     match stored {
         None => insert(db, hash, key),
         Some(same) if same == (hash.0.clone(), key.id.0.clone(), String::from(key.uid.clone())) => Ok(()),
-        Some((_, id, _)) => Err(Fault::Impossible(format!("this key exists already, as {id}"))),
+        Some((_, id, _)) => Err(Fault::Taken(format!("this key exists already, as {id}"))),
     }
 }
 
@@ -41,7 +41,7 @@ fn insert(db: &Connection, hash: &KeyHash, key: &ApiKey) -> Result<()> {
     let (expires, revoked) = (expires.map(|end| end.0), revoked.map(|at| at.0));
     let networks = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let cap = monthly_cap.map(i64::try_from).transpose();
-    let cap = cap.map_err(|_| Fault::Impossible("no key can have that high a cap".into()))?;
+    let cap = cap.map_err(|_| Fault::TooLarge("no key can have that high a cap".into()))?;
     db.prepare_cached(&format!(
         "INSERT INTO api_keys (hash, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
     ))?

@@ -40,11 +40,11 @@ fn earlier(db: &Connection, uid: &Uid, id: &OperationId) -> Result<Option<(i64, 
 /// The balance after a grant. What is spent, or set aside for a request under way, cannot be taken back.
 fn balance(prepaid: i64, credits: i64, held: u64) -> Result<i64> {
     let after = prepaid.checked_add(credits).filter(|after| fits(*after));
-    let after = after.ok_or_else(|| Fault::Impossible("no balance can be that large".into()))?;
+    let after = after.ok_or_else(|| Fault::TooLarge("no balance can be that large".into()))?;
     let held = i64::try_from(held).unwrap_or(i64::MAX);
     if credits < 0 && after < held {
         let free = (prepaid - held).max(0);
-        return Err(Fault::Impossible(format!("only {free} prepaid credits can be taken back")));
+        return Err(Fault::Insufficient(format!("only {free} prepaid credits can be taken back")));
     }
     Ok(after)
 }

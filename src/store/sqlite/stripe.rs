@@ -105,7 +105,7 @@ fn change(db: &Connection, step: &StripeStep, now: UnixMicros) -> Result<()> {
     if step.changes.credits != 0 {
         let after = accounts::existing(db, uid)?.prepaid.checked_add(step.changes.credits);
         if !after.is_some_and(fits) {
-            return Err(Fault::Impossible("no balance can be that large".into()));
+            return Err(Fault::TooLarge("no balance can be that large".into()));
         }
         accounts::change_prepaid(db, uid, step.changes.credits)?;
         note(EntryKind::Granted { credits: step.changes.credits })?;

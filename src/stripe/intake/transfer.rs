@@ -24,14 +24,14 @@ pub struct Moved {
 
 impl Intake {
     /// Moves an object, or everything of a customer, to an account: plan, window, packs and reversals; usage stays where it
-    /// was counted. From now on only the operator moves it again. [`Fault::Impossible`] without the account, or for an id
+    /// was counted. From now on only the operator moves it again. [`Fault::NotFound`] without the account, or for an id
     /// that no event has told of.
     pub async fn move_to(&self, id: &str, uid: &Uid) -> store::Result<Vec<Moved>> {
         if self.store.account(uid).await?.is_none() {
-            return Err(Fault::Impossible(format!("there is no account {uid}")));
+            return Err(Fault::NotFound(format!("there is no account {uid}")));
         }
         if self.store.stripe_object(id).await?.text.is_empty() {
-            return Err(Fault::Impossible(format!(
+            return Err(Fault::NotFound(format!(
                 "no event has told of {id}; name a subscription (sub_…), a payment (pi_…) or a customer (cus_…)"
             )));
         }

@@ -56,10 +56,10 @@ async fn a_step_that_fails_leaves_no_trace_and_harms_no_other_in_its_commit() {
     let writer = writer(folder.path());
     let half = |db: &Connection, now| {
         schema::beat(db, now)?;
-        Err::<(), _>(Fault::Impossible("no".into()))
+        Err::<(), _>(Fault::NotFound("no".into()))
     };
     let (failed, released) = together(&writer, half).await;
-    assert!(matches!(failed, Err(Fault::Impossible(_))), "{failed:?}");
+    assert!(matches!(failed, Err(Fault::NotFound(_))), "{failed:?}");
     assert_eq!(released.unwrap(), Settlement::Released);
     assert_eq!(count(&writer, "pulse").await, 0);
 }
