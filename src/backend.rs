@@ -62,7 +62,7 @@ pub struct Job {
     pub deadline: Instant,
     /// Names the request in the backend's log and in ours.
     pub request_id: String,
-    /// Where room for the answer is taken from.
+    /// The room for the answer.
     pub room: AnswerRoom,
     /// Whether the service has been sent the whole job, as far as the connection knows.
     pub sent_whole: Arc<AtomicBool>,
@@ -86,9 +86,9 @@ impl Job {
 /// A backend's complete answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// As the backend sent it.
+    /// The status, as the backend sent it.
     pub status: u16,
-    /// As the backend sent it.
+    /// The content type, as the backend sent it.
     pub content_type: Option<String>,
     /// The whole body.
     pub body: Spooled,
@@ -135,7 +135,7 @@ pub enum Failure {
     /// There was no slot, no key or no room before the deadline.
     #[error("unavailable: {}", shortage.code())]
     Unavailable {
-        /// What is missing.
+        /// The resource that is missing.
         shortage: Shortage,
         /// An estimate of when it will be there.
         retry_after: Duration,

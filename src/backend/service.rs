@@ -26,7 +26,7 @@ pub(super) struct AttemptError {
     pub(super) retry: Retry,
 }
 
-/// What a failure means for the other services.
+/// Whether a failed job may be sent to another service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
     /// The service has not begun to answer and cannot charge for the job, so another service may be used.

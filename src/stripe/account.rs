@@ -45,7 +45,7 @@ struct Held {
     spared: i64,
 }
 
-/// What was last written to the account.
+/// The plan and period that were last written to the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Written {
     bought: Option<Bought>,

@@ -329,8 +329,8 @@ fn read(parked: impl IntoIterator<Item = ParkedEvent>) -> impl Iterator<Item = E
     })
 }
 
-/// The ids under which an event is parked. It is parked under the object alone while it waits for a price, and also
-/// under the customer while the owner is unknown. An event that only a person can resolve is parked under no id.
+/// The event as it is parked: under the object alone while it waits for a price, and also under the customer while the
+/// owner is unknown. An event that only a person can resolve is parked under no id.
 fn parked(event: &Event, news: &News, waits: Waits) -> store::Result<ParkedEvent> {
     let objects = news.tellings.iter().map(|telling| telling.object.clone());
     let aliases: Vec<_> = match waits {

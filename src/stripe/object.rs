@@ -156,7 +156,7 @@ pub struct Customer {
     objects: BTreeMap<String, Known>,
 }
 
-/// What is recorded with a customer about one of its objects.
+/// The revision and the owner of one of a customer's objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     revision: u64,

@@ -27,7 +27,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// What a charge says of its refunds.
+    /// The reversal for the total of a charge's refunds.
     pub(super) fn of_refund(refund: &Refund, created: UnixSeconds, event: &str) -> Self {
         let Refund { refunded, amount, .. } = *refund;
         Self::Refunded(Refunded { created, total: refunded, amount, event: event.into() })

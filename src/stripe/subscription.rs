@@ -41,7 +41,7 @@ impl Observation {
     }
 }
 
-/// What a configured price stands for.
+/// The plan that a configured price stands for, and the quantity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bought {
     /// A plan that is or was configured.
