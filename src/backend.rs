@@ -1,6 +1,7 @@
-//! What removes the background: a trait, and one file per kind of backend.
+//! The backend removes the background. There is a trait, and one file per kind of backend.
 //!
-//! Services at addresses (`rmbg`, `rembg_server`) are asked by a `pool`; it and [`builtin`] have a fair `queue`.
+//! A `pool` sends jobs to services at addresses (`remote_rmbg`, `rembg_server`); it and [`builtin`] have a fair
+//! `queue`.
 
 mod account;
 pub mod builtin;
@@ -43,38 +44,38 @@ use std::{
 use tokio::time::Instant;
 use tracing::warn;
 
-/// A validated form, ready to be sent; can be sent again as long as nobody has answered.
+/// A validated form that is ready to be sent. It can be sent again as long as no service has answered.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The fields and what they mean.
     pub form: Arc<Form>,
     /// The image file's bytes.
     pub image: Arc<Spooled>,
-    /// The most pixels that the picture and the answer may have. The header's size has been judged by it; that size is
-    /// not yet the one that EXIF turns the picture to.
+    /// The most pixels that the picture and the answer may have. The size in the header is already checked against it,
+    /// but the EXIF orientation may still change that size.
     pub pixel_limit: Option<u64>,
-    /// Whose turn it takes in the line: payers are served by turns.
+    /// The payer whose turn the job takes in the queue: payers are served by turns.
     pub payer: Payer,
-    /// How many turns more than one that payer gets where one of priority 0 gets one.
+    /// How many extra turns the payer gets for each turn of a payer of priority 0.
     pub priority: u8,
-    /// When the whole answer must be here.
+    /// When the whole answer must have arrived.
     pub deadline: Instant,
-    /// For the backend's log and ours.
+    /// Names the request in the backend's log and in ours.
     pub request_id: String,
-    /// Where room for the answer comes from.
+    /// The room for the answer.
     pub room: AnswerRoom,
-    /// Whether the service that is asked has been given all of it, as far as the connection knows.
+    /// Whether the service has been sent the whole job, as far as the connection knows.
     pub sent_whole: Arc<AtomicBool>,
 }
 
 impl Job {
-    /// Refuses what would grow too large, now that it is known how large the upright picture is.
+    /// Refuses a job whose picture or answer would be too large, now that the size of the upright picture is known.
     fn keep_to_bounds(&self, upright: (u32, u32)) -> Result<(), Failure> {
         let bounds = Bounds { pixels: self.pixel_limit, bytes: Some(self.room.longest()) };
         Ok(bounds.judge(upright, &self.form.output)?)
     }
 
-    /// A picture of which nothing is left is an answer like any other, but worth a look: the model may not see what we see.
+    /// Logs that nothing is left of a picture. It is an answer like any other, but the model may not see what we see.
     fn tell_if_lost(&self, cut: &Cut) {
         if cut.is_lost {
             warn!(request_id = self.request_id, "nothing is left of a picture that showed something");
@@ -85,16 +86,16 @@ impl Job {
 /// A backend's complete answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// As the backend sent it.
+    /// The status, as the backend sent it.
     pub status: u16,
-    /// As the backend sent it.
+    /// The content type, as the backend sent it.
     pub content_type: Option<String>,
     /// The whole body.
     pub body: Spooled,
 }
 
 impl Answer {
-    /// Fails unless it is a picture, for whoever sent this form: only that is charged (contract, section 3).
+    /// Fails unless the answer is a picture as this form asks for it: only a picture is charged (contract, section 3).
     pub async fn is_picture_for(&self, form: &Form) -> Result<(), Failure> {
         let beginning = self.beginning().await;
         let beginning = beginning.map_err(|error| Failure::Failed(format!("reading the answer back: {error}")))?;
@@ -103,7 +104,7 @@ impl Answer {
             .map_err(|why| Failure::Failed(format!("the answer is no picture: {why}")))
     }
 
-    /// What the body begins with, beyond blanks however many.
+    /// The beginning of the body, up to the first piece that is not blank.
     async fn beginning(&self) -> io::Result<Vec<u8>> {
         let mut beginning = self.body.beginning(answer::BEGINNING).await?;
         let mut offset = beginning.len() as u64;
@@ -115,7 +116,7 @@ impl Answer {
         Ok(beginning)
     }
 
-    /// The whole body, where it is short enough to be words; `None` for a longer one, or one that cannot be read back.
+    /// The whole body, if it is short enough to be a message; `None` if it is longer or cannot be read back.
     pub async fn words(&self) -> Option<Vec<u8>> {
         let short = self.body.len() <= answer::LONGEST_WORDS as u64;
         if short { self.body.to_vec().await.ok() } else { None }
@@ -125,38 +126,38 @@ impl Answer {
 /// Why there is no answer; never charged.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Refused, reset, half an answer, 5xx: words for the log.
+    /// The connection was refused or reset, the answer was incomplete, or it was a 5xx. The text is for the log.
     #[error("backend failed: {0}")]
     Failed(String),
-    /// No complete answer before the deadline.
+    /// There was no complete answer before the deadline.
     #[error("backend timed out")]
     TimedOut,
-    /// No slot, no key or no room before the deadline.
+    /// There was no slot, no key or no room before the deadline.
     #[error("unavailable: {}", shortage.code())]
     Unavailable {
-        /// What is missing.
+        /// The resource that is missing.
         shortage: Shortage,
-        /// An honest guess at when there will be.
+        /// An estimate of when it will be there.
         retry_after: Duration,
     },
     /// The picture cannot be read by this backend although its header could.
     #[error("picture not readable: {0}")]
     Unreadable(String),
-    /// Turned upright by its EXIF orientation, the picture would become larger than was agreed.
+    /// Turned upright by its EXIF orientation, the picture would be larger than is allowed.
     #[error("once upright: {0}")]
     TooMuch(#[from] TooMuch),
 }
 
-/// Something that removes backgrounds.
+/// A backend that removes backgrounds.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Sends the job and reads the whole answer. What that will likely need is set aside with the slot, before anything is
-    /// sent, so that a picture which the backend was paid for is not lost for want of room.
+    /// Sends the job and reads the whole answer. The room that the answer will likely need is set aside with the slot,
+    /// before the job is sent, so that a picture which the backend was paid for is not lost for lack of room.
     async fn cut(&self, job: &Job) -> Result<Answer, Failure>;
 
     /// Whether the backend can be expected to answer.
     async fn ready(&self) -> bool;
 
-    /// What there is to see of it now.
+    /// The backend's current values for the metrics.
     fn gauges(&self) -> BackendGauges;
 }

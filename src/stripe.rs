@@ -1,6 +1,8 @@
-//! Stripe's webhook ([`webhook`]), and how its events are taken ([`intake`]). The pure part: is it Stripe's ([`signature`]),
-//! what does it say ([`event`]), of which of Stripe's objects ([`news`]), whose are those ([`claims`]), what is known of them
-//! ([`object`]: [`subscription`], [`purchase`]), and what follows for the account ([`account`]).
+//! Stripe's webhook ([`webhook`]), and the processing of its events ([`intake`]).
+//!
+//! The pure part checks the signature ([`signature`]), reads the event ([`event`]), finds what it says about which of
+//! Stripe's objects ([`news`]) and who owns them ([`claims`]), merges that into the objects ([`object`]:
+//! [`subscription`], [`purchase`]), and computes the changes of the account ([`account`]).
 
 pub mod account;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Our own account at a metered service, as the service sees it: what is left, and what it counted that we do not know of.
+//! Our own account at a metered service, as the service reports it: the credits left, and how far its count differs
+//! from ours.
 
 mod drift;
 
@@ -18,7 +19,7 @@ use std::{
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-/// Bytes of the longest report that is read.
+/// The longest report that is read, in bytes.
 const LONGEST: usize = 64 * 1024;
 
 /// Why there is no report.
@@ -27,12 +28,12 @@ pub enum AccountError {
     /// The service was not reached, or did not answer 200.
     #[error("{0}")]
     Failed(#[from] Failed),
-    /// Its answer is not what membership-usage answers.
+    /// Its answer is not a membership-usage report.
     #[error("its answer is no membership-usage report: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
 
-/// What the service reports of our account: its membership-usage (contract, section 4), as far as we need it.
+/// The service's report of our account: its membership-usage (contract, section 4), as far as we need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountReport {
@@ -52,7 +53,7 @@ struct Cycle {
 }
 
 impl AccountReport {
-    /// Credits that can still be spent, bought ones included.
+    /// The credits that can still be spent, bought ones included.
     #[must_use]
     pub fn remaining(&self) -> u64 {
         let by_month = self.credits.saturating_sub(self.used());
@@ -60,14 +61,14 @@ impl AccountReport {
         included.saturating_add(u64::try_from(self.prepaid_credits).unwrap_or(0))
     }
 
-    /// Included credits used in the calendar month.
+    /// The included credits that were used in the calendar month.
     fn used(&self) -> u64 {
         self.app_usage.saturating_add(self.api_usage)
     }
 }
 
-/// Where our account's report is, and what it said. Each of our keys may have an account of its own; what is shown is
-/// that of the first.
+/// The address of our account's report, and the latest report. Each of our keys may have an account of its own; the
+/// metrics show the account of the first key.
 pub struct SharedAccount {
     getter: Getter,
     keys: Arc<Keys>,
@@ -76,12 +77,12 @@ pub struct SharedAccount {
 }
 
 impl SharedAccount {
-    /// `None` unless `backend.reconcile.url` is set. Nothing is asked yet.
+    /// `None` unless `backend.reconcile.url` is set. No request is sent yet.
     pub fn new(config: &BackendConfig) -> Result<Option<Self>, SetupError> {
         Self::of_keys(config, Arc::new(Keys::configured(config)?))
     }
 
-    /// The same, for keys that are in use.
+    /// Does the same as [`new`](Self::new), for keys that are in use.
     pub(super) fn of_keys(config: &BackendConfig, keys: Arc<Keys>) -> Result<Option<Self>, SetupError> {
         let Some(url) = &config.reconcile.url else { return Ok(None) };
         let address: Uri = url.parse().map_err(|_| SetupError::Address(url.clone()))?;
@@ -90,7 +91,7 @@ impl SharedAccount {
         Ok(Some(Self { getter, keys, interval, seen: Mutex::default() }))
     }
 
-    /// Asks the service.
+    /// Requests the report from the service.
     pub async fn report(&self) -> Result<AccountReport, AccountError> {
         self.report_of(self.keys.first().as_ref()).await
     }
@@ -100,8 +101,8 @@ impl SharedAccount {
         Ok(serde_json::from_slice(&body)?)
     }
 
-    /// Asks about a key of which the service has said, in words that a caller may have provoked, that it is no good. What
-    /// is answered to this question, in which there is nothing of a caller's, decides.
+    /// Requests the report of a key that the service has refused in an answer that a caller may have provoked. This
+    /// request contains nothing from a caller, so its answer decides whether the key rests.
     pub(super) async fn decide(&self, key: &Chosen) {
         let number = key.number();
         match self.report_of(Some(key)).await {
@@ -118,7 +119,7 @@ impl SharedAccount {
         }
     }
 
-    /// Asks about all keys but the first that rest; the first good report of each wakes it.
+    /// Requests the report of each resting key except the first one. A good report wakes its key.
     async fn look_after_others(&self) {
         for key in self.keys.resting(Instant::now()).into_iter().filter(|key| key.number() > 1) {
             if self.report_of(Some(&key)).await.is_ok_and(|report| report.remaining() > 0) {
@@ -133,12 +134,12 @@ impl SharedAccount {
         }
     }
 
-    /// What the latest report said.
+    /// The values of the latest report.
     pub(super) fn gauges(&self) -> Option<AccountGauges> {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks again and again; `served` tells how many pictures the service has answered us so far.
+    /// Requests the report at every interval. `served` returns how many pictures the service has returned to us so far.
     pub(super) async fn watch(&self, served: impl Fn() -> u64) {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -161,7 +162,7 @@ impl SharedAccount {
     }
 }
 
-/// The report's address, asking for the billing cycle too.
+/// The report's address, with the query that also asks for the billing cycle.
 fn with_cycle(address: &Uri) -> Uri {
     let text = address.to_string();
     let joint = if text.contains('?') { '&' } else { '?' };

@@ -1,4 +1,5 @@
-//! The backend in this process: u2netp on the CPU, the picture work around it, and a bounded pool that they run in.
+//! The backend in this process: the model u2netp on the CPU, and the picture work before and after it. A queue bounds
+//! both.
 
 mod model;
 
@@ -21,10 +22,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{task::spawn_blocking, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// Where a caller is told to come back when there is no service; here there always is one.
+/// When a caller is told to retry if no service is up. It is never used, because the builtin one is always up.
 const NEVER_DOWN: Duration = Duration::from_secs(1);
 
-/// Removes backgrounds by a model of its own, off the threads that serve connections.
+/// A backend with a model of its own. It does not work on the threads that serve connections.
 #[derive(Debug)]
 pub struct Builtin {
     model: Arc<Model>,
@@ -32,10 +33,10 @@ pub struct Builtin {
 }
 
 impl Builtin {
-    /// Loads and verifies the model file. At most `concurrency` pictures, at least one, are worked on at once, and
-    /// `waiting_per_slot` may wait for each of them.
+    /// Loads and verifies the model file. At most `concurrency` pictures (at least one) are processed at once, and
+    /// `waiting_per_slot` requests may wait for each slot.
     ///
-    /// Takes a fraction of a second, in which it blocks.
+    /// Blocks for a fraction of a second.
     pub fn load(model: &Path, concurrency: usize, waiting_per_slot: usize) -> Result<Self, ModelError> {
         let concurrency = concurrency.max(1);
         let queue = Queue::new(&[concurrency], concurrency.saturating_mul(waiting_per_slot), NEVER_DOWN);
@@ -48,10 +49,10 @@ impl Backend for Builtin {
     async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
         let mut slot = self.queue.enter(job, &[]).await?;
         let room = job.room.with(slot.take_room());
-        // Read only now, so that the files in memory are no more than the slots.
+        // The image is read only now, so that no more files are in memory than there are slots.
         let file = job.image.to_vec().await.map_err(|e| Failure::Failed(format!("reading the upload back: {e}")))?;
 
-        // When nobody waits for the answer any more, the work ends at its next step.
+        // When the caller no longer waits for the answer, the work ends before its next step.
         let abandoned = CancellationToken::new();
         let _abandon = abandoned.clone().drop_guard();
         let (model, own_job) = (Arc::clone(&self.model), job.clone());
@@ -61,7 +62,7 @@ impl Backend for Builtin {
                 answer(&model, &file, &own_job, &abandoned)
             };
             let answer = panics::of_request_here(&own_job.request_id, answer);
-            // The slot is free when the work is done, not when somebody stops waiting for it.
+            // The slot is free when the work is done, not when the caller stops waiting for it.
             if answer.is_ok() {
                 slot.worked();
             }
@@ -87,7 +88,7 @@ impl Backend for Builtin {
     }
 
     async fn ready(&self) -> bool {
-        // Without a verified model there is no value of this type.
+        // A value of this type always has a verified model.
         true
     }
 
@@ -98,7 +99,7 @@ impl Backend for Builtin {
     }
 }
 
-/// The whole of the work on one picture.
+/// Does all the work on one picture.
 fn answer(model: &Model, file: &[u8], job: &Job, abandoned: &CancellationToken) -> Result<Vec<u8>, Failure> {
     let go_on = || if abandoned.is_cancelled() { Err(Failure::TimedOut) } else { Ok(()) };
     let header = job.form.image.header;

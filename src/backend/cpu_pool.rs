@@ -1,5 +1,5 @@
-//! Where picture work is done that no service does: off the threads that serve connections, as much at once as there are
-//! cores.
+//! The threads for the picture work that services do not do. They are not the threads that serve connections, and as
+//! many pictures are processed at once as there are cores.
 
 use super::{Failure, Job};
 use crate::{
@@ -14,17 +14,17 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// Room for picture work; clones share it.
+/// The pool's places for picture work; clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct CpuPool(Arc<Semaphore>);
 
 impl CpuPool {
-    /// One place for each core.
+    /// A pool with one place for each core.
     pub(super) fn new() -> Self {
         Self(Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get))))
     }
 
-    /// Reads bodies and works on them, until the job's deadline.
+    /// Reads the bodies and runs `work` on them, until the job's deadline.
     pub(super) async fn read<const N: usize, T: Send + 'static>(
         &self,
         job: &Job,
@@ -33,7 +33,7 @@ impl CpuPool {
     ) -> Result<T, Failure> {
         let work = async {
             let place = Arc::clone(&self.0).acquire_owned().await.map_err(|_| Failure::TimedOut)?;
-            // Read only now, so that the files in memory are no more than the places.
+            // The bodies are read only now, so that no more files are in memory than there are places.
             let mut files = [const { Vec::new() }; N];
             for (file, body) in files.iter_mut().zip(bodies) {
                 let read = body.to_vec().await;
@@ -41,7 +41,7 @@ impl CpuPool {
             }
             let (deadline, request_id) = (job.deadline, job.request_id.clone());
             let done = spawn_blocking(move || {
-                // The place is free when the work is done, not when somebody stops waiting for it.
+                // The place is free when the work is done, not when the caller stops waiting for it.
                 let _place = place;
                 (Instant::now() < deadline).then(|| {
                     panics::of_request_here(&request_id, || {

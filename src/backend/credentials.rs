@@ -1,6 +1,7 @@
-//! Our own keys at one service: which to use, and which rest because the service will not serve them. Time is an argument.
+//! Our own keys at one service: which key to use, and which keys rest because the service refuses them. Time is an
+//! argument.
 //!
-//! What a caller sends must not rest a key, or one caller silences all others: see decision 0012.
+//! A caller's input must not make a key rest, or one caller could block all others: see decision 0012.
 
 #[cfg(test)]
 mod tests;
@@ -21,19 +22,19 @@ use tokio::time::Instant;
 /// How long a key rests when the service does not say.
 const USUAL_REST: Duration = Duration::from_mins(1);
 
-/// How long it rests at most, whatever the service says: credits may be bought meanwhile.
+/// The longest time that a key rests, whatever the service says: credits may be bought meanwhile.
 pub(super) const LONGEST_REST: Duration = Duration::from_mins(15);
 
-/// Accounts that must have been refused, one after the other, before words that are not the contract's rest a key.
+/// How many accounts in a row must be refused before an answer that is not in the contract's words makes a key rest.
 const WITNESSES: usize = 3;
 
-/// Between two questions about the same key that callers have given rise to.
+/// The least time between two checks of the same key that callers have caused.
 const ASKED_ONCE_IN: Duration = Duration::from_secs(10);
 
-/// When to ask again where no key has been found that works and none rests any more.
+/// When to retry if no key works and none rests any more.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Keys in the order of preference, shared by all addresses of the service.
+/// The keys in the order of preference. All addresses of the service share them.
 #[derive(Debug, Default)]
 pub(super) struct Keys(Mutex<Vec<Key>>);
 
@@ -42,9 +43,9 @@ struct Key {
     /// Marked sensitive.
     value: HeaderValue,
     rest: Option<Rest>,
-    /// Who was refused since the key last served somebody: fewer than [`WITNESSES`].
+    /// The callers that were refused since the key last served one: fewer than [`WITNESSES`].
     witnesses: Vec<Witness>,
-    /// When callers last gave rise to a question about it.
+    /// When callers last caused a check of the key.
     asked: Option<Instant>,
 }
 
@@ -54,7 +55,7 @@ struct Rest {
     why: KeyRefusal,
 }
 
-/// Somebody whose word counts once. Addresses are cheap, so all who have no account are one.
+/// A refused caller, who counts once. Addresses are cheap, so all callers without an account count as one.
 #[derive(Debug, PartialEq, Eq)]
 enum Witness {
     Account(Uid),
@@ -68,17 +69,17 @@ pub(super) struct Chosen {
     at: usize,
 }
 
-/// That no key is left to use.
+/// The error that no key can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AllRest {
-    /// What that means for callers.
+    /// The shortage that callers are told.
     pub(super) shortage: Shortage,
-    /// Until the first of them may be used again.
+    /// The time until the first key may be used again.
     pub(super) retry_after: Duration,
 }
 
 impl Chosen {
-    /// Which of the configured keys it is, counted from 1: all that a log may say of it.
+    /// The position among the configured keys, counted from 1. A log may say nothing else about a key.
     pub(super) fn number(&self) -> usize {
         self.at + 1
     }
@@ -95,12 +96,12 @@ impl Keys {
         Self(Mutex::new(values.into_iter().map(key).collect()))
     }
 
-    /// How many there are; without any, the service is asked without a key.
+    /// How many keys there are. If there is none, requests are sent without a key.
     pub(super) fn len(&self) -> usize {
         self.with(|keys| keys.len())
     }
 
-    /// The one that is preferred, whether it rests or not.
+    /// The preferred key, whether it rests or not.
     pub(super) fn first(&self) -> Option<Chosen> {
         self.with(|keys| keys.first().map(|key| Chosen { value: key.value.clone(), at: 0 }))
     }
@@ -120,7 +121,7 @@ impl Keys {
         })
     }
 
-    /// All that rest and that news of their account could wake.
+    /// All resting keys that a good report of their account could wake.
     pub(super) fn resting(&self, now: Instant) -> Vec<Chosen> {
         self.with(|keys| {
             let could_wake = |key: &Key| key.resting(now).is_some_and(Rest::ends_with_good_news);
@@ -129,7 +130,7 @@ impl Keys {
         })
     }
 
-    /// The service will not serve this key for a while.
+    /// Makes the key rest, because the service refuses it. `said` is how long, if the service says so.
     pub(super) fn rest(&self, key: &Chosen, why: KeyRefusal, now: Instant, said: Option<Duration>) {
         let rest = said.unwrap_or(USUAL_REST).clamp(Duration::from_secs(1), LONGEST_REST);
         self.change(key, |key| {
@@ -138,7 +139,8 @@ impl Keys {
         });
     }
 
-    /// The key's account is known to be good again. A key that was used too fast rests on. Whether it had rested.
+    /// Wakes the key, because its account is known to be good again. A key that was used too fast goes on resting.
+    /// Returns whether the key was woken.
     pub(super) fn wake(&self, key: &Chosen, now: Instant) -> bool {
         self.change(key, |key| {
             let wakes = key.resting(now).is_some_and(Rest::ends_with_good_news);
@@ -150,8 +152,8 @@ impl Keys {
         .unwrap_or(false)
     }
 
-    /// The service has refused this caller in words that anybody could have provoked. Whether that makes enough different
-    /// callers, with nobody served in between, to believe it.
+    /// Notes that the service has refused this caller in an answer that any caller could have provoked. Returns whether
+    /// enough different callers were refused, with no caller served in between, to believe the refusal.
     pub(super) fn was_refused(&self, key: &Chosen, payer: &Payer) -> bool {
         let witness = match payer {
             Payer::Account(uid) => Witness::Account(uid.clone()),
@@ -171,18 +173,18 @@ impl Keys {
         .unwrap_or(false)
     }
 
-    /// Whether anybody was refused since the key last served somebody.
+    /// Whether a caller was refused since the key last served one.
     pub(super) fn is_doubted(&self, key: &Chosen) -> bool {
         self.change(key, |key| !key.witnesses.is_empty()).unwrap_or(false)
     }
 
-    /// The key has served somebody.
+    /// Notes that the key has served a caller.
     pub(super) fn served(&self, key: &Chosen) {
         self.change(key, |key| key.witnesses.clear());
     }
 
-    /// Whether it is time to ask about this key; if so, it counts as asked. Each key has its own turn: with one for all, who
-    /// provokes refusals of one key would keep the others from being asked about. There are few keys.
+    /// Whether the key may be checked now; if so, it counts as checked. Each key has an interval of its own: with one
+    /// for all keys, a caller who provokes refusals of one key would prevent checks of the others. There are few keys.
     pub(super) fn may_ask(&self, key: &Chosen, now: Instant) -> bool {
         self.change(key, |key| {
             let may = key.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASKED_ONCE_IN);
@@ -219,7 +221,7 @@ impl Rest {
 }
 
 impl AllRest {
-    /// After a refusal, where it is not known for how long.
+    /// The error after a refusal for an unknown time.
     pub(super) fn after(why: KeyRefusal) -> Self {
         let shortage = match why {
             KeyRefusal::Rejected => Shortage::BackendUnavailable,

@@ -14,7 +14,7 @@ const MISSES: u32 = 2;
 /// pause.
 const LONGEST_PAUSE: u32 = 16;
 
-/// What is known of one service.
+/// The health of one service.
 #[derive(Debug)]
 pub(super) struct Health {
     slots: usize,
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What happens, second by second.
+    /// An event in the life of a service.
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Answered,
@@ -140,13 +140,13 @@ mod tests {
 
     #[test]
     fn a_service_goes_out_and_comes_back_slowly() {
-        // What happens at which second, and how much it may do then, of eight.
+        // Each entry is the second, the event, and how many of the eight slots are allowed after it.
         let story: &[(u64, Event, usize)] = &[
             (0, OTHERS, 8),
             (0, OTHERS, 8),
             (0, OTHERS, 8),
             (0, OTHERS, 8),
-            (0, Answered, 8), // one answer wipes the strikes out
+            (0, Answered, 8), // one answer resets the strikes
             (1, OTHERS, 8),
             (1, OTHERS, 8),
             (1, OTHERS, 8),

@@ -1,4 +1,4 @@
-//! How services are reached: connections, TLS, the body that is sent, the answer that is read whole.
+//! HTTP to the services: connections, TLS, the body that is sent, and the answer that is read whole.
 
 mod form_body;
 mod getter;
@@ -39,14 +39,15 @@ use std::{
 };
 use tokio::time::timeout_at;
 
-/// How long an unused connection is kept. Shorter than the 5 seconds after which common Python servers close theirs, so
-/// that a picture is not sent into a connection that is being closed.
+/// How long an unused connection is kept. It is shorter than the 5 seconds after which common Python servers close
+/// theirs, so that a picture is not sent on a connection that is being closed.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// What is asked for: the bytes of a picture are passed on as they are, and no header of the service's says how to read them.
+/// The only content coding that requests accept: a picture's bytes are passed on as they are, without the service's
+/// header that says how to decode them.
 const NO_CODING: HeaderValue = HeaderValue::from_static("identity");
 
-/// When to ask again after there was no room for an answer.
+/// When to retry after there was no room for an answer.
 const NO_ROOM_RETRY: Duration = Duration::from_secs(2);
 
 type Connector = HttpsConnector<HttpConnector>;
@@ -54,16 +55,16 @@ type Connector = HttpsConnector<HttpConnector>;
 /// How to reach services.
 #[derive(Clone, Debug)]
 pub(super) struct HttpSettings {
-    /// Until a connection must stand.
+    /// The time within which a connection must be made.
     pub(super) connect_timeout: Duration,
     /// Certificates to trust instead of the machine's.
     pub(super) ca_file: Option<PathBuf>,
-    /// What a health check asks for.
+    /// The path that a health check requests.
     pub(super) health_path: String,
 }
 
 impl HttpSettings {
-    /// What the configuration says.
+    /// The settings in the configuration.
     pub(super) fn of(config: &BackendConfig) -> Self {
         Self {
             connect_timeout: Duration::from_secs(config.connect_timeout_s),
@@ -86,19 +87,19 @@ impl HttpSettings {
 #[derive(Debug)]
 pub(super) struct Remote {
     client: Client<Connector, UnsyncBoxBody<Bytes, io::Error>>,
-    /// Has no connections to spare: a health check is to find out whether new ones can be made.
+    /// The client for health checks. It keeps no connections, because a check is to show whether new ones can be made.
     checks: Client<Connector, Empty<Bytes>>,
     url: Uri,
     health_url: Uri,
     metered: Metered,
 }
 
-/// Whether a service charges for what it is sent.
+/// Whether a service charges for the requests that it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Metered {
-    /// What has been sent whole is not sent again.
+    /// A request that was sent whole is not sent again.
     Yes,
-    /// What nobody has begun to answer may be sent again.
+    /// A request may be sent again until its answer has begun.
     No,
 }
 
@@ -111,14 +112,15 @@ pub(super) struct Reply {
 }
 
 impl Remote {
-    /// Nothing is connected to yet. Fails if certificates cannot be read.
+    /// Opens no connection yet. Fails if certificates cannot be read.
     pub(super) fn new(url: Uri, metered: Metered, settings: &HttpSettings) -> Result<Self, TrustError> {
         let connector = settings.connector()?;
         let mut parts = url.clone().into_parts();
         parts.path_and_query = settings.health_path.parse().ok();
         let health_url = Uri::from_parts(parts).unwrap_or_else(|_| url.clone());
         let mut builder = Client::builder(TokioExecutor::new());
-        // What the library then sends again is what it had not begun to send when a kept connection turned out closed.
+        // The library then resends only requests that it had not begun to send when a kept connection turned out
+        // closed.
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(true);
         let client = builder.build(connector.clone());
         let checks = builder.pool_max_idle_per_host(0).build(connector);
@@ -127,7 +129,7 @@ impl Remote {
 
     /// Posts the form and reads the whole answer, until the job's deadline. `headers` are added to those of the form.
     pub(super) async fn post(&self, job: &Job, form: FormBody, headers: HeaderMap) -> Result<Reply, AttemptError> {
-        // The slot brought it; only what is asked for a second time has to wait here.
+        // The slot came with the room. Only a second request for the same job waits here.
         let room = timeout_at(job.deadline, job.room.take()).await.map_err(|_| AttemptError::last(out_of_room()))?;
         let mut request = Request::builder()
             .method(Method::POST)
@@ -153,7 +155,7 @@ impl Remote {
         timeout_at(job.deadline, exchange).await.unwrap_or(Err(AttemptError::last(Failure::TimedOut)))
     }
 
-    /// Whether anything at the address speaks HTTP and does not say that there is nobody behind it.
+    /// Whether the address answers a health check with a status below 500.
     pub(super) async fn answers(&self) -> bool {
         let request = Request::builder().uri(self.health_url.clone()).body(Empty::new());
         let Ok(request) = request else { return false };
@@ -167,7 +169,7 @@ impl Remote {
     }
 }
 
-/// Seconds that a service asks for before it is asked again; a date is not understood.
+/// The time after which the service asks for a retry. Only seconds are understood, not a date.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
@@ -177,10 +179,10 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
     headers.get(header::CONTENT_TYPE).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::to_owned)
 }
 
-/// Reads the whole answer; half of one is a failure.
+/// Reads the whole answer; an incomplete one is a failure.
 async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failure> {
     let (head, mut body) = answer.into_parts();
-    // Without either, the end of the connection ends the answer, and nobody can tell whether it is whole.
+    // Without either header, the end of the connection ends the answer, and it is unknown whether the answer is whole.
     let framed =
         head.headers.contains_key(header::CONTENT_LENGTH) || head.headers.contains_key(header::TRANSFER_ENCODING);
     if !framed && head.status.is_success() {
@@ -190,7 +192,7 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
         return Err(Failure::Failed("the answer is in a coding that nobody asked for".into()));
     }
     if let Some(length) = body.size_hint().exact() {
-        // What is beyond what was set aside stays on the wire until there is room.
+        // If the answer is longer than the room set aside, it is not read until there is room.
         room.expect(length).await.map_err(|error| no_room(&error))?;
     }
     while let Some(frame) = body.frame().await {
@@ -202,14 +204,14 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
     Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: room.finish() })
 }
 
-/// Whether the body's bytes are not those that were meant. What the library undoes is how a body is cut into chunks, no
-/// more.
+/// Whether the body is in a coding that must be undone before it can be read. The library only undoes the chunked
+/// transfer coding.
 fn is_coded(headers: &HeaderMap) -> bool {
     let coded = |name, harmless| headers.get_all(name).iter().any(|list| !leaves_as_is(list.as_bytes(), harmless));
     coded(header::CONTENT_ENCODING, "identity") || coded(header::TRANSFER_ENCODING, "chunked")
 }
 
-/// What it means that an answer could not be held.
+/// The failure when an answer could not be stored.
 pub(super) fn no_room(error: &SpoolError) -> Failure {
     match error {
         SpoolError::TooLong(_) => Failure::Failed(format!("the answer is too long: {error}")),
@@ -217,7 +219,7 @@ pub(super) fn no_room(error: &SpoolError) -> Failure {
     }
 }
 
-/// There was no room for an answer until it was too late.
+/// The failure when there was no room for an answer before the deadline.
 pub(super) fn out_of_room() -> Failure {
     Failure::Unavailable { shortage: Shortage::NoRoom, retry_after: NO_ROOM_RETRY }
 }

@@ -237,7 +237,7 @@ impl Members {
     }
 }
 
-/// What a request's outcome says about the service.
+/// The conclusion about a service from a request's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Learnt {
     /// The service works: it returned a picture.

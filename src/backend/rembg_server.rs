@@ -1,8 +1,9 @@
-//! The open-source server `rembg s`: it is asked for the mask alone; all the rest is done here, as for the builtin model.
+//! The open-source server `rembg s`. It returns only the mask; all other work is done here, as for the builtin model.
 //!
-//! Its own cut would mix the picture's colours with black wherever the mask is soft, and know nothing of colour profiles.
-//! It is sent the image and the name of a model, and nothing of what the caller sent beside the image: some of its
-//! parameters name local files and paid services. Where it would not see what we see, it is sent what we see.
+//! Its own cut would mix the picture's colours with black wherever the mask is soft, and would ignore colour profiles.
+//! The server gets the image and the name of a model, and none of the caller's other fields: some of its parameters
+//! name local files and paid services. If it would decode the image differently than we do, it gets the image as we
+//! decode it.
 
 use super::{
     Answer, Failure, Job,
@@ -25,12 +26,12 @@ pub(super) struct RembgServer {
 }
 
 impl RembgServer {
-    /// `model` is always sent: the server's own default is a gigabyte that is not free for commercial use.
+    /// `model` is always sent: the server's default model has a gigabyte and is not free for commercial use.
     pub(super) fn new(remote: Remote, model: String, cpu_pool: CpuPool) -> Self {
         Self { remote, model, cpu_pool }
     }
 
-    /// The image as it was sent, or as we see it, where the server would see something else.
+    /// The image as it was sent, or as we decode it if the server would decode it differently.
     async fn readable(&self, job: &Job) -> Result<(Arc<Spooled>, ImageKind), Failure> {
         let as_sent = (Arc::clone(&job.image), job.form.image.header.kind);
         if !matches!(as_sent.1, ImageKind::Png | ImageKind::Webp) {
@@ -59,13 +60,13 @@ impl Service for RembgServer {
         let reply = self.remote.post(job, form, HeaderMap::new()).await?;
         match reply.status {
             200 | 500 => Ok(Answer { status: reply.status, content_type: None, body: reply.body }),
-            // Its own complaints are about what we send and not about the caller's form, which is valid.
+            // Its complaints are about our request and not about the caller's form, which is valid.
             other => Err(AttemptError::last(Failure::Failed(format!("the rembg server answered {other}")))),
         }
     }
 
-    /// Its mask, and the image, become what the form asks for. Its 500 says that it could not, and nothing of why: if the
-    /// picture cannot be read here either, that is the caller's to know.
+    /// Makes the answer that the form asks for from the server's mask and the image. The server's 500 does not say why
+    /// it failed; if the picture cannot be read here either, the caller is told so.
     async fn finish(&self, job: &Job, answer: Answer) -> Result<Answer, Failure> {
         let pixels = pixels(job);
         if answer.status == 500 {
@@ -93,7 +94,7 @@ impl Service for RembgServer {
     }
 }
 
-/// What the form asks for, made of the image and of the server's mask.
+/// Makes the answer that the form asks for from the image and the server's mask.
 fn made_of(image: Vec<u8>, mask: &[u8], job: &Job) -> Result<Vec<u8>, Failure> {
     let unusable = |what: String| Failure::Failed(format!("the rembg server's answer: {what}"));
     let picture = picture::decode(&image, pixels(job)).map_err(|error| Failure::Unreadable(error.to_string()))?;
@@ -116,7 +117,7 @@ fn pixels(job: &Job) -> u64 {
     u64::from(header.width) * u64::from(header.height)
 }
 
-/// A name of our own: the caller's says nothing that the server needs.
+/// The filename that is sent. The server does not need the caller's.
 fn filename(kind: ImageKind) -> &'static str {
     match kind {
         ImageKind::Png => "image.png",

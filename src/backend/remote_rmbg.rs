@@ -1,7 +1,7 @@
-//! The reverse proxy proper: a service that speaks `POST /rmbg` itself, such as rembg.com.
+//! The client for a service that speaks `POST /rmbg` itself, such as rembg.com.
 //!
-//! What it gets is built by us from what we parsed, with a boundary and a length of our own. Our key goes with it; the
-//! caller's key, token, cookies and addresses never do.
+//! The request is built from the parsed form, with a new boundary and length. It carries our key, and never the
+//! caller's key, token, cookies or addresses.
 
 use super::{
     Answer, Failure, Job, SharedAccount,
@@ -21,7 +21,7 @@ use tracing::warn;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Keys that one picture is tried with at most, so that no picture finds out about all of them.
+/// The most keys that one picture is tried with, so that one picture cannot test all of them.
 const KEYS_PER_PICTURE: usize = 2;
 
 /// A service that speaks `POST /rmbg`.
@@ -29,7 +29,7 @@ pub(super) struct RmbgService {
     remote: Remote,
     /// Shared by all addresses of the service.
     keys: Arc<Keys>,
-    /// Where to ask whether a key is any good.
+    /// The account that shows whether a key is good.
     account: Option<Arc<SharedAccount>>,
 }
 
@@ -43,19 +43,20 @@ impl RmbgService {
         self.remote.post(job, form_body(job)?, headers).await
     }
 
-    /// Lets a key rest that the service has refused in the contract's words.
+    /// Makes a key rest that the service has refused in the contract's words.
     fn rest(&self, key: &Chosen, why: KeyRefusal, status: u16, said: Option<Duration>) {
         warn!(status, key = key.number(), "the backend does not serve our key; it rests for a while");
         self.keys.rest(key, why, Instant::now(), said);
     }
 
-    /// A refusal in words that may be a firewall's, provoked by what this caller has sent: it rests nothing by itself. The
-    /// account is asked where it can be; else enough different callers are believed, though never about a 403.
+    /// Handles a refusal that a firewall may have sent because of this caller's input. One such refusal does not make a
+    /// key rest. If the account can be checked, that decides; otherwise the refusals of enough different callers are
+    /// believed, but never a 403.
     fn doubt(&self, job: &Job, key: &Chosen, status: u16, said: Option<Duration>) {
         if let Some(account) = &self.account {
             if self.keys.may_ask(key, Instant::now()) {
                 let (account, key) = (Arc::clone(account), key.clone());
-                // The caller need not wait for it: this picture has failed.
+                // The caller does not wait for the check: this picture has failed.
                 tokio::spawn(async move { account.decide(&key).await });
             }
             return;
@@ -70,7 +71,7 @@ impl RmbgService {
         }
     }
 
-    /// A picture that the key has got shows that it is good.
+    /// Notes that the key is good if the answer is a picture.
     async fn learn(&self, job: &Job, key: &Chosen, answer: &Answer) {
         if self.keys.is_doubted(key) && answer.is_picture_for(&job.form).await.is_ok() {
             self.keys.served(key);
@@ -80,7 +81,7 @@ impl RmbgService {
 
 #[async_trait]
 impl Service for RmbgService {
-    /// A key that the service will not serve is laid aside and the next one taken: a refusal of it costs nothing.
+    /// Tries the next key if the service refuses one: a refusal is not charged.
     async fn exchange(&self, job: &Job) -> Result<Answer, AttemptError> {
         if self.keys.len() == 0 {
             return Ok(self.post(job, None).await?.into());
@@ -122,7 +123,7 @@ impl From<Reply> for Answer {
     }
 }
 
-/// The caller's form as it was judged: each part of it is written anew.
+/// The caller's form as it was validated. Each part is written anew.
 fn form_body(job: &Job) -> Result<FormBody, AttemptError> {
     FormBody::of(&job.form, &job.image).map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))
 }

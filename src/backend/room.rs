@@ -1,26 +1,26 @@
-//! Room for a job's answer: asked for in line, before anything is sent.
+//! Room for a job's answer. It is requested in the queue, before the job is sent.
 
 use crate::spool::{Budgets, DiskShare, Holder, Room, Shortfall};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where room for an answer comes from, and what has been set aside of it.
+/// The budgets that room for an answer is taken from, and the room that has been set aside.
 #[derive(Clone, Debug)]
 pub struct AnswerRoom {
     budgets: Budgets,
     holder: Holder,
-    /// More than the answer will hardly have.
+    /// The bytes that the answer will hardly exceed.
     bound: u64,
     set_aside: Arc<Mutex<Option<DiskShare>>>,
 }
 
 impl AnswerRoom {
-    /// Room in these budgets for an answer that will hardly be longer than `bound` bytes.
+    /// Takes room from these budgets for an answer that will hardly be longer than `bound` bytes.
     #[must_use]
     pub fn new(budgets: Budgets, holder: Holder, bound: u64) -> Self {
         Self { budgets, holder, bound, set_aside: Arc::default() }
     }
 
-    /// The same, with what a place in line has brought.
+    /// The same, with the share that came with the slot.
     pub(super) fn with(&self, share: Option<DiskShare>) -> Self {
         Self { set_aside: Arc::new(Mutex::new(share)), ..self.clone() }
     }
@@ -30,27 +30,27 @@ impl AnswerRoom {
         self.budgets.disk.max_answer()
     }
 
-    /// Sets aside what the answer will likely need.
+    /// Sets aside the room that the answer will likely need.
     pub(super) fn set_aside(&self) -> Result<DiskShare, Shortfall> {
         self.budgets.disk.answer(&self.holder, self.likely())
     }
 
-    /// Whether [`set_aside`](Self::set_aside) would do so now.
+    /// Whether [`set_aside`](Self::set_aside) would succeed now.
     pub(super) fn is_there(&self) -> bool {
         self.budgets.disk.has_room(&self.holder, self.likely())
     }
 
-    /// What tells those in line that there may be room.
+    /// Registers a function that is called when there may be room for waiting requests.
     pub(super) fn tell(&self, waiting: impl Fn() + Send + Sync + 'static) {
         self.budgets.disk.tell(waiting);
     }
 
-    /// An answer was so long.
+    /// Notes the length of an answer, in bytes.
     pub(super) fn learn(&self, length: u64) {
         self.budgets.disk.learn(length);
     }
 
-    /// Room to read an answer into: what was set aside, or else, for a second one, as much again once there is so much.
+    /// Takes the room that was set aside for the answer. A second answer waits until there is as much room again.
     pub(super) async fn take(&self) -> Room {
         let share = self.set_aside.lock().unwrap_or_else(PoisonError::into_inner).take();
         match share {
@@ -59,12 +59,12 @@ impl AnswerRoom {
         }
     }
 
-    /// Room for so many bytes that are here already, once there is so much.
+    /// Waits for room for `size` bytes that are already in memory.
     pub(super) async fn take_for(&self, size: u64) -> Room {
         self.with_disk(self.budgets.disk.answer_at_hand(&self.holder, size).await)
     }
 
-    /// Room for what is sent in an upload's stead, as it would be for the upload: none is refused at once.
+    /// Room for a body that replaces the upload. As for the upload, a lack of room is an error at once.
     pub(super) fn for_upload(&self, size: u64) -> Room {
         Room::growing(&self.budgets, &self.holder, size)
     }

@@ -1,20 +1,20 @@
-//! One service: something at an address that removes backgrounds.
+//! The trait of one service, which removes backgrounds at an address.
 
 use super::{Answer, Failure, Job};
 use async_trait::async_trait;
 
-/// Asked by the pool once it has a slot for the job.
+/// A service. The pool calls it once it has a slot for the job.
 #[async_trait]
 pub(super) trait Service: Send + Sync + 'static {
-    /// Sends the job and reads the whole answer, once, with what it will likely need set aside before.
+    /// Sends the job once and reads the whole answer. The room that the answer will likely need is already set aside.
     async fn exchange(&self, job: &Job) -> Result<Answer, AttemptError>;
 
-    /// What is left to do with the service's answer when it is here and its slot is free again.
+    /// Completes the service's answer after it has arrived and the slot is free again.
     async fn finish(&self, _job: &Job, answer: Answer) -> Result<Answer, Failure> {
         Ok(answer)
     }
 
-    /// Whether it answers at all. Costs nothing, whatever the service charges for.
+    /// Whether the service answers at all. The check is never charged.
     async fn answers(&self) -> bool;
 }
 
@@ -26,17 +26,17 @@ pub(super) struct AttemptError {
     pub(super) retry: Retry,
 }
 
-/// What a failure means for the other services.
+/// Whether a failed job may be sent to another service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// Nobody has begun to answer, and nobody can charge for it: another one may be asked.
+    /// The service has not begun to answer and cannot charge for the job, so another service may be used.
     MayBeAsked,
-    /// It is final.
+    /// The failure is final.
     Final,
 }
 
 impl AttemptError {
-    /// A failure that no other service could mend.
+    /// A failure after which no other service may be used.
     pub(super) fn last(failure: Failure) -> Self {
         Self { failure, retry: Retry::Final }
     }

@@ -1,4 +1,4 @@
-//! Makes the configured backend.
+//! Sets up the configured backend.
 
 use super::{
     Backend, SetupError, SharedAccount,
@@ -15,7 +15,7 @@ use crate::config::{BackendConfig, BackendKind};
 use hyper::Uri;
 use std::{sync::Arc, time::Duration};
 
-/// The backend that the configuration names. Nothing is connected to yet, but services are checked from now on.
+/// Sets up the backend that the configuration names. From now on the health of its services is checked.
 ///
 /// Needs a running tokio runtime.
 pub fn set_up(config: &BackendConfig) -> Result<Arc<dyn Backend>, SetupError> {
@@ -57,7 +57,7 @@ fn rembg_servers(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError
     each(config, Metered::No, |remote| RembgServer::new(remote, config.rembg_model.clone(), cpu_pool.clone()))
 }
 
-/// One service for each address, named by it, without its query.
+/// Makes one service for each address. Its name is the address without the query.
 fn each<S: Service>(
     config: &BackendConfig,
     metered: Metered,

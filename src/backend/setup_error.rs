@@ -6,10 +6,10 @@ use crate::config::SecretError;
 /// Why the configured backend cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// There is nothing in `backend.urls`.
+    /// `backend.urls` is empty.
     #[error("backend.urls names no address")]
     NoAddress,
-    /// One of `backend.urls` is no http or https address.
+    /// One of `backend.urls` is not an http or https address.
     #[error("backend.urls: \"{0}\" is no http or https address")]
     Address(String),
     /// A key cannot be a header's value.
@@ -18,10 +18,10 @@ pub enum SetupError {
     /// A key cannot be read.
     #[error("backend.api_key: {0}")]
     Secret(#[from] SecretError),
-    /// The model.
+    /// The model cannot be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Whom to trust.
+    /// The trusted certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TrustError),
 }

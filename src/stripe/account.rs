@@ -1,4 +1,4 @@
-//! What an account has of Stripe's objects, and what follows for it: its plan, period and prepaid credits.
+//! An account's copies of Stripe's objects, and the plan, period and prepaid credits that follow from them.
 
 #[cfg(test)]
 mod tests;
@@ -20,54 +20,54 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
-/// Everything that an account has of Stripe's objects.
+/// All copies of Stripe's objects that an account has, and what was last written to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
     objects: BTreeMap<String, Held>,
     written: Option<Written>,
-    /// Plan and allowance before a subscription that only a `client_reference_id` gives to the account; they come back
-    /// with its end.
+    /// The plan and allowance before a subscription that only a `client_reference_id` gives to the account. They are
+    /// restored when it ends.
     before: Option<(String, u64)>,
 }
 
-/// An object, as the account has it.
+/// The account's copy of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Held {
     revision: u64,
     firm: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
-    /// The credits that it was worth when they were last written.
+    /// The object's credits when they were last written.
     worth: i64,
-    /// Credits that were to be taken back and could not be.
+    /// The credits that should have been taken back and could not be.
     #[serde(default)]
     spared: i64,
 }
 
-/// What was last written to the account.
+/// The plan and period that were last written to the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Written {
     bought: Option<Bought>,
     period: BillingPeriod,
-    /// The plan that it is on for that; `None` once that has ended.
+    /// The plan that the account has because of it; `None` once that has ended.
     plan: Option<String>,
 }
 
-/// From what the changes of an account are computed.
+/// The input from which an account's changes are computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Standpoint<'a> {
     /// The account, as it is stored.
     pub account: &'a Account,
-    /// Whether it is only just being made.
+    /// Whether the account is being created now.
     pub is_new: bool,
-    /// Prepaid credits that are neither spent nor set aside.
+    /// The prepaid credits that are neither spent nor held.
     pub free: i64,
     /// The configured plans.
     pub plans: &'a BTreeMap<String, Plan>,
     /// The terms of renewal.
     pub terms: &'a Terms,
-    /// The moment.
+    /// The current time.
     pub now: UnixSeconds,
 }
 
@@ -79,14 +79,14 @@ struct Chosen {
 }
 
 impl Remembered {
-    /// Takes up how an object stands, and says what changes for the account, and how many credits could not be taken
-    /// back. `None` if that is known already.
+    /// Stores the copy of an object. Returns the changes of the account, and how many credits could not be taken back;
+    /// `None` if the copy is not newer than the stored one.
     pub fn take(&mut self, id: &str, copy: Copy, at: &Standpoint<'_>) -> Option<(Changes, i64)> {
         let held = self.objects.entry(id.into()).or_default();
         if held.revision >= copy.revision {
             return None;
         }
-        // What is taken away was given as it was given.
+        // When an object is taken from the account, the earlier `firm` still counts: the credits were given under it.
         held.firm = if copy.facts.is_some() { copy.firm } else { held.firm };
         (held.revision, held.facts) = (copy.revision, copy.facts);
         let (credits, spares, missing) = held.settle(at.free);
@@ -97,8 +97,8 @@ impl Remembered {
         Some((changes, missing))
     }
 
-    /// Plan and period change only when what the subscriptions come to does, or its end is due; so an explicit allowance
-    /// outlives renewals.
+    /// The changes of plan and period. They change only when the result of the subscriptions changes or its end is due,
+    /// so an explicit allowance outlives renewals.
     fn billing(&mut self, at: &Standpoint<'_>) -> Changes {
         let stored = at.account.billing_period;
         let is_due = stored.is_some_and(|stored| stored.must_fall(at.terms.renewal_grace, at.now));
@@ -113,13 +113,13 @@ impl Remembered {
         let was = self.written.take().and_then(|written| written.plan);
         let on = if over { None } else { plan.as_ref().map(|(name, _)| name.clone()).or(was) };
         self.written = Some(Written { bought: bought.clone(), period: *period, plan: on });
-        // Without a plan there is none to fall from.
+        // Without a plan, the default plan need not be written when the period ends.
         let period = BillingPeriod { fallen: over || bought.is_none(), ..*period };
         let moves = stored.map_or_else(Vec::new, |stored| moves(&stored, &period, at.terms.renewal_grace, at.now));
         Changes { plan, period: Some(period), moves, ..Changes::default() }
     }
 
-    /// The plan to assign, and its included credits; `None` if the account is on it, or none is configured by that name.
+    /// The plan to assign, and its included credits; `None` if the account is on it, or no such plan is configured.
     fn assigned(&mut self, chosen: &Chosen, at: &Standpoint<'_>) -> Option<(String, u64)> {
         let Bought { plan, .. } = chosen.standing.bought.as_ref()?;
         let has_fallen = at.account.billing_period.is_some_and(|stored| stored.fallen);
@@ -140,8 +140,8 @@ impl Remembered {
         Some((plan.clone(), chosen.allowance))
     }
 
-    /// The plan that is left when a subscription is over: what stood before, else the default one. `None` if the fall is
-    /// written already, or there is nothing to fall from.
+    /// The plan after the end of a subscription: the earlier plan, or else the default one. `None` if the end is
+    /// already written, or the account has no plan to lose.
     fn ended(&mut self, at: &Standpoint<'_>) -> Option<(String, u64)> {
         let default = &at.terms.default_plan;
         let back = self.before.take();
@@ -153,7 +153,7 @@ impl Remembered {
         falls.then(|| back.unwrap_or_else(|| default.clone()))
     }
 
-    /// No subscription is the account's any more, or none that counts.
+    /// The changes when no subscription counts for the account any more.
     fn withdraw(&mut self, at: &Standpoint<'_>) -> Changes {
         if self.written.is_none() {
             return Changes::default();
@@ -167,20 +167,20 @@ impl Remembered {
         Changes { plan, period, ..Changes::default() }
     }
 
-    /// Of several subscriptions: one that is provided and paid for before one that goes on by grace, and that before one
-    /// that is over; then the one whose plan has the most credits, then the latest period.
+    /// Chooses one of several subscriptions. A provided and paid one is preferred to one in its grace time, and that to
+    /// one that is over; then the plan with the most credits is preferred, then the latest period.
     fn chosen(&self, at: &Standpoint<'_>) -> Option<Chosen> {
         let floor = self.floor(at);
         let grace = at.terms.renewal_grace;
         let held = self.objects.values();
         let all = held.filter_map(|held| Some((held.firm, held.facts.as_ref()?.subscription.as_ref()?)));
         let standings = all.filter_map(|(firm, facts)| {
-            // By grace, it would only put off what comes back after it.
+            // A grace time would only delay the earlier plan, which is restored after it.
             let spared = !firm && floor.as_ref().is_some_and(|(name, _)| *name != at.terms.default_plan.0);
             let standing = facts.standing(if spared { Duration::ZERO } else { grace })?;
             let allowance = standing.bought.as_ref().map_or(0, |bought| allowance(bought, at.plans));
             let is_lower = floor.as_ref().is_some_and(|(_, credits)| allowance < *credits);
-            // Whoever chose the account cannot lower what it has.
+            // A buyer who chose the account by a `client_reference_id` cannot lower its plan.
             (firm || !is_lower).then_some(Chosen { standing, firm, allowance })
         });
         standings.max_by_key(|chosen| {
@@ -190,7 +190,7 @@ impl Remembered {
         })
     }
 
-    /// What a subscription that only a `client_reference_id` gives to the account must not lower.
+    /// The plan and allowance below which a subscription by `client_reference_id` alone must not bring the account.
     fn floor(&self, at: &Standpoint<'_>) -> Option<(String, u64)> {
         if at.is_new || self.is_on_stripes_plan(at) {
             return self.before.clone();
@@ -204,13 +204,14 @@ impl Remembered {
 }
 
 impl Held {
-    /// The credits to add, or to take if negative; whether only free ones may be taken; and how many cannot be.
+    /// Returns the credits to add (negative: to take), whether only free ones may be taken, and how many cannot be
+    /// taken.
     fn settle(&mut self, free: i64) -> (i64, bool, i64) {
         let worth = self.facts.as_ref().map_or(0, |facts| facts.payment.credits());
         let (was, has) = (self.worth, self.worth.saturating_add(self.spared));
         self.worth = worth;
         if worth >= was {
-            // What was spared is not given twice.
+            // Credits that could not be taken back are not given again.
             self.spared = (has - worth).max(0);
             return ((worth - has).max(0), false, 0);
         }
@@ -221,7 +222,7 @@ impl Held {
     }
 }
 
-/// The plan's number times the quantity.
+/// The plan's credits times the quantity.
 fn allowance(bought: &Bought, plans: &BTreeMap<String, Plan>) -> u64 {
     let credits = plans.get(&bought.plan).map_or(0, |plan| plan.credits);
     credits.saturating_mul(bought.quantity).min(MOST_CREDITS.max(credits))

@@ -1,4 +1,4 @@
-//! For tests: everything that events leave, in maps; taken as [`super::intake`] takes them, without a store.
+//! For tests: the results of events, in maps. Events are processed as [`super::intake`] does it, without a store.
 
 use super::{
     account::{Remembered, Standpoint},
@@ -25,7 +25,7 @@ use std::{
 
 pub(super) const GRACE: Duration = Duration::from_hours(72);
 
-/// Accounts, and what is remembered for them, written as a store would.
+/// The accounts and their stored state, written as a store would write them.
 #[derive(Clone, Debug)]
 pub(super) struct Books {
     pub(super) config: StripeConfig,
@@ -37,11 +37,11 @@ pub(super) struct Books {
     pub(super) moved: Vec<Move>,
     /// Credits that could not be taken back.
     pub(super) spared: i64,
-    /// After how many more writes everything stops, as in a crash.
+    /// The number of writes after which everything stops, as in a crash.
     pub(super) writes_left: Option<usize>,
 }
 
-/// What can be seen of an account: plan, credits, window, balance.
+/// The visible state of an account: plan, credits, window, balance.
 pub(super) type Seen = (String, u64, Window, i64);
 
 impl Books {
@@ -86,7 +86,7 @@ impl Books {
         self.accounts.get_mut(&Uid::new(uid).unwrap()).unwrap()
     }
 
-    /// What is waited with, by the ids of the events.
+    /// The parked events, by their ids.
     pub(super) fn waiting(&self) -> Vec<&str> {
         self.waiting.keys().map(String::as_str).collect()
     }
@@ -126,7 +126,7 @@ impl Books {
         if !self.hears(event, now) {
             self.waiting.insert(event.id.clone(), event.clone());
         }
-        // A store is asked only for what may be due; here everything is tried.
+        // A store returns only the events that may be due; here all parked events are tried.
         while let Some(id) = {
             let waiting = self.waiting.clone();
             waiting.into_iter().find_map(|(id, event)| self.hears(&event, now).then_some(id))
@@ -135,7 +135,7 @@ impl Books {
         }
     }
 
-    /// As the operator moves an object.
+    /// Moves an object as the operator does.
     pub(super) fn move_to(&mut self, id: &str, uid: &str, now: i64) {
         let claims = Claims::of_operator(&Uid::new(uid).unwrap(), UnixMicros(now * 1_000_000));
         self.objects.entry(id.into()).or_default().claim(claims);
@@ -158,7 +158,7 @@ impl Books {
         done
     }
 
-    /// Asked before every write.
+    /// Called before every write.
     fn has_crashed(&mut self) -> bool {
         let crashed = self.writes_left == Some(0);
         self.writes_left = self.writes_left.map(|left| left.saturating_sub(1));
@@ -193,7 +193,7 @@ impl Books {
         if self.has_crashed() {
             return;
         }
-        // What is written is read again by the next step.
+        // The next step reads the written state again.
         let text = serde_json::to_string(&object).unwrap();
         self.objects.insert(id.into(), serde_json::from_str(&text).unwrap());
         for (uid, copy) in object.copies(self.config.prices.is_empty()) {
@@ -231,7 +231,7 @@ impl Books {
         }
     }
 
-    /// Everybody's plan, credits, window and balance.
+    /// The plan, credits, window and balance of every account.
     pub(super) fn everybody(&self, now: i64) -> BTreeMap<&str, Seen> {
         let uids: BTreeSet<&str> = self.accounts.keys().map(Uid::as_str).collect();
         uids.into_iter().map(|uid| (uid, self.seen(uid, now))).collect()

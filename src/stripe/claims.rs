@@ -1,4 +1,4 @@
-//! Whose one of Stripe's objects is: who says so, and whose word counts.
+//! The claims about the owner of one of Stripe's objects, and which claim counts.
 
 use super::{
     event::{Event, EventKind},
@@ -11,7 +11,7 @@ use crate::domain::{
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
-/// By what an owner is known (contract, section 3); the later the higher.
+/// The kind of claim by which an owner is known (contract, section 3). A later variant ranks higher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rank {
@@ -21,23 +21,23 @@ pub enum Rank {
     Reference,
     /// `metadata.uid` of it or of its session.
     Metadata,
-    /// The operator's word.
+    /// The operator's claim.
     Operator,
 }
 
-/// Everything that was said of whose an object is, but for the customer.
+/// All claims about an object's owner, except by its customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Claims {
     operator: Option<Ranked<UnixMicros, Uid>>,
-    /// The newest counts.
+    /// The newest claim counts.
     metadata: Option<Ranked<AsOf, Uid>>,
-    /// The oldest counts: a later session takes nothing over.
+    /// The oldest claim counts: a later session does not take the object over.
     reference: Option<Ranked<Reverse<(UnixSeconds, String)>, Uid>>,
 }
 
 impl Claims {
-    /// What an event says.
+    /// The claims of an event.
     #[must_use]
     pub fn of(event: &Event) -> Self {
         let mut claims = Self::default();
@@ -50,13 +50,13 @@ impl Claims {
         claims
     }
 
-    /// What the operator says.
+    /// The claim of the operator.
     #[must_use]
     pub fn of_operator(uid: &Uid, now: UnixMicros) -> Self {
         Self { operator: Some(Ranked { rank: now, value: uid.clone() }), ..Self::default() }
     }
 
-    /// Adds what was said elsewhere.
+    /// Merges other claims into these.
     pub fn merge(&mut self, other: Self) {
         let Self { operator, metadata, reference } = other;
         Ranked::merge(&mut self.operator, operator);
@@ -64,7 +64,7 @@ impl Claims {
         Ranked::merge(&mut self.reference, reference);
     }
 
-    /// The owner by the highest-ranking word; `None` if only the customer can tell.
+    /// The owner by the highest-ranking claim; `None` if only the customer can tell.
     #[must_use]
     pub fn owner(&self) -> Option<(&Uid, Rank)> {
         let operator = self.operator.as_ref().map(|said| (&said.value, Rank::Operator));
@@ -73,14 +73,14 @@ impl Claims {
         operator.or(metadata).or(reference)
     }
 
-    /// Whether nothing is said.
+    /// Whether there is no claim.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.owner().is_none()
     }
 }
 
-/// As of when `metadata.uid` is what it is, compared field by field. The event's id only makes the choice the same everywhere.
+/// The age of a claim by `metadata.uid`, compared field by field. The event's id only makes the choice deterministic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct AsOf {
     moment: UnixSeconds,

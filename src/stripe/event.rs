@@ -1,6 +1,6 @@
-//! What Stripe says, normalised: the API versions up to 2025-02-24 and those since 2025-03-31 read alike.
+//! Stripe's events, normalised: the API versions up to 2025-02-24 and those since 2025-03-31 give the same values.
 //!
-//! Read tolerantly: a field that is absent, null or of another type than expected counts as not there.
+//! Reading is tolerant: a field that is null or of an unexpected type counts as absent.
 
 mod read;
 mod reader;
@@ -11,16 +11,16 @@ use crate::domain::{account::Uid, period::Interval, time::UnixSeconds};
 use reader::Reader;
 use serde::{Deserialize, Serialize};
 
-/// Why a signed body is no event that this gateway reads. Asking again would change nothing.
+/// Why a signed body is not an event that this gateway reads. A retry would change nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum EventFault {
-    /// Not JSON.
+    /// The body is not JSON.
     #[error("the body is not JSON: {0}")]
     NotJson(#[from] serde_json::Error),
-    /// A thin event, of the v2 API: it names an object without carrying it.
+    /// The body is a thin event of the v2 API, which names an object without containing it.
     #[error("this is a thin event (v2); configure the endpoint for snapshot events")]
     Thin,
-    /// JSON, but not an event.
+    /// The body is JSON, but not an event.
     #[error("the body is not a Stripe event: it has no {0}")]
     NotAnEvent(&'static str),
 }
@@ -28,24 +28,24 @@ pub enum EventFault {
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// `evt_…`: names this event for ever, however often it is delivered.
+    /// The event's id (`evt_…`), which is the same in every delivery.
     pub id: String,
-    /// When Stripe made it: whole seconds, without a sequence within one.
+    /// When Stripe created the event, in whole seconds. Events of the same second have no order.
     pub created: UnixSeconds,
-    /// The connected account that it happened at (`acct_…`); `None` for the endpoint's own.
+    /// The connected account (`acct_…`) of the event; `None` for the endpoint's own account.
     pub connected: Option<String>,
-    /// Whose account it is about.
+    /// What the event says about the owner.
     pub owner: Owner,
-    /// What it says.
+    /// The event's content.
     pub kind: EventKind,
 }
 
-/// What an event says of whose it is.
+/// What an event says about the owner of its object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// `metadata.uid` of the subscription, payment or session; never empty.
     pub metadata: Option<Uid>,
-    /// As of when it says so: an invoice has what its subscription said when the invoice was made.
+    /// The time of that claim: an invoice has its subscription's metadata as of the invoice's creation.
     pub as_of: UnixSeconds,
     /// `client_reference_id` of a session, which the buyer may have chosen.
     pub reference: Option<Uid>,
@@ -53,7 +53,7 @@ pub struct Owner {
     pub customer: Option<String>,
 }
 
-/// What an event says.
+/// The content of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
     /// `customer.subscription.*`: the subscription as it was then.
@@ -64,20 +64,20 @@ pub enum EventKind {
     Checkout(Checkout),
     /// `charge.refunded`.
     Refund(Refund),
-    /// `charge.refund.updated`, `refund.updated` or `refund.failed`, of a refund that did not come about.
+    /// `charge.refund.updated`, `refund.updated` or `refund.failed`, for a refund that failed or was cancelled.
     FailedRefund(FailedRefund),
     /// `charge.dispute.*`.
     Dispute(Dispute),
-    /// An event of a type that means nothing here, or whose object has no id.
+    /// An event of a type that is not used here, or whose object has no id.
     Other(String),
 }
 
-/// A period: start, and end (exclusive). Always from one and the same object.
+/// A period. Its start and its end are always from the same object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Span {
-    /// First second.
+    /// The first second.
     pub start: UnixSeconds,
-    /// First second after it.
+    /// The first second after the period.
     pub end: UnixSeconds,
 }
 
@@ -86,15 +86,15 @@ pub struct Span {
 pub struct Subscription {
     /// `sub_…`
     pub id: String,
-    /// How it stands.
+    /// The subscription's status.
     pub status: Status,
     /// Whether `pause_collection` is set: its invoices are not collected.
     pub collection_paused: bool,
-    /// Whether this is its creation, which goes before anything else in the same second.
+    /// Whether the event is the creation, which precedes all other events of the same second.
     pub just_created: bool,
-    /// What is subscribed to.
+    /// The items that are subscribed to.
     pub items: Vec<Item>,
-    /// The period of old API versions, for all items.
+    /// The period for all items, in old API versions.
     pub span: Option<Span>,
     /// `billing_cycle_anchor`
     pub anchor: Option<UnixSeconds>,
@@ -106,19 +106,19 @@ pub struct Subscription {
     pub ended_at: Option<UnixSeconds>,
 }
 
-/// How a subscription stands.
+/// The status of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The first payment is pending.
     Incomplete,
-    /// `unpaid` or `paused`: nothing is provided, but it may come back.
+    /// `unpaid` or `paused`: nothing is provided, but the subscription may resume.
     Suspended,
     /// `past_due`: a payment has failed, and Stripe is still trying to be paid.
     PastDue,
     /// `active` or `trialing`
     Live,
-    /// `canceled` or `incomplete_expired`, for ever.
+    /// `canceled` or `incomplete_expired`, which are final.
     Ended,
 }
 
@@ -129,7 +129,7 @@ pub struct Item {
     pub prices: Vec<String>,
     /// How often it renews.
     pub interval: Option<Interval>,
-    /// How many; none is 1.
+    /// The quantity; 1 if it is absent.
     pub quantity: Option<u64>,
     /// The item's own period, in API versions since 2025-03-31.
     pub span: Option<Span>,
@@ -151,37 +151,37 @@ pub struct Invoice {
 pub struct Checkout {
     /// `cs_…`
     pub id: String,
-    /// Whether it sold something for one payment, and that is paid.
+    /// Whether the session sold something for one payment, and the payment is made.
     pub paid: bool,
     /// `pi_…`
     pub payment: Option<String>,
-    /// `sub_…`, where it sold a subscription.
+    /// `sub_…`, if the session sold a subscription.
     pub subscription: Option<String>,
     /// `plink_…`
     pub payment_link: Option<String>,
-    /// `metadata.credits`, as it is written there.
+    /// `metadata.credits`, unparsed.
     pub credits: Option<String>,
 }
 
-/// A charge of which something has been refunded.
+/// A charge that was refunded, in part or in whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     /// `pi_…`
     pub payment: Option<String>,
-    /// How much altogether, in the smallest unit of the currency.
+    /// The total of the refunds, in the smallest unit of the currency.
     pub refunded: u64,
-    /// Of how much.
+    /// The amount of the charge, in the same unit.
     pub amount: u64,
 }
 
-/// A refund that did not come about: the buyer's bank refused it, or it was cancelled.
+/// A refund that failed: the buyer's bank refused it, or it was cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRefund {
     /// `re_…`
     pub id: String,
     /// `pi_…`
     pub payment: Option<String>,
-    /// How much, in the smallest unit of the currency.
+    /// The amount, in the smallest unit of the currency.
     pub amount: u64,
 }
 
@@ -192,14 +192,14 @@ pub struct Dispute {
     pub id: String,
     /// `pi_…`
     pub payment: Option<String>,
-    /// Whether the bank has taken the money: not for an inquiry, nor once it is won.
+    /// Whether the bank has taken the money. It has not for an inquiry, nor after the dispute is won.
     pub taken: bool,
-    /// Whether it is over.
+    /// Whether the dispute is closed.
     pub closed: bool,
 }
 
 impl EventKind {
-    /// What it is about, for people.
+    /// A name of the content for people.
     #[must_use]
     pub fn about(&self) -> &'static str {
         match self {
@@ -215,7 +215,7 @@ impl EventKind {
 }
 
 impl Event {
-    /// Reads the raw body of a webhook whose signature is right.
+    /// Reads the raw body of a webhook whose signature is valid.
     pub fn parse(body: &[u8]) -> Result<Self, EventFault> {
         let value: serde_json::Value = serde_json::from_slice(body)?;
         let event = Reader(&value);

@@ -1,4 +1,4 @@
-//! Any history of two accounts' subscriptions and packs, in any order: what it ends in depends on the events alone.
+//! Any history of two accounts' subscriptions and packs, in any order: the final state depends on the events alone.
 
 use super::{
     books::Books,
@@ -15,7 +15,7 @@ const PAID: &str = "checkout.session.completed";
 /// One thing that happens: when, of what type, to what.
 type Happening = (i64, &'static str, Value);
 
-/// Whose it is, as far as its metadata say.
+/// The owner in the metadata, if they name one.
 fn metadata() -> impl Strategy<Value = Value> {
     select(vec![json!({"uid": "42"}), json!({"uid": "43"}), json!({"uid": ""}), json!({})])
 }
@@ -110,7 +110,7 @@ fn two_accounts<'a>(events: impl IntoIterator<Item = &'a Event>, now: i64) -> Bo
     books
 }
 
-/// What they leave of one account; which usage moves where depends on when the news comes.
+/// The state that the events leave with one account. Which usage moves to which period depends on when they arrive.
 fn left_of<'a>(events: impl IntoIterator<Item = &'a Event>, now: i64) -> Books {
     Books::of(events, now)
 }

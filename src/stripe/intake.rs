@@ -1,8 +1,8 @@
-//! How events are taken: what they say is merged into the documents of Stripe's objects, and each account gets a copy of what
-//! its objects have come to.
+//! The processing of events: their content is merged into the documents of Stripe's objects, and each account gets
+//! copies of its objects.
 //!
-//! Each document is written in a step of its own, and each account too; a crash between two steps leaves something that the
-//! same event, which Stripe sends again, finishes (decision 0011).
+//! Each document and each account is written in a separate step. After a crash between two steps, Stripe sends the
+//! event again, and processing it again completes the remaining steps (decision 0011).
 
 mod document;
 mod transfer;
@@ -30,10 +30,10 @@ use std::{
     sync::Arc,
 };
 
-/// How often a step is computed anew because another one came in between.
+/// How often a step is repeated because another step changed the same data.
 const TRIES: usize = 32;
 
-/// Takes events.
+/// Processes events.
 pub struct Intake {
     store: Arc<dyn Store>,
     config: StripeConfig,
@@ -42,29 +42,29 @@ pub struct Intake {
     clock: Clock,
 }
 
-/// What became of an event and of those that it freed.
+/// The outcome of an event and of the parked events that it freed.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// Of each, a name from a closed set.
+    /// For each event, a name from a closed set.
     pub outcomes: Vec<&'static str>,
-    /// The delivered event and what became of it.
+    /// The delivered event and its outcome.
     pub first: Option<String>,
-    /// The account that it was about.
+    /// The account that the event was about.
     pub uid: Option<Uid>,
 }
 
 /// Why an event waits, or is shown to the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waits {
-    /// Nobody has said whose it is.
+    /// Its owner is unknown.
     NoAccount,
-    /// Only its customer could tell whose it is, and leads to several accounts.
+    /// Only its customer could tell the owner, and the customer leads to several accounts.
     SeveralAccounts,
-    /// Its subscription has not shown a price of the configuration.
+    /// Its subscription has not shown a configured price.
     UnlistedPrice,
-    /// It sold credits, and `metadata.credits` is no whole number.
+    /// It sold credits, and `metadata.credits` is not a whole number.
     UnreadableCredits,
-    /// Of what it takes back, more was spent than may be.
+    /// It takes credits back, and too many of them were already spent.
     SpentAlready,
 }
 
@@ -82,16 +82,16 @@ impl Waits {
     }
 }
 
-/// What an event, or an object, has come to.
+/// The result of an event or of an object's change.
 #[derive(Default)]
 struct Heard {
-    /// Whether it said anything new.
+    /// Whether anything was new.
     is_news: bool,
     waits: Option<Waits>,
     owner: Option<Uid>,
-    /// Ids whose owner is known: events parked under them are due.
+    /// Ids whose owner is now known. The events parked under them are due.
     learnt: Vec<String>,
-    /// Credits that could not be taken back, and from whom.
+    /// The credits that could not be taken back, and the account that has them.
     spared: Vec<(Uid, i64)>,
 }
 
@@ -102,7 +102,7 @@ impl Intake {
         Self { store, config: config.stripe.clone(), plans: config.plans.clone(), terms: config.terms(), clock }
     }
 
-    /// Takes an event, and every parked event that it frees: when this answers `Ok`, whatever follows is durable.
+    /// Processes an event and every parked event that it frees. When this returns `Ok`, all results are durable.
     pub async fn take(&self, event: Event, taken: &mut Taken) -> store::Result<()> {
         let mut waiting = vec![(event, false)];
         let mut looked_under = BTreeSet::new();
@@ -110,7 +110,7 @@ impl Intake {
             let learnt = match News::of(&event, &self.config) {
                 Err(reason) => {
                     taken.note(&event, reason.as_str());
-                    // It may have been parked before the configuration said otherwise.
+                    // It may have been parked under an earlier configuration.
                     if reason != Reason::OtherType {
                         self.store.unpark(&event.id).await?;
                     }
@@ -124,7 +124,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Looks again at the events that wait for a price: the configuration may name it by now.
+    /// Processes the events that wait for a price again: the configuration may name the price now.
     pub async fn look_again(&self) -> store::Result<()> {
         let waiting = self.store.parked().await?.into_iter();
         for event in read(waiting.filter(|parked| parked.reason == Waits::UnlistedPrice.as_str())) {
@@ -148,7 +148,7 @@ impl Intake {
         let mut heard = self.hear(event, news).await?;
         if let Some(waits) = heard.waits {
             self.store.park(&parked(event, news, waits)?).await?;
-            // Whoever tells of an object looks for parked events afterwards; so it is looked at again after parking.
+            // Another event may have changed the object and looked for parked events before this one was parked.
             let (is_news, spared) = (heard.is_news, heard.spared);
             heard = self.hear(event, news).await?;
             heard.is_news |= is_news;
@@ -186,7 +186,7 @@ impl Intake {
         Ok(all)
     }
 
-    /// Gives every account what it is to have of an object, and of those whose owner its customer now tells.
+    /// Writes the copies of an object to the accounts, and those of the objects whose owner its customer now tells.
     async fn settle(&self, operation: &str, id: &str) -> store::Result<Heard> {
         let (object, mut heard) = self.settle_alone(operation, id).await?;
         let knows = object.owner().is_some_and(|(_, rank)| rank > Rank::Customer);
@@ -223,7 +223,7 @@ impl Intake {
             let spared = self.apply(operation, &uid, (id, object.customer()), &copy).await?;
             heard.spared.extend((spared > 0).then_some((uid, spared)));
         }
-        // Last: as long as the customer does not know that it is done, it is a stray.
+        // This is written last: until the customer's document says that it is done, the object is a stray.
         if let Some(customer) = object.customer() {
             self.change(customer, |customer: &mut Customer| customer.note(id, &object)).await?;
         }
@@ -237,8 +237,8 @@ impl Intake {
         Ok((object, heard))
     }
 
-    /// Writes what an account is to have of an object. Another step for the account that comes in between makes it start
-    /// anew. Says how many credits could not be taken back.
+    /// Writes the copy of an object to an account. It starts again if another step changes the account meanwhile.
+    /// Returns how many credits could not be taken back.
     async fn apply(
         &self,
         operation: &str,
@@ -271,7 +271,8 @@ impl Intake {
             };
             match self.store.apply_stripe(&step).await? {
                 StepOutcome::Applied => return Ok(spared),
-                // The event has told of another object of the account, or the object has been moved away and back.
+                // The event was about another object of the account, or the object was moved to another account and
+                // back.
                 StepOutcome::Duplicate => {
                     operation = format!("{}/{expected}", operation.split('/').next().unwrap_or(""));
                 }
@@ -281,7 +282,7 @@ impl Intake {
         Err(Fault::Unavailable(format!("account {uid} was changed {TRIES} times meanwhile")))
     }
 
-    /// Shows the operator what could not be taken back.
+    /// Reports the credits that could not be taken back to the operator.
     async fn report(&self, event: &Event, spared: &[(Uid, i64)]) -> store::Result<()> {
         for (uid, credits) in spared {
             tracing::warn!(event = event.id, %uid, credits, "credits that are to be taken back are spent already");
@@ -314,7 +315,7 @@ impl Heard {
 }
 
 impl Taken {
-    /// The delivered event comes first and is named in the log; what it frees is counted.
+    /// The delivered event comes first and is named in the log; the events that it frees are only counted.
     fn note(&mut self, event: &Event, outcome: &'static str) {
         self.outcomes.push(outcome);
         self.first.get_or_insert_with(|| format!("{} {outcome}", event.id));
@@ -328,8 +329,8 @@ fn read(parked: impl IntoIterator<Item = ParkedEvent>) -> impl Iterator<Item = E
     })
 }
 
-/// Under the object alone while a price is waited for; under the customer too while nobody knows whose it is. What can only be
-/// seen to by a person waits under nothing.
+/// The event as it is parked: under the object alone while it waits for a price, and also under the customer while the
+/// owner is unknown. An event that only a person can resolve is parked under no id.
 fn parked(event: &Event, news: &News, waits: Waits) -> store::Result<ParkedEvent> {
     let objects = news.tellings.iter().map(|telling| telling.object.clone());
     let aliases: Vec<_> = match waits {
@@ -352,7 +353,7 @@ fn remembered(state: &StripeState) -> store::Result<Remembered> {
     state.remembered.as_ref().map_or_else(|| Ok(Remembered::default()), read)
 }
 
-/// An account that Stripe knows before the gateway does.
+/// A new account, which Stripe knows before the gateway does.
 fn nobody_yet(uid: &Uid) -> Account {
     Account {
         uid: uid.clone(),

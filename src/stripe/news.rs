@@ -1,4 +1,4 @@
-//! What an event says of each of Stripe's objects: pure, from the event and the configuration.
+//! What an event says about each of Stripe's objects. It is computed from the event and the configuration alone.
 
 #[cfg(test)]
 mod tests;
@@ -14,57 +14,57 @@ use crate::{
     domain::{credit::MOST_CREDITS, time::UnixSeconds},
 };
 
-/// What an event says.
+/// The news in an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {
-    /// Object by object: a session tells of its subscription, or of its payment.
+    /// The news for each object: a session has news of its subscription or of its payment.
     pub tellings: Vec<Telling>,
-    /// Whether it sold credits, and nobody can read how many.
+    /// Whether it sold credits in a number that cannot be read.
     pub unreadable_credits: bool,
 }
 
-/// What an event says of one object.
+/// The news about one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telling {
-    /// `sub_…` or `pi_…`; `cs_…` where a session sold something for nothing.
+    /// `sub_…` or `pi_…`; `cs_…` if a session sold something without a payment.
     pub object: String,
-    /// Whose it is.
+    /// The claims about its owner.
     pub claims: Claims,
-    /// Whose customer's it is.
+    /// Its customer.
     pub customer: Option<String>,
-    /// What happened to it, if anything did.
+    /// The new fact about it, if there is one.
     pub fact: Option<Fact>,
 }
 
-/// What happened to an object.
+/// A new fact about an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A subscription has been seen.
     Seen(Box<Observation>),
     /// A prepaid pack has been paid.
     Sold(Pack),
-    /// The payment has been taken back, in part or in whole, or given again.
+    /// The payment has been taken back in part or in whole, or that has been reversed.
     Reversed(Cause),
 }
 
-/// Why nothing follows from an event.
+/// Why an event has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Its type means nothing here.
+    /// Its type is not used here.
     OtherType,
-    /// It happened at a connected account, and the configuration does not allow those.
+    /// It is from a connected account, and the configuration does not allow those.
     Connect,
-    /// A subscription without a period that could be read.
+    /// It is about a subscription without a readable period.
     NoPeriod,
-    /// An invoice that starts no period of a subscription.
+    /// It is an invoice that starts no period of a subscription.
     StartsNoPeriod,
-    /// A session that is not paid, or no payment for a pack, and that teaches nothing.
+    /// It is a session that is not paid or did not sell a pack, and that says nothing about an owner.
     NotPaid,
-    /// A paid session for which neither its metadata nor the configuration names credits.
+    /// It is a paid session for which neither its metadata nor the configuration names credits.
     NoCredits,
-    /// A refund or dispute, and the configuration ignores those.
+    /// It is a refund or dispute, and the configuration ignores those.
     ByPolicy,
-    /// A refund or dispute that names no payment.
+    /// It is a refund or dispute that names no payment.
     NoPayment,
 }
 
@@ -86,7 +86,7 @@ impl Reason {
 }
 
 impl News {
-    /// Reads an event by the configuration.
+    /// Interprets an event by the configuration.
     pub fn of(event: &Event, config: &StripeConfig) -> Result<Self, Reason> {
         if event.connected.is_some() && !config.connected_accounts {
             return Err(Reason::Connect);
@@ -134,7 +134,7 @@ impl News {
         Self::one(event, subscription.into(), Some(Fact::Seen(Box::new(observation))))
     }
 
-    /// A session tells whose its subscription or payment is, whether or not it is paid.
+    /// A session tells the owner of its subscription or payment, whether or not it is paid.
     fn of_session(event: &Event, session: &Checkout, config: &StripeConfig) -> Result<Self, Reason> {
         let object = session.subscription.as_ref().or(session.payment.as_ref());
         let teaches = object.filter(|_| !Claims::of(event).is_empty());
@@ -155,7 +155,7 @@ impl News {
 }
 
 impl Fact {
-    /// Whether it is about a subscription none of whose prices stands for a plan.
+    /// Whether it is about a subscription without a price that stands for a plan.
     #[must_use]
     pub fn is_unlisted(&self) -> bool {
         matches!(self, Self::Seen(observation) if !observation.is_listed())
@@ -187,7 +187,7 @@ fn snapshot(subscription: &Subscription, created: UnixSeconds, config: &StripeCo
     })
 }
 
-/// The line of a plan's price, and of those the latest period: usage is invoiced for the period before.
+/// The invoice line of a plan's price with the latest period: usage is invoiced for the period before.
 fn paid(invoice: &Invoice, config: &StripeConfig) -> Option<Paid> {
     let lines = invoice.lines.iter().filter_map(|line| Some((plan(line, config), line.span?)));
     let (plan, span) = lines.max_by_key(|(plan, span)| (plan.is_some(), span.start, span.end))?;

@@ -1,5 +1,5 @@
-//! One of Stripe's objects, and one customer: what is known of whose it is, and of what happened to it. Each is a document
-//! that grows by merging: whatever the order of the events and however often each comes, the same results.
+//! One of Stripe's objects, and one customer: the known owner, and the known facts. Each is a document that grows by
+//! merging: the result is the same whatever the order of the events, and however often each is delivered.
 
 #[cfg(test)]
 mod tests;
@@ -14,21 +14,21 @@ use crate::domain::account::Uid;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What happened to an object.
+/// The facts about an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// Of a subscription.
+    /// The facts about a subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription: Option<SubscriptionFacts>,
-    /// Of a payment.
+    /// The facts about a payment.
     pub payment: PaymentFacts,
 }
 
-/// What an account is to have of an object.
+/// The copy of an object that an account is to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copy {
-    /// The object's; an older one than the account has is late, and changes nothing.
+    /// The object's revision. A copy that is older than the account's is late and changes nothing.
     pub revision: u64,
     /// Whether more than a `client_reference_id` says that the object is the account's.
     pub firm: bool,
@@ -40,12 +40,12 @@ pub struct Copy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Object {
-    /// Rises with every change of what follows, but for `placed`.
+    /// A number that rises with every change of the other fields, except `placed`.
     revision: u64,
     claims: Claims,
     customer: Option<String>,
     by_customer: Option<Lead>,
-    /// Whether a price of the configuration has ever been shown.
+    /// Whether any event has shown a configured price.
     listed: bool,
     facts: Facts,
     /// The accounts that may have a copy of the facts. An account is named here before it gets one.
@@ -62,8 +62,8 @@ pub struct Lead {
 }
 
 impl Object {
-    /// Takes up what an event says. `false` if it is about a subscription without a listed price, which waits; whose it is
-    /// is heeded all the same.
+    /// Merges what an event says. `false` if it is about a subscription without a listed price, which has to wait; its
+    /// claims of ownership are merged all the same.
     pub fn take(&mut self, telling: &Telling, every_price_counts: bool) -> bool {
         self.changed(|object| {
             object.claims.merge(telling.claims.clone());
@@ -84,37 +84,37 @@ impl Object {
         })
     }
 
-    /// Takes up the operator's word.
+    /// Merges the operator's claim.
     pub fn claim(&mut self, claims: Claims) {
         self.changed(|object| object.claims.merge(claims));
     }
 
-    /// The account that the customer leads to counts where nobody says more.
+    /// Sets the account that the customer leads to. It counts if there is no other claim.
     pub fn follow(&mut self, lead: Lead) {
         self.changed(|object| object.by_customer = Some(lead));
     }
 
-    /// Notes that the owner is to get a copy.
+    /// Records that the owner is to get a copy.
     pub fn place(&mut self) {
         let owner = self.owner().map(|(uid, _)| uid.clone());
         self.placed.extend(owner);
     }
 
-    /// The owner, and by what it is known.
+    /// The owner, and the rank of the claim.
     #[must_use]
     pub fn owner(&self) -> Option<(&Uid, Rank)> {
         let by_customer = || self.by_customer.as_ref().map(|lead| (&lead.uid, Rank::Customer));
         self.claims.owner().or_else(by_customer)
     }
 
-    /// Its customer.
+    /// The object's customer.
     #[must_use]
     pub fn customer(&self) -> Option<&str> {
         self.customer.as_deref()
     }
 
-    /// What every account that may have a copy is to have: those that are to have none come first. A crash in between
-    /// leaves credits missing until the event comes again, never credits twice.
+    /// The copies of all accounts that may have one. The accounts that are to have no facts come first, so that a crash
+    /// between two writes leaves credits missing until the event is delivered again, and never gives them twice.
     #[must_use]
     pub fn copies(&self, every_price_counts: bool) -> Vec<(Uid, Copy)> {
         let owner = self.owner();
@@ -147,35 +147,35 @@ impl Object {
     }
 }
 
-/// A customer: whose objects it has.
+/// A customer, with the owners of its objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Customer {
-    /// The operator's word.
+    /// The owner by the operator's claim.
     operator: Option<Uid>,
     objects: BTreeMap<String, Known>,
 }
 
-/// What a customer knows of one of its objects.
+/// The revision and the owner of one of a customer's objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     revision: u64,
     owner: Option<(Uid, Rank)>,
 }
 
-/// Where a customer leads.
+/// The account that a customer leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leads {
-    /// None of its objects is known to be anybody's.
+    /// None of the customer's objects has a known owner.
     Nowhere,
-    /// To one account.
+    /// The customer leads to one account.
     To(Lead),
-    /// To several, so to none.
+    /// Its objects have several owners, so the customer leads to none.
     Apart,
 }
 
 impl Customer {
-    /// Notes how one of its objects stands.
+    /// Records the owner of one of the customer's objects.
     pub fn note(&mut self, id: &str, object: &Object) {
         let known = object.known();
         match self.objects.get_mut(id) {
@@ -185,12 +185,12 @@ impl Customer {
         }
     }
 
-    /// Takes up the operator's word.
+    /// Sets the owner by the operator's claim.
     pub fn belongs_to(&mut self, uid: &Uid) {
         self.operator = Some(uid.clone());
     }
 
-    /// Where it leads.
+    /// The account that the customer leads to.
     #[must_use]
     pub fn leads(&self) -> Leads {
         if let Some(uid) = &self.operator {
@@ -205,12 +205,12 @@ impl Customer {
         Leads::To(Lead { uid: uid.clone(), firm: owners.iter().any(|(_, rank)| *rank > Rank::Reference) })
     }
 
-    /// Its objects.
+    /// The ids of the customer's objects.
     pub fn objects(&self) -> impl Iterator<Item = &str> {
         self.objects.keys().map(String::as_str)
     }
 
-    /// Objects that only the customer can tell the owner of, and that are not with the account that it leads to.
+    /// The objects that have no owner but by the customer, and are not with the account that the customer leads to.
     #[must_use]
     pub fn strays(&self) -> Vec<String> {
         let Leads::To(Lead { uid, .. }) = self.leads() else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! A payment: the prepaid pack that it bought, and what of it has been taken back. Whatever the order of the events, and
-//! however often each comes, the same credits result.
+//! A payment: the prepaid pack that it bought, and how much of it has been taken back. The resulting credits are the
+//! same whatever the order of the events, and however often each is delivered.
 
 use super::event::{Dispute, FailedRefund, Refund};
 use crate::domain::time::UnixSeconds;
@@ -15,37 +15,37 @@ pub struct Pack {
     pub credits: i64,
 }
 
-/// Why a payment counts no more, or again.
+/// Why a payment no longer counts, or counts again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// What a charge says of its refunds.
+    /// The total of a charge's refunds.
     Refunded(Refunded),
-    /// A refund that did not come about, by its id.
+    /// A refund that failed, by its id.
     Failed(String, FailedOne),
-    /// How a dispute stands, by its id.
+    /// The state of a dispute, by its id.
     Disputed(String, Disputed),
 }
 
 impl Cause {
-    /// What a charge says of its refunds.
+    /// The reversal for the total of a charge's refunds.
     pub(super) fn of_refund(refund: &Refund, created: UnixSeconds, event: &str) -> Self {
         let Refund { refunded, amount, .. } = *refund;
         Self::Refunded(Refunded { created, total: refunded, amount, event: event.into() })
     }
 
-    /// What an event says of a refund that failed.
+    /// The reversal for a refund that failed.
     pub(super) fn of_failure(refund: &FailedRefund, created: UnixSeconds) -> Self {
         Self::Failed(refund.id.clone(), FailedOne { at: created, amount: refund.amount })
     }
 
-    /// What an event says of a dispute.
+    /// The reversal for a dispute.
     pub(super) fn of_dispute(dispute: &Dispute, created: UnixSeconds, event: &str) -> Self {
         let Dispute { closed, taken, .. } = *dispute;
         Self::Disputed(dispute.id.clone(), Disputed { closed, created, event: event.into(), taken })
     }
 }
 
-/// Everything remembered of a payment.
+/// Everything that is stored about a payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PaymentFacts {
@@ -56,12 +56,12 @@ pub struct PaymentFacts {
 }
 
 impl PaymentFacts {
-    /// Takes a pack up, once per session.
+    /// Records a pack, once per session.
     pub fn sold(&mut self, pack: &Pack) {
         keep_highest(&mut self.packs, &pack.session, pack);
     }
 
-    /// Takes a reversal up, also one that arrives before its pack.
+    /// Records a reversal, even if it arrives before its pack.
     pub fn reversed(&mut self, cause: &Cause) {
         match cause {
             Cause::Refunded(refunded) => {
@@ -69,7 +69,7 @@ impl PaymentFacts {
                     self.refunded = Some(refunded.clone());
                 }
             }
-            // The first event that says so counts.
+            // The first event about the failed refund counts.
             Cause::Failed(id, failed) => {
                 let held = self.failed.entry(id.clone()).or_insert(*failed);
                 *held = (*held).min(*failed);
@@ -78,20 +78,20 @@ impl PaymentFacts {
         }
     }
 
-    /// Credits of the pack, less what has been taken back.
+    /// The credits of the pack, less those that have been taken back.
     #[must_use]
     pub fn credits(&self) -> i64 {
         let sold = self.packs.values().map(|pack| pack.credits).fold(0, i64::saturating_add);
         sold - self.taken_back(sold)
     }
 
-    /// A dispute takes the whole, a refund its share, rounded in the buyer's favour.
+    /// A dispute takes back all credits; a refund takes back its share, rounded in the buyer's favour.
     fn taken_back(&self, credits: i64) -> i64 {
         if self.disputes.values().any(|dispute| dispute.taken) {
             return credits;
         }
         let Some(Refunded { created, total, amount, .. }) = &self.refunded else { return 0 };
-        // A total that is younger than the failure knows of it.
+        // A total that is newer than the failure already accounts for it.
         let failed = self.failed.values().filter(|failed| *created < failed.at);
         let refunded = failed.fold(*total, |left, failed| left.saturating_sub(failed.amount));
         let share = i128::from(credits) * i128::from(refunded.min(*amount)) / i128::from((*amount).max(1));
@@ -106,7 +106,7 @@ fn keep_highest<T: Ord + Clone>(held: &mut BTreeMap<String, T>, id: &str, news: 
     }
 }
 
-/// The refunds of one charge together, as of an event: the newest counts.
+/// The total refunds of one charge as of an event. The newest counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Refunded {
     created: UnixSeconds,
@@ -115,14 +115,14 @@ pub struct Refunded {
     event: String,
 }
 
-/// A refund that did not come about.
+/// A refund that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FailedOne {
     at: UnixSeconds,
     amount: u64,
 }
 
-/// How a dispute stood, in the order in which news supersedes news: a closed one stays closed.
+/// The state of a dispute, ordered by which state supersedes which: a closed dispute stays closed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Disputed {
     closed: bool,

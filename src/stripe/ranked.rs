@@ -1,4 +1,4 @@
-//! A value and how it ranks: whatever the order in which news comes, the highest-ranking stays.
+//! A value with its rank. The highest-ranking value is kept, whatever the order in which values arrive.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,14 +10,14 @@ pub(super) struct Ranked<R, V> {
 }
 
 impl<R: Ord, V> Ranked<R, V> {
-    /// Puts the value into the slot, unless what is there ranks as high.
+    /// Puts the value into the slot, unless the value there ranks at least as high.
     pub(super) fn offer(slot: &mut Option<Self>, rank: R, value: V) {
         if slot.as_ref().is_none_or(|held| held.rank < rank) {
             *slot = Some(Self { rank, value });
         }
     }
 
-    /// The same with what another slot holds.
+    /// Does the same with the value of another slot.
     pub(super) fn merge(slot: &mut Option<Self>, other: Option<Self>) {
         if let Some(Self { rank, value }) = other {
             Self::offer(slot, rank, value);

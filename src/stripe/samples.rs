@@ -8,12 +8,12 @@ pub(super) const MARCH: i64 = 1_774_268_612;
 pub(super) const APRIL: i64 = 1_776_947_012;
 pub(super) const MAY: i64 = 1_779_539_012;
 
-/// Which API generation an object is rendered in.
+/// The API generation in which an object is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
-    /// Up to 2025-02-24.
+    /// The API versions up to 2025-02-24.
     Acacia,
-    /// Since 2025-03-31.
+    /// The API versions since 2025-03-31.
     Basil,
 }
 
@@ -88,7 +88,7 @@ pub(super) fn session(id: &str, payment: &str, credits: &str) -> Value {
     })
 }
 
-/// An object with the members of another put over it.
+/// An object with the members of another, which replace its own.
 pub(super) fn merged(mut base: Value, more: Value) -> Value {
     if let (Some(base), Value::Object(more)) = (base.as_object_mut(), more) {
         base.extend(more);

@@ -1,32 +1,32 @@
-//! `Stripe-Signature`: whether a body comes from Stripe, and lately.
+//! The header `Stripe-Signature`, which shows whether a body comes from Stripe and is recent.
 
 use crate::domain::time::UnixSeconds;
 use aws_lc_rs::{constant_time, hmac};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-/// Why a webhook is not believed.
+/// Why a webhook's signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureFault {
     /// The header is not `t=<unix seconds>,v1=<hex>`.
     #[error("the Stripe-Signature header is missing or malformed")]
     Malformed,
-    /// None of its signatures fits any secret.
+    /// None of its signatures matches any secret.
     #[error("no signature in the Stripe-Signature header matches")]
     NoMatch,
-    /// Signed too long ago, or ahead of this clock: a replay, or a clock that is wrong.
+    /// It was signed too long ago or in the future: it is a replay, or a clock is wrong.
     #[error("the Stripe-Signature timestamp is outside the tolerance")]
     Stale,
 }
 
-/// The endpoint's signing secrets, ready for use. Several, because Stripe and the gateway roll them at different moments.
+/// The endpoint's signing secrets. There may be several, because Stripe and the gateway rotate them at different times.
 pub struct Verifier {
     keys: Vec<hmac::Key>,
     tolerance: Duration,
 }
 
 impl Verifier {
-    /// Takes whole secrets (`whsec_…`, prefix included); blank ones are dropped, as anybody could sign with them.
+    /// Takes whole secrets (`whsec_…`, prefix included); blank ones are dropped, because anybody could sign with them.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>, tolerance: Duration) -> Self {
         let texts = secrets.into_iter().map(|secret| secret.expose_secret().trim());
         let keys = texts.filter(|text| !text.is_empty()).map(|text| hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes()));
@@ -67,14 +67,14 @@ impl Verifier {
 }
 
 struct Header<'a> {
-    /// As sent, because that is what was signed.
+    /// The time as it was sent, because the signature covers that text.
     timestamp: &'a str,
     seconds: i64,
     signatures: Vec<[u8; 32]>,
 }
 
 impl<'a> Header<'a> {
-    /// Other schemes than `v1`, and signatures that are none, are passed over.
+    /// Ignores schemes other than `v1`, and malformed signatures.
     fn parse(header: &'a str) -> Option<Self> {
         let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));
         let (_, timestamp) = parts().find(|(name, _)| *name == "t")?;

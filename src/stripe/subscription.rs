@@ -1,9 +1,9 @@
-//! What is remembered of one subscription, so that neither the order of its events nor their repetition matters: every
-//! slot keeps the highest-ranking news, and ranks are totally ordered.
+//! The stored state of one subscription. Neither the order of its events nor their repetition matters: every slot keeps
+//! the highest-ranking news, and ranks are totally ordered.
 //!
-//! `created` has whole seconds, so the rank goes on: what is over stays over; then the newest event; then anything
-//! before a creation of the same second, the later period, the more alive status, and last the event's id, which only
-//! makes the choice the same everywhere.
+//! `created` has whole seconds, so the rank has more criteria. A subscription that is over stays over. Then the newest
+//! event counts; within the same second, any event is preferred to a creation, then the later period, then the more
+//! active status. The event's id comes last and only makes the choice deterministic.
 
 mod unpaid;
 
@@ -19,19 +19,19 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use unpaid::Payments;
 
-/// News of a subscription.
+/// News about a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// `evt_…`
     pub event: String,
-    /// When Stripe made the event.
+    /// When Stripe created the event.
     pub created: UnixSeconds,
-    /// What was seen.
+    /// The content of the news.
     pub seen: Seen,
 }
 
 impl Observation {
-    /// Whether it shows a price of the configuration.
+    /// Whether it shows a configured price.
     #[must_use]
     pub fn is_listed(&self) -> bool {
         match &self.seen {
@@ -41,34 +41,34 @@ impl Observation {
     }
 }
 
-/// What a price of the configuration stands for.
+/// The plan that a configured price stands for, and the quantity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bought {
-    /// A plan of the configuration, or one that was there.
+    /// A plan that is or was configured.
     pub plan: String,
-    /// How many times its included credits.
+    /// How many times the plan's included credits are given.
     pub quantity: u64,
 }
 
-/// What was seen of a subscription.
+/// The content of news about a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// All of it.
+    /// The whole subscription.
     Snapshot(Snapshot),
-    /// That a period has been paid for.
+    /// A period that has been paid for.
     Paid(Paid),
 }
 
 /// A subscription at the moment of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// How it stood.
+    /// The subscription's status.
     pub status: Status,
     /// Whether `pause_collection` was set.
     pub collection_paused: bool,
-    /// Whether the event was its creation.
+    /// Whether the event was the subscription's creation.
     pub just_created: bool,
-    /// The plan of the configuration, if one of its prices has one.
+    /// The configured plan, if one of the prices has one.
     pub plan: Option<Bought>,
     /// Its period; may be missing once it is over.
     pub span: Option<Span>,
@@ -76,48 +76,48 @@ pub struct Snapshot {
     pub interval: Option<Interval>,
     /// `billing_cycle_anchor`
     pub anchor: Option<UnixSeconds>,
-    /// When it ended or will.
+    /// When it ended or will end.
     pub ends_at: Option<UnixSeconds>,
 }
 
 /// A period that has been paid for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paid {
-    /// The plan of the configuration, if the price has one.
+    /// The configured plan, if the price has one.
     pub plan: Option<Bought>,
     /// The period.
     pub span: Span,
 }
 
-/// Everything remembered of a subscription.
+/// Everything that is stored about a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SubscriptionFacts {
     snapshot: Option<Ranked<SnapshotRank, Snapshot>>,
-    /// Apart from the snapshot, because an invoice may tell of a period first, and because it never moves backwards.
+    /// Kept apart from the snapshot, because an invoice may show a period first, and because it never moves backwards.
     span: Option<Ranked<SpanRank, Span>>,
-    /// The plan that was seen last. Apart too, because a price that is no plan changes none.
+    /// The plan that was seen last. It is kept apart too, because a price without a plan does not change the plan.
     plan: Option<Ranked<SnapshotRank, Bought>>,
     /// The plan that was paid for last.
     paid_plan: Option<Ranked<SpanRank, Bought>>,
     payments: Payments,
 }
 
-/// What a subscription comes to.
+/// The current result of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Whether it is provided, or was until its period's end.
+    /// Whether the subscription is provided, or was until its period's end.
     pub live: bool,
-    /// Whether its period is not paid for, so that it goes on by grace only.
+    /// Whether its period is unpaid, so that it is provided only for the grace time.
     pub unpaid: bool,
-    /// What it brings; `None` if none of its prices was ever listed.
+    /// The plan that it gives; `None` if none of its prices was ever configured.
     pub bought: Option<Bought>,
     /// Its period.
     pub period: BillingPeriod,
 }
 
 impl SubscriptionFacts {
-    /// Takes news up.
+    /// Records news.
     pub fn observe(&mut self, observation: &Observation) {
         let Observation { event, created, seen } = observation;
         let rank = |span: Span, of_snapshot| SpanRank {
@@ -148,7 +148,7 @@ impl SubscriptionFacts {
         }
     }
 
-    /// What it comes to; an unpaid period goes on for `grace`. `None` while nothing is paid or no period is known.
+    /// The current result; an unpaid period goes on for `grace`. `None` while nothing is paid or no period is known.
     #[must_use]
     pub fn standing(&self, grace: Duration) -> Option<Standing> {
         let span = self.span.as_ref()?.value;
@@ -157,7 +157,8 @@ impl SubscriptionFacts {
         let (live, ends_at) = match snapshot.map(|snapshot| (snapshot.status, snapshot.ends_at)) {
             Some((Status::Incomplete, _)) if !self.payments.any() => return None,
             Some((Status::Incomplete, _)) | None => (true, None),
-            // A period paid for after the end that was planned: the plan was given up, and that news is still to come.
+            // A period was paid for after the planned end: the cancellation was withdrawn, and that event has not
+            // arrived yet.
             Some((Status::Live | Status::PastDue, ends_at)) => (true, ends_at.filter(|ends_at| *ends_at > span.start)),
             Some((Status::Suspended | Status::Ended, ends_at)) => (false, ends_at),
         };

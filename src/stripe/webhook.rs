@@ -1,4 +1,4 @@
-//! The webhook: a delivery is verified, read, and taken, together with every parked event that it frees.
+//! The webhook: it verifies and reads a delivery, and processes it together with every parked event that it frees.
 
 use super::{
     event::{Event, EventFault},
@@ -15,35 +15,35 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 
-/// When Stripe, told that the store is away, may ask again; it has a schedule of its own.
+/// When Stripe is told to retry if the store is unavailable. Stripe has a schedule of its own.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// Where Stripe's events come in.
+/// The receiver of Stripe's events.
 pub struct Webhook {
     intake: Intake,
-    /// `None`: no secret is configured, and the webhook is off.
+    /// `None` if no secret is configured, which disables the webhook.
     verifier: Option<Verifier>,
     clock: Clock,
-    /// Set once the events that waited for a price have been looked at, by the table of prices of this start.
+    /// Set once the events that waited for a price have been processed again with the prices of this start.
     looked_again: OnceCell<()>,
 }
 
-/// Why a delivery is not taken. Stripe sends it again for some days.
+/// Why a delivery is not accepted. Stripe sends it again for some days.
 #[derive(Debug, thiserror::Error)]
 pub enum NotTaken {
-    /// It is not from Stripe, or not lately.
+    /// It is not from Stripe, or not recent.
     #[error(transparent)]
     Signature(#[from] SignatureFault),
-    /// It is no event that this gateway reads.
+    /// It is not an event that this gateway reads.
     #[error(transparent)]
     Event(#[from] EventFault),
-    /// What follows from it could not be written.
+    /// Its results could not be written.
     #[error(transparent)]
     Store(#[from] Fault),
 }
 
 impl NotTaken {
-    /// Words for the sender.
+    /// The message for the sender.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
         match self {
@@ -64,20 +64,20 @@ impl Webhook {
         Ok(Self { intake, verifier, clock, looked_again: OnceCell::new() })
     }
 
-    /// Whether there is a secret that deliveries could be signed with.
+    /// Whether a signing secret is configured.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.verifier.is_some()
     }
 
-    /// Whether a delivery under this `Stripe-Signature` header could be signed, and lately. Asked before its body is read.
+    /// Whether this `Stripe-Signature` header has a signature and a recent time. It is checked before the body is read.
     pub fn may_be_signed(&self, signature: &str) -> Result<(), NotTaken> {
         let now = self.clock.now().seconds();
         let verifier = self.verifier.as_ref().ok_or(SignatureFault::NoMatch)?;
         Ok(verifier.may_fit(signature, now)?)
     }
 
-    /// Takes a delivery: when this answers `Ok`, whatever follows from it is durable. `signature` is the
+    /// Processes a delivery. When this returns `Ok`, all its results are durable. `signature` is the
     /// `Stripe-Signature` header, empty if there was none.
     pub async fn take(&self, signature: &str, body: &[u8], record: &mut Record) -> Result<(), NotTaken> {
         let now = self.clock.now().seconds();
@@ -101,8 +101,8 @@ impl Webhook {
         })
     }
 
-    /// Looks once more at the events that waited for a price, once: at the start, or where the store was away then, with
-    /// the next event.
+    /// Processes the events that waited for a price again, once: at the start, or if the store was unavailable then,
+    /// with the next event.
     pub async fn look_again(&self) -> store::Result<()> {
         if !self.is_on() {
             return Ok(());

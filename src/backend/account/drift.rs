@@ -1,12 +1,12 @@
-//! How far a service's count of our pictures is from ours. Pure.
+//! The difference between a service's count of our pictures and our own. Pure.
 
 /// Both counts since the first report.
 #[derive(Debug, Default)]
 pub(super) struct Drift {
     last: Option<Last>,
-    /// Credits that the service counted since then.
+    /// The credits that the service has counted since the first report.
     theirs: u64,
-    /// Pictures that it had answered us by then.
+    /// How many pictures it had returned to us at the first report.
     ours_at_first: u64,
 }
 
@@ -17,11 +17,12 @@ struct Last {
 }
 
 impl Drift {
-    /// Takes a report: included credits used in the month, the prepaid balance, and how many pictures we were answered so
-    /// far. Returns what the service has counted beyond those since the first report; below zero, what it has not counted.
+    /// Takes a report: the included credits used in the month, the prepaid balance, and how many pictures were returned
+    /// to us so far. Returns how many more credits the service has counted than pictures since the first report; the
+    /// number is negative if it has counted fewer.
     ///
     /// A month's counter that is lower than before belongs to a new month. A balance that has risen was topped up, and
-    /// what was spent of it since the report before stays unknown.
+    /// it stays unknown how much of it was spent since the previous report.
     pub(super) fn learn(&mut self, used: u64, prepaid: i64, served: u64) -> i64 {
         match self.last {
             None => self.ours_at_first = served,

@@ -1,4 +1,4 @@
-//! u2netp: which file it is, and what goes into it and comes out.
+//! The model u2netp: its file, its input and its output.
 
 use crate::picture::{self, PictureError};
 use aws_lc_rs::digest;
@@ -6,41 +6,41 @@ use image::{GrayImage, RgbImage, RgbaImage};
 use rten::ValueView;
 use std::{fmt::Write as _, fs, io, path::Path, path::PathBuf};
 
-/// Of the one file that this code knows how to feed.
+/// The checksum of the one model file that this code supports.
 const SHA256: &str = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8";
 
-/// Pixels a side of what the model sees, and of the mask that it draws.
+/// The side length of the model's input and of its mask, in pixels.
 const SIDE: u32 = 320;
 
-/// Pixels that the model sees.
+/// The number of pixels in the model's input.
 const AREA: usize = (SIDE * SIDE) as usize;
 
-/// Mean and standard deviation of red, green and blue over `ImageNet`, which the model was trained with.
+/// The mean and the standard deviation of red, green and blue over `ImageNet`, which the model was trained with.
 const IMAGENET: [(f32, f32); 3] = [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)];
 
-/// A range of the model's answers below this is noise: it sees neither a subject nor a background.
+/// If the model's output has a smaller range than this, it is noise: the model sees neither a subject nor a background.
 const FLAT: f32 = 1e-6;
 
 /// Why there is no model.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// No such file, or not readable.
+    /// The file does not exist or cannot be read.
     #[error("the model {} cannot be read ({source}); fetch it with: deploy/fetch-model.sh {}", path.display(), path.display())]
     Missing {
-        /// Where it was looked for.
+        /// The path of the file.
         path: PathBuf,
-        /// What reading it said.
+        /// The error of reading it.
         source: io::Error,
     },
-    /// Another file than u2netp, or half of it.
+    /// The file is not u2netp, or is incomplete.
     #[error("{} is not u2netp (sha256 {found}); remove it, then: deploy/fetch-model.sh {}", path.display(), path.display())]
     WrongFile {
-        /// Where it is.
+        /// The path of the file.
         path: PathBuf,
-        /// Its checksum.
+        /// The file's checksum.
         found: String,
     },
-    /// The inference engine does not take it.
+    /// The inference engine does not accept the model.
     #[error("the model cannot be used: {0}")]
     Unusable(#[from] rten::LoadError),
 }
@@ -56,7 +56,7 @@ pub(super) enum MaskError {
     Picture(#[from] PictureError),
 }
 
-/// The loaded model. Runs share the engine's own pool of threads, one a physical core.
+/// The loaded model. Runs share the engine's own pool of threads, with one for each physical core.
 pub(super) struct Model(rten::Model);
 
 impl Model {
@@ -69,9 +69,9 @@ impl Model {
         Ok(Self(rten::Model::load(file)?))
     }
 
-    /// How much each pixel belongs to the subject, 255 for wholly; as large as the picture.
+    /// Returns how much each pixel belongs to the subject, where 255 is wholly. The mask is as large as the picture.
     pub(super) fn mask(&self, picture: &RgbaImage) -> Result<GrayImage, MaskError> {
-        // What is transparent already is background, not whatever colour hides there.
+        // A pixel that is already transparent is background, whatever its colour is.
         let seen = picture::flatten(&picture::resize(picture, (SIDE, SIDE))?, picture::WHITE);
         let planes = planes(&seen);
         let side = SIDE as usize;
@@ -90,7 +90,7 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// Red, green and blue plane, normalised as the model was trained: by the brightest value, then by [`IMAGENET`].
+/// The red, green and blue planes, normalised as in the model's training: by the brightest value, then by [`IMAGENET`].
 fn planes(picture: &RgbImage) -> Vec<f32> {
     let brightest = f32::from(picture.iter().copied().max().unwrap_or(0).max(1));
     let mut planes = Vec::with_capacity(3 * AREA);
@@ -100,7 +100,7 @@ fn planes(picture: &RgbImage) -> Vec<f32> {
     planes
 }
 
-/// The answers, stretched so that the least is 0 and the most is 255; all 0 where they do not differ.
+/// The output, scaled so that its lowest value is 0 and its highest is 255; all values are 0 if they do not differ.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte's range")]
 fn stretched(belief: &[f32]) -> Vec<u8> {
     let least = belief.iter().copied().fold(f32::INFINITY, f32::min);

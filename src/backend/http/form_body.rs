@@ -1,4 +1,4 @@
-//! A multipart form, streamed from where its image is held.
+//! A multipart form, which is streamed from the spool that holds its image.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ pub(in crate::backend) struct Part<'a> {
     pub(in crate::backend) name: &'a str,
     pub(in crate::backend) filename: Option<&'a str>,
     pub(in crate::backend) content_type: Option<&'a str>,
-    /// Its bytes, where they are not those of the image.
+    /// The part's bytes, unless they are those of the image.
     pub(in crate::backend) value: &'a [u8],
 }
 
@@ -36,7 +36,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Everything before the image's bytes, the image, and everything after them.
+/// A form's body: everything before the image's bytes, the image, and everything after it.
 pub(in crate::backend) struct FormBody {
     boundary: String,
     head: Bytes,
@@ -45,8 +45,8 @@ pub(in crate::backend) struct FormBody {
 }
 
 impl FormBody {
-    /// A form as it was judged, with the image's type by its signature: what a sender calls it is nothing that was judged,
-    /// and some readers take apart what is called a form within a form.
+    /// A form as it was validated. The image's type is taken from its signature: the type that the sender gave was not
+    /// validated, and some readers parse a part that claims to be a form itself.
     pub(in crate::backend) fn of(form: &Form, image: &Arc<Spooled>) -> Result<Self, NoRandomness> {
         let file = Part {
             name: "image",
@@ -65,7 +65,7 @@ impl FormBody {
         image: &Arc<Spooled>,
         after: impl IntoIterator<Item = Part<'a>>,
     ) -> Result<Self, NoRandomness> {
-        // As unpredictable as an operation id, so that no upload can contain it on purpose.
+        // The boundary is as unpredictable as an operation id, so that no upload can contain it on purpose.
         let boundary = format!("rembg-gateway-{}", fresh_operation_id()?.0);
         let mut head = BytesMut::new();
         for part in before {
@@ -93,8 +93,8 @@ impl FormBody {
         self.head.len() as u64 + self.image.len() + self.tail.len() as u64
     }
 
-    /// `sent_whole` becomes true when the last byte has been given to the connection: before that, nobody can have read
-    /// it.
+    /// The body as a stream. `sent_whole` becomes true when the last byte has been given to the connection: before
+    /// that, no service can have read the whole body.
     pub(super) fn into_body(self, sent_whole: Arc<AtomicBool>) -> UnsyncBoxBody<Bytes, io::Error> {
         let image = stream::try_unfold((self.image, 0), |(image, offset)| async move {
             let piece = image.piece_at(offset).await?;
@@ -131,9 +131,10 @@ fn put_head(out: &mut BytesMut, boundary: &str, part: &Part<'_>) {
     out.put_slice(b"\r\n\r\n");
 }
 
-/// Writes all of the text, in UTF-8. Quotes are percent-encoded, as browsers do it, and backslashes too: readers differ in
-/// whether one is an escape, and so in where the quotes end. Nothing is left out, as that could make another name of it;
-/// what ends lines was refused when the form was read, and is encoded if it comes here nevertheless.
+/// Writes the whole text in UTF-8. Quotes are percent-encoded, as browsers do it, and so are backslashes: readers
+/// differ in whether a backslash is an escape, and therefore in where the quotes end. No character is left out, because
+/// that could make a different name. Control characters were refused when the form was read; they are encoded here all
+/// the same.
 fn put_quoted(out: &mut BytesMut, text: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     out.put_u8(b'"');

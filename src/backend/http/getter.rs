@@ -1,4 +1,4 @@
-//! One address that is read now and then.
+//! A client that reads one address with GET.
 
 use super::{Connector, HttpSettings, NO_CODING, TrustError};
 use bytes::Bytes;
@@ -17,15 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Why an address could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// No connection, or not to the end.
+    /// There was no connection, or it ended before the answer was whole.
     #[error("it cannot be reached: {0}")]
     Unreached(String),
-    /// Another status than 200.
+    /// The status was not 200.
     #[error("it answered {0}")]
     Status(u16),
 }
 
-/// Reads one address.
+/// A client for one address.
 #[derive(Debug)]
 pub(in crate::backend) struct Getter {
     client: Client<Connector, Empty<Bytes>>,

@@ -1,4 +1,4 @@
-//! Whom we trust to be the service.
+//! The certificates that identify a service.
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -11,26 +11,26 @@ use std::{
     sync::Arc,
 };
 
-/// Why nobody can be trusted.
+/// Why the trusted certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The machine's own root certificates.
+    /// The machine's own root certificates cannot be read.
     #[error("the machine's root certificates: {0}")]
     Machine(#[source] io::Error),
-    /// The configured file.
+    /// The configured file cannot be read.
     #[error("backend.ca_file {}: {why}", path.display())]
     File {
         /// Its path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
-    /// No protocol version that the library and we agree on.
+    /// The library supports no protocol version that we allow.
     #[error(transparent)]
     Rustls(#[from] rustls::Error),
 }
 
-/// TLS 1.2 and 1.3, trusting the authorities of `ca_file` or else the machine's.
+/// A configuration for TLS 1.2 and 1.3 that trusts the authorities in `ca_file`, or else the machine's.
 pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?;

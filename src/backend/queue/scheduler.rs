@@ -181,7 +181,7 @@ impl<T> Scheduler<T> {
         Rejection { shortage: self.shortage(|at| !tried.contains(&at)), retry_after: self.backlog(now) }
     }
 
-    /// What the waiting requests lack.
+    /// The shortage that the waiting requests are told.
     fn shortage(&self, usable: impl Fn(usize) -> bool) -> Shortage {
         if self.free(usable) > 0 { Shortage::NoRoom } else { Shortage::QueueFull }
     }

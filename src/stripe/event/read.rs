@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 impl Owner {
-    /// The `metadata` of an object that is none of subscription, payment and session is not theirs, and names nobody.
+    /// The `metadata` of an object other than a subscription, payment or session does not name an owner.
     pub(super) fn read(name: &str, object: Reader<'_>, created: UnixSeconds) -> Self {
         let is_session = name.starts_with("checkout.session.");
         let is_invoice = name.starts_with("invoice.");
@@ -134,7 +134,7 @@ impl Refund {
 }
 
 impl FailedRefund {
-    /// `None` for a refund that has come about, or still may.
+    /// `None` for a refund that has succeeded or still may.
     pub(super) fn read(object: Reader<'_>) -> Option<Self> {
         matches!(object.text("/status")?, "failed" | "canceled").then_some(())?;
         let id = object.text("/id")?.into();

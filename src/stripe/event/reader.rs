@@ -1,4 +1,4 @@
-//! Looks into JSON by pointer; what is absent, null or of another type is `None`.
+//! Reads JSON by pointer. A value that is absent, null or of another type is `None`.
 
 use super::Span;
 use crate::domain::time::UnixSeconds;
@@ -17,7 +17,7 @@ impl<'a> Reader<'a> {
         self.0.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// The id of an object, which may stand there itself or expanded.
+    /// The id of an object, which may be given as the id or as the expanded object.
     pub(super) fn id(self, pointer: &str) -> Option<String> {
         let found = self.at(pointer)?;
         found.text("").or_else(|| found.text("/id")).map(str::to_owned)

@@ -1,12 +1,12 @@
-//! A document of one of Stripe's objects or customers, and changing it.
+//! A document of one of Stripe's objects or customers, and how it is changed.
 
 use super::{Intake, TRIES, unexpected};
 use crate::store::{self, Fault, StripeObject};
 use serde::{Serialize, de::DeserializeOwned};
 
 impl Intake {
-    /// Changes a document; one that changes meanwhile is changed anew. Gives what the change answered, the document
-    /// afterwards, and whether it is another than before.
+    /// Changes a document, and repeats the change if the document changes meanwhile. Returns the result of the change,
+    /// the new document, and whether it differs from the old one.
     pub(super) async fn change<D, T>(&self, id: &str, change: impl Fn(&mut D) -> T) -> store::Result<(T, D, bool)>
     where
         D: Serialize + DeserializeOwned + Default + Clone + PartialEq,

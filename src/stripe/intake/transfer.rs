@@ -1,4 +1,4 @@
-//! The operator's word on whose a subscription, a payment or a customer is.
+//! The operator's claim about the owner of a subscription, a payment or a customer.
 
 use super::{Intake, Taken, read};
 use crate::{
@@ -16,16 +16,16 @@ use serde::Serialize;
 pub struct Moved {
     /// `sub_…`, `pi_…` or `cs_…`
     pub id: String,
-    /// Whose it was, if that was known.
+    /// The earlier owner, if it was known.
     pub from: Option<Uid>,
-    /// Whose it is.
+    /// The new owner.
     pub to: Uid,
 }
 
 impl Intake {
-    /// Moves an object, or everything of a customer, to an account: plan, window, packs and reversals; usage stays where it
-    /// was counted. From now on only the operator moves it again. [`Fault::NotFound`] without the account, or for an id
-    /// that no event has told of.
+    /// Moves an object, or all objects of a customer, to an account: plan, window, packs and reversals. Usage stays
+    /// with the account where it was counted. From then on only the operator can move it again. Fails with
+    /// [`Fault::NotFound`] if there is no such account, or if no event has mentioned the id.
     pub async fn move_to(&self, id: &str, uid: &Uid) -> store::Result<Vec<Moved>> {
         if self.store.account(uid).await?.is_none() {
             return Err(Fault::NotFound(format!("there is no account {uid}")));

@@ -1,36 +1,36 @@
-//! Which periods of a subscription are unpaid, and how long those give credits all the same (contract, section 3).
+//! The unpaid periods of a subscription, and how long they give credits all the same (contract, section 3).
 
 use super::{Snapshot, Span, Status};
 use crate::domain::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
 
-/// The most glimpses that are kept; beyond that, the oldest are forgotten.
+/// The most glimpses that are kept; beyond that, the oldest are dropped.
 const GLIMPSES: usize = 100;
 
-/// What is remembered of a subscription's payments.
+/// The stored state of a subscription's payments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Payments {
     paid: Option<PaidSpan>,
-    /// What was seen since the last period that is paid began, and the last glimpse before that.
+    /// The glimpses since the start of the last paid period, and the last glimpse before it.
     glimpses: BTreeSet<Glimpse>,
 }
 
-/// From the start of the newest paid period to the latest end of any; no period in between is unpaid.
+/// The time from the start of the newest paid period to the latest end of any. No period in it is unpaid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct PaidSpan {
     start: UnixSeconds,
     end: UnixSeconds,
 }
 
-/// How one event showed the subscription; in the order of the events.
+/// The subscription as one event showed it. Glimpses are ordered as the events are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Glimpse {
     created: UnixSeconds,
     after_creation: bool,
     event: String,
-    /// The start of the period in which it was.
+    /// The start of its period at the time.
     period: Option<UnixSeconds>,
     past_due: bool,
     collection_paused: bool,
@@ -60,7 +60,8 @@ impl Payments {
         self.paid.is_some()
     }
 
-    /// Until when an unpaid period gives credits: `grace` is given once until something is paid. `None` if it is not unpaid.
+    /// Until when an unpaid period gives credits: `grace` is given once until something is paid. `None` if it is not
+    /// unpaid.
     pub(super) fn cut(&self, span: Span, grace: Duration) -> Option<UnixSeconds> {
         let said = self.first_said(span.start)?;
         let mut earlier = self.glimpses.iter().filter_map(|glimpse| glimpse.period).filter(|start| *start < span.start);
@@ -70,7 +71,7 @@ impl Payments {
         Some(UnixSeconds(said.0.saturating_add(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX))))
     }
 
-    /// When it was first said that the period is unpaid; `None` if it is not.
+    /// When an event first showed the period as unpaid; `None` if it is paid.
     fn first_said(&self, start: UnixSeconds) -> Option<UnixSeconds> {
         if self.paid.is_some_and(|paid| start < paid.end) {
             return None;
@@ -82,7 +83,7 @@ impl Payments {
         saying.next().map(|glimpse| glimpse.created)
     }
 
-    /// Drops what can say nothing any more. What stays depends on what was seen, not on its order.
+    /// Drops glimpses that no longer matter. Which ones are kept depends on the glimpses, not on their order.
     fn forget(&mut self) {
         if let Some(PaidSpan { start, .. }) = self.paid {
             let last_before = self.glimpses.iter().rev().find(|glimpse| glimpse.created < start).cloned();

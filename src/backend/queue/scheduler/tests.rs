@@ -1,4 +1,4 @@
-//! Slots, the line before them, and honest refusals.
+//! Tests of the slots, the queue for them, and the rejections.
 
 use super::*;
 use crate::domain::account::Uid;
@@ -19,7 +19,7 @@ fn ann() -> Payer {
     Payer::Account(Uid::new("ann").expect("an id"))
 }
 
-/// Somebody who comes at `now` and has so much time left.
+/// A request that arrives at `now` and has so much time left.
 fn at(now: Instant, payer: &Payer, left: Duration) -> Request<'_> {
     Request { payer, priority: 1, now, deadline: now + left, tried: &[], room: true }
 }
@@ -32,7 +32,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A desk where work is known to take `typical`.
+/// A scheduler for which work is known to take `typical`.
 fn scheduler(slots: &[usize], most_waiting: usize, typical: Duration) -> Scheduler<u32> {
     let mut scheduler = Scheduler::new(slots, most_waiting, RECHECK);
     scheduler.done(0, Instant::now(), Some(typical));
@@ -82,7 +82,8 @@ fn a_service_that_is_down_gets_nothing_and_one_that_failed_a_request_not_that_on
 
 #[test]
 fn a_request_that_cannot_be_served_in_time_is_told_at_once_and_honestly() {
-    // Two slots, ten seconds each. In line, seconds since both slots were taken, seconds left, and what is said.
+    // There are two slots, and work takes ten seconds. Each case has the number of waiting requests, the seconds since
+    // both slots were taken, the seconds left, and the result.
     for (in_line, since, left, told) in [
         (0, 0, 20, Ok(())),
         (0, 0, 19, full(1)),
@@ -211,7 +212,7 @@ proptest! {
             };
             hand_out(&mut scheduler)?;
             while let Some((_, left)) = arrivals.next_if(|(time, _)| *time == second) {
-                // Let in only where a slot is free at once: nobody knows better until it has been tried.
+                // The request is accepted only if a slot is free at once: the time that work takes is not known yet.
                 let deadline = if left < WORK { HOPELESS } else { second + left };
                 let _ = scheduler.enter(at(now, &ann, seconds(left)), deadline);
                 hand_out(&mut scheduler)?;
