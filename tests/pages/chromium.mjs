@@ -127,7 +127,7 @@ export class Page {
     return result.value ?? null;
   }
 
-  /** Waits until an expression is true. */
+  /** Waits until an expression is true, on the page that there is or on the next ones that it leads to. */
   async until(expression) {
     const frames = `new Promise((resolve, reject) => {
       const begun = performance.now();
@@ -138,7 +138,15 @@ export class Page {
       };
       look();
     })`;
-    await this.evaluate(frames).catch((error) => { throw new Error(`${expression}: ${error.message}`); });
+    for (let pages = 1; ; pages += 1) {
+      try {
+        return await this.evaluate(frames);
+      } catch (error) {
+        // The page that was asked has given way to another one, which is asked anew.
+        const navigated = /navigated or closed|context was destroyed|default execution context|was collected/i;
+        if (pages === 10 || !navigated.test(error.message)) throw new Error(`${expression}: ${error.message}`);
+      }
+    }
   }
 
   /** Clicks with the mouse in the middle of an element, once it is there. */
