@@ -40,6 +40,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const QUEUE_EMPTY: Duration = Duration::from_millis(20);
 const LAST_CALL: Duration = Duration::from_secs(1);
 
+/// Connections that are let in at the very end: as many as the queue holds, so that nobody can keep a stop from ending.
+const LAST_ACCEPTED: usize = 1024;
+
 /// Bounds on HTTP/1 heads. Beyond them the answer is 431. The buffer is also the most that is read at once.
 const HTTP1_HEADERS: usize = 64;
 const HTTP1_BUFFER: usize = 64 * 1024;
@@ -141,7 +144,20 @@ impl Listener {
                 let_in(next);
             }
         }
-        drop(self.socket);
+        // Closing resets what is in the queue by then, so this is the last thing before it.
+        let (inherited, last) = (self.socket.inherited, self.socket.accepting.into_std());
+        if let Ok(socket) = &last
+            && !inherited
+        {
+            for _ in 0..LAST_ACCEPTED {
+                let Ok((stream, address)) = socket.accept() else { break };
+                let ready = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                if let Ok(stream) = ready {
+                    let_in((stream, address, None));
+                }
+            }
+        }
+        drop(last);
         connections.close();
         if timeout(grace, connections.wait()).await.is_err() && !grace.is_zero() {
             warn!("some requests did not end within {} s and are cut off", grace.as_secs());
