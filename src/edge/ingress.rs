@@ -1,4 +1,4 @@
-//! The door: where a request comes from, and whether it may come in at all.
+//! Before the handlers: the client that a request comes from, and whether the request is admitted at all.
 
 use super::{in_flight::InFlight, listener::Peer, shield::Shield};
 use crate::{

@@ -91,7 +91,7 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// A gate behind which nobody is yet. Whom it turns away, it counts.
+    /// Limits with no connection counted yet. Rejected connections are counted in the metrics.
     #[must_use]
     pub fn new(rules: ConnectionRules, metrics: Arc<Metrics>) -> Arc<Self> {
         let server = server(&rules);
@@ -100,7 +100,7 @@ impl ConnectionLimits {
     }
 }
 
-/// A socket with a gate.
+/// A socket, and the limits on its connections.
 pub struct Listener {
     socket: Socket,
     limits: Arc<ConnectionLimits>,
