@@ -4,6 +4,7 @@ pub mod answer;
 pub mod account;
 pub mod api_key;
 pub mod client_address;
+pub mod composition;
 pub mod complaint;
 pub mod credit;
 pub mod form;
