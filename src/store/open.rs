@@ -3,13 +3,13 @@
 use super::{
     Fault, Journaled, Result, Store, Transfer,
     redis::{RedisStore, Role},
-    sqlite::SqliteStore,
+    sqlite::{self, SqliteStore},
 };
 use crate::{
     clock::Clock,
     config::{Config, RedisUrl},
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// Opens the store that the configuration names, on its terms, for a command. Blocks on the disk for the embedded one.
 pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
@@ -33,6 +33,16 @@ pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Arc<dyn Stor
     };
     let store = Arc::new(RedisStore::open(&url, clock.clone(), config.terms(), Role::Gateway).await?);
     Ok(Arc::new(Journaled::open(store, &config.store, clock, config.terms())?))
+}
+
+/// Copies the embedded store to a new file while it may be written to. Answers with the copy's bytes. Blocks on the disk.
+///
+/// [`Fault::Unusable`] for a Redis, which has means of its own.
+pub fn backup(config: &Config, copy: &Path) -> Result<u64> {
+    match config.store.sqlite_path() {
+        Some(path) => sqlite::backup(path, copy),
+        None => Err(Fault::Unusable("a Redis is backed up by its own means, see docs/redis.md".into())),
+    }
 }
 
 fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {
