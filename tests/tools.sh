@@ -29,3 +29,4 @@ if ! .cache/stripe-venv/bin/python3 -c 'import stripe' 2>/dev/null; then
 fi
 
 tests/clients/install.sh
+tests/deploy/install.sh

@@ -57,7 +57,8 @@ async fn a_copy_takes_nobodys_place_and_makes_no_store() {
     assert!(refused(&["store", "backup", "copy.db"]).contains("copy.db is there already"));
     assert!(refused(&["store", "backup", "nowhere/copy.db"]).contains("No such file"));
     assert_eq!(fs::read_to_string(here.temporary().with_file_name("copy.db")).unwrap(), "mine");
-    let left: Vec<_> = fs::read_dir(here.temporary().parent().unwrap()).unwrap().map(|f| f.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(here.temporary().parent().unwrap()).unwrap().map(|f| f.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains("unfinished")), "{left:?}");
 }
 
