@@ -102,7 +102,7 @@ async fn backup(session: &Session, file: PathBuf) -> Result<Report, Failure> {
         Some(PepperSource::Configured) | None => "the pepper of the configuration".into(),
     };
     let words = format!("Copied {} to {shown}, {bytes} bytes. Its keys need {pepper}.", session.config.store.shown());
-    Ok(Report::new(words, json!({"file": shown, "bytes": bytes}))?)
+    Report::new(words, json!({"file": shown, "bytes": bytes}))
 }
 
 /// A path for people who read it elsewhere.
