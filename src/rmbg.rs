@@ -16,6 +16,7 @@ use crate::{
     config::AnonymousConfig,
     domain::{
         credit::Pool,
+        limit::Limit,
         plan::{Plan, Terms},
         refusal::{Refusal, Shortage},
         transfer,
@@ -25,7 +26,10 @@ use crate::{
     random::NoRandomness,
     spool::{Budgets, Holder},
     store::{Fault, Metering},
-    telemetry::{Record, Step},
+    telemetry::{
+        Record, Step,
+        panics::{self, Panicked},
+    },
 };
 use caller::Caller;
 use settle::Pledge;
@@ -96,6 +100,8 @@ pub struct Served {
     pub spent: Option<Pool>,
     /// Credits that the payer can still spend, if the store knows.
     pub remaining: Option<u64>,
+    /// The caller's limits.
+    pub limits: Vec<Limit>,
 }
 
 /// Why a journey ended early.
@@ -107,6 +113,8 @@ pub enum Stop {
         refusal: Refusal,
         /// Words for the log.
         cause: Option<String>,
+        /// The caller's limits; none before admission has decided.
+        limits: Vec<Limit>,
     },
     /// The caller went away.
     Gone,
@@ -119,13 +127,20 @@ fn unavailable(shortage: Shortage) -> Refusal {
 
 impl Stop {
     fn with_cause(refusal: Refusal, cause: &(impl ToString + ?Sized)) -> Self {
-        Self::Refused { refusal, cause: Some(cause.to_string()) }
+        Self::Refused { refusal, cause: Some(cause.to_string()), limits: Vec::new() }
+    }
+
+    fn with_limits(self, limits: Vec<Limit>) -> Self {
+        match self {
+            Self::Refused { refusal, cause, .. } => Self::Refused { refusal, cause, limits },
+            Self::Gone => Self::Gone,
+        }
     }
 }
 
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused { refusal, cause: None }
+        Self::Refused { refusal, cause: None, limits: Vec::new() }
     }
 }
 
@@ -141,8 +156,14 @@ impl From<NoRandomness> for Stop {
     }
 }
 
+impl From<Panicked> for Stop {
+    fn from(_: Panicked) -> Self {
+        Refusal::Internal.into()
+    }
+}
+
 impl Rmbg {
-    /// Serves one request. `gone` is cancelled when the caller has left.
+    /// Serves one request. `gone` is cancelled when the caller has left. A panic is an internal error to the caller.
     ///
     /// The future must be run to its end: dropping it leaves settling to a background task.
     pub async fn serve(
@@ -152,20 +173,31 @@ impl Rmbg {
         gone: &CancellationToken,
         record: &mut Record,
     ) -> Result<Served, Stop> {
+        let (caller, pledge, limits) = panics::caught(self.admit(visitor, record)).await??;
+        let served = async {
+            failpoint::reach(Point::AfterHold);
+            let answer = tokio::select! {
+                answer = self.answer((visitor, &caller), upload, record) => answer,
+                () = gone.cancelled() => Err(Stop::Gone),
+            };
+            record.time(Step::Settle, settle(pledge, answer)).await
+        };
+        // The dropped pledge releases the credit after a panic.
+        match panics::caught(served).await.unwrap_or_else(|panicked| Err(panicked.into())) {
+            Ok(served) => Ok(Served { limits, ..served }),
+            Err(stop) => Err(stop.with_limits(limits)),
+        }
+    }
+
+    /// Identifies the caller and holds one credit.
+    async fn admit(&self, visitor: &Visitor, record: &mut Record) -> Result<(Caller, Pledge, Vec<Limit>), Stop> {
         let caller = record.time(Step::Caller, caller::identify(self, visitor)).await?;
         record.uid = caller.account().map(|account| account.uid.clone());
         record.channel = caller.channel();
         let passed = admit::account_limiter(self, &caller, record)?;
         failpoint::reach(Point::BeforeHold);
-        let (limits, pledge) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await;
-        record.limits = limits;
-        let pledge = pledge?;
-        failpoint::reach(Point::AfterHold);
-        let answer = tokio::select! {
-            answer = self.answer((visitor, &caller), upload, record) => answer,
-            () = gone.cancelled() => Err(Stop::Gone),
-        };
-        record.time(Step::Settle, settle(pledge, answer)).await
+        let (pledge, limits) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await?;
+        Ok((caller, pledge, limits))
     }
 
     /// The part in between, which may be abandoned at any moment: form in, picture out.
@@ -196,11 +228,11 @@ async fn settle(pledge: Pledge, answer: Result<Answer, Stop>) -> Result<Served, 
             failpoint::reach(Point::BeforeKeep);
             let remaining = pledge.keep().await?;
             failpoint::reach(Point::AfterKeep);
-            Ok(Served { answer, spent, remaining })
+            Ok(Served { answer, spent, remaining, limits: Vec::new() })
         }
         Ok(answer) => {
             pledge.release().await;
-            Ok(Served { answer, spent: None, remaining: None })
+            Ok(Served { answer, spent: None, remaining: None, limits: Vec::new() })
         }
         Err(stop) => {
             pledge.release().await;

@@ -20,29 +20,28 @@ pub(super) fn account_limiter(rmbg: &Rmbg, caller: &Caller, record: &mut Record)
     rmbg.account_limiter.allow(&account.uid, burst).map(Some).map_err(|retry_after| {
         let denial = Denial::TooFast { retry_after };
         record.rejected_by = Some(RejectedBy::RateLimit);
-        record.limits = LimitReport { caller, rules: &rmbg.rules }.denied(denial);
-        refusal(caller, denial).into()
+        LimitReport { caller, rules: &rmbg.rules }.denied(denial)
     })
 }
 
-/// Holds one credit for the caller, or says which limit stands in the way; beside it, what to tell of the limits.
-pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> (Vec<Limit>, Result<Pledge, Stop>) {
+/// Holds one credit for the caller, and reports its limits.
+pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pledge, Vec<Limit>), Stop> {
     let report = LimitReport { caller, rules: &rmbg.rules };
-    match ask(rmbg, caller, passed).await {
-        Ok((mut pledge, Admission::Held(hold, left))) => {
+    let (mut pledge, admission) = ask(rmbg, caller, passed).await?;
+    match admission {
+        Admission::Held(hold, left) => {
             let limits = report.held(&hold, left);
             pledge.holds(hold);
-            (limits, Ok(pledge))
+            Ok((pledge, limits))
         }
-        Ok((mut pledge, Admission::Denied(denial))) => {
+        Admission::Denied(denial) => {
             pledge.was_denied();
-            (report.denied(denial), Err(refusal(caller, denial).into()))
+            Err(report.denied(denial))
         }
-        Ok((_, Admission::Settled(_))) => {
+        Admission::Settled(_) => {
             let unavailable = super::unavailable(Shortage::StoreUnavailable);
-            (Vec::new(), Err(Stop::with_cause(unavailable, "a fresh operation id was known")))
+            Err(Stop::with_cause(unavailable, "a fresh operation id was known"))
         }
-        Err(stop) => (Vec::new(), Err(stop)),
     }
 }
 
@@ -117,15 +116,16 @@ impl LimitReport<'_> {
         )
     }
 
-    fn denied(&self, denial: Denial) -> Vec<Limit> {
-        match denial {
+    fn denied(&self, denial: Denial) -> Stop {
+        let limits = match denial {
             Denial::TooFast { retry_after } => self.limits(Some(LimitState::none_for(retry_after)), None),
             Denial::Exhausted { retry_after, full_in } => {
                 let short_term = full_in.and_then(|full_in| self.short_term(full_in));
                 self.limits(short_term, Some(LimitState::none_for(retry_after)))
             }
             Denial::NoAccount => Vec::new(),
-        }
+        };
+        Stop::from(refusal(self.caller, denial)).with_limits(limits)
     }
 
     fn short_term(&self, full_in: Duration) -> Option<LimitState> {
