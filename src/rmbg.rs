@@ -212,9 +212,9 @@ impl Rmbg {
         let (form, image) = record.time(Step::Form, form::read(self, upload, &holder, pixel_limit)).await?;
         failpoint::reach(Point::AfterForm);
         record.bytes_in = image.len();
-        let job = send::job(self, caller, (form, image), holder, record.request_id.clone());
+        let request = send::request(self, caller, (form, image), holder, record.request_id.clone());
         failpoint::reach(Point::BeforeSend);
-        let answer = record.time(Step::Send, send::send(self, &job)).await?;
+        let answer = record.time(Step::Send, send::send(self, &request)).await?;
         failpoint::reach(Point::AfterAnswer);
         Ok(answer)
     }

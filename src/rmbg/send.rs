@@ -2,7 +2,7 @@
 
 use super::{Rmbg, Stop, caller::Caller};
 use crate::{
-    backend::{Answer, AnswerRoom, Failure, Job},
+    backend::{Answer, AnswerRoom, CutRequest, Failure},
     domain::{answer, complaint::Complaint, form::Form, refusal::Refusal},
     picture::{self, TooMuch},
     spool::{Holder, Spooled},
@@ -16,12 +16,18 @@ const JSON: &str = "application/json";
 /// More bytes than an answer will hardly have for a pixel: uncompressed it has four, and a third more in base64.
 const BYTES_PER_PIXEL: u64 = 6;
 
-/// What the backend is asked to do.
-pub(super) fn job(rmbg: &Rmbg, caller: &Caller, (form, image): (Form, Spooled), holder: Holder, id: String) -> Job {
+/// The request to the backend.
+pub(super) fn request(
+    rmbg: &Rmbg,
+    caller: &Caller,
+    (form, image): (Form, Spooled),
+    holder: Holder,
+    id: String,
+) -> CutRequest {
     let (width, height) = picture::result_size((form.image.header.width, form.image.header.height), &form.output);
     let bound = u64::from(width) * u64::from(height) * BYTES_PER_PIXEL;
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
-    Job {
+    CutRequest {
         form: Arc::new(form),
         image: Arc::new(image),
         pixel_limit: caller.pixel_limit(&rmbg.rules),
@@ -30,17 +36,16 @@ pub(super) fn job(rmbg: &Rmbg, caller: &Caller, (form, image): (Form, Spooled), 
         payer: caller.draw(&rmbg.rules).payer(),
         priority: caller.priority(&rmbg.rules),
         room: AnswerRoom::new(rmbg.budgets.clone(), holder, bound),
-        sent_whole: Arc::default(),
     }
 }
 
 /// A picture, or the backend's own 400 in the contract's form. Every backend's answer comes by here, and nothing else of
 /// it reaches a caller.
-pub(super) async fn send(rmbg: &Rmbg, job: &Job) -> Result<Answer, Stop> {
-    let answer = rmbg.backend.cut(job).await.map_err(|failure| stop_for(&failure))?;
+pub(super) async fn send(rmbg: &Rmbg, request: &CutRequest) -> Result<Answer, Stop> {
+    let answer = rmbg.backend.cut(request).await.map_err(|failure| stop_for(&failure))?;
     match answer.status {
         200..300 => {
-            answer.is_picture_for(&job.form).await.map_err(|failure| stop_for(&failure))?;
+            answer.is_picture_for(&request.form).await.map_err(|failure| stop_for(&failure))?;
             Ok(answer)
         }
         400 => complaint(answer).await,
