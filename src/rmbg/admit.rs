@@ -1,4 +1,4 @@
-//! Step 2: one atomic step in the store decides the limits and holds one credit, before the body is read.
+//! Step 2: in one atomic step and before the body is read, the store checks the limits and holds one credit.
 
 use super::{Rmbg, Rules, Stop, caller::Caller, settle::Pledge};
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Before the store: turns a flood of one account away without asking. `None` for who is not counted here.
+/// Rejects a flood of requests of one account before the store is asked. Returns `None` if the caller is not counted
+/// here.
 pub(super) fn account_limiter(rmbg: &Rmbg, caller: &Caller, record: &mut Record) -> Result<Option<Passed>, Stop> {
     let Some((account, burst)) = caller.account().zip(caller.burst(&rmbg.rules)) else { return Ok(None) };
     rmbg.account_limiter.allow(&account.uid, burst).map(Some).map_err(|retry_after| {
@@ -48,9 +49,9 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) 
 async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pledge, Admission), Stop> {
     let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
     if rmbg.store.is_unavailable() {
-        // Nobody is asked, so no release is owed.
+        // The store is not asked, so no release is owed.
         passed.into_iter().for_each(Passed::give_back);
-        return Err(store::Fault::Unavailable("the store is away".into()).into());
+        return Err(store::Fault::Unavailable("the store is unavailable".into()).into());
     }
     let pledge = Pledge::new(rmbg, draw.payer(), lease)?;
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
@@ -61,7 +62,7 @@ async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pl
     Ok((pledge, admission?))
 }
 
-/// What the store made of a request that was let through to it.
+/// Tells the account limiter the store's decision on a request that it passed.
 fn inform(passed: Passed, admission: &store::Result<Admission>) {
     match admission {
         Ok(Admission::Held(hold, left)) => {
@@ -97,7 +98,7 @@ fn at_least_a_second(span: Duration) -> Duration {
     span.max(Duration::from_secs(1))
 }
 
-/// What a caller is told of its limits.
+/// Reports the limits of a caller.
 struct LimitReport<'a> {
     caller: &'a Caller,
     rules: &'a Rules,
@@ -146,7 +147,7 @@ impl LimitReport<'_> {
     }
 }
 
-/// What an account that has used nothing could spend: what it includes, and what it has bought.
+/// How many credits an account could spend that has used none: the included and the bought ones.
 fn allowance(account: &Account) -> u64 {
     account.credits.saturating_add(u64::try_from(account.prepaid).unwrap_or(0))
 }
@@ -163,12 +164,12 @@ mod tests {
     use std::sync::{Arc, atomic::AtomicI64};
 
     #[test]
-    fn what_the_store_did_not_take_into_account_is_not_counted_here_either() {
+    fn a_request_that_the_store_has_not_counted_is_not_counted_here_either() {
         let soon = Duration::from_secs(1);
         let (burst, whole) = (Burst { per_minute: 6, size: 2 }, Duration::from_secs(20));
         let uid = Uid::new("ann").unwrap();
         for (admission, passes) in [
-            (Err(Fault::Unavailable("away".into())), 9),
+            (Err(Fault::Unavailable("no connection".into())), 9),
             (Ok(Admission::Denied(Denial::NoAccount)), 9),
             (Ok(Admission::Settled(Settlement::Released)), 9),
             (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon, full_in: None })), 2),
