@@ -3,7 +3,7 @@
 use crate::{
     form::Form,
     gateway::Installation,
-    servers::{Redis, SAVED},
+    support::redis::{Redis, SAVED},
 };
 use serde_json::json;
 use std::process::Output;
@@ -92,7 +92,7 @@ async fn keeps_that_a_journal_still_has_forbid_to_leave_the_store() {
     let keep = json!({"at": 5, "hold": {"id": "o", "taken": 1, "expires": 2,
         "charge": {"client": {"client": "203.0.113.7", "day": {"year": 2026, "month": 3, "day": 9}}}}});
     std::fs::write(journal.join("left.journal"), format!("{keep}\n")).unwrap();
-    let from = format!("redis://127.0.0.1:{}", redis.port);
+    let from = redis.url();
     let output = here.run(&["store", "migrate", "--from", &from, "--to", "sqlite:data/gateway.db"]);
     let said = words(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");

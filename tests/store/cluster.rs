@@ -1,7 +1,7 @@
 //! The documented names on a real Cluster; the suite itself runs there too (`main.rs`).
 
 use crate::{
-    servers::Cluster,
+    support::redis::cluster::Cluster,
     world::{MARCH, World},
 };
 use rembg_gateway::domain::{period::BillingPeriod, time::UnixSeconds};

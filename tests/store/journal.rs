@@ -50,7 +50,7 @@ async fn one_is_refused(world: &mut World) -> (Arc<dyn Metering>, Uid, Hold) {
         assert_eq!(gateway.keep(hold).await.unwrap().remaining, None);
     }
     assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().journal_full), (1 + OTHERS, false));
-    server.revive(&EVERYTHING_SAVED).await;
+    server.start_again().await;
     until("the others' keeps are handed in", async || gateway.gauges().journal_waiting == 1).await;
     until("the file is short", async || journal_lines(world) == 1).await;
     until("the test's own store is back, too", async || world.store.ping().await.is_ok()).await;
@@ -92,7 +92,7 @@ async fn a_keep_of_an_account_that_is_gone_is_set_aside_at_once() {
     gateway.keep(&hold).await.unwrap();
     // Without what the gateways remember, nobody makes the account again.
     world.store = engine;
-    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    world.server.as_mut().unwrap().start_again().await;
     until("it is set aside", async || journal_lines(&world) == 0).await;
     assert!(set_aside(&world).contains(&hold.id.0));
 }

@@ -1,6 +1,6 @@
 //! The store's promises: one suite, to be kept by every engine, and what each engine promises beside it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod accounts;
 mod billing;
@@ -8,26 +8,21 @@ mod cluster;
 mod connections;
 mod crash;
 mod embedded;
-mod furniture;
+mod full_account;
 mod journal;
 mod leases;
 mod limits;
 mod migration;
 mod model;
 mod outages;
-#[path = "../faults/proxy.rs"]
-#[expect(dead_code, reason = "made for tests/faults, which needs more of it")]
-mod proxy;
 mod races;
 mod recalled;
 mod redis;
-mod server;
 mod sequences;
-#[path = "../faults/servers.rs"]
-#[expect(dead_code, clippy::expect_used, reason = "made for tests/faults, which needs more of it")]
-mod servers;
 mod settling;
 mod spoilt;
+#[path = "../support/lib.rs"]
+mod support;
 mod windows;
 mod world;
 

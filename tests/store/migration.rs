@@ -1,8 +1,8 @@
 //! Accounts go from any store to any other, whole, once, and only where nothing else is.
 
 use crate::{
-    furniture::{Furnished, furnish},
-    servers::Cluster,
+    full_account::{Accounts, make_accounts},
+    support::redis::cluster::Cluster,
     world::{MARCH, NOON, World, key, terms},
 };
 use rembg_gateway::{
@@ -82,8 +82,8 @@ fn fresh(request: HoldRequest) -> HoldRequest {
 }
 
 /// What was done at the source is known at the target, and goes on from there.
-async fn goes_on(target: &World, furnished: &Furnished) {
-    let Furnished { uid, kept, released, step, parked } = furnished;
+async fn goes_on(target: &World, made: &Accounts) {
+    let Accounts { uid, kept, released, step, parked } = made;
     let store = &target.store;
     let before = target.audited(uid).await;
     let repeat = store.grant(uid, 20, &OperationId("invoice 1".into())).await.unwrap();
@@ -109,7 +109,7 @@ async fn goes_on(target: &World, furnished: &Furnished) {
 }
 
 async fn there_and_back(first: World, second: World, third: World) {
-    let furnished = furnish(&first).await;
+    let made = make_accounts(&first).await;
     for world in [&second, &third] {
         world.turn_to(first.now());
     }
@@ -122,14 +122,14 @@ async fn there_and_back(first: World, second: World, third: World) {
         assert_eq!(done.problems, []);
         assert_eq!((done.accounts, done.keys, done.parked_events), (4, 2, 1));
         assert_eq!(everything(to).await, original);
-        assert_eq!(to.keys(&furnished.uid).await.unwrap(), stores[0].keys(&furnished.uid).await.unwrap());
-        assert_eq!(to.cycles(&furnished.uid).await.unwrap(), stores[0].cycles(&furnished.uid).await.unwrap());
+        assert_eq!(to.keys(&made.uid).await.unwrap(), stores[0].keys(&made.uid).await.unwrap());
+        assert_eq!(to.cycles(&made.uid).await.unwrap(), stores[0].cycles(&made.uid).await.unwrap());
         assert_eq!(to.accounts().await.unwrap(), stores[0].accounts().await.unwrap());
         assert_eq!(moved(from, to).await, done, "again, nothing changes");
         assert_eq!(everything(to).await, original);
     }
-    goes_on(&second, &furnished).await;
-    goes_on(&third, &furnished).await;
+    goes_on(&second, &made).await;
+    goes_on(&third, &made).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,7 +161,7 @@ async fn everything_comes_from_redis_to_sqlite_and_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_comes_from_sqlite_to_a_cluster_and_back() {
     let (world, cluster, last) = (World::sqlite(), Cluster::start(0).await, World::sqlite());
-    let furnished = furnish(&world).await;
+    let made = make_accounts(&world).await;
     last.turn_to(world.now());
     let stores = [opened(&world).await, at(&cluster.url(), world.clock()).await, opened(&last).await];
     let original = everything(&stores[0]).await;
@@ -170,7 +170,7 @@ async fn everything_comes_from_sqlite_to_a_cluster_and_back() {
         assert_eq!(moved(from, to).await.problems, []);
         assert_eq!(everything(to).await, original);
     }
-    goes_on(&last, &furnished).await;
+    goes_on(&last, &made).await;
 }
 
 fn other_software(world: &World, words: &str) {

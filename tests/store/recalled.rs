@@ -33,7 +33,7 @@ async fn after_a_restart_no_gateway_admits_before_the_others_have_written_again_
     }
     let server = world.server.as_mut().unwrap();
     server.kill();
-    server.revive(&NOTHING_SAVED).await;
+    server.start_again().await;
     let request = world.request(&uid);
     let admission = loop {
         match idle.hold(&request).await {
@@ -78,7 +78,7 @@ async fn what_several_gateways_changed_of_an_account_comes_back_whichever_of_the
 
         let server = world.server.as_mut().unwrap();
         server.kill();
-        server.revive(&NOTHING_SAVED).await;
+        server.start_again().await;
         for store in [&one, &other] {
             while store.ping().await.is_err() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
