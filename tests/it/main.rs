@@ -1,4 +1,4 @@
-//! What users would notice: the gateway on a free port, a real store, a backend that does as it is told.
+//! Everything that a caller or an operator would notice: the gateway on a free port, a real store, a stub backend.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]

@@ -99,8 +99,8 @@ async fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
     assert!(taken_up(&new).await);
     assert!(!offers(&old).await);
 
-    // A key that belongs to another certificate, then a whole pair again: had the first been taken, `new` would not
-    // have served until the second came.
+    // First comes a key that belongs to another certificate, then a matching pair: if the first had been taken, `new`
+    // would not have served until the second came.
     let next = {
         let other = tempfile::tempdir().unwrap();
         let next = certify(other.path());

@@ -1,6 +1,6 @@
-//! Backends that fail in every way and clients that vanish at every stage: what is left behind is nothing.
+//! Backends fail in every way and clients vanish at every stage, and nothing is left behind.
 //!
-//! In a process of its own, so that descriptors and tasks can be counted.
+//! The test has a process to itself, so that it can count descriptors and tasks.
 
 use crate::support::{
     alone::is_alone,
@@ -27,7 +27,7 @@ fn failures() -> [Manner; 7] {
     ]
 }
 
-/// When a client goes away.
+/// The stage at which a client closes its connection.
 #[derive(Clone, Copy, Debug)]
 enum Leaves {
     AfterTheHead,
@@ -36,7 +36,7 @@ enum Leaves {
     DuringTheAnswer,
 }
 
-/// What a process holds on to, but for the store's files: it keeps a few readers once it has needed them.
+/// Things that a process holds. The store's files do not count: it keeps a few readers once it has needed them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Held {
     descriptors: usize,
@@ -102,7 +102,7 @@ async fn whatever_fails_nothing_is_charged_held_or_left_behind() {
             vanish(&world, &key, leaves).await;
         }
     }
-    // They have left with a part of what they have paid for.
+    // These three clients have got a part of a picture, and have paid for it.
     charged += 3;
 
     world.nothing_held().await;
@@ -159,7 +159,7 @@ async fn vanish(world: &World, key: &str, leaves: Leaves) {
     }
 }
 
-/// What is held once it is `enough` and does not change any more, or after half a minute.
+/// Waits until the things held are `enough` and do not change any more, or for half a minute. Answers with them.
 async fn at_rest(enough: impl Fn(Held) -> bool) -> Held {
     let mut last = Held::now();
     let mut calm = 0;
@@ -168,7 +168,7 @@ async fn at_rest(enough: impl Fn(Held) -> bool) -> Held {
         let now = Held::now();
         calm = if now == last { calm + 1 } else { 0 };
         last = now;
-        // Longer than unused connections to the backend are kept.
+        // This is longer than unused connections to the backend are kept.
         if enough(now) && calm >= 50 {
             break;
         }

@@ -1,4 +1,4 @@
-//! `make run` once all is built: what it prints can be pasted.
+//! `make run`, once all is built, prints commands that can be pasted.
 
 use crate::support::{
     backend::{PICTURE, StubBackend},
@@ -16,7 +16,7 @@ use std::{
 /// A gateway that the script has started. Killed when dropped.
 struct Demo {
     _process: Process,
-    /// What the script printed.
+    /// Everything that the script has printed.
     words: String,
 }
 
@@ -42,7 +42,7 @@ impl Demo {
         Self { _process: process, words }
     }
 
-    /// The command that cuts out the sample picture, as one would paste it.
+    /// The command that cuts out the sample picture, as it is printed.
     fn curl(&self) -> &str {
         let start = self.words.find("curl ").unwrap();
         let end = self.words.find("-o cutout.png").unwrap() + "-o cutout.png".len();

@@ -1,4 +1,4 @@
-//! What is killed, cut, slowed and filled while two gateways serve from one Redis, and what became of the credits.
+//! While two gateways serve from one Redis, something is killed, cut, slowed or filled; then every credit is accounted for.
 //!
 //! Each run ends with the limit reached, so that overshoot can show. When all have passed, their table is printed; it is
 //! kept in docs/faults.md.
@@ -84,7 +84,7 @@ runs! {
         "gateway dies: after sync, its keeps done" dies_with_a_keep_in_its_journal(Wire::NoAnswers);
 }
 
-/// Pictures that callers have got when something happens.
+/// Callers have got this many pictures when something happens.
 const SOME: u64 = 25;
 
 const EVERY_SECOND: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
@@ -108,7 +108,7 @@ async fn gateway_killed_before_the_backend_answers() -> Row {
     run.reckoning().await
 }
 
-/// A gateway is killed while nobody answers its keeps: they are done, or they are not, but the callers got nothing.
+/// A gateway is killed while its keeps are not answered: they are done or not, but the callers got nothing.
 async fn gateway_killed_before_its_keep_is_answered(wire: Wire) -> Row {
     let redis = Redis::start(&SAVED).await;
     let (proxy, direct) = (Proxy::to(redis.port).await, redis.url());
@@ -124,7 +124,7 @@ async fn gateway_killed_before_its_keep_is_answered(wire: Wire) -> Row {
     run.reckoning().await
 }
 
-/// What the server had acknowledged is gone; the gateways write it again.
+/// The server loses what it had acknowledged; the gateways write it again.
 async fn redis_killed_with_all_since_its_snapshot() -> Row {
     let redis = Redis::start(&[]).await;
     let url = redis.url();
@@ -169,7 +169,7 @@ async fn primary_killed_in_a_cluster() -> Row {
     run.reckoning().await
 }
 
-/// It is back before anybody else takes over, and its clients' library says nothing of it.
+/// The primary is back before another server takes over, and the library of its clients reports nothing.
 async fn primary_restarted_in_a_cluster() -> Row {
     let cluster = Cluster::with(0, "no").await;
     let url = cluster.url();
@@ -207,7 +207,7 @@ async fn memory_is_full() -> Row {
     run.reckoning().await
 }
 
-/// What holds of every run, whatever happened.
+/// Checks what must hold of every run.
 fn check(row: &Row) {
     let Row { served, answered, counted, twice, uncounted, late, overshoot, stuck } = row;
     assert!(*served >= SOME && counted >= answered, "{row:?}");

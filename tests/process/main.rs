@@ -1,4 +1,4 @@
-//! The real binary: its command line while it serves, what is left when it is killed, and what a process holds.
+//! The real binary as a process: its command line, its end by signals and faults, its memory, and the files of `deploy/`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
 
@@ -6,6 +6,7 @@ mod backup;
 mod chaos;
 mod command_line;
 mod demo;
+mod deploy;
 mod disk;
 mod faults;
 mod killed;

@@ -1,4 +1,4 @@
-//! `store migrate`: a team outgrows its one file, and goes back to it.
+//! `store migrate` moves everything from the embedded store to Redis, and back.
 
 use crate::{
     form::Form,
@@ -57,7 +57,7 @@ async fn a_gateway_moves_to_redis_and_back_and_its_callers_notice_nothing() {
         "{back}"
     );
     assert_eq!((&back["good"], back["from"].as_str().unwrap().contains("hush")), (&json!(true), false));
-    // The old file has stayed as it was, which is no longer what Redis has.
+    // The old file has stayed as it was, and Redis has changed since.
     let stale = here.run(&["store", "migrate", "--from", &url, "--to", "sqlite:data/gateway.db"]);
     let said = words(&stale);
     assert_eq!(stale.status.code(), Some(1), "{said}");

@@ -1,6 +1,6 @@
 //! The flood shield's memory stays the same whatever addresses are invented.
 //!
-//! In a process of its own, so that nothing else allocates meanwhile.
+//! The test has a process to itself, so that nothing else allocates meanwhile.
 
 use crate::support::alone::is_alone;
 use rembg_gateway::{
@@ -39,7 +39,7 @@ fn flood(shield: &Shield, addresses: Range<u32>) {
     }
 }
 
-/// What Linux tells a process of its own size.
+/// This process's size, as Linux reports it.
 fn resident_kib() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;

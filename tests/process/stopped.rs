@@ -1,4 +1,4 @@
-//! Told to stop, it finishes what is under way; and it says in one sentence why it cannot start.
+//! A gateway that is told to stop finishes what is under way, and one that cannot start says why in one sentence.
 
 use crate::{
     backend::{Manner, PICTURE},

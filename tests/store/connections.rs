@@ -1,4 +1,4 @@
-//! Ways to reach a Redis, and a way that leads nowhere any more.
+//! A Redis is reached by TLS, with a user and a password, and again after a connection was lost without a word.
 
 use crate::{
     support::{
@@ -63,7 +63,7 @@ async fn tls_is_spoken_with_a_server_that_the_named_authority_vouches_for_and_wi
 async fn user_password_and_database_are_those_of_the_address() {
     let server = Redis::start(&NOTHING_SAVED).await;
     server.say::<()>(&["ACL", "SETUSER", "gate", "on", ">p@ss:w/rd", "~*", "&*", "+@all"]).unwrap();
-    // Whoever does not log in may look, and no more.
+    // A client that does not log in may read, and no more.
     server.say::<()>(&["ACL", "SETUSER", "default", "-@write", "-@scripting", "+select"]).unwrap();
     let url = |password: &str| format!("redis://gate:{password}@127.0.0.1:{}/3", server.port);
 
@@ -85,7 +85,7 @@ async fn user_password_and_database_are_those_of_the_address() {
     assert!(!words.contains("guessed"), "{words}");
 }
 
-/// The world's store through the proxy, in use.
+/// A store behind the proxy that has been used.
 async fn through(proxy: &Proxy) -> World {
     let world = World::at(&proxy.redis_url()).await;
     let uid = world.account("42", 5, 0).await;
@@ -99,7 +99,7 @@ async fn a_connection_that_leads_nowhere_is_replaced() {
     let proxy = Proxy::to(server.port).await;
     let world = through(&proxy).await;
     proxy.is_now(Wire::Hole);
-    // Nothing breaks it, nobody ends it, and the system's keepalive is answered: only that no answers come can tell.
+    // The connection stays open and the system's keepalive is answered: only the missing answers show that it is lost.
     until("a new one answers", async || world.store.ping().await.is_ok()).await;
 }
 
@@ -117,6 +117,6 @@ async fn when_a_silent_way_is_whole_again_so_is_the_store_within_a_second() {
     proxy.is_now(Wire::Whole);
     let begun = Instant::now();
     until("the store answers", async || world.store.ping().await.is_ok()).await;
-    // A second, and what a busy machine adds.
+    // The promise is a second; a busy machine adds to it.
     assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
 }

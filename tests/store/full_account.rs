@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const DAY: i64 = 86_400;
 
-/// What the tests ask of the accounts afterwards.
+/// The accounts' contents that tests look for afterwards.
 pub(crate) struct Accounts {
     pub(crate) uid: Uid,
     /// Kept, and still open.

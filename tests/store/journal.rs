@@ -1,4 +1,4 @@
-//! What the journal does with keeps that the store refuses, and what an account may borrow meanwhile.
+//! The journal sets aside keeps that the store refuses, and an account may borrow credits meanwhile.
 
 use crate::{
     outages::{EVERYTHING_SAVED, journal_lines, lending, serving, serving_all},
@@ -90,7 +90,7 @@ async fn a_keep_of_an_account_that_is_gone_is_set_aside_at_once() {
     server.by_hand::<()>(&["DEL", &format!("user:{uid}")]);
     server.kill();
     gateway.keep(&hold).await.unwrap();
-    // Without what the gateways remember, nobody makes the account again.
+    // Without what the gateways remember, no gateway makes the account again.
     world.store = engine;
     world.server.as_mut().unwrap().start_again().await;
     until("it is set aside", async || journal_lines(&world) == 0).await;
@@ -115,7 +115,7 @@ async fn what_is_lent_is_owed_until_it_is_counted_whatever_the_store_answers_mea
         Err(Fault::Unavailable(_)) => None,
         other => panic!("{other:?}"),
     };
-    // With a short-term limit the first thing that a hold does needs memory.
+    // With a short-term limit, a hold needs memory first.
     let burst = Some(Burst { per_minute: 60_000, size: 60_000 });
     let request = || HoldRequest { burst, ..world.request(&uid) };
     for again in 1..=2 {
@@ -126,7 +126,7 @@ async fn what_is_lent_is_owed_until_it_is_counted_whatever_the_store_answers_mea
         }
         for hold in &lent {
             assert_eq!(asked(&request()).await, None);
-            // To say this needs no memory, so the server may well answer.
+            // This answer needs no memory, so the server may well give it.
             let answer = gateway.hold(&world.request(&exhausted)).await;
             let denied = matches!(answer, Ok(Admission::Denied(Denial::Exhausted { .. })) | Err(Fault::Unavailable(_)));
             assert!(denied, "{answer:?}");

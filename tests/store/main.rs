@@ -1,4 +1,4 @@
-//! The store's promises: one suite, to be kept by every engine, and what each engine promises beside it.
+//! The store's promises: one suite that every engine keeps, and further promises of each engine.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -26,7 +26,7 @@ mod support;
 mod windows;
 mod world;
 
-/// Runs each promise against each engine, in a world of its own; on a Cluster, which is slow to start, one after another.
+/// Runs each promise against each engine, on a store of its own; on a Cluster, which is slow to start, one after another.
 macro_rules! every_engine_keeps {
     ($($group:ident { $($promise:ident)+ })+) => {
         mod on_sqlite {

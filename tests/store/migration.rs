@@ -23,7 +23,7 @@ use rembg_gateway::{
 };
 use std::sync::Arc;
 
-/// The same store a second time, as the command has it open beside the gateway.
+/// Opens the same store a second time, as the command does beside the gateway.
 async fn opened(world: &World) -> Arc<dyn Transfer> {
     match &world.server {
         Some(server) => at(&server.url(), world.clock()).await,
@@ -76,12 +76,12 @@ async fn whole(store: &Arc<dyn Transfer>, uid: &Uid, list: List) -> Records {
     all
 }
 
-/// Under an id that no other world has used.
+/// The same request under an id that no other store has seen.
 fn fresh(request: HoldRequest) -> HoldRequest {
     HoldRequest { id: OperationId("after the move".into()), ..request }
 }
 
-/// What was done at the source is known at the target, and goes on from there.
+/// The target knows what was done at the source, and goes on from there.
 async fn goes_on(target: &World, made: &Accounts) {
     let Accounts { uid, kept, released, step, parked } = made;
     let store = &target.store;
@@ -185,7 +185,7 @@ async fn what_other_software_had_counted_is_adopted_on_the_way() {
     for counter in ["user:7:app_usage:2026:3 4", "user:7:app_usage:2019:12 5", "user:7:api_usage:cycle:1700000000 6"] {
         other_software(&redis, &format!("SET {counter}"));
     }
-    // Without the index of cycles, as on a server that no gateway has seen yet.
+    // The index of cycles is missing, as on a server that no gateway has seen yet.
     other_software(&redis, "DEL gateway:cycles_indexed");
     let uid = Uid::new("7").unwrap();
     // This one is adopted by the gateway itself.
@@ -205,7 +205,7 @@ async fn what_other_software_had_counted_is_adopted_on_the_way() {
         target.served(&fresh(target.request(&uid))).await;
         assert_eq!(target.audited(&uid).await, 2);
     }
-    // Where all of it came from, nothing has changed, nor does a way back change anything.
+    // At the source nothing has changed, and moving back changes nothing either.
     assert_eq!(moved(&stores[2], &stores[0]).await.problems.len(), 1, "one more picture");
     assert_eq!(redis.audited(&uid).await, 1);
 }
@@ -230,7 +230,7 @@ async fn cut_off_it_goes_on(first: World, target: World) {
     assert!(matches!(whole(&source, &uid, List::Ledger).await, Records::Ledger(all) if all == long_ledger(1_200)));
     target.turn_to(first.now());
     let to = opened(&target).await;
-    // It was cut off in the second part, and somebody looks.
+    // It was cut off in the second part, and a test looks at what is there.
     let mut cursor = Cursor::default();
     for some in [0..500, 500..650] {
         let some = Records::Ledger(long_ledger(1_200)[some].to_vec());
@@ -244,7 +244,7 @@ async fn cut_off_it_goes_on(first: World, target: World) {
     assert_eq!(everything(&to).await, everything(&source).await);
     assert_eq!(target.audited(&uid).await, 1_200);
 
-    // What was begun by another migration is not gone on with.
+    // A migration does not go on with what another one has begun.
     let (uid, began) = (first.account("43", 1, 5).await, Records::Ledger(long_ledger(2)));
     to.import_part(&uid, &began, &Cursor::default()).await.unwrap();
     let problems = moved(&source, &to).await.problems;

@@ -1,4 +1,4 @@
-//! A Redis that is away, comes back, or will not do.
+//! A Redis that becomes unavailable, comes back, or cannot be used.
 
 use crate::{
     support::redis::Redis,
@@ -120,7 +120,7 @@ async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
     assert_eq!((world.store.keys(&uid).await.unwrap().len(), world.overrides(&uid).await), (1, own));
 }
 
-/// A serving gateway's store on the world's server, with its journal in the world's folder.
+/// A serving gateway's store on the test's server, with its journal in the test's folder.
 pub(crate) async fn serving(world: &World) -> Arc<dyn Metering> {
     serving_all(world).await.metering
 }
@@ -131,7 +131,7 @@ pub(crate) async fn serving_all(world: &World) -> Opened {
     store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
 }
 
-/// The same, which lends each account so many credits while the server is away.
+/// The same, which lends each account so many credits while the server is unavailable.
 pub(crate) async fn lending(world: &World, grace_credits: u64) -> Arc<dyn Metering> {
     let store = world.server.as_ref().unwrap().config().store;
     let on_store_failure = OnStoreFailure::Allow;
@@ -212,7 +212,7 @@ async fn known_accounts_are_lent_so_many_credits_while_it_is_away_and_all_are_co
         world.store.put_key(hash, key).await.unwrap();
     }
     let gateway = lending(&world, 3).await;
-    // Until changes are heard of, nothing that was looked up is remembered.
+    // Until it hears of changes, the store remembers nothing that it looked up.
     let seen = async || {
         drop(gateway.account(&poor).await.unwrap());
         drop(gateway.caller_of_key(&revoked_hash).await.unwrap());

@@ -1,4 +1,4 @@
-//! What a server that was started anew has lost, and gateways write again.
+//! Gateways write again what a server has lost that was started anew.
 
 use crate::{
     outages::{NOTHING_SAVED, serving, serving_all},
@@ -45,7 +45,7 @@ async fn after_a_restart_no_gateway_admits_before_the_others_have_written_again_
     assert_eq!(world.usage(&uid, MARCH).await.app, USED as u64);
 }
 
-/// Each of two gateways writes again what it remembers, in an order that nobody knows.
+/// Each of two gateways writes again what it remembers, in any order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_several_gateways_changed_of_an_account_comes_back_whichever_of_them_is_first() {
     for round in 0..4 {

@@ -33,7 +33,7 @@ use tempfile::TempDir;
 /// 2026-03-09T12:00:00Z, when every test begins.
 pub(crate) const NOON: UnixSeconds = UnixSeconds(1_773_057_600);
 
-/// The month that it lies in.
+/// The month of [`NOON`].
 pub(crate) const MARCH: Month = Month { year: 2026, month: 3 };
 
 /// How long a hold lasts unless the test says otherwise.
@@ -86,7 +86,7 @@ impl World {
         Self::on(url, None).await
     }
 
-    /// The same, vouched for by an authority.
+    /// The same, by TLS, with a certificate of this authority.
     pub(crate) async fn on(url: &str, ca_file: Option<PathBuf>) -> Self {
         let (folder, clock) = (tempfile::tempdir().unwrap(), TurnedClock::at(NOON.micros()));
         let config = StoreConfig { url: url.to_owned(), ca_file, ..StoreConfig::default() };
@@ -145,7 +145,7 @@ impl World {
         uid
     }
 
-    /// Gives an account numbers of its own, which are told.
+    /// Gives an account limits of its own. Answers with them.
     pub(crate) async fn overridden(&self, uid: &Uid) -> Overrides {
         let burst = Some(Burst { per_minute: 9, size: 3 });
         let overrides = Overrides { burst, priority: Some(7), max_pixels: Some(40_000_000) };
@@ -207,7 +207,7 @@ impl World {
         self.store.release(&hold.id, &hold.charge.payer()).await.unwrap()
     }
 
-    /// After how long an exhausted payer is told to come back.
+    /// Asks for a hold of an exhausted payer. Answers with the time after which it is told to come back.
     pub(crate) async fn exhausted(&self, request: &HoldRequest) -> Duration {
         let admission = self.ask(request).await;
         let Admission::Denied(Denial::Exhausted { retry_after, .. }) = admission else {

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// What the backend does with each request.
+/// The backend's behaviour towards each request.
 #[derive(Clone, Debug)]
 pub enum Manner {
     /// Answers at once.
@@ -63,7 +63,7 @@ impl Manner {
         Self::says(status, &format!("content-type: application/json\r\n{headers}"), body)
     }
 
-    /// What it comes to for this request.
+    /// The behaviour towards this request.
     fn towards(self, request: &Seen) -> Self {
         let Self::Where(manners) = self else { return self };
         let is_in_it = |text: &str| request.head.contains(text) || request.contains(text.as_bytes());
@@ -71,7 +71,7 @@ impl Manner {
     }
 }
 
-/// What the backend answers unless it is told otherwise.
+/// The backend's answer unless it is told otherwise.
 pub const PICTURE: &[u8] = b"RIFF....WEBP a picture without its background";
 
 /// One request as the backend saw it.
@@ -152,7 +152,7 @@ impl StubBackend {
         *self.manner.lock().unwrap() = manner;
     }
 
-    /// What it answers to anything but pictures.
+    /// Makes it answer like this to anything but pictures.
     pub fn will_tell(&self, manner: Manner) {
         *self.tells.lock().unwrap() = Some(manner);
     }
@@ -216,7 +216,7 @@ impl StubBackend {
         }
     }
 
-    /// A health check sees whether anybody is there, and nothing of how pictures are treated.
+    /// A health check sees whether the backend answers, and nothing of how pictures are treated.
     async fn be_checked(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner) {
         if matches!(manner, Manner::Hang | Manner::Close) {
             self.act(stream, manner).await;

@@ -1,4 +1,4 @@
-//! A world that is billed by Stripe, and Stripe's events in the shapes of both API generations.
+//! A gateway that takes Stripe's events, and such events in the shapes of both API generations.
 
 use super::{people::Reply, signer::signature, world::World};
 use hyper::Method;
@@ -10,7 +10,7 @@ pub const OLD_SECRET: &str = "whsec_the_old_one";
 pub const UPDATED: &str = "customer.subscription.updated";
 pub const PATH: &str = "/api/webhooks/stripe";
 
-/// Which API generation an object is rendered in.
+/// The API generation that an object is rendered in.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     /// Up to 2025-02-24: the period is the subscription's.
@@ -19,7 +19,7 @@ pub enum Shape {
     Basil,
 }
 
-/// The world: a price for plan `Premium-20000` of ten credits, and a default plan of one.
+/// The gateway has a price for plan `Premium-20000` of ten credits, and a default plan of one.
 pub async fn billed_world() -> World {
     World::with(|config| {
         let burst = Burst { per_minute: 60_000, size: 10_000 };
@@ -90,7 +90,7 @@ pub fn session(id: &str, uid: &str, credits: u64) -> Value {
     })
 }
 
-/// A refund of so many of a hundred units of that session's payment, which names nobody.
+/// A refund of so many of a hundred units of that session's payment, which names no account.
 pub fn refund(session: &str, refunded: u64) -> Value {
     json!({
         "id": "ch_1", "object": "charge", "customer": null, "payment_intent": format!("pi_{session}"), "amount": 100,
@@ -99,12 +99,12 @@ pub fn refund(session: &str, refunded: u64) -> Value {
 }
 
 impl World {
-    /// Stripe delivers an event, signed now.
+    /// Stripe delivers an event that is signed now.
     pub async fn deliver(&self, event: &str) -> Reply {
         self.deliver_signed(event, &signature(event, SECRET, self.now().0)).await
     }
 
-    /// Somebody delivers something under a signature.
+    /// A stranger delivers something under a signature.
     pub async fn deliver_signed(&self, body: &str, signature: &str) -> Reply {
         let headers = [("content-type", "application/json"), ("stripe-signature", signature)];
         self.stranger().ask(Method::POST, PATH, &headers, body.into()).await

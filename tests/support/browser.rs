@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-/// Longer than anything that a page is waited for.
+/// No page is waited for as long as this.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A browser, driven by a script. Its pages share nothing.

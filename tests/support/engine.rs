@@ -42,7 +42,7 @@ impl Engine {
         }
     }
 
-    /// Where a gateway on it may keep what is its own.
+    /// A folder for a gateway on it to keep its own files in.
     pub fn folder(&self) -> &Path {
         match self {
             Self::Sqlite(folder) => folder.path(),
@@ -73,7 +73,7 @@ impl Engine {
         }
     }
 
-    /// From now on the store answers nothing, until [`Self::comes_back`].
+    /// Makes the store unavailable until [`Self::comes_back`].
     pub fn goes_away(&self) {
         match self {
             Self::Sqlite(folder) => fs::rename(file(folder), elsewhere(folder)).unwrap(),

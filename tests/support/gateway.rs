@@ -54,7 +54,7 @@ impl Installation {
         self.folder.path()
     }
 
-    /// Where temporary files go.
+    /// The folder for temporary files.
     pub fn temporary(&self) -> PathBuf {
         self.folder.path().join("tmp")
     }
@@ -111,7 +111,7 @@ impl Installation {
 }
 
 impl Serving {
-    /// What it has logged since it serves; a line may be on its way.
+    /// The lines that it has logged since it serves; more may have been written.
     pub fn said(&self) -> Vec<String> {
         self.log.lines()
     }
@@ -131,13 +131,13 @@ impl Serving {
         assert!(sent.success());
     }
 
-    /// Waits until nobody is let in any more.
+    /// Waits until no connection is accepted any more.
     pub async fn accepts_no_more(&self) {
         for _ in 0..200 {
             if TcpStream::connect(self.public).await.is_err() {
                 return;
             }
-            // Longer than the queue must be empty for, or these connections would keep it open.
+            // The queue must be empty for less than this, or these connections would keep it open.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("it goes on accepting");

@@ -1,5 +1,5 @@
-//! What the tests run on: gateways, stores, a stub backend, callers, a browser. Every test binary has this folder as its
-//! module `support`.
+//! Gateways, stores, a stub backend, callers and a browser for all tests. Every test binary has this folder as its module
+//! `support`.
 
 #![expect(dead_code, reason = "no test binary needs all of it")]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]

@@ -1,4 +1,4 @@
-//! Kinds of callers, and what they see.
+//! Callers, and the answers that they get.
 
 use super::form::Form;
 use bytes::Bytes;
@@ -35,7 +35,7 @@ impl Reply {
     }
 }
 
-/// Somebody with a connection and, perhaps, credentials.
+/// A caller: connections and, perhaps, credentials.
 #[derive(Clone)]
 pub struct Person {
     pub base: SocketAddr,
@@ -52,7 +52,7 @@ impl Person {
         Self::stranger(base).with("x-api-key", key)
     }
 
-    /// Somebody who calls from a network of their own, as a proxy in front of the gateway tells it.
+    /// The same caller from this address, as a proxy in front of the gateway reports it.
     pub fn calling_from(self, address: &str) -> Self {
         self.with("x-forwarded-for", address)
     }

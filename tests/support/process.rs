@@ -43,7 +43,7 @@ impl Log {
         (found.ok_or(before), log)
     }
 
-    /// What is written so far; a line may be on its way.
+    /// The lines that have been read so far; more may have been written.
     pub fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }

@@ -25,7 +25,7 @@ impl Raw {
 
     /// Sends as much as the other side puts up with.
     pub async fn try_send(&mut self, bytes: &[u8]) {
-        // Whoever refuses early may close before everything is sent.
+        // A gateway that refuses early may close before everything is sent.
         let _ = self.0.write_all(bytes).await;
     }
 
@@ -72,7 +72,7 @@ impl Raw {
         }
     }
 
-    /// What [`sends_and_reads`](Self::sends_and_reads) has read.
+    /// The bytes that [`sends_and_reads`](Self::sends_and_reads) has read.
     pub fn said(&self) -> &[u8] {
         &self.1
     }

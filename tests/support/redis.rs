@@ -3,13 +3,14 @@
 pub mod cluster;
 pub mod sentinel;
 
-use super::{process::Process, wait::until};
+use super::{process::Process, wait::PATIENCE};
 use redis::{Cmd, Connection, FromRedisValue, RedisResult, cmd};
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Mutex,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -18,7 +19,7 @@ pub const SAVED: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /// One `redis-server`, and how it was started.
 pub struct Redis {
-    /// Where it listens; 0 if only its socket leads to it.
+    /// The port that it listens on; 0 if it has none and is reached by its socket.
     pub port: u16,
     folder: TempDir,
     settings: Vec<String>,
@@ -80,12 +81,12 @@ impl Redis {
         redis::Client::open(format!("unix://{}", self.socket().display()))?.get_connection()
     }
 
-    /// What another program asks of it, and may not get.
+    /// Asks it something, as another program would, and may get an error.
     pub fn say<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         cmd(words[0]).arg(&words[1..]).query(&mut self.connect()?)
     }
 
-    /// What another program asks of it, and gets.
+    /// Asks it something, as another program would, and must get an answer.
     pub fn by_hand<T: FromRedisValue>(&self, words: &[&str]) -> T {
         self.say(words).unwrap()
     }
@@ -101,13 +102,15 @@ impl Redis {
 
     /// Waits until it answers; whether it does, or has ended.
     async fn answers(&self) -> bool {
-        let mut ended = false;
-        until("redis-server answers", async || {
-            ended = self.process.lock().unwrap().0.try_wait().unwrap().is_some();
-            ended || self.say::<String>(&["PING"]).is_ok()
-        })
-        .await;
-        !ended
+        let begun = Instant::now();
+        while self.say::<String>(&["PING"]).is_err() {
+            if self.process.lock().unwrap().0.try_wait().unwrap().is_some() {
+                return false;
+            }
+            assert!(begun.elapsed() < PATIENCE, "redis-server does not answer");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        true
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-/// Where `tests/tools.sh` puts it.
+/// The Python that `tests/tools.sh` installs.
 const PYTHON: &str = ".cache/stripe-venv/bin/python3";
 
 /// Signs one JSON line after another; importing the library takes longer than a test.

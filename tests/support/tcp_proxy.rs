@@ -1,4 +1,4 @@
-//! A wire to Redis that a test can cut, slow down, or stop from answering.
+//! A TCP proxy before a Redis. A test can make it cut, slow down or swallow what passes.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -7,18 +7,18 @@ use tokio::{
     sync::watch,
 };
 
-/// What the wire does.
+/// The proxy's behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// Passes everything on.
     Whole,
     /// Ends every connection and accepts none.
     Cut,
-    /// Passes nothing on, in either direction, and says nothing.
+    /// Passes nothing on in either direction, and keeps connections open.
     Silent,
-    /// Connections that stand lead nowhere from now on, for ever, and say nothing; new ones are whole.
+    /// Open connections pass nothing on from now on, for ever, and stay open; new ones are whole.
     Hole,
-    /// Passes requests on, but no answers: what was asked is done, and nobody knows.
+    /// Passes requests on, but no answers: the server does what it is asked, and the client does not know.
     NoAnswers,
     /// Takes so long with each answer.
     Slow(Duration),

@@ -1,9 +1,9 @@
-//! Waiting for what happens in its own time.
+//! Waiting until a condition is true.
 
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes that a test waits for, on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Nothing that a test waits for takes as long as this, even on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until it is so.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {

@@ -15,7 +15,7 @@ use std::{num::NonZeroU32, sync::Arc};
 /// 2026-03-15T12:00:00Z, when every test begins.
 pub const NOON: i64 = 1_773_576_000;
 
-/// What a test runs in.
+/// The gateway, and everything that a test needs around it.
 pub struct World {
     pub app: App,
     pub store: Arc<dyn Store>,
@@ -48,7 +48,7 @@ impl World {
         config.backend.concurrency = 64;
         config.backend.timeout_s = 20;
         config.limits.memory_budget = Bytes(64 << 20);
-        // Everybody in a test calls from one address.
+        // All callers of a test call from one address.
         config.limits.in_flight_per_client = NonZeroU32::new(4_096).unwrap();
         let burst = Burst { per_minute: 60_000, size: 10_000 };
         config.plans.insert("Test".into(), Plan { credits: 100, burst, priority: 0, max_pixels: None });

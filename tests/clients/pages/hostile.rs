@@ -1,4 +1,4 @@
-//! What others may put on a page runs nothing.
+//! Names, titles and answers that others control run no code on a page.
 
 use crate::{backend::Manner, form::png, support::browser::Browser, world::World};
 use rembg_gateway::config::LinkConfig;
@@ -6,7 +6,7 @@ use std::fs;
 
 const HOSTILE: &str = "\"><img src=x onerror=alert(1)><script>alert(2)</script>";
 
-/// A picture by its name, a page by what is in it.
+/// An SVG is a picture by its type, but can run scripts as a page does.
 const PAGE: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(3)\"><script>alert(4)</script></svg>";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +54,7 @@ async fn an_answer_that_is_no_picture_is_not_opened() {
     page.sees("#before");
     let marked = [b"\xef\xbb\xbf".as_slice(), PAGE.as_bytes()].concat();
     let sixteen: Vec<u8> = format!("\u{feff}{PAGE}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    // Some of these the gateway refuses itself; what it lets through, the page does not open.
+    // The gateway refuses some of these itself, and the page does not open the others.
     for (content_type, body) in [
         ("image/svg+xml", PAGE.as_bytes().to_vec()),
         ("text/html", PAGE.as_bytes().to_vec()),
@@ -75,7 +75,7 @@ async fn an_answer_that_is_no_picture_is_not_opened() {
         assert_eq!(page.evaluate("document.querySelector('#after').checkVisibility()"), false, "{content_type}");
     }
     page.is_well("no picture");
-    // What can be downloaded has the type that its bytes say.
+    // The download has the type that its bytes say.
     world.backend.will(Manner::Answer { status: 200, content_type: "text/html", body: png(4, 3) });
     page.click("#submit");
     page.reads("#facts", "4 × 3");

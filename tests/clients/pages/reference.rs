@@ -25,7 +25,7 @@ fn send(page: &Page<'_>, operation: &str) {
     page.click(&format!("{operation} button.primary"));
 }
 
-/// What a field says is wrong with it.
+/// The words beside a field that say what is wrong with it.
 fn fault(page: &Page<'_>, field: &str) -> String {
     page.text(&format!("{CUT}-{field}-fault"))
 }

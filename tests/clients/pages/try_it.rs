@@ -15,7 +15,7 @@ use rembg_gateway::{
 };
 use std::path::Path;
 
-/// What the stub backend answers with here: something that a browser can show.
+/// Makes the stub backend answer with a picture that a browser can show.
 fn will_cut(world: &World) {
     world.backend.will(Manner::Answer { status: 200, content_type: "image/png", body: form::png(40, 30) });
 }

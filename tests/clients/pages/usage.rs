@@ -1,4 +1,4 @@
-//! `/usage`: what the holder of a key sees.
+//! `/usage`: the page for the holder of a key.
 
 use crate::{
     people::Person,
@@ -17,7 +17,7 @@ use serde_json::json;
 
 const DAY: i64 = 86_400;
 
-/// Turns the world's clock to the browser's own.
+/// Turns the gateway's clock to the browser's own time.
 fn now(world: &World) -> i64 {
     world.turn_clock_to(Clock::Own.now().seconds().0);
     world.now().0
@@ -27,7 +27,7 @@ fn key_of(person: &Person) -> &str {
     &person.headers[0].1
 }
 
-/// Somebody whose third billing window is under way, with these credits.
+/// A caller whose third billing window is under way, with these credits.
 async fn subscriber(world: &World, credits: u64, used: [u64; 2]) -> (Person, [i64; 3]) {
     let now = now(world);
     let starts = [now - 10 * DAY, now - 40 * DAY, now - 70 * DAY];
@@ -100,7 +100,7 @@ async fn every_number_is_the_apis_to_the_credit() {
         page.reads("#windows-note", "included credits only");
         page.evaluate("(() => { const chosen = document.querySelector('#window'); chosen.value = 1; chosen.dispatchEvent(new Event('change')) })()");
         page.reads("#window-text", "77 used, 0 by signed-in users and 77 by API keys");
-        // What is to be copied answers what is shown.
+        // The code to copy asks for what is shown.
         let curl = page.text("#windows-curl");
         assert!(curl.contains(&format!("periodStartUnix={}&expand=billing_cycle", starts[1])), "{curl}");
         assert!(!curl.contains(key_of(&ann)), "the key is in no code");
@@ -165,7 +165,7 @@ async fn whatever_is_in_the_way_is_told_and_can_be_tried_again() {
     page.click("#key-forget");
     page.use_key(key_of(&ann));
     page.reads("#month-text", "used");
-    // Too many questions, then the clock goes on and so does the page.
+    // The gateway is asked too often; then its clock goes on, and the page works again.
     while ann.get("/api/membership-usage").await.status == 200 {}
     page.click("#refresh");
     page.reads("#problem", "You are asking too quickly");

@@ -7,7 +7,7 @@ use rembg_gateway::{
 };
 use std::collections::HashMap;
 
-/// What the ledger says of pictures.
+/// The ledger's entries of pictures, counted.
 #[derive(Debug, Default)]
 pub(crate) struct Pictures {
     /// Entries of pictures.

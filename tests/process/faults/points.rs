@@ -35,7 +35,7 @@ pub(crate) async fn dies_with_a_keep_in_its_journal(wire: Wire) -> Row {
     run.callers_come();
     run.answered(SOME).await;
     run.backend.will(Manner::Wait);
-    // More than the other gateway has callers.
+    // These are more requests than the other gateway has callers.
     let before = run.backend.seen().len();
     run.backend.has_seen(before + CALLERS / 2 + 1).await;
     proxy.is_now(wire);

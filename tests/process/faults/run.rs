@@ -1,5 +1,5 @@
-//! One run: two gateways on one store, a stub backend that counts what it served, callers who count what they got, and the
-//! reckoning.
+//! One run: two gateways on one store, a stub backend that counts what it served, callers who count what they got, and in
+//! the end the comparison of all counts.
 
 use super::ledger::{self, Pictures};
 use crate::support::{
@@ -43,17 +43,17 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// What keys are hashed with in these tests.
+/// The pepper of every gateway in these tests.
 const PEPPER: &str = "a pepper for fault tests only";
 
-/// How a process ends that aborts.
+/// The signal that ends a process which aborts.
 const SIGABRT: i32 = 6;
 
 /// The account's credits in each run: included and prepaid.
 pub(crate) const INCLUDED: u64 = 80;
 pub(crate) const PREPAID: i64 = 20;
 
-/// Callers at once.
+/// This many callers call at once.
 pub(crate) const CALLERS: usize = 8;
 
 /// A gateway that serves: the binary as a process, or one in this process by a clock of the test's.
@@ -108,7 +108,7 @@ pub(crate) struct Run {
     callers: JoinSet<()>,
 }
 
-/// One run's reckoning: pictures that the backend served, that callers got, that are counted, that are counted more than
+/// The counts of one run: pictures that the backend served, that callers got, that are counted, that are counted more than
 /// once, that callers got uncounted, that were counted after their lease; pictures beyond the limit; holds that outlived
 /// their lease.
 #[derive(Clone, Debug)]
@@ -207,7 +207,7 @@ impl Run {
         call_until_denied(self.gateways[gateway].public(), self.key.clone(), Arc::clone(&self.answered))
     }
 
-    /// One request of somebody who is not counted among the callers.
+    /// One request that is not counted among those of the callers.
     pub(crate) async fn ask(&self, gateway: usize, form: &Form) -> Result<Response<()>, Error> {
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let answer = client.request(upload(self.gateways[gateway].public(), &self.key, form)).await?;
@@ -239,7 +239,7 @@ impl Run {
         let journal = self.journal();
         until("nothing is left in the journals", async || journal_lines(Path::new(&journal)) == 0).await;
 
-        // Later, when the leases of those who were killed have ended.
+        // The store is looked at as it will be when the leases of the killed gateways have ended.
         let later = self.clock.now().plus(Duration::from_mins(2));
         let store = open(&self.url, TurnedClock::at(later).clock()).await;
         let stuck = store.holds_open().await.unwrap();
@@ -264,7 +264,7 @@ impl Run {
         }
     }
 
-    /// What the ledger says of pictures; counters, balance and the key's own counter must say the same.
+    /// Counts the ledger's entries of pictures. Counters, balance and the key's own counter must agree with them.
     async fn counted(&self, store: &dyn Store) -> Pictures {
         let audit = store.audit(&self.uid).await.unwrap();
         assert_eq!(audit.differences, [], "counters and ledger");

@@ -1,4 +1,4 @@
-//! What callers and operators see while the store is unavailable.
+//! While the store is unavailable, callers hear so at once and operators see it.
 
 use super::run::Run;
 use crate::support::{
@@ -10,10 +10,10 @@ use crate::support::{
 use hyper::Response;
 use std::time::{Duration, Instant};
 
-/// Requests while it is unavailable.
+/// This many requests are sent while it is unavailable.
 const REQUESTS: u32 = 40;
 
-/// Far less than any time-out, and what the documentation promises of each request.
+/// The documentation promises that each request is answered in this time, which is far less than any time-out.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
 async fn ask(run: &Run) -> Response<()> {

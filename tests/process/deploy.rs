@@ -1,10 +1,9 @@
-//! The files of `deploy/`, read by the programs that will read them where they are used. What was never run: an image
-//! engine, a cluster.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's way to fail")]
+//! The files of `deploy/` are read by the programs that will read them where they are used. No test runs an image engine
+//! or a cluster.
 
 mod examples;
 
+use crate::support::programs::GATEWAY;
 use std::{
     fs,
     process::{Command, Output},
@@ -75,7 +74,7 @@ fn systemd_takes_the_units() {
     let mut units = Vec::new();
     for name in ["rembg-gateway.service", "rembg-gateway.socket"] {
         let unit = fs::read_to_string(format!("deploy/systemd/{name}")).unwrap();
-        let unit = unit.replace("/usr/local/bin/rembg-gateway", env!("CARGO_BIN_EXE_rembg-gateway"));
+        let unit = unit.replace("/usr/local/bin/rembg-gateway", GATEWAY);
         units.push(folder.path().join(name));
         fs::write(units.last().unwrap(), unit).unwrap();
     }
