@@ -1,7 +1,7 @@
 //! A Redis that becomes unavailable, comes back, or cannot be used.
 
 use crate::{
-    support::redis::Redis,
+    support::{redis::Redis, wait::until},
     world::{MARCH, World, key},
 };
 use rembg_gateway::{
@@ -139,6 +139,12 @@ pub(crate) async fn lending(world: &World, grace_credits: u64) -> Arc<dyn Meteri
     store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap().metering
 }
 
+/// Waits until no keep is in the journal, and until the test's own store is back, too.
+async fn journal_is_empty(world: &World) {
+    until("the journal is empty", async || journal_lines(world) == 0).await;
+    until("the store answers", async || world.store.ping().await.is_ok()).await;
+}
+
 pub(crate) fn journal_lines(world: &World) -> usize {
     let files = fs::read_dir(world.journal()).unwrap().map(|entry| entry.unwrap().path());
     let journals = files.filter(|path| path.extension().is_some_and(|ending| ending == "journal"));
@@ -158,9 +164,7 @@ async fn a_keep_that_is_not_acknowledged_is_on_disk_and_counted_once_later() {
     }
     assert_eq!(journal_lines(&world), 2);
     world.server.as_mut().unwrap().start_again().await;
-    while journal_lines(&world) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    journal_is_empty(&world).await;
     assert_eq!(world.usage(&uid, MARCH).await.app, 2);
     assert_eq!(gateway.keep(&holds[0]).await.unwrap().remaining, Some(3));
     assert_eq!(world.audited(&uid).await, 2);
@@ -177,9 +181,7 @@ async fn what_a_gateway_leaves_in_its_journal_the_next_one_hands_in() {
     drop(gateway);
     world.server.as_mut().unwrap().start_again().await;
     let next = serving(&world).await;
-    while journal_lines(&world) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    journal_is_empty(&world).await;
     assert_eq!(next.keep(&hold).await.unwrap().remaining, Some(4));
     assert_eq!(world.audited(&uid).await, 1);
 }
@@ -194,9 +196,7 @@ async fn a_keep_that_is_older_than_the_store_remembers_is_set_aside() {
     gateway.keep(&hold).await.unwrap();
     world.turn(Duration::from_hours(6 * 24 + 1));
     world.server.as_mut().unwrap().start_again().await;
-    while journal_lines(&world) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    journal_is_empty(&world).await;
     let aside = fs::read_to_string(world.journal().join("set-aside.jsonl")).unwrap();
     assert!(aside.contains(&hold.id.0), "{aside}");
     assert_eq!(world.usage(&uid, MARCH).await.app, 0);
@@ -254,9 +254,7 @@ async fn known_accounts_are_lent_so_many_credits_while_it_is_away_and_all_are_co
     assert_eq!((journal_lines(&world), gateway.gauges().lent, gateway.gauges().journal_waiting), (3, 4, 3));
 
     world.server.as_mut().unwrap().start_again().await;
-    while journal_lines(&world) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    journal_is_empty(&world).await;
     let used = world.usage(&uid, MARCH).await;
     assert_eq!((used.app, used.api, world.audited(&uid).await), (1, 2, 3));
     let Ok(Admission::Held(..)) = gateway.hold(&world.request(&uid)).await else { panic!("the store is back") };
