@@ -17,7 +17,7 @@ pub struct Network {
 
 /// Why a text is no network.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("\"{0}\" is no network; write an address, or one with a prefix length, such as \"10.0.0.0/8\"")]
+#[error("\"{0}\" is not a network; write an address, or one with a prefix length, such as \"10.0.0.0/8\"")]
 pub struct BadNetwork(String);
 
 impl Network {
