@@ -72,7 +72,7 @@ fn a_client_and_an_account_hold_their_parts_and_others_the_rest() {
 fn whoever_is_refused_is_told_when_there_may_be_room() {
     let (disk, told) = (Disk::new(RULES), Arc::new(AtomicUsize::new(0)));
     let counter = Arc::clone(&told);
-    disk.tell(move || {
+    disk.on_freed(move || {
         counter.fetch_add(1, Ordering::Relaxed);
     });
     let (mut all, small) = (disk.answer(&client(1), 75).unwrap(), disk.answer(&client(1), 5).unwrap());
