@@ -45,15 +45,15 @@ fn what_a_process_leaves_the_next_one_finds_but_for_a_torn_last_line() {
 }
 
 #[test]
-fn a_line_that_cannot_be_read_is_set_aside_for_a_person() {
+fn a_line_that_cannot_be_read_is_quarantined_for_a_person() {
     let folder = tempfile::tempdir().unwrap();
     let mut whole = b"{\"of\":\"a later version\"}\n".to_vec();
     entry("a").write_to(&mut whole).unwrap();
     fs::write(folder.path().join("old").with_extension(ENDING), whole).unwrap();
     let (_journal, found) = JournalFile::open(folder.path()).unwrap();
     assert_eq!(found, [entry("a")]);
-    let aside = fs::read_to_string(folder.path().join(SET_ASIDE)).unwrap();
-    assert_eq!(aside, "{\"of\":\"a later version\"}\n");
+    let quarantined = fs::read_to_string(folder.path().join(QUARANTINE)).unwrap();
+    assert_eq!(quarantined, "{\"of\":\"a later version\"}\n");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_shrunk_journal_is_still_this_processs_own_and_goes_on() {
 }
 
 #[test]
-fn a_start_that_is_killed_half_way_leaves_nothing_to_hand_in_twice() {
+fn a_start_that_is_killed_half_way_leaves_nothing_to_drain_twice() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = JournalFile::open(folder.path()).unwrap();
     let entries: Vec<Entry> = (0..100).map(|number| entry(&format!("{number}"))).collect();
