@@ -70,7 +70,7 @@ enum Command {
     /// List, move and forget what Stripe's events have brought
     #[command(subcommand)]
     Stripe(stripe::StripeCommand),
-    /// Move everything to another store
+    /// Move everything to another store, or back up this one
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Show what accounts have used this month (UTC) and have left

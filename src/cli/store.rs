@@ -42,7 +42,7 @@ pub(super) enum StoreCommand {
     /// Copy the embedded store to a new file, while the gateway may serve
     #[command(after_help = BACKUP_NOTES)]
     Backup {
-        /// The new file; its folder must be there
+        /// The new file; its folder must exist
         file: PathBuf,
     },
 }
@@ -74,14 +74,14 @@ impl Migrate {
         let source = from.open(session).await?;
         let target = to.open(session).await?;
         let said = Mutex::new(Instant::now());
-        let told = |done, total| {
+        let progress = |done, total| {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
             if said.elapsed() >= PAUSE {
                 *said = Instant::now();
                 print::progress(&format!("{done} of {total} accounts …"));
             }
         };
-        let moved = store::migrate(&*source, &*target, &told).await.map_err(Failure::Migration)?;
+        let moved = store::migrate(&*source, &*target, &progress).await.map_err(Failure::Migration)?;
         let (shown_from, shown_to) = (from.config.store.shown(), to.config.store.shown());
         let pepper = pepper(&from, &to);
         let good = moved.problems.is_empty();
@@ -91,7 +91,7 @@ impl Migrate {
     }
 }
 
-/// The copy is made on a thread that may block.
+/// Copies the store on a thread that may block.
 async fn backup(session: &Session, file: PathBuf) -> Result<Report, Failure> {
     let (config, copy) = (session.config.clone(), file.clone());
     let copied = spawn_blocking(move || store::backup(&config, &copy)).await;
@@ -105,7 +105,7 @@ async fn backup(session: &Session, file: PathBuf) -> Result<Report, Failure> {
     Report::new(words, json!({"file": shown, "bytes": bytes}))
 }
 
-/// A path for people who read it elsewhere.
+/// The absolute path, for people in another folder.
 fn full(path: &Path) -> String {
     absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }

@@ -11,9 +11,9 @@ use crate::{
 };
 use std::{path::Path, sync::Arc};
 
-/// A serving gateway's store.
+/// The store of a gateway that serves.
 pub struct Opened {
-    /// For pictures: with a journal in front of it, where the store is on another machine.
+    /// For pictures. If the store is on another machine, a journal is in front of it.
     pub metering: Arc<dyn Metering>,
     /// For everything else.
     pub engine: Arc<dyn Store>,
@@ -44,9 +44,10 @@ pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Opened> {
     Ok(Opened { metering: Arc::new(metering), engine })
 }
 
-/// Copies the embedded store to a new file while it may be written to. Answers with the copy's bytes. Blocks on the disk.
+/// Copies the embedded store to a new file while it may be written to. Returns the size of the copy in bytes. Blocks
+/// on the disk.
 ///
-/// [`Fault::Unusable`] for a Redis, which has means of its own.
+/// [`Fault::Unusable`] for a Redis, which has its own means of backup.
 pub fn backup(config: &Config, copy: &Path) -> Result<u64> {
     match config.store.sqlite_path() {
         Some(path) => sqlite::backup(path, copy),
