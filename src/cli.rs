@@ -67,7 +67,7 @@ enum Command {
     /// Add prepaid credits, or take some back
     #[command(subcommand)]
     Credits(credits::CreditsCommand),
-    /// List, move and forget what Stripe's events have brought
+    /// List and forget parked events of Stripe; move subscriptions and payments
     #[command(subcommand)]
     Stripe(stripe::StripeCommand),
     /// Move everything to another store, or back up this one

@@ -359,12 +359,12 @@ async fn a_payment_is_moved_and_a_grant_keeps_its_number() {
     assert_eq!(moved.words, "pi_1 has moved from account 41 to account 42.");
     assert_eq!(value(moved), json!({"moved": [{"id": "pi_1", "from": "41", "to": "42"}]}));
     let again = operator.types("stripe move cus_1 --to 42").await;
-    assert!(again.words.starts_with("pi_1 was account 42's already"), "{}", again.words);
+    assert!(again.words.starts_with("pi_1 already belongs to account 42"), "{}", again.words);
     let unheard_of = operator.tries("stripe move sub_1 --to 42", "").await.unwrap_err();
     assert!(unheard_of.to_string().starts_with("no event has told of sub_1"), "{unheard_of}");
 
     let nothing = operator.types("credits grant 42 0 --id gift").await;
-    assert!(nothing.words.contains("gift is free to use"), "{}", nothing.words);
+    assert!(nothing.words.contains("the id gift can still be used"), "{}", nothing.words);
     assert_eq!(value(operator.types("credits grant 42 5 --id gift").await)["prepaid"], 75);
     let other = operator.tries("credits grant 42 6 --id gift", "").await.unwrap_err();
     assert_eq!(other.to_string(), "gift has been used already, to grant 5 credits");
