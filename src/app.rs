@@ -76,7 +76,7 @@ pub enum StartError {
 /// How long a stop waits for holds that are not settled yet, after every connection has ended.
 const LAST_SETTLING: Duration = Duration::from_secs(20);
 
-/// Serves until the process is told to stop (SIGTERM, SIGINT), then lets requests under way end.
+/// Serves until the process is told to stop (SIGTERM, SIGINT), then lets requests in flight end.
 pub async fn run(config: Config) -> Result<(), StartError> {
     start_log(&config.log);
     panics::watch();

@@ -1,4 +1,4 @@
-//! What the operator types, and what comes back.
+//! Commands as an operator types them, and their reports.
 
 use super::*;
 use crate::{clock::Clock, domain::time::UnixSeconds};
@@ -361,7 +361,7 @@ async fn a_payment_is_moved_and_a_grant_keeps_its_number() {
     let again = operator.types("stripe move cus_1 --to 42").await;
     assert!(again.words.starts_with("pi_1 already belongs to account 42"), "{}", again.words);
     let unheard_of = operator.tries("stripe move sub_1 --to 42", "").await.unwrap_err();
-    assert!(unheard_of.to_string().starts_with("no event has told of sub_1"), "{unheard_of}");
+    assert!(unheard_of.to_string().starts_with("no event about sub_1 has come"), "{unheard_of}");
 
     let nothing = operator.types("credits grant 42 0 --id gift").await;
     assert!(nothing.words.contains("the id gift can still be used"), "{}", nothing.words);

@@ -29,7 +29,7 @@ pub struct PagesConfig {
     pub accent: String,
     /// Links beside the names of the pages.
     pub links: Vec<LinkConfig>,
-    /// What search engines may do, as in `<meta name="robots">`.
+    /// The directives for search engines, as in `<meta name="robots">`.
     pub robots: String,
 }
 

@@ -18,7 +18,8 @@ const PLAIN_WORDS: [(&str, &str); 9] = [
     ("invalid socket address syntax", "expected an address such as \"127.0.0.1:8080\""),
 ];
 
-/// Reads what can be read, with defaults for the rest, and adds every unknown setting and wrong type to `mistakes`.
+/// Reads the settings that can be read, with defaults for the rest, and adds every unknown setting and wrong type to
+/// `mistakes`.
 pub(super) fn typed(mut table: Table, variables: &mut [Variable], mistakes: &mut Vec<Mistake>) -> Config {
     loop {
         let mut unknown = Vec::new();

@@ -64,7 +64,7 @@ enum State {
     BehindDelimiter { dashes: usize },
     /// In the rest of the delimiter's line, or in the headers below it.
     Head(HeadReader),
-    /// Behind the last delimiter. What follows has no meaning.
+    /// Behind the last delimiter. The rest has no meaning.
     Epilogue,
 }
 

@@ -148,7 +148,7 @@ mod tests {
         for (per_minute, size) in numbers.into_iter().flat_map(|one| numbers.map(|other| (one, other))) {
             let burst = Burst { per_minute, size };
             assert!(burst.interval_micros() >= 60 && burst.whole_micros() >= 60, "{burst:?}");
-            // What a store's Lua computes with, and a bucket of now's that is full, are exact numbers there.
+            // A full bucket's number, and those that a store's Lua computes with, are exact there.
             assert!(1_772_366_400_000_000 + burst.whole_micros() < 1 << 53, "{burst:?}");
             for (stored, now) in times.into_iter().flat_map(|stored| times.map(|now| (stored, now))) {
                 let verdict = burst.judge(Some(UnixMicros(stored)), UnixMicros(now));

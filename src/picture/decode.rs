@@ -11,7 +11,7 @@ use std::io::Cursor;
 /// Sixteen bits in each of four channels: the widest pixel there is.
 const MOST_BYTES_PER_PIXEL: u64 = 8;
 
-/// What a decoder may allocate beside the pixels.
+/// The memory that a decoder may allocate beside the pixels.
 const DECODER_SLACK: u64 = 8 * 1024 * 1024;
 
 /// Reads a PNG, JPEG, WebP or BMP file, whatever its name, turns it upright by its EXIF orientation, and converts its

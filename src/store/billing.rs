@@ -18,7 +18,7 @@ pub struct StripeState {
     pub account: Option<Account>,
     /// The text that the last step left in [`StripeStep::remembered`].
     pub remembered: Option<String>,
-    /// Prepaid credits that are set aside for requests under way.
+    /// Prepaid credits that are set aside for requests in flight.
     pub held_prepaid: u64,
     /// How many steps were applied to the account, and plans assigned to it by hand. Send it back as
     /// [`StripeStep::expected`].

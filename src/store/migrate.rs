@@ -16,7 +16,7 @@ const AT_ONCE: usize = 16;
 /// The most characters of a value that are shown.
 const SHOWN: usize = 60;
 
-/// The result of a migration: the counts of what was moved, and the differences.
+/// The result of a migration: how much was moved, and the differences.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Migration {
     /// Accounts that are at the target now.
@@ -42,7 +42,7 @@ pub struct Problem {
 
 /// Moves everything. After each account, `progress` gets how many are done and how many there are.
 ///
-/// [`Fault::Unusable`] if both are the same store, or if requests are under way at the source.
+/// [`Fault::Unusable`] if both are the same store, or if requests are in flight at the source.
 pub async fn migrate(
     from: &dyn Transfer,
     to: &dyn Transfer,
@@ -55,7 +55,7 @@ pub async fn migrate(
     let open = at("source", from.holds_open().await)?;
     if open > 0 {
         return Err(Fault::Unusable(format!(
-            "{open} requests are under way at the source; stop the gateways first (one that was killed leaves requests \
+            "{open} requests are in flight at the source; stop the gateways first (one that was killed leaves requests \
              behind which end by themselves, minutes later)"
         )));
     }
@@ -147,7 +147,7 @@ async fn move_list(from: &dyn Transfer, to: &dyn Transfer, uid: &Uid, list: List
     }
 }
 
-/// Everything at the target that differs from what was moved, or does not agree with its ledger there.
+/// Everything at the target that differs from the source, or does not agree with its ledger there.
 async fn differences(from: &dyn Transfer, to: &dyn Transfer, moved: &AccountExport) -> Result<Vec<String>> {
     let uid = &moved.account.uid;
     let Some(there) = at("target", to.export(uid).await)? else { return Ok(vec!["it is not at the target".into()]) };

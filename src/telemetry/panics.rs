@@ -98,7 +98,7 @@ async fn start_anew_after<W: Future<Output = ()>>(pause: Duration, work: impl Fn
 }
 
 /// Runs work that the process cannot do without and cannot start again. Its panic ends the process, so that a
-/// supervisor restarts it, instead of leaving one that hangs. What was promised is on the disk.
+/// supervisor restarts it, instead of leaving one that hangs. Everything promised is on the disk.
 pub async fn or_die(work: impl Future<Output = ()>) {
     if caught(work).await.is_err() {
         error!("the process cannot go on without this work, and ends");

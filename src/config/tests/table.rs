@@ -1,6 +1,6 @@
 //! Every mistake that a file can hold, and its words.
 
-/// A file, and what is said about it.
+/// Files, each with the mistakes that are reported.
 pub(super) const MISTAKES: &[(&str, &str)] = &[
     ("colour = 1", "colour: unknown setting"),
     ("[pages]\ntitle = \" \"", "pages.title: must be 1 to 80 characters in one line"),

@@ -49,7 +49,7 @@ pub(super) fn is_in_a_member(json: &[u8]) -> bool {
     false
 }
 
-/// Up to its closing quote, or to the end of what is there.
+/// The length up to its closing quote, or up to the end of the text.
 fn length_of_string(json: &[u8]) -> usize {
     let mut escaped = false;
     for (at, byte) in json.iter().enumerate() {

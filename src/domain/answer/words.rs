@@ -41,7 +41,7 @@ pub fn is_about_our_key(status: u16) -> bool {
     matches!(status, 401 | 402 | 403 | 429)
 }
 
-/// What such an answer, with its whole body, says about our key; `None` if anybody could have provoked it.
+/// The meaning of such an answer, with its whole body, for our key; `None` if anybody could have provoked it.
 #[must_use]
 pub fn key_refusal(status: u16, body: &[u8]) -> Option<KeyRefusal> {
     let said = in_our_form(status, body)?;

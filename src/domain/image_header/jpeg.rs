@@ -17,7 +17,7 @@ const START: u8 = 0xd8;
 const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
 
-/// Sample precision, height and width: what is read of a frame header.
+/// The bytes of a frame header that are read: sample precision, height and width.
 const FRAME_BYTES: usize = 5;
 
 /// A segment's length counts its own two bytes.

@@ -15,7 +15,7 @@ use std::{collections::HashSet, sync::Arc};
 const RSA: [Algorithm; 6] =
     [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
 
-/// One key and what it may be used for.
+/// One key, and the purposes it may be used for.
 #[derive(Debug)]
 pub(super) struct Key {
     kid: Option<String>,

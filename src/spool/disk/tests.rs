@@ -13,7 +13,7 @@ fn client(number: u8) -> Holder {
     Holder { client: ClientAddress(format!("192.0.2.{number}")), account: None }
 }
 
-/// Time stands still, so that whoever waits for nothing is found out at once.
+/// The clock stands still, so a wait for nothing fails at once.
 fn run<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(work)

@@ -40,7 +40,7 @@ pub(super) struct JournalFile {
     lines: Lines<File>,
 }
 
-/// How many keeps are in the folder's files, whoever has them open.
+/// How many keeps are in the folder's files, even in files that other processes have open.
 pub(super) fn left(folder: &Path) -> io::Result<usize> {
     let mut entries = Entries::default();
     for path in with_ending(folder, ENDING)? {

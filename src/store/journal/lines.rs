@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use std::{collections::BTreeSet, sync::atomic::AtomicBool, thread};
 
-    /// A disk that fails as it is told, and then leaves half of what it was given.
+    /// A disk that fails as a test says, and then leaves half of the bytes.
     struct Failing {
         bytes: Mutex<Vec<u8>>,
         writes: AtomicU64,
@@ -178,7 +178,7 @@ mod tests {
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// Many hands write many lines each; what they were told is written must be there, and nothing else.
+    /// Many threads write many lines each. Exactly the lines whose writes succeeded must be there.
     fn told_is_written(fails: fn(u64) -> bool) {
         const HANDS: usize = 16;
         let lines = lines(fails);
