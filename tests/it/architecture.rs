@@ -1,6 +1,7 @@
 //! The architecture's rules: imports point down, heavy libraries have one home, files stay small.
 
 mod circles;
+mod words;
 
 use std::{
     fs,

@@ -148,7 +148,7 @@ async fn while_the_store_is_away_stripe_is_told_to_come_again() {
     world.engine.goes_away();
     let reply = world.deliver(&pack).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
-    assert!((events(&world, "store_away").await - 1.0).abs() < 0.1);
+    assert!((events(&world, "store_unavailable").await - 1.0).abs() < 0.1);
     world.engine.comes_back().await;
     world.ready().await;
     world.delivered(&pack).await;

@@ -25,8 +25,8 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-fn set_aside(world: &World) -> String {
-    fs::read_to_string(world.journal().join("set-aside.jsonl")).unwrap_or_default()
+fn quarantined(world: &World) -> String {
+    fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap_or_default()
 }
 
 fn settled_of(uid: &Uid) -> String {
@@ -56,7 +56,7 @@ async fn one_is_refused(world: &mut World) -> (Arc<dyn Metering>, Uid, Hold) {
     until("the test's own store is back, too", async || world.store.ping().await.is_ok()).await;
     assert_eq!(world.usage(&other, MARCH).await.app, OTHERS);
     assert_eq!(world.audited(&other).await, OTHERS);
-    assert_eq!((set_aside(world), gateway.gauges().set_aside), (String::new(), 0));
+    assert_eq!((quarantined(world), gateway.gauges().quarantined), (String::new(), 0));
     (gateway, uid, refused)
 }
 
@@ -66,22 +66,22 @@ async fn a_keep_that_the_store_refuses_holds_up_nobody_and_is_counted_when_the_m
     let (gateway, uid, _) = one_is_refused(&mut world).await;
     world.server.as_ref().unwrap().by_hand::<()>(&["DEL", &settled_of(&uid)]);
     until("it is handed in", async || journal_lines(&world) == 0).await;
-    assert_eq!((world.audited(&uid).await, set_aside(&world)), (1, String::new()));
-    assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().set_aside), (0, 0));
+    assert_eq!((world.audited(&uid).await, quarantined(&world)), (1, String::new()));
+    assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().quarantined), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keep_that_the_store_refuses_for_six_days_is_set_aside() {
+async fn a_keep_that_the_store_refuses_for_six_days_is_quarantined() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let (gateway, _, refused) = one_is_refused(&mut world).await;
     world.turn(Duration::from_hours(6 * 24 + 1));
     until("it is set aside", async || journal_lines(&world) == 0).await;
-    assert!(set_aside(&world).contains(&refused.id.0));
-    assert_eq!(gateway.gauges().set_aside, 1);
+    assert!(quarantined(&world).contains(&refused.id.0));
+    assert_eq!(gateway.gauges().quarantined, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keep_of_an_account_that_is_gone_is_set_aside_at_once() {
+async fn a_keep_of_an_account_that_is_gone_is_quarantined_at_once() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let uid = world.account("42", 5, 0).await;
     let Opened { metering: gateway, engine } = serving_all(&world).await;
@@ -94,7 +94,7 @@ async fn a_keep_of_an_account_that_is_gone_is_set_aside_at_once() {
     world.store = engine;
     world.server.as_mut().unwrap().start_again().await;
     until("it is set aside", async || journal_lines(&world) == 0).await;
-    assert!(set_aside(&world).contains(&hold.id.0));
+    assert!(quarantined(&world).contains(&hold.id.0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

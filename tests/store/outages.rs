@@ -187,7 +187,7 @@ async fn what_a_gateway_leaves_in_its_journal_the_next_one_hands_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keep_that_is_older_than_the_store_remembers_is_set_aside() {
+async fn a_keep_that_is_older_than_the_store_remembers_is_quarantined() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let uid = world.account("42", 5, 0).await;
     let hold = world.held(&world.request(&uid)).await;
@@ -197,7 +197,7 @@ async fn a_keep_that_is_older_than_the_store_remembers_is_set_aside() {
     world.turn(Duration::from_hours(6 * 24 + 1));
     world.server.as_mut().unwrap().start_again().await;
     journal_is_empty(&world).await;
-    let aside = fs::read_to_string(world.journal().join("set-aside.jsonl")).unwrap();
+    let aside = fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap();
     assert!(aside.contains(&hold.id.0), "{aside}");
     assert_eq!(world.usage(&uid, MARCH).await.app, 0);
 }

@@ -1,4 +1,4 @@
-//! What is remembered: the store, and the pepper without which its keys mean nothing.
+//! Checks the store, and the pepper without which the keys in it are useless.
 
 use super::{super::Session, Finding};
 use crate::{
@@ -16,20 +16,18 @@ pub(super) async fn look(session: &Session) -> Vec<Finding> {
     findings
 }
 
-/// Stripe's events that wait for their account, if there are any. A store that does not answer is another finding.
+/// Stripe's parked events, if there are any. Another check reports a store that does not answer.
 async fn parked(store: &dyn Billing) -> Option<Finding> {
     let waiting = store.parked().await.ok()?.len();
-    let says = format!(
-        "Events that wait, or that somebody must see to: {waiting}. They are listed by: rembg-gateway stripe parked"
-    );
+    let says = format!("Stripe's parked events: {waiting}. List them with: rembg-gateway stripe parked");
     (waiting > 0).then(|| Finding::warn("stripe", says))
 }
 
-/// The store, unless it does not answer or was never made: opening would make it.
+/// The store, if it exists and answers. One that does not exist is not opened, because that would make it.
 async fn store(session: &Session) -> (Finding, Option<std::sync::Arc<dyn Store>>) {
     let url = session.config.store.shown();
     if session.config.store.sqlite_path().is_some_and(|path| !path.exists()) {
-        return (Finding::warn("store", format!("{url} is not there yet; serve or user add makes it.")), None);
+        return (Finding::warn("store", format!("{url} does not exist yet; serve and user add make it.")), None);
     }
     let opened = match store::open(&session.config, session.clock.clone()).await {
         Ok(store) => store.ping().await.map(|()| store),
@@ -56,7 +54,7 @@ async fn pepper(session: &Session, store: Option<&dyn Accounts>) -> Finding {
     if has_keys(store).await {
         return Finding::fail(
             "pepper",
-            format!("{path} is gone, so no key made so far is known; restore it from a backup."),
+            format!("{path} is missing, so no existing key is accepted; restore it from a backup."),
         );
     }
     Finding::ok("pepper", format!("It will be made in {path} on first use."))
@@ -72,7 +70,7 @@ fn beside_store(session: &Session, path: &Path) -> Finding {
     }
 }
 
-/// Whether any account has a key. A store that does not answer is another finding.
+/// Whether any account has a key. Another check reports a store that does not answer.
 async fn has_keys(store: Option<&dyn Accounts>) -> bool {
     let Some(store) = store else { return false };
     for uid in store.uids().await.unwrap_or_default() {
