@@ -25,7 +25,7 @@ pub(crate) async fn every_point(redis: &Redis) -> Vec<Row> {
             Point::AfterSync => gateway_dies_with_a_keep_in_its_journal(redis, Wire::Cut, "").await,
             Point::InRelease => gateway_dies_in_a_release(redis).await,
             // For panics.
-            Point::InExchange | Point::InWork | Point::InStore => continue,
+            Point::InExchange | Point::InWork | Point::InStore | Point::InPage => continue,
             Point::BeforeHold
             | Point::AfterHold
             | Point::AfterForm
