@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`app`] | the composition root: configuration → parts → listeners, and the way down |
-//! | [`edge`] | listeners, routes, and the one place that writes answers |
+//! | [`edge`] | listeners, routes, and the one place that writes the contract's answers |
 //! | [`rmbg`] | `POST /rmbg`: the journey of a picture, step by step |
 //! | [`usage`] | `GET /api/membership-usage` |
 //! | [`pages`] | pages for people and the description of the API, from memory |
@@ -16,7 +16,7 @@
 //! | [`admin`] | the operator's verbs |
 //! | [`identity`] | from what a caller sends to who it is |
 //! | [`store`] | accounts, holds, counters, the ledger |
-//! | [`backend`] | what removes the background |
+//! | [`backend`] | removes the background |
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
 //! | [`spool`] | a body held whole, in memory first, then in a file |
