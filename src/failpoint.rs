@@ -33,11 +33,13 @@ pub enum Point {
     InWork,
     /// The embedded store is half through a keep, on the thread that writes.
     InStore,
+    /// A page, or another file for browsers, is about to be sent.
+    InPage,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::BeforeHold,
         Self::AfterHold,
         Self::AfterForm,
@@ -50,6 +52,7 @@ impl Point {
         Self::InExchange,
         Self::InWork,
         Self::InStore,
+        Self::InPage,
     ];
 
     /// Its name in the variable.
@@ -68,6 +71,7 @@ impl Point {
             Self::InExchange => "in_exchange",
             Self::InWork => "in_work",
             Self::InStore => "in_store",
+            Self::InPage => "in_page",
         }
     }
 }

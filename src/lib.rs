@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`app`] | the composition root: configuration → parts → listeners, and the shutdown |
-//! | [`edge`] | listeners, routes, and the one place that writes answers |
+//! | [`edge`] | listeners, routes, and the one place that writes the contract's answers |
 //! | [`rmbg`] | `POST /rmbg`: the journey of a picture, step by step |
 //! | [`usage`] | `GET /api/membership-usage` |
 //! | [`pages`] | pages for people and the description of the API, served from memory |
