@@ -20,6 +20,7 @@
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
 //! | [`spool`] | a body held whole, in memory first, then in a file |
+//! | [`trust`] | the authorities that identify the servers that we call |
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
 //! | [`random`] | the one place that fresh ids and secrets come from |
@@ -40,6 +41,7 @@ pub mod backend;
 pub mod picture;
 pub mod telemetry;
 pub mod spool;
+pub mod trust;
 pub mod config;
 pub mod clock;
 pub mod random;
