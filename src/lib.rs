@@ -16,6 +16,7 @@
 //! | [`admin`] | the operator's verbs |
 //! | [`identity`] | from what a caller sends to who it is |
 //! | [`store`] | accounts, holds, counters, the ledger |
+//! | [`fetch`] | a picture from a URL that a caller has named |
 //! | [`backend`] | what removes the background |
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
@@ -37,6 +38,7 @@ pub mod stripe;
 pub mod admin;
 pub mod identity;
 pub mod store;
+pub mod fetch;
 pub mod backend;
 pub mod picture;
 pub mod telemetry;
