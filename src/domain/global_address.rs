@@ -10,7 +10,7 @@ use super::network::truncated;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// IPv4 networks that are not the public internet's.
-const NOT_GLOBAL_V4: [(Ipv4Addr, u8); 17] = [
+const NOT_GLOBAL_V4: [(Ipv4Addr, u8); 16] = [
     (Ipv4Addr::UNSPECIFIED, 8),            // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),       // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),    // shared with a carrier's translator
@@ -26,7 +26,6 @@ const NOT_GLOBAL_V4: [(Ipv4Addr, u8); 17] = [
     (Ipv4Addr::new(198, 51, 100, 0), 24),  // documentation
     (Ipv4Addr::new(203, 0, 113, 0), 24),   // documentation
     (Ipv4Addr::new(224, 0, 0, 0), 4),      // multicast
-    (Ipv4Addr::new(233, 252, 0, 0), 24),   // documentation of multicast
     (Ipv4Addr::new(240, 0, 0, 0), 4),      // reserved; broadcast
 ];
 
