@@ -3,13 +3,13 @@
 use super::{
     Fault, Journaled, Metering, Result, Store, Transfer,
     redis::{RedisStore, Role},
-    sqlite::SqliteStore,
+    sqlite::{self, SqliteStore},
 };
 use crate::{
     clock::Clock,
     config::{Config, RedisUrl},
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// A serving gateway's store.
 pub struct Opened {
@@ -42,6 +42,16 @@ pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Opened> {
     let engine = Arc::new(RedisStore::open(&url, clock.clone(), config.terms(), Role::Gateway).await?);
     let metering = Journaled::open(Arc::clone(&engine) as _, &config.store, clock, config.terms())?;
     Ok(Opened { metering: Arc::new(metering), engine })
+}
+
+/// Copies the embedded store to a new file while it may be written to. Answers with the copy's bytes. Blocks on the disk.
+///
+/// [`Fault::Unusable`] for a Redis, which has means of its own.
+pub fn backup(config: &Config, copy: &Path) -> Result<u64> {
+    match config.store.sqlite_path() {
+        Some(path) => sqlite::backup(path, copy),
+        None => Err(Fault::Unusable("a Redis is backed up by its own means, see docs/redis.md".into())),
+    }
 }
 
 fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {

@@ -7,6 +7,7 @@
 mod accounts;
 mod admission;
 mod api_keys;
+mod backup;
 mod counters;
 mod cycles;
 mod export;
@@ -42,6 +43,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+pub(super) use backup::backup;
 use moment::WindowAt;
 use reader::Readers;
 use rusqlite::Connection;
