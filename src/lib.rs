@@ -16,10 +16,12 @@
 //! | [`admin`] | the operator's commands |
 //! | [`identity`] | finds the caller behind a request's credentials |
 //! | [`store`] | accounts, holds, counters, the ledger |
+//! | [`fetch`] | a picture from a URL that a caller has named |
 //! | [`backend`] | the services that remove the background |
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
 //! | [`spool`] | a body held whole, in memory first, then in a file |
+//! | [`trust`] | the authorities that identify the servers that we call |
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
 //! | [`random`] | the one place that makes fresh ids and secrets |
@@ -36,10 +38,12 @@ pub mod stripe;
 pub mod admin;
 pub mod identity;
 pub mod store;
+pub mod fetch;
 pub mod backend;
 pub mod picture;
 pub mod telemetry;
 pub mod spool;
+pub mod trust;
 pub mod config;
 pub mod clock;
 pub mod random;

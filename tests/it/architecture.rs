@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Libraries, and the only places that may name them.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 16] = [
     ("redis", &["src/store/redis"]),
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
@@ -24,6 +24,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("toml", &["src/config"]),
     ("flate2", &["src/pages"]),
     ("tokio_rustls", &["src/edge/listener/tls"]),
+    ("url", &["src/domain/picture_url"]),
     ("listenfd", &["src/edge/listener/sockets"]),
 ];
 
