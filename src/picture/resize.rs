@@ -50,7 +50,7 @@ pub(super) struct Part {
     pub(super) height: f64,
 }
 
-/// Resizes a part of a picture as [`resize`] does. A part that has that size already is copied.
+/// Resizes a part of a picture as [`resize`] does. What lies around it counts for the pixels at its edges.
 pub(super) fn resize_part(picture: &RgbaImage, part: Part, size: Size) -> Result<RgbaImage, PictureError> {
     let mut resized = RgbaImage::new(size.0, size.1);
     let options = lanczos().crop(part.left, part.top, part.width, part.height);
