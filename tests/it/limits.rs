@@ -80,9 +80,11 @@ async fn who_has_called_as_fast_as_allowed_for_long_is_told_the_right_time() {
         world.turn_clock_by(10);
         assert_eq!(status(&ann).await, 200);
     }
-    let reply = ann.cut(&Form::with_picture()).await;
-    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
-    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store would");
+    for _ in 0..2 {
+        let reply = ann.cut(&Form::with_picture()).await;
+        assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
+    }
+    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store has told");
 }
 
 #[tokio::test]
@@ -100,9 +102,11 @@ async fn who_has_no_credits_is_told_the_right_time_too() {
         world.turn_clock_by(10);
     }
     exhausted().await;
-    let reply = poor.cut(&Form::with_picture()).await;
-    assert_eq!((reply.error().as_str(), reply.header("retry-after")), (TOO_FAST, Some("10")));
-    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store would");
+    for _ in 0..2 {
+        let reply = poor.cut(&Form::with_picture()).await;
+        assert_eq!((reply.error().as_str(), reply.header("retry-after")), (TOO_FAST, Some("10")));
+    }
+    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store has told");
 }
 
 #[tokio::test]
@@ -184,11 +188,11 @@ async fn a_flood_of_one_account_is_rejected_before_the_store_has_to_decide() {
     let ann = world.customer("ann", 100).await;
     assert_eq!(let_through(&ann, 20).await, 2);
     assert!(
-        (rejected_by(&world, "rate_limit").await - 18.0).abs() < 0.5,
-        "the store would have said no to each of them"
+        (rejected_by(&world, "rate_limit").await - 17.0).abs() < 0.5,
+        "the store has said no once, and would have said it to each of them"
     );
     let asked = world.metric(r#"rgw_step_duration_seconds_count{step="admit"}"#).await;
-    assert!((asked - 2.0).abs() < 0.5, "{asked} times");
+    assert!((asked - 3.0).abs() < 0.5, "{asked} times");
 }
 
 #[tokio::test]
