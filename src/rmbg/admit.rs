@@ -31,7 +31,7 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) 
     match ask(rmbg, caller, passed).await {
         Ok((mut pledge, Admission::Held(hold, left))) => {
             let limits = report.held(&hold, left);
-            pledge.holds(hold);
+            pledge.holds(hold, left.credits);
             (limits, Ok(pledge))
         }
         Ok((mut pledge, Admission::Denied(denial))) => {

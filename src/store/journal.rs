@@ -100,15 +100,14 @@ impl Store for Journaled {
         }
     }
 
-    /// Counted, or written down to be counted; [`Kept::remaining`] is not known then. The store itself has repeated what
-    /// was worth repeating.
+    /// Counted, or written down to be counted. The store itself has repeated what was worth repeating.
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let payer = hold.charge.payer();
         let answer = match self.store.keep(hold).await {
             Err(Fault::Unavailable(_)) => {
                 self.grace().into_iter().for_each(|grace| grace.spent(&hold.id, &payer));
                 self.journal.write(hold).await?;
-                return Ok(Kept { settlement: Settlement::Kept, remaining: None });
+                return Ok(Kept { settlement: Settlement::Kept });
             }
             answer => answer?,
         };

@@ -105,7 +105,7 @@ impl Store for SqliteStore {
 
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let hold = hold.clone();
-        self.write(move |db, moment| settlement::keep(db, &hold, moment)).await
+        self.write(move |db, moment| settlement::keep(db, &hold, moment.now)).await
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {

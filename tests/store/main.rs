@@ -4,6 +4,7 @@
 
 mod accounts;
 mod billing;
+mod calls;
 mod cluster;
 mod connections;
 mod crash;

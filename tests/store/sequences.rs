@@ -54,6 +54,14 @@ fn key_of(number: u8) -> ApiKey {
     key(&format!("k{number}"), &uid(number)).1
 }
 
+/// Ids of one day, and two that tell no moment.
+fn id_of(operation: u8) -> OperationId {
+    if operation < 2 {
+        return OperationId(format!("operation {operation}"));
+    }
+    OperationId::stamped(UnixMicros(MARCH.end().micros().0 - i64::from(operation)), "operation")
+}
+
 /// Two accounts by app and by key, one that nobody has made, and a client.
 fn draw(who: u8) -> Draw {
     match who {
@@ -94,7 +102,7 @@ impl Pair {
         match step {
             Step::Turn(by) => self.world.turn(by),
             Step::Hold { operation, who, lease, hurried } => {
-                let id = OperationId(format!("operation {operation}"));
+                let id = id_of(operation);
                 let request = HoldRequest { id, draw: draw(who), burst: hurried.then_some(BURST), lease };
                 let admission = self.world.ask(&request).await;
                 assert_eq!(admission, self.model.hold(&request, now), "{request:?}");
@@ -103,18 +111,18 @@ impl Pair {
                 }
             }
             Step::Keep { operation, who } => {
-                let id = OperationId(format!("operation {operation}"));
+                let id = id_of(operation);
                 if let Some(hold) = self.given.get(&(draw(who).payer(), id)) {
-                    assert_eq!(self.world.kept(hold).await, self.model.keep(hold, now), "keep {hold:?}");
+                    assert_eq!(self.world.kept(hold).await, self.model.keep(hold), "keep {hold:?}");
                 }
             }
             Step::Release { operation, who } => {
-                let (id, payer) = (OperationId(format!("operation {operation}")), draw(who).payer());
+                let (id, payer) = (id_of(operation), draw(who).payer());
                 let settlement = self.world.store.release(&id, &payer).await.unwrap();
                 assert_eq!(settlement, self.model.release(&id, &payer), "release {id:?} of {payer:?}");
             }
             Step::Grant { operation, uid: number, credits } => {
-                let id = OperationId(format!("operation {operation}"));
+                let id = id_of(operation);
                 let granted = self.world.store.grant(&uid(number), credits, &id).await;
                 let expected = self.model.grant(&uid(number), credits, &id, now);
                 match granted {
