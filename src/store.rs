@@ -1,4 +1,4 @@
-//! What is remembered: accounts, keys, holds, counters, the ledger. A trait of verbs in the gateway's own words; each
+//! What is remembered: accounts, keys, holds, counters, the ledger. Three traits of verbs in the gateway's own words; each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
 mod billing;
@@ -15,7 +15,7 @@ mod whole;
 pub use billing::{Changes, ParkedEvent, StepOutcome, StripeObject, StripeState, StripeStep};
 pub use journal::{Journaled, keeps_left};
 pub use migrate::{Migration, Problem, migrate};
-pub use open::{open, open_to_move, open_to_serve};
+pub use open::{Opened, backup, open, open_to_move, open_to_serve};
 pub use transfer::{AccountExport, Cursor, KeyExport, List, Page, Records, Transfer};
 
 use crate::domain::{
@@ -64,14 +64,21 @@ pub enum Fault {
     Conflict(String),
 }
 
-/// The verbs. Two engines answer them alike; one suite of promises runs against both.
+/// What serving a picture needs of the store, and what a caller and an operator see of it while it serves.
+///
+/// Three traits are what the store can do: this one, [`Accounts`] and [`Billing`]. Whoever uses the store takes the narrowest
+/// that does. Two engines answer all of them alike; one suite of promises runs against both.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Metering: Send + Sync + 'static {
     /// The key with this hash and the account that it opens, revoked and expired keys included.
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>>;
 
     /// One account, as it counts now: on the default plan once its subscription has lapsed.
     async fn account(&self, uid: &Uid) -> Result<Option<Account>>;
+
+    /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
+    /// default plan that is due goes before the change.
+    async fn put_account(&self, change: &AccountChange) -> Result<Account>;
 
     /// Decides the limits and sets one credit aside. Repeated under the same id, answers with the hold that stands.
     async fn hold(&self, request: &HoldRequest) -> Result<Admission>;
@@ -88,16 +95,45 @@ pub trait Store: Send + Sync + 'static {
     /// Every billing cycle of an account that has usage counters, in the order of their starts.
     async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>>;
 
-    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat; nothing
-    /// uses no id up. [`Fault::NotFound`] without the account, [`Fault::Insufficient`] for taking back what is spent or set
-    /// aside, [`Fault::TooLarge`] for a balance that cannot be, [`Fault::Conflict`] for an id under which another number was
-    /// granted.
-    async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
+    /// Notes when keys were last used, many at once; an earlier moment than is known changes nothing.
+    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()>;
 
-    /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
-    /// default plan that is due goes before the change.
-    async fn put_account(&self, change: &AccountChange) -> Result<Account>;
+    /// Whether the next verb would fail without anybody being asked, so that nothing is owed for it.
+    fn is_unavailable(&self) -> bool {
+        false
+    }
 
+    /// What was last known of the caller behind a key, for while the store is away; nobody where nothing is remembered.
+    fn last_known_caller(&self, _hash: &KeyHash) -> Option<(ApiKey, Account)> {
+        None
+    }
+
+    /// The same of an account.
+    fn last_known_account(&self, _uid: &Uid) -> Option<Account> {
+        None
+    }
+
+    /// What operators see of the store in the metrics.
+    fn gauges(&self) -> StoreGauges {
+        StoreGauges::default()
+    }
+
+    /// Holds open now, leases ended excluded.
+    async fn holds_open(&self) -> Result<u64>;
+
+    /// Holds open now that are worth a look at every scrape of the metrics: where [`holds_open`](Self::holds_open) would walk
+    /// over everything, only this gateway's own.
+    async fn holds_in_flight(&self) -> Result<u64> {
+        self.holds_open().await
+    }
+
+    /// Whether the store can read and write right now.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// The operator's verbs.
+#[async_trait]
+pub trait Accounts: Metering {
     /// The ids of every account, in their order: also of those that cannot be read.
     async fn uids(&self) -> Result<Vec<Uid>>;
 
@@ -110,11 +146,14 @@ pub trait Store: Send + Sync + 'static {
         Ok(accounts)
     }
 
+    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat; nothing
+    /// uses no id up. [`Fault::NotFound`] without the account, [`Fault::Insufficient`] for taking back what is spent or set
+    /// aside, [`Fault::TooLarge`] for a balance that cannot be, [`Fault::Conflict`] for an id under which another number was
+    /// granted.
+    async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
+
     /// Stores a key under its hash. [`Fault::NotFound`] without its account, [`Fault::Taken`] when the key is another's.
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
-
-    /// Notes when keys were last used, many at once; an earlier moment than is known changes nothing.
-    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()>;
 
     /// An account's keys, oldest first, revoked ones included, with what each has used this UTC month.
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>>;
@@ -129,7 +168,11 @@ pub trait Store: Send + Sync + 'static {
     /// entry after which the ledger says the same. [`Fault::NotFound`] without the account, and for what is no number of
     /// its; [`Fault::TooLarge`] for what it cannot be.
     async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()>;
+}
 
+/// What Stripe's events change.
+#[async_trait]
+pub trait Billing: Metering {
     /// What Stripe's events have left of an account: where the next [`StripeStep`] starts from.
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState>;
 
@@ -155,33 +198,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets a parked event, if it is one.
     async fn unpark(&self, id: &str) -> Result<()>;
-
-    /// Whether the next verb would fail without anybody being asked, so that nothing is owed for it.
-    fn is_unavailable(&self) -> bool {
-        false
-    }
-
-    /// What was last known of the caller behind a key, for while the store is away; nobody where nothing is remembered.
-    fn last_known_caller(&self, _hash: &KeyHash) -> Option<(ApiKey, Account)> {
-        None
-    }
-
-    /// The same of an account.
-    fn last_known_account(&self, _uid: &Uid) -> Option<Account> {
-        None
-    }
-
-    /// What operators see of the store in the metrics.
-    fn gauges(&self) -> StoreGauges {
-        StoreGauges::default()
-    }
-
-    /// Holds open now, leases ended excluded.
-    async fn holds_open(&self) -> Result<u64>;
-
-    /// Whether the store can read and write right now.
-    async fn ping(&self) -> Result<()>;
 }
+
+/// An engine: it answers every verb.
+pub trait Store: Accounts + Billing {}
+
+impl<Engine: Accounts + Billing> Store for Engine {}
 
 /// What a grant did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,11 +1,11 @@
-//! Step 5: keep or release. A credit that was asked for is settled whatever happens to the request.
+//! Step 5: the hold is kept or released. A credit that was asked for is always settled, whatever happens to the request.
 
 use super::{Rmbg, Stop};
 use crate::{
     domain::credit::{Charge, Hold, OperationId, Payer, Pool, Settlement},
     failpoint::{self, Point},
     random::{NoRandomness, operation_id_at},
-    store::{Fault, Store},
+    store::{Fault, Metering},
     telemetry::panics,
 };
 use std::{sync::Arc, time::Duration};
@@ -13,16 +13,16 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
-/// How often a write with an unknown outcome is repeated, under the same operation id, before the caller is told.
+/// How often a write with an unknown outcome is tried under the same operation id, before the caller gets an error.
 const TRIES: u32 = 3;
 
 /// The longest pause between two tries of a release that is still owed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The promise to settle one operation. It is made *before* the store is asked for the hold, so that there is no moment
-/// at which a hold exists that nobody answers for; dropped unsettled, it releases in the background.
+/// The promise to settle one operation. It is made *before* the store is asked for the hold, so that no hold exists
+/// without a pledge. If it is dropped unsettled, a background task releases the hold.
 pub(super) struct Pledge {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Metering>,
     id: OperationId,
     payer: Payer,
     lease: Duration,
@@ -62,7 +62,7 @@ impl Pledge {
         }
     }
 
-    /// Counts the picture. Answers with the credits that its hold left; on an error nothing is charged, and a release is owed.
+    /// Counts the picture. Returns the credits that its hold left. After an error nothing is charged, and a release is owed.
     pub(super) async fn keep(mut self) -> Result<Option<u64>, Stop> {
         let Some(hold) = self.hold.clone() else {
             return Err(Fault::Unexpected("a keep without a hold".into()).into());
@@ -81,7 +81,7 @@ impl Pledge {
         }
     }
 
-    /// Gives the credit back. If the store does not answer, the release stays owed and goes on in the background.
+    /// Releases the credit. If the store does not answer, the release is still owed and goes on in the background.
     pub(super) async fn release(mut self) {
         self.owed = !released(&*self.store, &self.id, &self.payer).await;
     }
@@ -98,8 +98,8 @@ impl Drop for Pledge {
     }
 }
 
-/// Repeats a release until the store acknowledges it or the lease has ended anyway.
-async fn release_until(store: Arc<dyn Store>, id: OperationId, payer: Payer, lease_end: Instant) {
+/// Repeats a release until the store acknowledges it or the lease has ended.
+async fn release_until(store: Arc<dyn Metering>, id: OperationId, payer: Payer, lease_end: Instant) {
     let mut pause = Duration::from_millis(50);
     while !released(&*store, &id, &payer).await && Instant::now() < lease_end {
         tokio::time::sleep(pause).await;
@@ -107,7 +107,7 @@ async fn release_until(store: Arc<dyn Store>, id: OperationId, payer: Payer, lea
     }
 }
 
-async fn released(store: &dyn Store, id: &OperationId, payer: &Payer) -> bool {
+async fn released(store: &dyn Metering, id: &OperationId, payer: &Payer) -> bool {
     failpoint::reach(Point::InRelease);
     match store.release(id, payer).await {
         Ok(Settlement::Released) => true,

@@ -36,8 +36,8 @@ mod stripe;
 pub use inspection::{Remark, Weight, inspect};
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, StepOutcome, Store, StripeObject, StripeState,
-    StripeStep, Usage,
+    AccountChange, Accounts, Audit, Billing, Fault, Granted, KeyUse, Metering, ParkedEvent, Result, StepOutcome,
+    StripeObject, StripeState, StripeStep, Usage,
     key_names::{self, KeyStyle},
 };
 use crate::{
@@ -49,7 +49,7 @@ use crate::{
         credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         period::Counters,
         plan::Terms,
-        time::UnixSeconds,
+        time::{UnixMicros, UnixSeconds},
     },
     telemetry::{StoreGauges, panics},
 };
@@ -61,7 +61,10 @@ use link::{Link, Replay};
 use redis::cmd;
 use replay::{ReplayBuffer, Write};
 use scripts::Scripts;
-use std::sync::{Arc, Weak};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
 use stripe::Put;
 use tokio::task::JoinHandle;
 
@@ -78,6 +81,8 @@ pub enum Role {
 pub struct RedisStore {
     engine: Arc<Engine>,
     replay: Arc<ReplayBuffer>,
+    /// This gateway's open holds, and when their leases end.
+    in_flight: Mutex<HashMap<OperationId, UnixMicros>>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -114,11 +119,15 @@ impl RedisStore {
                 tracing::warn!(%fault, "billing cycles that other software has counted are not indexed");
             }
         });
-        Ok(Self { engine, replay, tasks: [listening, indexing] })
+        Ok(Self { engine, replay, in_flight: Mutex::default(), tasks: [listening, indexing] })
     }
 }
 
 impl RedisStore {
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<OperationId, UnixMicros>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Remembers an operator's write, and waits until a replica has it, where there is one: the operator's process may end
     /// right after, and its memory with it.
     async fn noted(&self, write: Write) -> Result<()> {
@@ -152,7 +161,7 @@ impl Drop for RedisStore {
 }
 
 #[async_trait]
-impl Store for RedisStore {
+impl Metering for RedisStore {
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
         let found = api_keys::caller(&self.engine, hash).await?;
         Ok(found.map(|(key, account)| (key, self.engine.in_force(account))))
@@ -167,9 +176,16 @@ impl Store for RedisStore {
         Ok(found.map(|account| self.engine.in_force(account)))
     }
 
+    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
+        let changed = accounts::put(&self.engine, change).await?;
+        self.noted(Write::Account(changed.clone())).await?;
+        Ok(self.engine.in_force(changed.account))
+    }
+
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
         let admission = admission::hold(&self.engine, request).await?;
         if let Admission::Held(hold, _) = &admission {
+            self.in_flight().insert(hold.id.clone(), hold.expires);
             self.replay.note(Write::Held(hold.clone()));
         }
         Ok(admission)
@@ -177,6 +193,7 @@ impl Store for RedisStore {
 
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let kept = settlement::keep(&self.engine, hold).await?;
+        self.in_flight().remove(&hold.id);
         if kept.settlement == Settlement::Kept {
             self.replay.note(Write::Kept(hold.clone()));
         }
@@ -185,6 +202,7 @@ impl Store for RedisStore {
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
         let settlement = settlement::release(&self.engine, id, payer).await?;
+        self.in_flight().remove(id);
         if settlement == Settlement::Released {
             self.replay.note(Write::Released(id.clone(), payer.clone()));
         }
@@ -199,29 +217,59 @@ impl Store for RedisStore {
         counters::cycles(&self.engine, uid).await
     }
 
+    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
+        api_keys::touch(&self.engine, used).await
+    }
+
+    fn is_unavailable(&self) -> bool {
+        self.engine.link.is_down()
+    }
+
+    fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
+        let (key, account) = self.engine.callers.last_known(hash)?;
+        Some((key, self.engine.in_force(account)))
+    }
+
+    fn last_known_account(&self, uid: &Uid) -> Option<Account> {
+        self.engine.callers.last_known_account(uid).map(|account| self.engine.in_force(account))
+    }
+
+    fn gauges(&self) -> StoreGauges {
+        StoreGauges { outages: self.engine.link.outages(), ..StoreGauges::default() }
+    }
+
+    async fn holds_open(&self) -> Result<u64> {
+        counters::holds_open(&self.engine, self.engine.now()).await
+    }
+
+    async fn holds_in_flight(&self) -> Result<u64> {
+        self.ping().await?;
+        let now = self.engine.now();
+        let mut in_flight = self.in_flight();
+        in_flight.retain(|_, expires| *expires > now);
+        Ok(in_flight.len() as u64)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.engine.link.command(cmd("SET").arg(key_names::PULSE).arg(1)).await
+    }
+}
+
+#[async_trait]
+impl Accounts for RedisStore {
+    async fn uids(&self) -> Result<Vec<Uid>> {
+        accounts::uids(&self.engine).await
+    }
+
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
         let granted = grants::grant(&self.engine, uid, credits, id).await?;
         self.noted(Write::Granted(uid.clone(), credits, id.clone())).await?;
         Ok(granted)
     }
 
-    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        let changed = accounts::put(&self.engine, change).await?;
-        self.noted(Write::Account(changed.clone())).await?;
-        Ok(self.engine.in_force(changed.account))
-    }
-
-    async fn uids(&self) -> Result<Vec<Uid>> {
-        accounts::uids(&self.engine).await
-    }
-
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
         api_keys::put(&self.engine, hash, key).await?;
         self.noted(Write::Key(hash.clone(), key.clone())).await
-    }
-
-    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
-        api_keys::touch(&self.engine, used).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
@@ -244,7 +292,10 @@ impl Store for RedisStore {
         mend::mend(&self.engine, uid, (key, value), id).await?;
         self.engine.link.wait_for_replica().await
     }
+}
 
+#[async_trait]
+impl Billing for RedisStore {
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {
         stripe::state(&self.engine, uid).await
     }
@@ -287,30 +338,5 @@ impl Store for RedisStore {
         parked::unpark(&self.engine, id).await?;
         self.replay.note(Write::Unparked(id.into()));
         Ok(())
-    }
-
-    fn is_unavailable(&self) -> bool {
-        self.engine.link.is_down()
-    }
-
-    fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
-        let (key, account) = self.engine.callers.last_known(hash)?;
-        Some((key, self.engine.in_force(account)))
-    }
-
-    fn last_known_account(&self, uid: &Uid) -> Option<Account> {
-        self.engine.callers.last_known_account(uid).map(|account| self.engine.in_force(account))
-    }
-
-    fn gauges(&self) -> StoreGauges {
-        StoreGauges { outages: self.engine.link.outages(), ..StoreGauges::default() }
-    }
-
-    async fn holds_open(&self) -> Result<u64> {
-        counters::holds_open(&self.engine, self.engine.now()).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.engine.link.command(cmd("SET").arg(key_names::PULSE).arg(1)).await
     }
 }

@@ -11,7 +11,7 @@ use rembg_gateway::{
         time::UnixMicros,
     },
     store::{
-        Cursor, EntryKind, List, Records, Store, Transfer,
+        Cursor, EntryKind, List, Metering, Records, Accounts, Transfer,
         redis::{RedisStore, Role},
     },
 };
