@@ -36,7 +36,16 @@ pub(super) struct Pledge {
 impl Pledge {
     pub(super) fn new(rmbg: &Rmbg, payer: Payer, lease: Duration) -> Result<Self, NoRandomness> {
         let (store, tasks) = (Arc::clone(&rmbg.store), rmbg.tasks.clone());
-        Ok(Self { store, id: operation_id_at(rmbg.clock.now())?, payer, lease, hold: None, credits: None, owed: true, tasks })
+        Ok(Self {
+            store,
+            id: operation_id_at(rmbg.clock.now())?,
+            payer,
+            lease,
+            hold: None,
+            credits: None,
+            owed: true,
+            tasks,
+        })
     }
 
     pub(super) fn id(&self) -> &OperationId {

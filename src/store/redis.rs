@@ -108,6 +108,7 @@ impl RedisStore {
             terms: Arc::new(terms),
             callers: Arc::new(Callers::default()),
             cache: Arc::default(),
+            meter: Arc::default(),
         };
         let replay = Arc::new(ReplayBuffer::default());
         let engine = Arc::new(engine);
@@ -146,7 +147,10 @@ struct ReplayLastWrites {
 impl Replay for ReplayLastWrites {
     async fn replay(&self, link: Link) -> Result<()> {
         match self.engine.upgrade() {
-            Some(engine) => self.replay.replay(&Engine { link, ..(*engine).clone() }).await,
+            Some(engine) => {
+                // What waits for the old connection must not be in its way.
+                self.replay.replay(&Engine { link, meter: Arc::default(), ..(*engine).clone() }).await
+            }
             None => Ok(()),
         }
     }

@@ -149,7 +149,10 @@ pub(crate) async fn a_hold_says_what_it_leaves(world: &World) {
         left
     };
     let request = hurried(world.request(&uid));
-    assert_eq!(left(&request).await, Remaining { arrival: Some(world.now().plus(INTERVAL)), quota: Some(4), credits: Some(4) });
+    assert_eq!(
+        left(&request).await,
+        Remaining { arrival: Some(world.now().plus(INTERVAL)), quota: Some(4), credits: Some(4) }
+    );
     assert_eq!(left(&request).await, Remaining::default(), "a repeat");
     assert_eq!(
         left(&world.request(&uid)).await,
@@ -157,7 +160,11 @@ pub(crate) async fn a_hold_says_what_it_leaves(world: &World) {
         "the first is still open"
     );
     let of_capped = left(&capped(world, world.request(&uid), "k1", 2)).await;
-    assert_eq!((of_capped.quota, of_capped.credits), (Some(1), Some(2)), "what the cap leaves, and what the account has left");
+    assert_eq!(
+        (of_capped.quota, of_capped.credits),
+        (Some(1), Some(2)),
+        "what the cap leaves, and what the account has left"
+    );
     assert_eq!(left(&capped(world, world.request(&uid), "k1", 9)).await.quota, Some(1), "what the account has left");
     let of_client = left(&hurried(world.client_request("203.0.113.7", 3))).await;
     assert_eq!((of_client.quota, of_client.credits), (Some(2), None));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod accounts;
+mod batches;
 mod billing;
 mod calls;
 mod cluster;
@@ -13,6 +14,7 @@ mod furniture;
 mod journal;
 mod leases;
 mod limits;
+mod measure;
 mod migration;
 mod model;
 mod outages;

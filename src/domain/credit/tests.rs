@@ -37,8 +37,7 @@ fn a_lease_is_worth_waiting_for_only_where_its_credit_could_be_spent() {
 }
 
 #[test]
-fn what_remains_is_never_below_nothing() {
-}
+fn what_remains_is_never_below_nothing() {}
 
 proptest! {
     #[test]

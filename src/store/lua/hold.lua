@@ -21,20 +21,22 @@ local function judge(a, interval, whole_bucket)
   return next
 end
 
--- When the first lease of the open holds ends that are meant, if that is before `otherwise`.
-local function earliest(a, otherwise, is_meant)
+-- When the first lease of the open holds ends that are meant, if that is before `otherwise`. It stays so until one comes or goes.
+local function earliest(a, what, otherwise, is_meant)
+  if a.first[what] then return a.first[what] end
   for _, record in pairs(a.records) do
     local _, pool, month, cycle, _, key, ends = parse(record)
     ends = tonumber(ends)
     if ends > a.now and ends < otherwise and is_meant(pool, month, cycle, key) then otherwise = ends end
   end
+  a.first[what] = otherwise
   return otherwise
 end
 
 -- Standing::frees_with_a_lease
 local function free_again(a, used)
   local by_included, by_prepaid = a.held > 0 and used < a.credits, a.held_prepaid > 0 and a.prepaid > 0
-  return earliest(a, a.window.ends, function(pool, month, cycle)
+  return earliest(a, (by_included and 1 or 0) + (by_prepaid and 2 or 0), a.window.ends, function(pool, month, cycle)
     if pool == 'prepaid' then return by_prepaid end
     return by_included and is_of_window(a.window, month, cycle)
   end)
@@ -62,7 +64,7 @@ local function hold(a, op)
   if op.cap then
     local used = a.count[key_counter]
     if op.cap - used - (a.held_by[op.key] or 0) < 1 then
-      return exhausted(used < op.cap and earliest(a, a.window.month_ends, function(_, month, _, key)
+      return exhausted(used < op.cap and earliest(a, op.key, a.window.month_ends, function(_, month, _, key)
         return key == op.key and month == a.window.month
       end) or a.window.month_ends)
     end

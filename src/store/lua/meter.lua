@@ -9,6 +9,7 @@
 --       read_window), else ''; the operations, each by its kind and its words (see hold, keep and release)
 -- Gives an answer for each operation, in words with | between them: what hold, keep and release say, or
 --       unexpected|a key of another type   not_integer|what cannot be added to
+--       then for each account, how many open holds were looked at one by one
 local function read_window(word)
   -- The period fields that the gateway saw; from when until when (µs) all that follows is so; credits of an account that has
   -- fallen to the default plan, else ''; month; cycle or ''; ends of the window and of the month (µs).
@@ -132,8 +133,7 @@ local function write_holds(a, change, fields)
     local records, ids = {}, {}
     for i, new in ipairs(a.puts) do
       ids[i] = new[1].id
-      -- One that was settled in the same call has none.
-      if a.open[new[1].id] == new[2] then records[#records + 1], records[#records + 2] = new[1].id, new[2] end
+      if a.taken[new[1].id] then records[#records + 1], records[#records + 2] = new[1].id, new[2] end
     end
     if #records > 0 and not change.step('HSET', a.holds, unpack(records)) then return a.holds end
     change.back('HDEL', a.holds, unpack(ids))
@@ -175,6 +175,9 @@ end
 local OPERATIONS, READERS = { hold = hold, keep = keep, release = release },
   { hold = read_hold, keep = read_keep, release = read_release }
 
+-- Open holds of the account that were looked at one by one.
+local looked_at = 0
+
 -- Makes all operations of one account, or each alone where one of them stands in the way of the others.
 local function operate(own, window, ops, now, guess)
   local answers, a, blame = {}, nil, nil
@@ -191,8 +194,9 @@ local function operate(own, window, ops, now, guess)
     for i, op in ipairs(ops) do answers[i] = OPERATIONS[op.kind](a, op) end
     blame = write(a, now)
   end
+  looked_at = looked_at + (a.looked_at or 0)
   if not blame then return answers end
-  if blame == 'guess' then return operate(own, window, ops, now, false) end
+  if guess and blame == 'guess' then return operate(own, window, ops, now, false) end
   if #ops == 1 then
     local is_answer = blame == 'no_account' or blame:find('^not_integer|')
     return { is_answer and blame or 'unexpected|' .. blame }
@@ -203,7 +207,7 @@ local function operate(own, window, ops, now, guess)
   return answers
 end
 
-local at, moment, answers = 1, nil, {}
+local at, moment, answers, costs = 1, nil, {}, {}
 local function word()
   at = at + 1
   return ARGV[at]
@@ -216,8 +220,11 @@ for _, own in ipairs(KEYS) do
   local ops, count, window = {}, tonumber(word()), nil
   if word() == '1' then window = read_window(word) end
   for i = 1, count do ops[i] = READERS[word()](word) end
+  looked_at = 0
   for _, answer in ipairs(operate(own, window, ops, now, count == 1 and ops[1].kind == 'keep')) do
     answers[#answers + 1] = answer
   end
+  costs[#costs + 1] = text(looked_at)
 end
+for _, cost in ipairs(costs) do answers[#answers + 1] = cost end
 return answers

@@ -4,7 +4,7 @@
 -- a.count                counters of the window and of keys, by name without the account's own
 -- a.held, a.held_prepaid, a.held_by   open holds on the window's included credits, on prepaid ones, and by key in the month
 -- a.records              every open hold, by id; nil where their number was enough
--- a.puts, a.closed, a.settled, a.raises, a.entries, a.spent, a.unprepared   what is to be written
+-- a.puts, a.taken, a.closed, a.settled, a.raises, a.entries, a.spent, a.unprepared   what is to be written
 
 local function is_of_window(window, month, cycle)
   if window.cycle ~= '' then return cycle == window.cycle end
@@ -14,6 +14,7 @@ end
 -- Counts an open hold in or out.
 local function weigh(a, record, by)
   if not a.window then return end
+  a.first = {}
   local _, pool, month, cycle, _, key = parse(record)
   if pool == 'prepaid' then
     a.held_prepaid = a.held_prepaid + by
@@ -38,7 +39,7 @@ end
 local function put(a, op, record, pool, ends)
   if a.open[op.id] and a.records then a.records[op.id] = nil end
   a.puts[#a.puts + 1] = { op, record }
-  a.open[op.id] = record
+  a.open[op.id], a.taken[op.id] = record, true
   if a.records then a.records[op.id] = record end
   weigh(a, record, 1)
   a.is_changed = true
@@ -53,7 +54,8 @@ local function close(a, op, ended)
   if open then
     -- One whose lease has ended was not counted.
     if not a.records or a.records[op.id] then weigh(a, open, -1) end
-    a.closed[#a.closed + 1] = { op.id, open }
+    -- One that was taken in the same call is not written at all.
+    if a.taken[op.id] then a.taken[op.id] = nil else a.closed[#a.closed + 1] = { op.id, open } end
     if a.records then a.records[op.id] = nil end
   elseif op.stamp then
     a.unknown = math.max(a.unknown or 0, op.stamp)
@@ -158,6 +160,7 @@ end
 local function read_records(a)
   local all = redis.call('HGETALL', a.holds)
   a.records, a.held, a.held_prepaid, a.held_by, a.oldest, a.mixed = {}, 0, 0, {}, nil, nil
+  a.looked_at = #all / 2
   for i = 1, #all, 2 do
     local id, record = all[i], all[i + 1]
     local _, pool, month, cycle, _, _, ends = parse(record)
@@ -197,8 +200,8 @@ end
 -- Everything that the operations need. Gives the key to blame, if it is of another type.
 local function read_standing(own, window, now, ops)
   local a = { own = own, holds = own .. ':holds', window = window, now = now, open = {}, ended = {}, count = {}, keys = {},
-    held = 0, held_prepaid = 0, held_by = {}, moved = {}, expired = {}, puts = {}, closed = {}, settled = {}, raises = {},
-    entries = {}, spent = 0, unprepared = {} }
+    held = 0, held_prepaid = 0, held_by = {}, first = {}, moved = {}, expired = {}, puts = {}, taken = {}, closed = {},
+    settled = {}, raises = {}, entries = {}, spent = 0, unprepared = {} }
   local blame
   if window then blame = read_fields(a, ops) end
   blame = blame or read_operations(a, ops)

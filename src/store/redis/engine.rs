@@ -4,6 +4,7 @@ use super::{
     account_fields,
     callers::Callers,
     link::Link,
+    meter::Meter,
     moment::{Moment, PeriodFields},
     scripts::Scripts,
 };
@@ -45,6 +46,7 @@ pub(super) struct Engine {
     pub(super) terms: Arc<Terms>,
     pub(super) callers: Arc<Callers>,
     pub(super) cache: Arc<Cache>,
+    pub(super) meter: Arc<Meter>,
 }
 
 /// What was last seen of accounts and of the server's clock. Never trusted: scripts check.

@@ -227,7 +227,8 @@ async fn settled(engine: &Engine, names: &AccountNames, after: &Cursor) -> Resul
         let (next, found): (String, Vec<(String, String)>) = engine.link.command(&command).await?;
         for (id, told) in found.into_iter().filter(|(id, _)| !id.is_empty()) {
             let id = OperationId(id);
-            let at = told.parse().ok().map(UnixMicros).or(id.stamp()).ok_or_else(|| unexpected("an operation", &id.0))?;
+            let at =
+                told.parse().ok().map(UnixMicros).or(id.stamp()).ok_or_else(|| unexpected("an operation", &id.0))?;
             if at.0 >= since {
                 records.push((id, ended.settlement(), at));
             }

@@ -65,6 +65,16 @@ impl Operation {
         uid
     }
 
+    /// Its bytes in a call, about.
+    pub(super) fn size(&self) -> usize {
+        let id = match self {
+            Self::Hold { request, .. } => &request.id,
+            Self::Keep { hold, .. } => &hold.id,
+            Self::Release { id, .. } => id,
+        };
+        2 * id.0.len() + self.uid().as_str().len() + 200
+    }
+
     pub(super) fn is_hold(&self) -> bool {
         matches!(self, Self::Hold { .. })
     }

@@ -2,7 +2,7 @@
 //! those that write again what was lost, and one to list. A server that has lost them is given them again.
 
 use super::link::{Link, Request};
-use crate::store::Result;
+use crate::store::{Fault, Result};
 use redis::{FromRedisValue, Script, ScriptInvocation, ToRedisArgs};
 
 /// A script in one or several files, after what all of them begin with.
@@ -86,6 +86,11 @@ impl<'a> Call<'a> {
     pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
         self.0.arg(argument);
         self
+    }
+
+    /// The same; a fault with whether it is the connection's.
+    pub(super) async fn run_telling<T: FromRedisValue>(&self, link: &Link) -> std::result::Result<T, (Fault, bool)> {
+        link.ask_telling(Request::Script(&self.0)).await
     }
 
     /// Runs it; repeated where the outcome is unknown.

@@ -1,6 +1,11 @@
 //! `keep` and `release`
 
-use super::{accounts, clients, engine::Engine, meter, operation::{Ended, Operation}};
+use super::{
+    accounts, clients,
+    engine::Engine,
+    meter,
+    operation::{Ended, Operation},
+};
 use crate::{
     domain::credit::{Charge, Hold, Kept, OperationId, Payer, Settlement},
     store::{Fault, Result},

@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{
     domain::{account::Uid, credit::Payer, time::UnixMicros},
-    store::{
-        Fault, Result, StepOutcome, StripeObject, StripeState, StripeStep,
-        key_names,
-    },
+    store::{Fault, Result, StepOutcome, StripeObject, StripeState, StripeStep, key_names},
 };
 use redis::cmd;
 use std::collections::HashMap;

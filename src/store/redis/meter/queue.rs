@@ -1,0 +1,104 @@
+//! What waits for the next call: by account, so that a busy one leaves room for others.
+
+use super::super::operation::Operation;
+use crate::{domain::account::Uid, store::Result};
+use std::collections::{HashMap, HashSet, VecDeque};
+use tokio::sync::oneshot;
+
+/// The most operations that go in one call, and their bytes, give or take what each has in common.
+const OPERATIONS: usize = 64;
+const BYTES: usize = 64 * 1024;
+
+/// Operations that one account may have in a call before it is another's turn.
+const AT_ONCE: usize = 16;
+
+/// Accounts that are remembered as a load; beyond that, all are forgotten, which costs a call for each.
+const LOADS: usize = 10_000;
+
+/// An operation, and who waits for its answer.
+pub(super) struct Waiting {
+    pub(super) operation: Operation,
+    pub(super) to: oneshot::Sender<Result<String>>,
+}
+
+/// Operations by account, and the accounts in the order of their turns.
+#[derive(Default)]
+pub(super) struct Queue {
+    accounts: HashMap<Uid, VecDeque<Waiting>>,
+    turns: VecDeque<Uid>,
+    loads: HashSet<Uid>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        let uid = waiting.operation.uid().clone();
+        let of_account = self.accounts.entry(uid.clone()).or_default();
+        if of_account.is_empty() {
+            self.turns.push_back(uid);
+        }
+        of_account.push_back(waiting);
+    }
+
+    /// Notes whether an account is a load: then it has calls of its own, and others go in between.
+    pub(super) fn learn(&mut self, uid: Uid, is_load: bool) {
+        if !is_load {
+            self.loads.remove(&uid);
+            return;
+        }
+        if self.loads.len() >= LOADS {
+            self.loads.clear();
+        }
+        self.loads.insert(uid);
+    }
+
+    /// What goes in the next call: each account's operations in their order. Nothing where nothing waits.
+    pub(super) fn next(&mut self) -> Vec<Vec<Waiting>> {
+        let mut batch: Vec<Vec<Waiting>> = Vec::new();
+        let (mut operations, mut bytes) = (0, 0);
+        while operations < OPERATIONS
+            && bytes < BYTES
+            && let Some(uid) = self.turns.pop_front()
+        {
+            let is_load = self.loads.contains(&uid);
+            if is_load && operations > 0 {
+                self.turns.push_front(uid);
+                break;
+            }
+            let some = self.take(&uid, if is_load { OPERATIONS } else { AT_ONCE.min(OPERATIONS - operations) });
+            operations += some.len();
+            bytes += some.iter().map(|waiting| waiting.operation.size()).sum::<usize>();
+            match batch.iter_mut().find(|of| of.first().is_some_and(|first| *first.operation.uid() == uid)) {
+                Some(of_account) => of_account.extend(some),
+                None if some.is_empty() => {}
+                None => batch.push(some),
+            }
+            if is_load {
+                break;
+            }
+        }
+        batch
+    }
+
+    /// The first operations of an account; where more wait, it has another turn after all others. A hold that nobody waits for
+    /// any more is not taken: its release follows.
+    fn take(&mut self, uid: &Uid, most: usize) -> Vec<Waiting> {
+        let Some(of_account) = self.accounts.get_mut(uid) else { return Vec::new() };
+        let mut some = Vec::with_capacity(of_account.len().min(most));
+        while some.len() < most
+            && let Some(waiting) = of_account.pop_front()
+        {
+            if !(waiting.operation.is_hold() && waiting.to.is_closed()) {
+                some.push(waiting);
+            }
+        }
+        if of_account.is_empty() {
+            self.accounts.remove(uid);
+        } else {
+            self.turns.push_back(uid.clone());
+        }
+        some
+    }
+}
+
+#[cfg(test)]
+mod tests;

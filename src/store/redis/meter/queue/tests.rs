@@ -1,0 +1,78 @@
+use super::*;
+use crate::domain::credit::OperationId;
+
+fn uid(name: &str) -> Uid {
+    Uid::new(name).unwrap()
+}
+
+/// A queue with so many operations of each account, and who waits for them.
+fn queue(of: &[(&str, usize)]) -> (Queue, Vec<oneshot::Receiver<Result<String>>>) {
+    let (mut queue, mut waiting) = (Queue::default(), Vec::new());
+    for (name, count) in of {
+        for number in 0..*count {
+            let (to, answer) = oneshot::channel();
+            let operation = Operation::Release { id: OperationId(number.to_string()), uid: uid(name) };
+            queue.push(Waiting { operation, to });
+            waiting.push(answer);
+        }
+    }
+    (queue, waiting)
+}
+
+/// The next call: accounts, and the ids of their operations.
+fn next(queue: &mut Queue) -> Vec<(String, Vec<usize>)> {
+    let id = |waiting: &Waiting| match &waiting.operation {
+        Operation::Release { id, .. } => id.0.parse().unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let of_account = |account: Vec<Waiting>| (account[0].operation.uid().to_string(), account.iter().map(id).collect());
+    queue.next().into_iter().map(of_account).collect()
+}
+
+fn numbers(range: std::ops::Range<usize>) -> Vec<usize> {
+    range.collect()
+}
+
+#[test]
+fn an_account_alone_fills_a_call_and_keeps_its_order() {
+    let (mut queue, _waiting) = queue(&[("a", OPERATIONS + 3)]);
+    assert_eq!(next(&mut queue), [("a".into(), numbers(0..OPERATIONS))]);
+    assert_eq!(next(&mut queue), [("a".into(), numbers(OPERATIONS..OPERATIONS + 3))]);
+    assert_eq!(next(&mut queue), []);
+}
+
+#[test]
+fn a_busy_account_leaves_room_for_others() {
+    let (mut queue, _waiting) = queue(&[("a", 1_000), ("b", 2), ("c", 1)]);
+    let first = [("a".into(), numbers(0..OPERATIONS - 3)), ("b".into(), vec![0, 1]), ("c".into(), vec![0])];
+    assert_eq!(next(&mut queue), first);
+}
+
+#[test]
+fn an_account_that_is_a_load_has_calls_of_its_own_and_others_go_in_between() {
+    let (mut queue, _waiting) = queue(&[("a", 1), ("slow", 100), ("b", 1), ("c", 1)]);
+    queue.learn(uid("slow"), true);
+    let mut called = Vec::new();
+    loop {
+        let call = next(&mut queue);
+        if call.is_empty() {
+            break;
+        }
+        called
+            .push(call.into_iter().map(|(name, operations)| format!("{name}{}", operations.len())).collect::<String>());
+    }
+    assert_eq!(called, ["a1", "slow64", "b1c1", "slow36"]);
+    queue.learn(uid("slow"), false);
+    assert!(queue.loads.is_empty());
+}
+
+#[test]
+fn many_bytes_go_in_several_calls() {
+    let (mut queue, _waiting) = queue(&[]);
+    for name in ["a", "b", "c"] {
+        let (to, _) = oneshot::channel();
+        let id = OperationId("x".repeat(BYTES));
+        queue.push(Waiting { operation: Operation::Release { id, uid: uid(name) }, to });
+    }
+    assert_eq!([queue.next().len(), queue.next().len(), queue.next().len(), queue.next().len()], [1, 1, 1, 0]);
+}
