@@ -6,6 +6,7 @@ mod anonymous;
 mod backend;
 mod check;
 mod cors;
+mod dialects;
 mod environment;
 mod limits;
 mod listen;
@@ -25,6 +26,7 @@ mod warnings;
 pub use anonymous::AnonymousConfig;
 pub use backend::{BackendConfig, BackendKind, ReconcileConfig};
 pub use cors::CorsConfig;
+pub use dialects::{DialectsConfig, UrlConfig};
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
 pub use listen::ListenConfig;
@@ -53,11 +55,11 @@ pub struct Config {
     pub default_plan: String,
     /// Where to listen.
     pub listen: ListenConfig,
-    /// Where everything is remembered.
+    /// The store of accounts, keys and counters.
     pub store: StoreConfig,
     /// Bounds on what requests may take.
     pub limits: LimitsConfig,
-    /// What removes the background.
+    /// The service that removes the background.
     pub backend: BackendConfig,
     /// How callers prove who they are.
     pub auth: AuthConfig,
@@ -67,7 +69,9 @@ pub struct Config {
     pub anonymous: AnonymousConfig,
     /// Web pages that may call from a browser.
     pub cors: CorsConfig,
-    /// What people see in a browser.
+    /// The APIs of others.
+    pub dialects: DialectsConfig,
+    /// The pages for browsers.
     pub pages: PagesConfig,
     /// Billing by Stripe.
     pub stripe: StripeConfig,
@@ -96,6 +100,7 @@ impl Default for Config {
             ]),
             anonymous: AnonymousConfig::default(),
             cors: CorsConfig::default(),
+            dialects: DialectsConfig::default(),
             pages: PagesConfig::default(),
             stripe: StripeConfig::default(),
             log: LogConfig::default(),
@@ -104,7 +109,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// On what terms a subscription keeps its plan.
+    /// The terms on which a subscription keeps its plan.
     #[must_use]
     pub fn terms(&self) -> Terms {
         let credits = self.plans.get(&self.default_plan).map_or(0, |plan| plan.credits);
@@ -126,7 +131,7 @@ pub struct AuthConfig {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct ApiKeyConfig {
-    /// Secrets under which keys are hashed, newest first: new keys use the first, known ones are found under each.
+    /// Secrets under which keys are hashed, newest first: new keys use the first, existing keys are found under any.
     /// Without any, the embedded store makes its own beside its file.
     #[serde(with = "secrets::one_or_many")]
     pub pepper: Vec<SecretString>,
@@ -135,7 +140,7 @@ pub struct ApiKeyConfig {
 }
 
 impl ApiKeyConfig {
-    /// The peppers that the operator gave, by value or by file, newest first; none if there are none.
+    /// The configured peppers, by value or from the file, newest first; empty if there are none.
     pub fn given_peppers(&self) -> Result<Vec<SecretString>, SecretError> {
         match (self.pepper.as_slice(), &self.pepper_file) {
             ([], Some(file)) => secrets::lines(file),
@@ -165,15 +170,15 @@ impl Default for LogConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// Only what needs somebody.
+    /// Only errors that need an operator.
     Error,
-    /// And what may soon.
+    /// Also conditions that may soon need one.
     Warn,
-    /// And one line a request.
+    /// Also one line for each request.
     Info,
-    /// And what led to it.
+    /// Also the steps that led there.
     Debug,
-    /// And everything else.
+    /// Also everything else.
     Trace,
 }
 

@@ -1,4 +1,4 @@
-//! The rules, pure: no I/O, no clock, nothing async.
+//! The pure rules: no I/O, no clock, no async.
 
 pub mod answer;
 pub mod account;
@@ -8,11 +8,13 @@ pub mod composition;
 pub mod complaint;
 pub mod credit;
 pub mod form;
+pub mod global_address;
 pub mod image_header;
 pub mod limit;
 pub mod multipart;
 pub mod network;
 pub mod period;
+pub mod picture_url;
 pub mod plan;
 pub mod rate_limit;
 pub mod refusal;

@@ -1,13 +1,13 @@
-//! A panic in a request ends that request and nothing else: 500 in our form.
+//! A panic in a request ends only that request: the answer is a 500 in the contract's form.
 
 use super::{
+    refuse::refuse,
     reply::{self, REQUEST_ID},
     request_id::request_id,
-    state::PublicState,
 };
 use crate::{
     domain::refusal::Refusal,
-    telemetry::{Outcome, Record, Route, panics},
+    telemetry::{Metrics, Record, Route, panics},
 };
 use axum::{
     extract::{Request, State},
@@ -17,31 +17,22 @@ use axum::{
 use hyper::header::HeaderValue;
 use std::sync::Arc;
 
-/// Gives each request its id for good, and answers for one that panics.
-pub(super) async fn catch_panics(State(public): State<Arc<PublicState>>, mut request: Request, next: Next) -> Response {
+/// Gives each request its id, which no later step changes. A request that panics is counted as this route.
+pub(super) async fn catch_panics(
+    State((metrics, route)): State<(Arc<Metrics>, Route)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = request_id(request.headers());
     if let Ok(value) = HeaderValue::try_from(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
-    let route = match request.uri().path() {
-        "/rmbg" => Route::Rmbg,
-        "/api/membership-usage" => Route::MembershipUsage,
-        "/api/webhooks/stripe" => Route::StripeWebhook,
-        _ => Route::Other,
-    };
     let answered = panics::of_request(id.clone(), panics::caught(next.run(request))).await;
-    answered.unwrap_or_else(|panics::Panicked| failed(&public, Record::begin(id, route)))
+    answered.unwrap_or_else(|panics::Panicked| refuse(&metrics, Record::begin(id, route), Refusal::Internal))
 }
 
-/// The same for operators.
+/// Does the same for operators' requests, which are not counted.
 pub(super) async fn catch_panics_of_operators(request: Request, next: Next) -> Response {
     let answered = panics::caught(next.run(request)).await;
     answered.unwrap_or_else(|panics::Panicked| reply::refused(&Refusal::Internal, ""))
-}
-
-/// The answer to a request of which nothing is left but that it was there.
-pub(super) fn failed(public: &PublicState, mut record: Record) -> Response {
-    record.outcome = Outcome::Refused(Refusal::Internal);
-    public.metrics.finish(&record);
-    reply::refused(&Refusal::Internal, &record.request_id)
 }

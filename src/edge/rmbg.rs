@@ -1,7 +1,15 @@
-//! `POST /rmbg`: the journey of one picture, and its answer.
+//! `POST /rmbg`: runs the journey of one picture, and answers.
 
-use super::{in_flight, panics::failed, rate_limit, reply, request_id::request_id, state::PublicState};
+use super::{
+    in_flight::{self, InFlight},
+    rate_limit,
+    refuse::{refuse, refuse_uncounted},
+    reply,
+    request_id::request_id,
+    state::PublicState,
+};
 use crate::{
+    domain::refusal::Refusal,
     rmbg::{Served, Stop, Upload},
     telemetry::{Outcome, Record, Route, panics},
 };
@@ -9,34 +17,38 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// Runs the journey as a task of its own: hyper drops this future when the caller leaves, and the credit must be settled
+/// Runs the journey as a task of its own: hyper drops this future when the caller leaves, but the credit must be settled
 /// all the same.
 pub(super) async fn rmbg(State(public): State<Arc<PublicState>>, request: Request) -> Response {
+    let request_id = request_id(request.headers());
+    let mut record = Record::begin(request_id.clone(), Route::Rmbg);
+    let entered = match public.ingress.enter(&request, &mut record) {
+        Ok(entered) => entered,
+        Err(too_many) => return refuse_uncounted(&public, request, record, too_many),
+    };
     let gone = CancellationToken::new();
     let _left = gone.clone().drop_guard();
-    let request_id = request_id(request.headers());
     let (sender, answer) = oneshot::channel();
-    let record = || Record::begin(request_id.clone(), Route::Rmbg);
-    let journey = journey(Arc::clone(&public), request, record(), (gone, sender));
+    let journey = journey(Arc::clone(&public), (request, record), entered, (gone, sender));
     public.tasks.spawn(panics::of_request(request_id.clone(), journey));
-    // Nobody answers only after a panic.
-    answer.await.unwrap_or_else(|_| failed(&public, record()))
+    // The sender is dropped without an answer only after a panic.
+    let panicked = |_| refuse(&public.metrics, Record::begin(request_id, Route::Rmbg), Refusal::Internal);
+    answer.await.unwrap_or_else(panicked)
 }
 
 async fn journey(
     public: Arc<PublicState>,
-    request: Request,
-    mut record: Record,
+    (request, mut record): (Request, Record),
+    (in_flight, address): (Arc<InFlight>, IpAddr),
     (gone, sender): (CancellationToken, oneshot::Sender<Response>),
 ) {
     let (head, body) = request.into_parts();
     let mut upload = Upload::new(&head.headers, body);
-    let (counted, visitor) = public.ingress.enter(&head.headers, &head.extensions, &mut record);
-    let counted = Arc::new(counted);
+    let visitor = public.ingress.visitor(address, &head.headers, &mut record);
     let served = match &visitor {
         Ok(visitor) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
         Err(refusal) => Err(refusal.clone().into()),
@@ -50,11 +62,11 @@ async fn journey(
     }
     public.metrics.finish(&record);
     if let Some(answer) = answer {
-        // Nobody receives it when the caller has left; what was served is counted, as the contract says.
-        drop(sender.send(in_flight::until_sent(answer, Arc::clone(&counted))));
+        // If the caller has left, sending fails. A served picture still counts, as the contract says.
+        drop(sender.send(in_flight::until_sent(answer, Arc::clone(&in_flight))));
         upload.drain().await;
     }
-    drop(counted);
+    drop(in_flight);
 }
 
 fn answer_to(served: Result<Served, Stop>, record: &mut Record) -> Option<Response> {

@@ -1,5 +1,5 @@
-//! The description of the API, in both of its forms: the one file `assets/openapi.json`, with what the settings say of
-//! this gateway.
+//! The description of the API, as JSON and as YAML: the file `assets/openapi.json` with the values of this gateway's
+//! settings.
 
 mod node;
 mod yaml;
@@ -8,7 +8,7 @@ use super::file::File;
 use crate::config::Config;
 use node::Node;
 
-/// As it is written; the tests of other modules compare it with their rules.
+/// The file's text. Tests of other modules compare it with their rules.
 pub(crate) const TEXT: &str = include_str!("assets/openapi.json");
 
 /// The document, ready to be sent.
@@ -22,7 +22,7 @@ pub struct OpenApi {
 
 impl OpenApi {
     pub(super) fn new(config: &Config) -> Self {
-        // It is a part of this program, and a test reads it.
+        // The file is a part of this program, and a test parses it.
         let mut document: Node = serde_json::from_str(TEXT).unwrap_or(Node::Map(Vec::new()));
         adapt(&mut document, config);
         let json = serde_json::to_vec(&document).unwrap_or_default();
@@ -33,7 +33,7 @@ impl OpenApi {
     }
 }
 
-/// The server's address, and the header that user tokens come in, where they are not the usual ones.
+/// Sets the server's address and the header of user tokens, if they are not the usual ones.
 fn adapt(document: &mut Node, config: &Config) {
     if let (Some(url), Some(server)) = (&config.pages.public_url, document.at(&["servers", "0", "url"])) {
         *server = Node::text(url);

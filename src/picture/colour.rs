@@ -1,9 +1,9 @@
-//! What is seen where the background was.
+//! The colours that are seen where the background was.
 
 use crate::domain::form::{Output, OutputFormat, Rgba};
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
-/// What lies behind where a format has no transparency and no colour was asked for.
+/// The colour behind the subject if a format has no transparency and no colour was asked for.
 pub const WHITE: Rgba = Rgba { r: 255, g: 255, b: 255, a: 255 };
 
 /// The picture as it is to be encoded: its mask in grey, or its colours, with a fourth channel only if some of it may be
@@ -47,7 +47,7 @@ pub(super) fn mask_of(picture: &RgbaImage) -> GrayImage {
 }
 
 /// The Porter-Duff operator "over", rounded to the nearest.
-fn over(front: [u8; 4], behind: Rgba) -> [u8; 4] {
+pub(super) fn over(front: [u8; 4], behind: Rgba) -> [u8; 4] {
     if front[3] == u8::MAX {
         return front;
     }

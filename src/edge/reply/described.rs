@@ -1,4 +1,4 @@
-//! The description of the API says what is so: its errors, limits, names and paths are those of the rules.
+//! The description of the API is true: its errors, limits, names and paths are those of the code.
 
 use super::{
     refused,
@@ -22,12 +22,12 @@ fn document() -> Value {
     serde_json::from_str(TEXT).unwrap()
 }
 
-/// The value, or what it refers to.
+/// The value, or the one that it refers to.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     value["$ref"].as_str().map_or(value, |path| document.pointer(&path[1..]).unwrap_or_else(|| panic!("{path}")))
 }
 
-/// Every response of every operation, and the two that belong to none: status, response.
+/// The responses of all operations, and the two that belong to none, each with its status.
 fn responses(document: &Value) -> Vec<(u16, &Value)> {
     let mut found = Vec::new();
     for (_, _, operation) in operations(document) {
@@ -161,7 +161,7 @@ fn headers_are_described_where_they_are_sent() {
     }
 }
 
-/// The routers' own source, as axum does not tell its routes: `.route("/rmbg", post(rmbg))`.
+/// Reads the routers' source, because axum does not list its routes: `.route("/rmbg", post(rmbg))`.
 #[test]
 fn every_public_route_is_described_and_nothing_else() {
     let mut routes = BTreeSet::new();
@@ -173,7 +173,7 @@ fn every_public_route_is_described_and_nothing_else() {
             routes.insert((path, method));
         }
     }
-    // What pages are made of, for browsers only.
+    // The assets of pages are for browsers only.
     assert!(routes.remove(&("/assets/{name}".to_owned(), "get".to_owned())));
     let document = document();
     let described = operations(&document).into_iter().map(|(path, method, _)| (path.clone(), method.clone()));

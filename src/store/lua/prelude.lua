@@ -28,6 +28,8 @@ local MOST = 2 ^ 53
 -- The whole number that a text spells, in whatever way other software may write it (12, 12.0, +12, 012, 1.2e1); nil for
 -- anything else. src/store/whole.rs says the same.
 local function whole(value)
+  -- As nearly every number is.
+  if #value <= 15 and not value:find('%D') then return tonumber(value) end
   local sign, digits, rest = value:match('^%s*([+-]?)(%d+)(%S*)%s*$')
   if not digits then return nil end
   local number

@@ -130,7 +130,7 @@ local function read_fields(a, ops)
   local at = #PERIOD
   a.exists = a.exists or redis.call('EXISTS', a.own) == 1
   a.credits, a.prepaid = whole(found[at + 1] or '0'), whole(found[at + 2] or '0')
-  local function number(value) return value and whole(value) end
+  local function number(value) return value and not value:find('%D') and tonumber(value) or nil end
   a.arrival, a.newest = number(found[at + 3]), number(found[at + 4])
   a.oldest, a.mixed, a.counted = number(found[at + 5]), number(found[at + 6]), found[at + 7] or ''
   a.was = { arrival = a.arrival, newest = a.newest, oldest = a.oldest, mixed = a.mixed }
