@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     domain::account::Uid,
+    failpoint::{self, Point},
     store::{Fault, Result, key_names::KeyStyle, whole::strange},
 };
 use queue::{Queue, Waiting};
@@ -108,7 +109,11 @@ impl Driver {
         let (accounts, answers): (Vec<Vec<Operation>>, Vec<Vec<_>>) =
             batch.into_iter().map(|account| account.into_iter().map(|one| (one.operation, one.to)).unzip()).unzip();
         let mut answers = answers.into_iter().flatten();
-        match self.call(&accounts).await {
+        let made = self.call(&accounts).await;
+        if accounts.iter().flatten().count() > 1 {
+            failpoint::reach(Point::InBatch);
+        }
+        match made {
             Ok(given) => answers.zip(given).for_each(|(to, answer)| drop(to.send(Ok(answer)))),
             Err((fault, is_of_connection)) if is_of_connection || accounts.iter().flatten().count() == 1 => {
                 answers.for_each(|to| drop(to.send(Err(fault.clone()))));
