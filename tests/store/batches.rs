@@ -176,7 +176,9 @@ async fn of_sixteen_accounts_in_one_call_the_one_that_is_broken_is_answered_alon
                     other => panic!("{name} {stands:?}, account {number}: {other:?}"),
                 }
             }
+            called(&world);
             let refused = hold_all(&world, &uids.iter().map(request).collect::<Vec<_>>()).await;
+            assert_eq!(called(&world)["evalsha"], 1, "{name}: all of them in one call");
             for (number, answer) in refused.into_iter().enumerate() {
                 match answer {
                     Ok(Admission::Held(hold, _)) => world.released_or_spoilt(&hold).await,

@@ -93,7 +93,7 @@ local function adopt_once(change, own, month, id, now, counter, value)
   change.back('XDEL', ledger, entry)
 end
 
--- Prepares everything that a keep of a month and a cycle relies on. Gives the key to blame, if it fails.
+-- Prepares everything that a keep of a month and a cycle relies on. Gives the faulty key, if it fails.
 local function prepare(change, own, month, cycle, id, now, value_of)
   local ledgers, cycles = own .. ':ledgers', own .. ':cycles'
   local new = change.step('SADD', ledgers, month)
@@ -105,13 +105,13 @@ local function prepare(change, own, month, cycle, id, now, value_of)
     if new == 1 then change.back('ZREM', cycles, cycle) end
   end
   for _, counter in ipairs(counters_of(month, cycle)) do
-    local blame = adopt_once(change, own, month, id, now, counter, value_of(counter))
-    if blame then return blame end
+    local faulty = adopt_once(change, own, month, id, now, counter, value_of(counter))
+    if faulty then return faulty end
   end
   return adopt_once(change, own, month, id, now, 'prepaid', value_of('prepaid'))
 end
 
--- Makes the hash in which keeps of a day are remembered. Gives the key to blame, if it fails.
+-- Makes the hash in which keeps of a day are remembered. Gives the faulty key, if it fails.
 local function prepare_day(change, own, day)
   local kept = settled_name(own, 'kept', day)
   local new = change.step('HSETNX', kept, '', '')

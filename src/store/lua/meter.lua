@@ -17,7 +17,7 @@ local function read_window(word)
     cycle = word(), ends = tonumber(word()), month_ends = tonumber(word()) }
 end
 
--- Prepares what the keeps of new holds rely on. Gives the key to blame.
+-- Prepares what the keeps of new holds rely on. Gives the faulty key.
 local function prepare_holds(a, change, now, fields)
   local window = a.window
   local of_window, day = window.month .. '|' .. window.cycle .. '|', a.counted:match('[^|]*$')
@@ -25,23 +25,23 @@ local function prepare_holds(a, change, now, fields)
     if counter == 'prepaid' then return a.prepaid + a.spent end
     return (a.count[counter] or 0) - (a.raises[counter] or 0)
   end
-  local blame
+  local faulty
   if a.counted:sub(1, #of_window) ~= of_window then
-    blame = prepare(change, a.own, window.month, window.cycle, a.puts[1][1].id, now(), before)
+    faulty = prepare(change, a.own, window.month, window.cycle, a.puts[1][1].id, now(), before)
     day = nil
   end
   for _, new in ipairs(a.puts) do
     local op = new[1]
-    if not blame and (op.day ~= day or not op.stamp) then
-      blame, day = prepare_day(change, a.own, op.day), op.day
+    if not faulty and (op.day ~= day or not op.stamp) then
+      faulty, day = prepare_day(change, a.own, op.day), op.day
     end
-    if not blame and op.key ~= '' and a.keys[op.key_name] ~= window.month then
+    if not faulty and op.key ~= '' and a.keys[op.key_name] ~= window.month then
       local counter = 'key_usage:' .. op.key_name .. ':' .. window.month
-      blame = adopt_once(change, a.own, window.month, op.id, now(), counter, before(counter))
+      faulty = adopt_once(change, a.own, window.month, op.id, now(), counter, before(counter))
       a.keys[op.key_name] = window.month
       fields[#fields + 1], fields[#fields + 2] = 'counted:' .. op.key_name, window.month
     end
-    if blame then return blame end
+    if faulty then return faulty end
   end
   local counted = of_window .. day
   if counted ~= a.counted then fields[#fields + 1], fields[#fields + 2] = 'counted', counted end
@@ -51,15 +51,15 @@ end
 local function prepare_late(a, change, now, op)
   local value_of = standing_value(a.own)
   local cycle = op.cycle ~= '' and a.moved[op.cycle] or op.cycle
-  local blame = prepare(change, a.own, op.month, cycle, op.id, now(), value_of)
-  if not blame and op.key ~= '' then
+  local faulty = prepare(change, a.own, op.month, cycle, op.id, now(), value_of)
+  if not faulty and op.key ~= '' then
     local counter = 'key_usage:' .. op.key_name .. ':' .. op.month
-    blame = adopt_once(change, a.own, op.month, op.id, now(), counter, value_of(counter))
+    faulty = adopt_once(change, a.own, op.month, op.id, now(), counter, value_of(counter))
   end
-  return blame or prepare_day(change, a.own, op.day)
+  return faulty or prepare_day(change, a.own, op.day)
 end
 
--- Remembers how operations ended. Gives the key to blame.
+-- Remembers how operations ended. Gives the faulty key.
 local function write_ended(a, change, now)
   local by_name = {}
   for _, done in ipairs(a.settled) do
@@ -79,7 +79,7 @@ local function write_ended(a, change, now)
   end
 end
 
--- Takes the holds away that were settled. Gives the key to blame.
+-- Takes the holds away that were settled. Gives the faulty key.
 local function write_closed(a, change)
   if #a.closed == 0 then return end
   local ids, pairs_of = {}, {}
@@ -92,7 +92,7 @@ local function write_closed(a, change)
   change.back('HSET', a.holds, unpack(pairs_of))
 end
 
--- Counts. Gives the key to blame, after 'not_integer|' where it is a counter; or 'no_account'.
+-- Counts. Gives the faulty key, after 'not_integer|' where it is a counter; or 'no_account'.
 local function write_counts(a, change)
   for counter, by in pairs(a.raises) do
     local name = a.own .. ':' .. counter
@@ -127,7 +127,7 @@ local function write_counts(a, change)
   end
 end
 
--- Writes the new holds and the account's own fields. Gives the key to blame.
+-- Writes the new holds and the account's own fields. Gives the faulty key.
 local function write_holds(a, change, fields)
   if #a.puts > 0 then
     local records, ids = {}, {}
@@ -160,16 +160,16 @@ local function write_newest(a)
   if a.unknown > newest then redis.call('HSET', a.own, 'newest', text(a.unknown)) end
 end
 
--- Writes what the operations have come to, all of it or nothing. Gives the key to blame, if it is of another type; 'guess', if
+-- Writes what the operations have come to, all of it or nothing. Gives the faulty key, if it is of another type; 'guess', if
 -- the hold was not open as was guessed; or 'no_account'.
 local function write(a, now)
-  local change, fields, blame = transaction(), {}, nil
-  if #a.puts > 0 then blame = prepare_holds(a, change, now, fields) end
-  for _, op in ipairs(a.unprepared) do blame = blame or prepare_late(a, change, now, op) end
-  blame = blame or write_ended(a, change, now) or write_closed(a, change) or write_counts(a, change)
+  local change, fields, faulty = transaction(), {}, nil
+  if #a.puts > 0 then faulty = prepare_holds(a, change, now, fields) end
+  for _, op in ipairs(a.unprepared) do faulty = faulty or prepare_late(a, change, now, op) end
+  faulty = faulty or write_ended(a, change, now) or write_closed(a, change) or write_counts(a, change)
     or write_holds(a, change, fields)
-  if blame then change.undo() else write_newest(a) end
-  return blame
+  if faulty then change.undo() else write_newest(a) end
+  return faulty
 end
 
 local OPERATIONS, READERS = { hold = hold, keep = keep, release = release },
@@ -180,7 +180,7 @@ local looked_at = 0
 
 -- Makes all operations of one account, or each alone where one of them stands in the way of the others.
 local function operate(own, window, ops, now, guess)
-  local answers, a, blame = {}, nil, nil
+  local answers, a, faulty = {}, nil, nil
   if guess then
     -- Nearly every keep finds its hold open: what proves it is that the hold could be taken away.
     local op = ops[1]
@@ -188,18 +188,18 @@ local function operate(own, window, ops, now, guess)
     a.open[op.id] = record_of(op)
     if op.cycle ~= '' then a.moved[op.cycle] = redis.call('HGET', own .. ':moved_cycles', op.cycle) end
   else
-    a, blame = read_standing(own, window, window and now(), ops)
+    a, faulty = read_standing(own, window, window and now(), ops)
   end
-  if not blame then
+  if not faulty then
     for i, op in ipairs(ops) do answers[i] = OPERATIONS[op.kind](a, op) end
-    blame = write(a, now)
+    faulty = write(a, now)
   end
   looked_at = looked_at + (a.looked_at or 0)
-  if not blame then return answers end
-  if guess and blame == 'guess' then return operate(own, window, ops, now, false) end
+  if not faulty then return answers end
+  if guess and faulty == 'guess' then return operate(own, window, ops, now, false) end
   if #ops == 1 then
-    local is_answer = blame == 'no_account' or blame:find('^not_integer|')
-    return { is_answer and blame or 'unexpected|' .. blame }
+    local is_answer = faulty == 'no_account' or faulty:find('^not_integer|')
+    return { is_answer and faulty or 'unexpected|' .. faulty }
   end
   for i, op in ipairs(ops) do
     answers[i] = operate(own, op.kind == 'hold' and window or nil, { op }, now, op.kind == 'keep')[1]

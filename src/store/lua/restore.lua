@@ -16,13 +16,13 @@ if target then
   record = table.concat({ channel, pool, month, cycle, lease, key, ends }, '|')
 end
 local change, value_of = transaction(), standing_value(own)
-local blame = prepare(change, own, month, cycle, id, now, value_of) or prepare_day(change, own, day)
-if not blame and key ~= '' then
+local faulty = prepare(change, own, month, cycle, id, now, value_of) or prepare_day(change, own, day)
+if not faulty and key ~= '' then
   local counter = 'key_usage:' .. ARGV[6] .. ':' .. month
-  blame = adopt_once(change, own, month, id, now, counter, value_of(counter))
+  faulty = adopt_once(change, own, month, id, now, counter, value_of(counter))
 end
-if blame or not change.step('HSET', holds, id, record) then
-  return redis.error_reply('WRONGTYPE ' .. (blame or holds))
+if faulty or not change.step('HSET', holds, id, record) then
+  return redis.error_reply('WRONGTYPE ' .. (faulty or holds))
 end
 if redis.call('EXISTS', own) == 1 then
   local fields = redis.call('HMGET', own, 'oldest', 'mixed', 'newest')

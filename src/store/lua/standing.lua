@@ -64,7 +64,7 @@ local function close(a, op, ended)
   a.settled[#a.settled + 1] = { op, ended }
 end
 
--- Reads how operations ended that have no open hold. Gives the key to blame, if it is of another type.
+-- Reads how operations ended that have no open hold. Gives the faulty key, if it is of another type.
 local function read_ended(a, ops)
   for _, ended in ipairs({ 'kept', 'released' }) do
     local by_day = {}
@@ -83,7 +83,7 @@ local function read_ended(a, ops)
   end
 end
 
--- Reads open holds and ends of all operations that may have them. Gives the key to blame, if it is of another type.
+-- Reads open holds and ends of all operations that may have them. Gives the faulty key, if it is of another type.
 local function read_operations(a, ops)
   local asked, ids = {}, {}
   for _, op in ipairs(ops) do
@@ -102,15 +102,15 @@ local function read_operations(a, ops)
   local found = try('HMGET', a.holds, unpack(ids))
   if not found then return a.holds end
   for i, id in ipairs(ids) do a.open[id] = found[i] or nil end
-  local blame, closing = read_ended(a, asked), false
+  local faulty, closing = read_ended(a, asked), false
   for _, op in ipairs(asked) do closing = closing or op.kind == 'keep' and not a.open[op.id] and not a.ended[op.id] end
   if closing and a.exists == nil then a.exists = redis.call('EXISTS', a.own) == 1 end
-  return blame
+  return faulty
 end
 
 local FIELDS = { 'credits', 'prepaid_credits', 'arrival', 'newest', 'oldest', 'mixed', 'counted' }
 
--- Reads the account's fields. Gives the key to blame, if it is of another type.
+-- Reads the account's fields. Gives the faulty key, if it is of another type.
 local function read_fields(a, ops)
   local names = {}
   for _, name in ipairs(PERIOD) do names[#names + 1] = name end
@@ -158,7 +158,11 @@ end
 
 -- Reads every open hold; those whose lease has ended are to go.
 local function read_records(a)
-  local all = redis.call('HGETALL', a.holds)
+  local all = try('HGETALL', a.holds)
+  if not all then
+    a.answer = 'unexpected|' .. a.holds
+    return
+  end
   a.records, a.held, a.held_prepaid, a.held_by, a.oldest, a.mixed = {}, 0, 0, {}, nil, nil
   a.looked_at = #all / 2
   for i = 1, #all, 2 do
@@ -191,21 +195,21 @@ local function read_holds(a, ops)
   end
   a.mixed = nil
   if not one_by_one then
-    a.held = redis.call('HLEN', a.holds)
+    a.held = try('HLEN', a.holds) or 0
     one_by_one = used + a.held + holds > a.credits
   end
   if one_by_one then read_records(a) end
 end
 
--- Everything that the operations need. Gives the key to blame, if it is of another type.
+-- Everything that the operations need. Gives the faulty key, if it is of another type.
 local function read_standing(own, window, now, ops)
   local a = { own = own, holds = own .. ':holds', window = window, now = now, open = {}, ended = {}, count = {}, keys = {},
     held = 0, held_prepaid = 0, held_by = {}, first = {}, moved = {}, expired = {}, puts = {}, taken = {}, closed = {},
     settled = {}, raises = {}, entries = {}, spent = 0, unprepared = {} }
-  local blame
-  if window then blame = read_fields(a, ops) end
-  blame = blame or read_operations(a, ops)
-  if blame or not window then return a, blame end
+  local faulty
+  if window then faulty = read_fields(a, ops) end
+  faulty = faulty or read_operations(a, ops)
+  if faulty or not window then return a, faulty end
   if not a.exists then
     a.answer = 'no_account'
   elseif now < window.from or now >= window.to or table.concat(a.period, '|') ~= window.seen then

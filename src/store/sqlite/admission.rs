@@ -26,10 +26,10 @@ use std::time::Duration;
 type Decision = std::result::Result<(Charge, Remaining), Denial>;
 
 /// The same, as far as the quota goes: how many credits or pictures are left, or after how long there may be more.
-type Quota = std::result::Result<(Charge, Left), Duration>;
+type Quota = std::result::Result<(Charge, Rest), Duration>;
 
 /// Credits or pictures that are left, and credits of the account whatever a key's cap leaves.
-type Left = (u64, Option<u64>);
+type Rest = (u64, Option<u64>);
 
 pub(super) fn hold(db: &Connection, request: &HoldRequest, moment: &WindowAt) -> Result<Admission> {
     let now = moment.now;
