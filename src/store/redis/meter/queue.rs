@@ -72,7 +72,7 @@ impl Queue {
                 None if some.is_empty() => {}
                 None => batch.push(some),
             }
-            if is_load {
+            if is_load && operations > 0 {
                 break;
             }
         }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::domain::credit::OperationId;
+use crate::domain::credit::{Channel, Draw, HoldRequest, OperationId};
+use std::time::Duration;
 
 fn uid(name: &str) -> Uid {
     Uid::new(name).unwrap()
@@ -74,4 +75,18 @@ fn many_bytes_go_in_several_calls() {
         queue.push(Waiting { operation: Operation::Release { id, uid: uid(name) }, to });
     }
     assert_eq!([queue.next().len(), queue.next().len(), queue.next().len(), queue.next().len()], [1, 1, 1, 0]);
+}
+
+#[test]
+fn a_hold_that_nobody_waits_for_is_not_made_and_keeps_nobody_from_it() {
+    let draw = Draw::Account { uid: uid("slow"), channel: Channel::App, key: None };
+    let request = HoldRequest { id: OperationId("0".into()), draw, burst: None, lease: Duration::from_secs(1) };
+    let (mut queue, _waiting) = queue(&[]);
+    queue.learn(uid("slow"), true);
+    queue.push(Waiting { operation: Operation::Hold { request, uid: uid("slow") }, to: oneshot::channel().0 });
+    let (to, _answer) = oneshot::channel();
+    let operation = Operation::Release { id: OperationId("1".into()), uid: uid("b") };
+    queue.push(Waiting { operation, to });
+    assert_eq!(next(&mut queue), [("b".into(), vec![1])]);
+    assert_eq!(next(&mut queue), []);
 }
