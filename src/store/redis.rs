@@ -7,6 +7,7 @@
 mod account_fields;
 mod accounts;
 mod admission;
+mod answers;
 mod api_keys;
 mod callers;
 mod clients;
@@ -26,6 +27,7 @@ mod meter;
 mod transfer;
 mod operation;
 mod parked;
+mod queue;
 mod moment;
 mod record;
 mod scripts;
@@ -108,7 +110,7 @@ impl RedisStore {
             terms: Arc::new(terms),
             callers: Arc::new(Callers::default()),
             cache: Arc::default(),
-            meter: Arc::default(),
+            lanes: Arc::default(),
         };
         let replay = Arc::new(ReplayBuffer::default());
         let engine = Arc::new(engine);
@@ -149,7 +151,7 @@ impl Replay for ReplayLastWrites {
         match self.engine.upgrade() {
             Some(engine) => {
                 // What waits for the old connection must not be in its way.
-                self.replay.replay(&Engine { link, meter: Arc::default(), ..(*engine).clone() }).await
+                self.replay.replay(&Engine { link, lanes: Arc::default(), ..(*engine).clone() }).await
             }
             None => Ok(()),
         }

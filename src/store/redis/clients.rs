@@ -1,23 +1,18 @@
 //! Holds, keeps and releases of anonymous clients.
 
 use super::{
-    admission::admission,
+    answers::{admission, settled_as},
     engine::{Engine, STALE_TRIES, too_many_conflicts},
     operation::{day_of, micros},
     record,
     scripts::Call,
-    settlement::settled_as,
 };
 use crate::{
     domain::{
         credit::{Admission, Charge, Draw, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         time::Day,
     },
-    store::{
-        Fault, Result,
-        key_names::{self},
-        whole::strange,
-    },
+    store::{Fault, Result, key_names, whole::strange},
 };
 use redis::Script;
 

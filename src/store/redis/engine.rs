@@ -4,8 +4,8 @@ use super::{
     account_fields,
     callers::Callers,
     link::Link,
-    meter::Meter,
     moment::{Moment, PeriodFields},
+    queue::Lanes,
     scripts::Scripts,
 };
 use crate::{
@@ -46,7 +46,7 @@ pub(super) struct Engine {
     pub(super) terms: Arc<Terms>,
     pub(super) callers: Arc<Callers>,
     pub(super) cache: Arc<Cache>,
-    pub(super) meter: Arc<Meter>,
+    pub(super) lanes: Arc<Lanes>,
 }
 
 /// What was last seen of accounts and of the server's clock. Never trusted: scripts check.

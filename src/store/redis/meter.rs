@@ -4,33 +4,18 @@
 //! the more there is to do, the less each costs. On a Cluster each account has its own calls, because accounts lie in
 //! different slots. An account's operations keep their order.
 
-mod queue;
-
 use super::{
-    engine::Engine,
-    operation::{self, Operation},
+    engine::{Assumed, Engine},
+    moment::PeriodFields,
+    operation::Operation,
+    queue::{Lane, Waiting},
+    scripts::Call,
 };
 use crate::{
-    domain::account::Uid,
     failpoint::{self, Point},
     store::{Fault, Result, key_names::KeyStyle, whole::strange},
 };
-use queue::{Queue, Waiting};
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
 use tokio::sync::oneshot;
-
-/// More open holds than this, looked at one by one, are a load: such an account has calls of its own, and others go in between.
-const MANY_RECORDS: usize = 256;
-
-/// What waits for the server.
-#[derive(Default)]
-pub(super) struct Meter(Mutex<HashMap<Lane, Queue>>);
-
-/// What one call at a time is made for: the whole server, or one account on a Cluster.
-type Lane = Option<Uid>;
 
 /// Ends a lane, whatever becomes of its task: operations that still wait are answered then.
 struct Driver {
@@ -47,13 +32,7 @@ pub(super) async fn ask(engine: &Engine, operation: Operation) -> Result<String>
         KeyStyle::Hashtag => Some(operation.uid().clone()),
     };
     let (to, answer) = oneshot::channel();
-    let is_first = {
-        let mut lanes = engine.meter.lanes();
-        let is_first = !lanes.contains_key(&lane);
-        lanes.entry(lane.clone()).or_default().push(Waiting { operation, to });
-        is_first
-    };
-    if is_first {
+    if engine.lanes.push(&lane, Waiting { operation, to }) {
         let driver = Driver { engine: engine.clone(), lane, is_done: false };
         tokio::spawn(driver.drive());
     }
@@ -71,33 +50,9 @@ fn read(answer: String) -> Result<String> {
     }
 }
 
-impl Meter {
-    fn lanes(&self) -> MutexGuard<'_, HashMap<Lane, Queue>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What goes in the next call; the lane ends where nothing waits.
-    fn next(&self, lane: &Lane) -> Option<Vec<Vec<Waiting>>> {
-        let mut lanes = self.lanes();
-        let batch = lanes.get_mut(lane)?.next();
-        if batch.is_empty() {
-            lanes.remove(lane);
-            return None;
-        }
-        Some(batch)
-    }
-
-    /// Remembers which accounts are a load.
-    fn learn(&self, lane: &Lane, costs: impl Iterator<Item = (Uid, usize)>) {
-        let mut lanes = self.lanes();
-        let Some(queue) = lanes.get_mut(lane) else { return };
-        costs.for_each(|(uid, records)| queue.learn(uid, records > MANY_RECORDS));
-    }
-}
-
 impl Driver {
     async fn drive(mut self) {
-        while let Some(batch) = self.engine.meter.next(&self.lane) {
+        while let Some(batch) = self.engine.lanes.next(&self.lane) {
             self.make(batch).await;
         }
         self.is_done = true;
@@ -133,7 +88,7 @@ impl Driver {
 
     /// An answer for each operation; a fault with whether it is the connection's.
     async fn call(&self, accounts: &[Vec<Operation>]) -> std::result::Result<Vec<String>, (Fault, bool)> {
-        let call = operation::call(&self.engine, accounts);
+        let call = call(&self.engine, accounts);
         let mut answers: Vec<String> = call.run_telling(&self.engine.link).await?;
         let operations = accounts.iter().flatten().count();
         if answers.len() != operations + accounts.len() {
@@ -141,7 +96,7 @@ impl Driver {
         }
         let records = answers.split_off(operations).into_iter().map(|records| records.parse().unwrap_or(0));
         let uids = accounts.iter().filter_map(|account| Some(account.first()?.uid().clone()));
-        self.engine.meter.learn(&self.lane, uids.zip(records));
+        self.engine.lanes.learn(&self.lane, uids.zip(records));
         Ok(answers)
     }
 }
@@ -149,11 +104,43 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         if !self.is_done {
-            self.engine.meter.lanes().remove(&self.lane);
+            self.engine.lanes.end(&self.lane);
         }
     }
 }
 
 fn too_few() -> Fault {
     Fault::Unexpected("the script meter does not answer every operation".into())
+}
+
+/// A call for operations of some accounts, each account's in their order.
+fn call<'a>(engine: &'a Engine, accounts: &[Vec<Operation>]) -> Call<'a> {
+    let mut call = Call::of(&engine.scripts.meter);
+    let some = || accounts.iter().filter_map(|operations| Some((operations.first()?.uid(), operations)));
+    for (uid, _) in some() {
+        call = call.key(engine.names(uid).own());
+    }
+    call = call.arg(engine.now_argument());
+    for (uid, operations) in some() {
+        call = call.arg(operations.len());
+        call = if operations.iter().any(Operation::is_hold) {
+            tell_window(call.arg("1"), engine, &engine.assumed(uid))
+        } else {
+            call.arg("")
+        };
+        call = operations.iter().fold(call, |call, operation| operation.tell(call));
+    }
+    call
+}
+
+fn tell_window<'a>(call: Call<'a>, engine: &Engine, assumed: &Assumed) -> Call<'a> {
+    let (moment, PeriodFields(seen)) = (engine.moment(assumed), &assumed.seen);
+    call.arg(seen)
+        .arg(moment.from.0)
+        .arg(moment.until.0)
+        .arg(moment.credits(&engine.terms))
+        .arg(moment.month.to_string())
+        .arg(moment.window.cycle().map_or(String::new(), |start| start.0.to_string()))
+        .arg(moment.window.until.micros().0)
+        .arg(moment.month.end().micros().0)
 }

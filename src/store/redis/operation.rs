@@ -1,10 +1,6 @@
 //! An operation of an account as the script `meter` is told it.
 
-use super::{
-    engine::{Assumed, Engine},
-    moment::PeriodFields,
-    scripts::Call,
-};
+use super::scripts::Call;
 use crate::{
     domain::{
         account::Uid,
@@ -80,45 +76,13 @@ impl Operation {
     }
 
     /// Adds its kind and its words.
-    fn tell<'a>(&self, call: Call<'a>) -> Call<'a> {
+    pub(super) fn tell<'a>(&self, call: Call<'a>) -> Call<'a> {
         match self {
             Self::Hold { request, .. } => tell_hold(call, request),
             Self::Keep { hold, .. } => tell_keep(call, hold),
             Self::Release { id, .. } => tell_id(call.arg("release"), id),
         }
     }
-}
-
-/// A call for operations of some accounts, each account's in their order.
-pub(super) fn call<'a>(engine: &'a Engine, accounts: &[Vec<Operation>]) -> Call<'a> {
-    let mut call = Call::of(&engine.scripts.meter);
-    let some = || accounts.iter().filter_map(|operations| Some((operations.first()?.uid(), operations)));
-    for (uid, _) in some() {
-        call = call.key(engine.names(uid).own());
-    }
-    call = call.arg(engine.now_argument());
-    for (uid, operations) in some() {
-        call = call.arg(operations.len());
-        call = if operations.iter().any(Operation::is_hold) {
-            tell_window(call.arg("1"), engine, &engine.assumed(uid))
-        } else {
-            call.arg("")
-        };
-        call = operations.iter().fold(call, |call, operation| operation.tell(call));
-    }
-    call
-}
-
-fn tell_window<'a>(call: Call<'a>, engine: &Engine, assumed: &Assumed) -> Call<'a> {
-    let (moment, PeriodFields(seen)) = (engine.moment(assumed), &assumed.seen);
-    call.arg(seen)
-        .arg(moment.from.0)
-        .arg(moment.until.0)
-        .arg(moment.credits(&engine.terms))
-        .arg(moment.month.to_string())
-        .arg(moment.window.cycle().map_or(String::new(), |start| start.0.to_string()))
-        .arg(moment.window.until.micros().0)
-        .arg(moment.month.end().micros().0)
 }
 
 /// The id, the moment in it, and its day.

@@ -1,14 +1,9 @@
 //! `keep` and `release`
 
-use super::{
-    accounts, clients,
-    engine::Engine,
-    meter,
-    operation::{Ended, Operation},
-};
+use super::{accounts, answers::settled_as, clients, engine::Engine, meter, operation::Operation};
 use crate::{
     domain::credit::{Charge, Hold, Kept, OperationId, Payer, Settlement},
-    store::{Fault, Result},
+    store::Result,
 };
 
 pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
@@ -23,9 +18,4 @@ pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
 pub(super) async fn release(engine: &Engine, id: &OperationId, payer: &Payer) -> Result<Settlement> {
     let Payer::Account(uid) = payer else { return clients::release(engine, id, payer).await };
     settled_as(&meter::ask(engine, Operation::Release { id: id.clone(), uid: uid.clone() }).await?)
-}
-
-pub(super) fn settled_as(text: &str) -> Result<Settlement> {
-    let ends = [Ended::Kept, Ended::Released].into_iter().find(|ended| ended.as_str() == text);
-    ends.map(Ended::settlement).ok_or_else(|| Fault::Unexpected(format!("an operation ended as {text:?}")))
 }

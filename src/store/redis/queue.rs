@@ -1,8 +1,11 @@
 //! What waits for the next call: by account, so that a busy one leaves room for others.
 
-use super::super::operation::Operation;
+use super::operation::Operation;
 use crate::{domain::account::Uid, store::Result};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 use tokio::sync::oneshot;
 
 /// The most operations that go in one call, and their bytes, give or take what each has in common.
@@ -15,6 +18,53 @@ const AT_ONCE: usize = 16;
 /// Accounts that are remembered as a load; beyond that, all are forgotten, which costs a call for each.
 const LOADS: usize = 10_000;
 
+/// More open holds than this, looked at one by one, are a load: such an account has calls of its own, and others go in between.
+const MANY_RECORDS: usize = 256;
+
+/// What waits for the server.
+#[derive(Default)]
+pub(super) struct Lanes(Mutex<HashMap<Lane, Queue>>);
+
+/// What one call at a time is made for: the whole server, or one account on a Cluster.
+pub(super) type Lane = Option<Uid>;
+
+impl Lanes {
+    /// Whether it is the first that waits there, so that somebody must begin to make calls.
+    pub(super) fn push(&self, lane: &Lane, waiting: Waiting) -> bool {
+        let mut lanes = self.lock();
+        let is_first = !lanes.contains_key(lane);
+        lanes.entry(lane.clone()).or_default().push(waiting);
+        is_first
+    }
+
+    /// What goes in the next call; the lane ends where nothing waits.
+    pub(super) fn next(&self, lane: &Lane) -> Option<Vec<Vec<Waiting>>> {
+        let mut lanes = self.lock();
+        let batch = lanes.get_mut(lane)?.next();
+        if batch.is_empty() {
+            lanes.remove(lane);
+            return None;
+        }
+        Some(batch)
+    }
+
+    /// Remembers which accounts are a load, by how many of their open holds were looked at.
+    pub(super) fn learn(&self, lane: &Lane, costs: impl Iterator<Item = (Uid, usize)>) {
+        let mut lanes = self.lock();
+        let Some(queue) = lanes.get_mut(lane) else { return };
+        costs.for_each(|(uid, records)| queue.learn(uid, records > MANY_RECORDS));
+    }
+
+    /// Ends a lane, whatever waits there.
+    pub(super) fn end(&self, lane: &Lane) {
+        self.lock().remove(lane);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Lane, Queue>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// An operation, and who waits for its answer.
 pub(super) struct Waiting {
     pub(super) operation: Operation,
@@ -23,14 +73,14 @@ pub(super) struct Waiting {
 
 /// Operations by account, and the accounts in the order of their turns.
 #[derive(Default)]
-pub(super) struct Queue {
+struct Queue {
     accounts: HashMap<Uid, VecDeque<Waiting>>,
     turns: VecDeque<Uid>,
     loads: HashSet<Uid>,
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, waiting: Waiting) {
+    fn push(&mut self, waiting: Waiting) {
         let uid = waiting.operation.uid().clone();
         let of_account = self.accounts.entry(uid.clone()).or_default();
         if of_account.is_empty() {
@@ -40,7 +90,7 @@ impl Queue {
     }
 
     /// Notes whether an account is a load: then it has calls of its own, and others go in between.
-    pub(super) fn learn(&mut self, uid: Uid, is_load: bool) {
+    fn learn(&mut self, uid: Uid, is_load: bool) {
         if !is_load {
             self.loads.remove(&uid);
             return;
@@ -52,7 +102,7 @@ impl Queue {
     }
 
     /// What goes in the next call: each account's operations in their order. Nothing where nothing waits.
-    pub(super) fn next(&mut self) -> Vec<Vec<Waiting>> {
+    fn next(&mut self) -> Vec<Vec<Waiting>> {
         let mut batch: Vec<Vec<Waiting>> = Vec::new();
         let (mut operations, mut bytes) = (0, 0);
         while operations < OPERATIONS
