@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 node_packages=(@remove-background-ai/rembg.js@1.3.1 axios@1.21.1 form-data@4.0.6)
 python_packages=(requests==2.32.5 werkzeug==3.1.9)
-# What reads and tries the description of the API, and what looks at the pages.
+# These read and try the description of the API, and look at the pages.
 openapi_packages=(openapi-spec-validator==0.9.0 PyYAML==6.0.4 schemathesis==4.32.5)
 page_packages=(axe-core@4.14.1)
 

@@ -1,4 +1,4 @@
-// Sends whatever is meant for api.rembg.com to the gateway under test; the TLS handshake still asks for the real name.
+// Sends requests for api.rembg.com to the gateway under test; the TLS handshake still asks for the real name.
 'use strict';
 
 const https = require('node:https');

@@ -142,3 +142,23 @@ async fn an_entry_tells_by_its_own_time_when_it_was_counted_and_whether_that_was
     assert!(entries.iter().all(|entry| entry.at.0 > begun.0 - 1_000_000 && entry.at <= UnixMicros(now.0 + 1_000_000)));
     assert_eq!(store.audit(&uid).await.unwrap().differences, []);
 }
+
+/// What a scrape of the metrics asks for walks over no keys.
+#[tokio::test]
+async fn a_gateway_knows_its_own_open_holds_without_looking_for_them() {
+    let world = World::redis().await;
+    let other = world.server.as_ref().unwrap().open(world.clock()).await;
+    let uid = world.account("42", 9, 0).await;
+    let (kept, released) = (world.held(&world.request(&uid)).await, world.held(&world.request(&uid)).await);
+    world.held(&world.client_request("203.0.113.7", 5)).await;
+    called(&world);
+    assert_eq!(world.store.holds_in_flight().await.unwrap(), 3);
+    assert_eq!(other.holds_in_flight().await.unwrap(), 0);
+    assert!(!called(&world).contains_key("scan"));
+    assert_eq!(other.holds_open().await.unwrap(), 3, "whose ever they are");
+    world.kept(&kept).await;
+    world.released(&released).await;
+    assert_eq!(world.store.holds_in_flight().await.unwrap(), 1);
+    world.turn(LEASE);
+    assert_eq!(world.store.holds_in_flight().await.unwrap(), 0);
+}

@@ -5,6 +5,7 @@
 mod accounts;
 mod batches;
 mod billing;
+mod caching;
 mod calls;
 mod cluster;
 mod connections;

@@ -2,7 +2,6 @@
 
 use super::{
     account_fields,
-    callers::Callers,
     link::Link,
     moment::{Moment, PeriodFields},
     queue::Lanes,
@@ -18,6 +17,7 @@ use crate::{
     },
     store::{
         Fault, Result,
+        callers::Callers,
         key_names::{AccountNames, KeyStyle},
         whole::strange,
     },

@@ -1,4 +1,4 @@
-//! `keep` and `release`: the first to arrive decides, and whatever comes later is told so.
+//! `keep` and `release`: the first to arrive decides, and one that comes later is told so.
 
 use super::{DAY, accounts, counters, cycles, holds, ledger};
 use crate::{
@@ -61,13 +61,15 @@ fn settle(
     Ok(settlement)
 }
 
-/// The hold itself says what to count: its row may be long gone.
+/// The hold itself says what to count: its row may be long gone. Everything is read before anything is written.
 fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
     let (uid, served) = match &hold.charge {
         Charge::Client { client, day } => {
-            // Nobody asks for a day once it is over, but a keep may still be under way.
+            // No request needs a day once it is over, but a keep may still come.
             let forgotten = UnixSeconds(day.end().0.saturating_add(DAY));
-            return counters::raise(db, &key_names::client_usage(client, *day), Some(forgotten));
+            let counter = key_names::client_usage(client, *day);
+            counters::value(db, &counter)?;
+            return counters::raise(db, &counter, Some(forgotten));
         }
         Charge::Account { uid, channel, pool, month, cycle, key } => {
             accounts::existing(db, uid)?;
@@ -75,8 +77,12 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
             (uid, Served { channel: *channel, pool: *pool, month: *month, cycle, key: key.as_ref() })
         }
     };
-    for counter in served.counters(&AccountNames::of(uid)) {
-        counters::raise(db, &counter, None)?;
+    let counters = served.counters(&AccountNames::of(uid));
+    for counter in &counters {
+        counters::value(db, counter)?;
+    }
+    for counter in &counters {
+        counters::raise(db, counter, None)?;
     }
     if served.pool == Pool::Prepaid {
         accounts::change_prepaid(db, uid, -1)?;
