@@ -27,6 +27,8 @@ pub enum Point {
     AfterSync,
     /// A credit is about to be given back.
     InRelease,
+    /// Several operations have gone to a Redis in one call, and nobody has heard what became of them.
+    InBatch,
     /// The task that talks to a service of the backend has begun.
     InExchange,
     /// Picture work on a thread of its own has begun.
@@ -39,7 +41,7 @@ pub enum Point {
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::BeforeHold,
         Self::AfterHold,
         Self::AfterForm,
@@ -49,6 +51,7 @@ impl Point {
         Self::AfterKeep,
         Self::AfterSync,
         Self::InRelease,
+        Self::InBatch,
         Self::InExchange,
         Self::InWork,
         Self::InStore,
@@ -68,6 +71,7 @@ impl Point {
             Self::AfterKeep => "after_keep",
             Self::AfterSync => "after_sync",
             Self::InRelease => "in_release",
+            Self::InBatch => "in_batch",
             Self::InExchange => "in_exchange",
             Self::InWork => "in_work",
             Self::InStore => "in_store",

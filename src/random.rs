@@ -1,6 +1,6 @@
 //! Fresh names and secrets, from the operating system's randomness.
 
-use crate::domain::credit::OperationId;
+use crate::domain::{credit::OperationId, time::UnixMicros};
 use aws_lc_rs::rand;
 use std::fmt::Write as _;
 
@@ -13,6 +13,11 @@ const FAIR: u8 = 248;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gives no random bytes")]
 pub struct NoRandomness;
+
+/// The id of an operation that begins now: the moment, and 59 random bits.
+pub fn operation_id_at(now: UnixMicros) -> Result<OperationId, NoRandomness> {
+    Ok(OperationId::stamped(now, &base62_text(10)?))
+}
 
 /// An operation id that nobody has used: 128 random bits, in hexadecimal.
 pub fn fresh_operation_id() -> Result<OperationId, NoRandomness> {
@@ -63,6 +68,17 @@ mod tests {
         let digits: BTreeSet<char> = texts.iter().flat_map(|text| text.chars()).collect();
         assert_eq!(digits.len(), 62);
         assert!(texts.iter().all(|text| text.len() == 30));
+    }
+
+    #[test]
+    fn an_operation_id_begins_with_its_moment_and_a_later_one_is_greater() {
+        let moments = [0, 1, 1_773_057_600_000_000, 1_773_057_600_000_001].map(UnixMicros);
+        let ids = moments.map(|at| operation_id_at(at).unwrap());
+        assert_eq!(ids.clone().map(|id| id.stamp()), moments.map(Some));
+        assert!(ids.is_sorted());
+        for other in ["", "-", "00064c9599f4000", "00064c9599F40-x", "invoice-1"] {
+            assert_eq!(OperationId(other.into()).stamp(), None, "{other}");
+        }
     }
 
     #[test]

@@ -126,6 +126,12 @@ pub trait Metering: Send + Sync + 'static {
     /// How many holds are open now, without those whose leases have ended.
     async fn holds_open(&self) -> Result<u64>;
 
+    /// Holds open now that are worth a look at every scrape of the metrics: where [`holds_open`](Self::holds_open) would walk
+    /// over everything, only this gateway's own.
+    async fn holds_in_flight(&self) -> Result<u64> {
+        self.holds_open().await
+    }
+
     /// Whether the store can read and write right now.
     async fn ping(&self) -> Result<()>;
 }

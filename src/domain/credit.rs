@@ -15,6 +15,26 @@ use std::time::Duration;
 #[serde(transparent)]
 pub struct OperationId(pub String);
 
+/// Hexadecimal digits of the moment that an operation id begins with.
+const STAMP_DIGITS: usize = 13;
+
+impl OperationId {
+    /// An id that begins with the moment at which the operation began, so that newer ids are greater and a store can forget
+    /// them by their day.
+    #[must_use]
+    pub fn stamped(at: UnixMicros, random: &str) -> Self {
+        Self(format!("{:0STAMP_DIGITS$x}-{random}", at.0.max(0)))
+    }
+
+    /// The moment that it begins with; `None` for an id of another kind.
+    #[must_use]
+    pub fn stamp(&self) -> Option<UnixMicros> {
+        let (stamp, _) = self.0.split_once('-')?;
+        let is_one = stamp.len() == STAMP_DIGITS && stamp.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_one.then(|| i64::from_str_radix(stamp, 16).ok()).flatten().map(UnixMicros)
+    }
+}
+
 /// Which of the two usage counters a picture belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -199,14 +219,16 @@ pub enum Admission {
     Settled(Settlement),
 }
 
-/// The rest of the limits after an admission, for the caller. A repeated hold does not know it any more.
+/// The rest of the limits after an admission, for the caller; this hold and every open one counted as spent. A repeated hold
+/// does not know it any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Remaining {
     /// The short-term bucket's theoretical arrival time; `None` where no limit was asked for.
     pub arrival: Option<UnixMicros>,
-    /// Credits of the account (or of the key, if its cap leaves fewer), or pictures of the client's day; this one and
-    /// every open hold counted as spent.
+    /// Credits of the account (or of the key, if its cap leaves fewer), or pictures of the client's day.
     pub quota: Option<u64>,
+    /// Credits of the account, whatever a key's cap leaves; `None` for an anonymous client.
+    pub credits: Option<u64>,
 }
 
 /// Why admission said no, and after how long asking again makes sense.
@@ -284,8 +306,6 @@ impl Standing {
 pub struct Kept {
     /// [`Settlement::Kept`], unless a release of the same operation came first.
     pub settlement: Settlement,
-    /// Credits that the payer can still spend; `None` where the store no longer knows.
-    pub remaining: Option<u64>,
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ async fn ready(State(admin): State<Arc<AdminState>>) -> Response {
 }
 
 async fn metrics(State(admin): State<Arc<AdminState>>) -> Response {
-    let holds_open = admin.store.holds_open().await.ok();
+    let holds_open = admin.store.holds_in_flight().await.ok();
     admin.metrics.see_store(&admin.store.gauges());
     admin.metrics.see_backend(&admin.backend.gauges());
     match admin.metrics.render(holds_open, &admin.budgets) {

@@ -32,7 +32,7 @@ pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) 
     match admission {
         Admission::Held(hold, left) => {
             let limits = report.held(&hold, left);
-            pledge.holds(hold);
+            pledge.holds(hold, left.credits);
             Ok((pledge, limits))
         }
         Admission::Denied(denial) => {

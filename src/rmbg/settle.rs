@@ -4,7 +4,7 @@ use super::{Rmbg, Stop};
 use crate::{
     domain::credit::{Charge, Hold, OperationId, Payer, Pool, Settlement},
     failpoint::{self, Point},
-    random::{NoRandomness, fresh_operation_id},
+    random::{NoRandomness, operation_id_at},
     store::{Fault, Metering},
     telemetry::panics,
 };
@@ -27,6 +27,8 @@ pub(super) struct Pledge {
     payer: Payer,
     lease: Duration,
     hold: Option<Hold>,
+    /// Credits that the hold left.
+    credits: Option<u64>,
     owed: bool,
     tasks: TaskTracker,
 }
@@ -34,16 +36,26 @@ pub(super) struct Pledge {
 impl Pledge {
     pub(super) fn new(rmbg: &Rmbg, payer: Payer, lease: Duration) -> Result<Self, NoRandomness> {
         let (store, tasks) = (Arc::clone(&rmbg.store), rmbg.tasks.clone());
-        Ok(Self { store, id: fresh_operation_id()?, payer, lease, hold: None, owed: true, tasks })
+        Ok(Self {
+            store,
+            id: operation_id_at(rmbg.clock.now())?,
+            payer,
+            lease,
+            hold: None,
+            credits: None,
+            owed: true,
+            tasks,
+        })
     }
 
     pub(super) fn id(&self) -> &OperationId {
         &self.id
     }
 
-    /// The store has taken the hold.
-    pub(super) fn holds(&mut self, hold: Hold) {
+    /// The store has taken the hold, which leaves so many credits.
+    pub(super) fn holds(&mut self, hold: Hold, credits: Option<u64>) {
         self.hold = Some(hold);
+        self.credits = credits;
     }
 
     /// The store holds nothing under this id.
@@ -59,7 +71,7 @@ impl Pledge {
         }
     }
 
-    /// Counts the picture. Returns the credits that remain. After an error nothing is charged, and a release is owed.
+    /// Counts the picture. Returns the credits that its hold left. After an error nothing is charged, and a release is owed.
     pub(super) async fn keep(mut self) -> Result<Option<u64>, Stop> {
         let Some(hold) = self.hold.clone() else {
             return Err(Fault::Unexpected("a keep without a hold".into()).into());
@@ -73,7 +85,7 @@ impl Pledge {
         };
         self.owed = false;
         match kept.settlement {
-            Settlement::Kept => Ok(kept.remaining),
+            Settlement::Kept => Ok(self.credits),
             Settlement::Released => Err(Fault::Unexpected("a hold was released before its keep".into()).into()),
         }
     }

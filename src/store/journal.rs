@@ -133,15 +133,14 @@ impl Metering for Journaled {
         }
     }
 
-    /// Counts, or writes down to be counted later; then [`Kept::remaining`] is not known. The store itself has already
-    /// repeated the attempt where that can help.
+    /// Counts, or writes down to be counted later. The store itself has already repeated the attempt where that can help.
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let payer = hold.charge.payer();
         let answer = match self.store.keep(hold).await {
             Err(Fault::Unavailable(_)) => {
                 self.grace().into_iter().for_each(|grace| grace.spent(&hold.id, &payer));
                 self.journal.write(hold).await?;
-                return Ok(Kept { settlement: Settlement::Kept, remaining: None });
+                return Ok(Kept { settlement: Settlement::Kept });
             }
             answer => answer?,
         };
@@ -196,6 +195,10 @@ impl Metering for Journaled {
 
     async fn holds_open(&self) -> Result<u64> {
         self.store.holds_open().await
+    }
+
+    async fn holds_in_flight(&self) -> Result<u64> {
+        self.store.holds_in_flight().await
     }
 
     async fn ping(&self) -> Result<()> {

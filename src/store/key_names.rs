@@ -1,4 +1,5 @@
-//! The documented names of counters (contract, section 3), and ours beside them: spelled here and nowhere else.
+//! The documented names of counters (contract, section 3), and ours beside them: spelled here, and in the scripts of
+//! `store/lua` that derive them from an account's own.
 //!
 //! The name of every account, key and client takes exactly one place between two colons: characters that names are
 //! built from, and those that Redis tools stumble over, are percent-encoded.
@@ -129,10 +130,25 @@ impl AccountNames {
         format!("{}:moved_cycles", self.own)
     }
 
+    /// `user:42:holds`: what each open hold will be counted under, by operation id.
+    pub(super) fn holds(&self) -> String {
+        format!("{}:holds", self.own)
+    }
+
+    /// `user:42:kept:20785` or `user:42:released:20785`: operations whose ids are of one day, by how they ended.
+    pub(super) fn settled(&self, ended: &str, day: &str) -> String {
+        format!("{}:{ended}:{day}", self.own)
+    }
+
     /// `user:42:key_usage:k1:2026:3`: credits of either pool that were spent with one key.
     pub(super) fn key_usage(&self, key: &KeyId, month: Month) -> String {
         format!("{}:key_usage:{}:{month}", self.own, encode(&key.0))
     }
+}
+
+/// A key's place in the names of its counters.
+pub(super) fn key_part(key: &KeyId) -> String {
+    encode(&key.0)
 }
 
 /// The channel, the pool, the windows and the key that one served picture is counted under.
@@ -156,16 +172,6 @@ impl Served<'_> {
     }
 }
 
-impl Served<'_> {
-    /// The beginning of the name of the cycle's counter, whichever cycle it is counted under in the end.
-    pub(super) fn cycle_prefix(&self, names: &AccountNames) -> String {
-        match self.pool {
-            Pool::Included => names.cycles(self.channel),
-            Pool::Prepaid => format!("{}:prepaid_usage:cycle:", names.own),
-        }
-    }
-}
-
 /// `client:203.0.113.7:usage:2026:3:9`: pictures of one anonymous client's day.
 pub(super) fn client_usage(client: &ClientAddress, day: Day) -> String {
     styled_client_usage(client, day, KeyStyle::Plain)
@@ -176,7 +182,7 @@ pub(super) fn styled_client_usage(client: &ClientAddress, day: Day, style: KeySt
     format!("client:{}:usage:{day}", style.tag(&client.0))
 }
 
-/// The one name under which a payer's holds, settled operations and bucket are found.
+/// The one name under which a payer's holds and settled operations are found.
 pub(super) fn payer(payer: &Payer) -> String {
     styled_payer(payer, KeyStyle::Plain)
 }
@@ -188,30 +194,6 @@ pub(super) fn styled_payer(payer: &Payer, style: KeyStyle) -> String {
         Payer::Client(client) => format!("client:{}", style.tag(&client.0)),
     }
 }
-
-/// The names under which one payer's requests in flight are kept.
-pub(super) struct PayerNames {
-    /// `user:42:holds`: what each open hold will be counted under, by operation id. The holds on each allowance are in
-    /// sorted sets beside it, such as `user:42:holds:included:2026:3`, by the end of their lease.
-    pub(super) holds: String,
-    /// `user:42:leases`: every open hold, by the end of its lease.
-    pub(super) leases: String,
-    /// `user:42:settled`: operations that have ended, with the time of each.
-    pub(super) settled: String,
-    /// `user:42:bucket`: the short-term limit's one number.
-    pub(super) bucket: String,
-}
-
-impl PayerNames {
-    pub(super) fn of(payer: &Payer, style: KeyStyle) -> Self {
-        let own = styled_payer(payer, style);
-        let name = |what: &str| format!("{own}:{what}");
-        Self { holds: name("holds"), leases: name("leases"), settled: name("settled"), bucket: name("bucket") }
-    }
-}
-
-/// Every open hold of every payer, by the end of its lease. Only where everything is on one server.
-pub(super) const OPEN_HOLDS: &str = "gateway:holds";
 
 /// Set once the cycles that other software had counted are in their accounts' indexes.
 pub(super) const CYCLES_INDEXED: &str = "gateway:cycles_indexed";
@@ -236,8 +218,8 @@ pub(super) const ANY_ACCOUNT: &str = "user:*";
 /// The pattern for `SCAN` that every cycle counter's name matches.
 pub(super) const ANY_CYCLE: &str = "user:*_usage:cycle:*";
 
-/// The pattern for `SCAN` that every payer's leases match.
-pub(super) const ANY_LEASES: &str = "*:leases";
+/// The pattern for `SCAN` that every payer's open holds match.
+pub(super) const ANY_HOLDS: &str = "*:holds";
 
 /// Stripe's events whose account is not known yet, by their id. Every name that belongs to them shares the tag.
 pub(super) const PARKED: &str = "stripe:{parked}";

@@ -7,8 +7,10 @@
 mod account_fields;
 mod accounts;
 mod admission;
+mod answers;
 mod api_keys;
 mod callers;
+mod clients;
 mod counters;
 mod engine;
 mod dial;
@@ -21,8 +23,11 @@ mod ledger;
 mod link;
 mod replay;
 mod mend;
+mod meter;
 mod transfer;
+mod operation;
 mod parked;
+mod queue;
 mod moment;
 mod record;
 mod scripts;
@@ -47,7 +52,7 @@ use crate::{
         credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         period::Counters,
         plan::Terms,
-        time::UnixSeconds,
+        time::{UnixMicros, UnixSeconds},
     },
     telemetry::{StoreGauges, panics},
 };
@@ -58,7 +63,10 @@ use link::{Link, Replay};
 use redis::cmd;
 use replay::{ReplayBuffer, Write};
 use scripts::Scripts;
-use std::sync::{Arc, Weak};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
 use stripe::Put;
 use tokio::task::JoinHandle;
 
@@ -75,6 +83,8 @@ pub enum Role {
 pub struct RedisStore {
     engine: Arc<Engine>,
     replay: Arc<ReplayBuffer>,
+    /// This gateway's open holds, and when their leases end.
+    in_flight: Mutex<HashMap<OperationId, UnixMicros>>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -100,6 +110,7 @@ impl RedisStore {
             terms: Arc::new(terms),
             callers: Arc::new(Callers::default()),
             cache: Arc::default(),
+            lanes: Arc::default(),
         };
         let replay = Arc::new(ReplayBuffer::default());
         let engine = Arc::new(engine);
@@ -111,11 +122,15 @@ impl RedisStore {
                 tracing::warn!(%fault, "billing cycles that other software has counted are not indexed");
             }
         });
-        Ok(Self { engine, replay, tasks: [listening, indexing] })
+        Ok(Self { engine, replay, in_flight: Mutex::default(), tasks: [listening, indexing] })
     }
 }
 
 impl RedisStore {
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<OperationId, UnixMicros>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Remembers an operator's write, and waits until a replica has it, where there is one: the operator's process may end
     /// right after, and its memory with it.
     async fn noted(&self, write: Write) -> Result<()> {
@@ -134,7 +149,10 @@ struct ReplayLastWrites {
 impl Replay for ReplayLastWrites {
     async fn replay(&self, link: Link) -> Result<()> {
         match self.engine.upgrade() {
-            Some(engine) => self.replay.replay(&Engine { link, ..(*engine).clone() }).await,
+            Some(engine) => {
+                // What waits for the old connection must not be in its way.
+                self.replay.replay(&Engine { link, lanes: Arc::default(), ..(*engine).clone() }).await
+            }
             None => Ok(()),
         }
     }
@@ -180,6 +198,7 @@ impl Metering for RedisStore {
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
         let admission = admission::hold(&self.engine, request).await?;
         if let Admission::Held(hold, _) = &admission {
+            self.in_flight().insert(hold.id.clone(), hold.expires);
             self.replay.note(Write::Held(hold.clone()));
         }
         Ok(admission)
@@ -187,6 +206,7 @@ impl Metering for RedisStore {
 
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let kept = settlement::keep(&self.engine, hold).await?;
+        self.in_flight().remove(&hold.id);
         if kept.settlement == Settlement::Kept {
             self.replay.note(Write::Kept(hold.clone()));
         }
@@ -195,6 +215,7 @@ impl Metering for RedisStore {
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
         let settlement = settlement::release(&self.engine, id, payer).await?;
+        self.in_flight().remove(id);
         if settlement == Settlement::Released {
             self.replay.note(Write::Released(id.clone(), payer.clone()));
         }
@@ -232,6 +253,14 @@ impl Metering for RedisStore {
 
     async fn holds_open(&self) -> Result<u64> {
         counters::holds_open(&self.engine, self.engine.now()).await
+    }
+
+    async fn holds_in_flight(&self) -> Result<u64> {
+        self.ping().await?;
+        let now = self.engine.now();
+        let mut in_flight = self.in_flight();
+        in_flight.retain(|_, expires| *expires > now);
+        Ok(in_flight.len() as u64)
     }
 
     async fn ping(&self) -> Result<()> {

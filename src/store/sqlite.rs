@@ -139,7 +139,7 @@ impl Metering for SqliteStore {
             Charge::Account { uid, pool: Pool::Prepaid, .. } => Outdates::Account(uid.clone()),
             Charge::Account { .. } | Charge::Client { .. } => Outdates::Nothing,
         };
-        self.meter(outdates, move |db, moment| settlement::keep(db, &hold, moment)).await
+        self.meter(outdates, move |db, moment| settlement::keep(db, &hold, moment.now)).await
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {

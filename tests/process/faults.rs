@@ -3,6 +3,7 @@
 //! Each run ends with the limit reached, so that overshoot can show. When all have passed, their table is printed; it is
 //! kept in docs/faults.md.
 
+mod batches;
 mod ledger;
 mod points;
 mod run;
@@ -82,6 +83,18 @@ runs! {
         "gateway dies: in release" dies_in_a_release();
     gateway_dies_after_sync_with_its_keeps_done
         "gateway dies: after sync, its keeps done" dies_with_a_keep_in_its_journal(Wire::NoAnswers);
+    gateway_dies_in_batch
+        "gateway dies: in batch" batches::gateway_dies_in_a_batch();
+    redis_killed_in_batch
+        "Redis killed in a batch" batches::redis_killed_in_a_batch();
+    master_killed_in_batch
+        "master killed in a batch, Sentinel fails over" batches::master_killed_in_a_batch();
+    cluster_primary_killed_in_batch
+        "Cluster primary killed in a batch" batches::cluster_primary_killed_in_a_batch();
+    answer_of_batch_lost
+        "answer of a batch lost, connection stays" batches::answer_of_a_batch_is_lost(Wire::Whole);
+    answer_of_batch_lost_with_its_connection
+        "answer of a batch lost with its connection" batches::answer_of_a_batch_is_lost(Wire::Cut);
 }
 
 /// Callers have got this many pictures when something happens.

@@ -29,8 +29,9 @@ fn quarantined(world: &World) -> String {
     fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap_or_default()
 }
 
-fn settled_of(uid: &Uid) -> String {
-    format!("user:{uid}:settled")
+fn kept_of(hold: &Hold) -> String {
+    let day = hold.id.stamp().unwrap().0 / 86_400_000_000;
+    format!("user:42:kept:{day}")
 }
 
 /// A gateway with one keep in its journal that the server refuses, because a key of that account is none of ours. Keeps
@@ -44,10 +45,10 @@ async fn one_is_refused(world: &mut World) -> (Arc<dyn Metering>, Uid, Hold) {
         holds.push(world.held(&world.request(&other)).await);
     }
     let server = world.server.as_mut().unwrap();
-    server.by_hand::<()>(&["SET", &settled_of(&uid), "somebody else's"]);
+    server.by_hand::<()>(&["SET", &kept_of(&refused), "somebody else's"]);
     server.kill();
     for hold in &holds {
-        assert_eq!(gateway.keep(hold).await.unwrap().remaining, None);
+        gateway.keep(hold).await.unwrap();
     }
     assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().journal_full), (1 + OTHERS, false));
     server.start_again().await;
@@ -63,8 +64,8 @@ async fn one_is_refused(world: &mut World) -> (Arc<dyn Metering>, Uid, Hold) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_keep_that_the_store_refuses_holds_up_nobody_and_is_counted_when_the_mistake_is_mended() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
-    let (gateway, uid, _) = one_is_refused(&mut world).await;
-    world.server.as_ref().unwrap().by_hand::<()>(&["DEL", &settled_of(&uid)]);
+    let (gateway, uid, refused) = one_is_refused(&mut world).await;
+    world.server.as_ref().unwrap().by_hand::<()>(&["DEL", &kept_of(&refused)]);
     until("it is handed in", async || journal_lines(&world) == 0).await;
     assert_eq!((world.audited(&uid).await, quarantined(&world)), (1, String::new()));
     assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().quarantined), (0, 0));
@@ -87,7 +88,7 @@ async fn a_keep_of_an_account_that_is_gone_is_quarantined_at_once() {
     let Opened { metering: gateway, engine } = serving_all(&world).await;
     let hold = world.held(&world.request(&uid)).await;
     let server = world.server.as_mut().unwrap();
-    server.by_hand::<()>(&["DEL", &format!("user:{uid}")]);
+    server.by_hand::<()>(&["DEL", &format!("user:{uid}"), &format!("user:{uid}:holds")]);
     server.kill();
     gateway.keep(&hold).await.unwrap();
     // Without what the gateways remember, no gateway makes the account again.

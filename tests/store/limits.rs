@@ -70,8 +70,7 @@ pub(crate) async fn a_repeat_takes_nothing_from_the_short_term_limit(world: &Wor
 pub(crate) async fn an_anonymous_day_has_its_limit_and_ends_at_midnight(world: &World) {
     let midnight = UnixSeconds(NOON.0 + 12 * 3600).micros();
     let ask = || world.client_request("203.0.113.7", 2);
-    let kept = world.kept(&world.held(&ask()).await).await;
-    assert_eq!(kept.remaining, None, "only the caller knows the client's allowance");
+    world.served(&ask()).await;
     let open = world.held(&ask()).await;
     assert_eq!(world.exhausted(&ask()).await, world.now().until(open.expires));
     world.kept(&open).await;
@@ -150,14 +149,23 @@ pub(crate) async fn a_hold_says_what_it_leaves(world: &World) {
         left
     };
     let request = hurried(world.request(&uid));
-    assert_eq!(left(&request).await, Remaining { arrival: Some(world.now().plus(INTERVAL)), quota: Some(4) });
+    assert_eq!(
+        left(&request).await,
+        Remaining { arrival: Some(world.now().plus(INTERVAL)), quota: Some(4), credits: Some(4) }
+    );
     assert_eq!(left(&request).await, Remaining::default(), "a repeat");
     assert_eq!(
         left(&world.request(&uid)).await,
-        Remaining { arrival: None, quota: Some(3) },
+        Remaining { arrival: None, quota: Some(3), credits: Some(3) },
         "the first is still open"
     );
-    assert_eq!(left(&capped(world, world.request(&uid), "k1", 2)).await.quota, Some(1), "what the cap leaves");
+    let of_capped = left(&capped(world, world.request(&uid), "k1", 2)).await;
+    assert_eq!(
+        (of_capped.quota, of_capped.credits),
+        (Some(1), Some(2)),
+        "what the cap leaves, and what the account has left"
+    );
     assert_eq!(left(&capped(world, world.request(&uid), "k1", 9)).await.quota, Some(1), "what the account has left");
-    assert_eq!(left(&hurried(world.client_request("203.0.113.7", 3))).await.quota, Some(2));
+    let of_client = left(&hurried(world.client_request("203.0.113.7", 3))).await;
+    assert_eq!((of_client.quota, of_client.credits), (Some(2), None));
 }

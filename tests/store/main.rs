@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod accounts;
+mod batches;
 mod billing;
 mod caching;
+mod calls;
 mod cluster;
 mod connections;
 mod crash;
@@ -13,6 +15,7 @@ mod full_account;
 mod journal;
 mod leases;
 mod limits;
+mod measure;
 mod migration;
 mod model;
 mod outages;

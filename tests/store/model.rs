@@ -49,10 +49,10 @@ impl Model {
             Ok(arrival) => arrival,
         };
         match self.charge(&request.draw, now) {
-            Ok((charge, quota)) => {
+            Ok((charge, quota, credits)) => {
                 let hold = Hold { id: request.id.clone(), charge, taken: now, expires: now.plus(request.lease) };
                 self.holds.insert(operation, hold.clone());
-                Admission::Held(hold, Remaining { arrival, quota: Some(quota) })
+                Admission::Held(hold, Remaining { arrival, quota: Some(quota), credits })
             }
             Err(until) => {
                 let full_in = arrival.map(|arrival| now.until(arrival));
@@ -61,18 +61,10 @@ impl Model {
         }
     }
 
-    pub(crate) fn keep(&mut self, hold: &Hold, now: UnixMicros) -> Kept {
+    pub(crate) fn keep(&mut self, hold: &Hold) -> Kept {
         let operation = (hold.charge.payer(), hold.id.clone());
         let settlement = self.settle(&operation, Settlement::Kept, |model| model.count(&hold.charge));
-        let remaining = match &operation.0 {
-            Payer::Account(uid) => {
-                let account = &self.accounts[uid];
-                let included = account.credits.saturating_sub(self.usage_of(uid, now.seconds().month()));
-                Some(included + u64::try_from(account.prepaid).unwrap_or(0))
-            }
-            Payer::Client(_) => None,
-        };
-        Kept { settlement, remaining }
+        Kept { settlement }
     }
 
     pub(crate) fn release(&mut self, id: &OperationId, payer: &Payer) -> Settlement {
@@ -148,8 +140,9 @@ impl Model {
         }
     }
 
-    /// Says as what the next picture is charged and how many are left after it, or until when there is none.
-    fn charge(&self, draw: &Draw, now: UnixMicros) -> Result<(Charge, u64), UnixMicros> {
+    /// What the next picture is charged as, how many are left after it, and how many credits the account has left, whatever
+    /// its key may spend; or until when there is none.
+    fn charge(&self, draw: &Draw, now: UnixMicros) -> Result<(Charge, u64, Option<u64>), UnixMicros> {
         let payer = draw.payer();
         let earliest = |leases: Vec<UnixMicros>, end: UnixMicros| leases.into_iter().chain([end]).min().unwrap();
         let free = |used: u64, held: usize, most: u64| most.saturating_sub(used + u64::try_from(held).unwrap());
@@ -161,7 +154,7 @@ impl Model {
                     self.open(&payer, now, |charge| matches!(charge, Charge::Client { day: of, .. } if *of == day));
                 let free = free(used, held.len(), *per_day);
                 if free > 0 {
-                    return Ok((Charge::Client { client: client.clone(), day }, free - 1));
+                    return Ok((Charge::Client { client: client.clone(), day }, free - 1, None));
                 }
                 Err(earliest(if used < *per_day { held } else { vec![] }, day.end().micros()))
             }
@@ -195,7 +188,8 @@ impl Model {
                 };
                 let key = key.as_ref().map(|key| key.id.clone());
                 let charge = Charge::Account { uid: uid.clone(), channel: *channel, pool, month, cycle: None, key };
-                Ok((charge, (free_included + free_prepaid).min(free_of_key) - 1))
+                let left = free_included + free_prepaid;
+                Ok((charge, left.min(free_of_key) - 1, Some(left - 1)))
             }
         }
     }

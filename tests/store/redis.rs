@@ -7,7 +7,7 @@ use crate::{
 use rembg_gateway::{
     domain::{
         account::Uid,
-        credit::Settlement,
+        credit::{Admission, Settlement},
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
     },
@@ -102,8 +102,10 @@ async fn what_other_software_had_counted_is_honoured_and_adopted() {
     assert_eq!((account.membership.as_str(), account.credits, account.prepaid), ("Premium-20000", 10, 3));
     assert!(account.email_verified);
     for expected in [3, 2] {
-        let hold = world.held(&world.key_request(&uid, "k1")).await;
-        assert_eq!(world.kept(&hold).await.remaining, Some(expected));
+        let admission = world.ask(&world.key_request(&uid, "k1")).await;
+        let Admission::Held(hold, left) = admission else { panic!("expected a hold, got {admission:?}") };
+        assert_eq!(left.credits, Some(expected));
+        world.kept(&hold).await;
     }
     assert_eq!(world.usage(&uid, MARCH).await, Usage { app: 4, api: 6 });
     assert_eq!(world.prepaid(&uid).await, 2);
@@ -195,22 +197,6 @@ async fn a_remembered_caller_costs_no_look_up() {
 }
 
 #[tokio::test]
-async fn settled_operations_are_forgotten_by_age_only() {
-    let world = World::redis().await;
-    let uid = world.account("42", 500, 0).await;
-    let first = world.served(&world.request(&uid)).await;
-    world.turn(Duration::from_hours(7 * 24));
-    for _ in 0..100 {
-        world.served(&world.request(&uid)).await;
-    }
-    assert_eq!(world.released(&first).await, Settlement::Kept);
-    world.turn(Duration::from_secs(1));
-    world.served(&world.request(&uid)).await;
-    assert_eq!(by_hand(&world, "ZSCORE user:42:settled +operation-0"), None);
-    assert_eq!(world.store.usage(&uid, Counters::Month(MARCH)).await.unwrap().app, 102);
-}
-
-#[tokio::test]
 async fn numbers_that_other_software_has_spoilt_stop_their_account_before_anything_is_written_and_nobody_else() {
     let world = World::redis().await;
     let (uid, other) = (world.account("42", 5, 5).await, world.account("43", 5, 0).await);
@@ -244,15 +230,31 @@ async fn numbers_that_other_software_has_spoilt_stop_their_account_before_anythi
 }
 
 #[tokio::test]
-async fn a_release_is_remembered_for_a_day_and_a_keep_for_a_week() {
+async fn a_keep_is_remembered_for_a_week_after_its_day_and_a_release_for_two_days() {
+    const A_DAY: i64 = 86_400;
     let world = World::redis().await;
-    let uid = world.account("42", 9, 0).await;
+    let uid = world.account("42", 99, 0).await;
     let (kept, released) = (world.served(&world.request(&uid)).await, world.held(&world.request(&uid)).await);
     world.released(&released).await;
-    world.turn(Duration::from_hours(24));
-    assert_eq!(world.kept(&released).await.settlement, Settlement::Released);
-    world.turn(Duration::from_secs(1));
+    // Whatever else ends on that day changes nothing of when it is forgotten, nor does what ends later.
+    let (late, lost) = (world.held(&world.request(&uid)).await, world.request(&uid));
+    world.turn(LEASE);
     world.served(&world.request(&uid)).await;
-    assert_eq!(by_hand(&world, "ZCARD user:42:settled").as_deref(), Some("2"), "the two keeps");
-    assert_eq!(world.released(&kept).await, Settlement::Kept);
+    world.kept(&late).await;
+    world.store.release(&lost.id, &late.charge.payer()).await.unwrap();
+    let day = kept.id.stamp().unwrap().0 / 86_400_000_000;
+    for (ended, days, ids) in [("kept", 9, 3 + 1), ("released", 3, 2)] {
+        let name = format!("user:42:{ended}:{day}");
+        let left: i64 = world.server.as_ref().unwrap().by_hand(&["TTL", &name]);
+        assert!((days * A_DAY - 60..=days * A_DAY).contains(&left), "{ended}: {left} s");
+        let found: i64 = world.server.as_ref().unwrap().by_hand(&["HLEN", &name]);
+        assert_eq!(found, ids, "{ended}; what is kept has a place that is made with the first hold");
+    }
+    // Forgotten by the server, an id is a new one.
+    for ended in ["kept", "released"] {
+        let _: i64 = world.server.as_ref().unwrap().by_hand(&["DEL", &format!("user:42:{ended}:{day}")]);
+    }
+    assert_eq!(world.released(&kept).await, Settlement::Released);
+    assert_eq!(world.usage(&uid, MARCH).await.app, 3);
+    world.audited(&uid).await;
 }

@@ -4,13 +4,14 @@ use crate::{
     model::Model,
     world::{MARCH, World, key},
 };
+use futures_util::future::join_all;
 use proptest::prelude::*;
 use rembg_gateway::{
     domain::{
         account::Uid,
         api_key::{ApiKey, KeyId},
         client_address::ClientAddress,
-        credit::{Admission, Channel, Draw, Hold, HoldRequest, KeyDraw, OperationId, Payer},
+        credit::{Admission, Channel, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Payer, Settlement},
         rate_limit::Burst,
         time::UnixMicros,
     },
@@ -22,25 +23,62 @@ use std::{collections::HashMap, time::Duration};
 #[derive(Clone, Debug)]
 enum Step {
     Turn(Duration),
-    Hold { operation: u8, who: u8, lease: Duration, hurried: bool },
-    Keep { operation: u8, who: u8 },
-    Release { operation: u8, who: u8 },
-    Grant { operation: u8, uid: u8, credits: i64 },
-    Change { uid: u8, credits: u64 },
+    Hold {
+        operation: u8,
+        who: u8,
+        lease: Duration,
+        hurried: bool,
+    },
+    Keep {
+        operation: u8,
+        who: u8,
+    },
+    Release {
+        operation: u8,
+        who: u8,
+    },
+    Grant {
+        operation: u8,
+        uid: u8,
+        credits: i64,
+    },
+    Change {
+        uid: u8,
+        credits: u64,
+    },
+    /// Several at once.
+    Together(Vec<Step>),
+    /// The server forgets its scripts.
+    Forget,
 }
 
 const BURST: Burst = Burst { per_minute: 30, size: 3 };
 
 fn step() -> impl Strategy<Value = Step> {
-    let turn = prop_oneof![0..3_000_000u64, 0..120_000_000u64, 0..7_200_000_000u64].prop_map(Duration::from_micros);
-    let lease = (1u64..120).prop_map(Duration::from_secs);
-    let credits = prop_oneof![-4i64..0, 0i64..6];
     prop_oneof![
-        3 => turn.prop_map(Step::Turn),
+        6 => alone(),
+        3 => prop::collection::vec(metered(), 2..24).prop_map(Step::Together),
+        1 => Just(Step::Forget),
+    ]
+}
+
+/// An operation of metering.
+fn metered() -> impl Strategy<Value = Step> {
+    let lease = (1u64..120).prop_map(Duration::from_secs);
+    prop_oneof![
         8 => (0u8..12, 0u8..6, lease, prop::bool::weighted(0.3))
             .prop_map(|(operation, who, lease, hurried)| Step::Hold { operation, who, lease, hurried }),
         5 => (0u8..12, 0u8..6).prop_map(|(operation, who)| Step::Keep { operation, who }),
         2 => (0u8..12, 0u8..6).prop_map(|(operation, who)| Step::Release { operation, who }),
+    ]
+}
+
+fn alone() -> impl Strategy<Value = Step> {
+    let turn = prop_oneof![0..3_000_000u64, 0..120_000_000u64, 0..7_200_000_000u64].prop_map(Duration::from_micros);
+    let credits = prop_oneof![-4i64..0, 0i64..6];
+    prop_oneof![
+        3 => turn.prop_map(Step::Turn),
+        15 => metered(),
         1 => (0u8..6, 0u8..3, credits).prop_map(|(operation, uid, credits)| Step::Grant { operation, uid, credits }),
         1 => (0u8..3, 0u64..6).prop_map(|(uid, credits)| Step::Change { uid, credits }),
     ]
@@ -52,6 +90,14 @@ fn uid(number: u8) -> Uid {
 
 fn key_of(number: u8) -> ApiKey {
     key(&format!("k{number}"), &uid(number)).1
+}
+
+/// Ids of one day, and two that tell no moment.
+fn id_of(operation: u8) -> OperationId {
+    if operation < 2 {
+        return OperationId(format!("operation {operation}"));
+    }
+    OperationId::stamped(UnixMicros(MARCH.end().micros().0 - i64::from(operation)), "operation")
 }
 
 /// Two accounts by app and by key, one that nobody has made, and a client.
@@ -66,6 +112,20 @@ fn draw(who: u8) -> Draw {
         4 => Draw::Account { uid: uid(2), channel: Channel::App, key: None },
         _ => Draw::Client { client: ClientAddress("203.0.113.7".into()), per_day: 3 },
     }
+}
+
+#[derive(Clone, Debug)]
+enum Asked {
+    Hold(HoldRequest),
+    Keep(Hold),
+    Release(OperationId, Payer),
+}
+
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Hold(Admission),
+    Keep(Kept),
+    Release(Settlement),
 }
 
 /// The store and the model, side by side.
@@ -94,7 +154,7 @@ impl Pair {
         match step {
             Step::Turn(by) => self.world.turn(by),
             Step::Hold { operation, who, lease, hurried } => {
-                let id = OperationId(format!("operation {operation}"));
+                let id = id_of(operation);
                 let request = HoldRequest { id, draw: draw(who), burst: hurried.then_some(BURST), lease };
                 let admission = self.world.ask(&request).await;
                 assert_eq!(admission, self.model.hold(&request, now), "{request:?}");
@@ -103,18 +163,18 @@ impl Pair {
                 }
             }
             Step::Keep { operation, who } => {
-                let id = OperationId(format!("operation {operation}"));
+                let id = id_of(operation);
                 if let Some(hold) = self.given.get(&(draw(who).payer(), id)) {
-                    assert_eq!(self.world.kept(hold).await, self.model.keep(hold, now), "keep {hold:?}");
+                    assert_eq!(self.world.kept(hold).await, self.model.keep(hold), "keep {hold:?}");
                 }
             }
             Step::Release { operation, who } => {
-                let (id, payer) = (OperationId(format!("operation {operation}")), draw(who).payer());
+                let (id, payer) = (id_of(operation), draw(who).payer());
                 let settlement = self.world.store.release(&id, &payer).await.unwrap();
                 assert_eq!(settlement, self.model.release(&id, &payer), "release {id:?} of {payer:?}");
             }
             Step::Grant { operation, uid: number, credits } => {
-                let id = OperationId(format!("operation {operation}"));
+                let id = id_of(operation);
                 let granted = self.world.store.grant(&uid(number), credits, &id).await;
                 let expected = self.model.grant(&uid(number), credits, &id, now);
                 match granted {
@@ -126,7 +186,51 @@ impl Pair {
             }
             // The third account stays unmade.
             Step::Change { uid: number, credits } => self.change(number % 2, credits).await,
+            Step::Together(steps) => self.together(steps).await,
+            Step::Forget => {
+                if let Some(server) = &self.world.server {
+                    let _: String = server.by_hand(&["SCRIPT", "FLUSH"]);
+                }
+            }
         }
+    }
+
+    /// Operations that are asked for at once. Those of an account keep their order, and accounts have nothing to do with each
+    /// other: so the model is asked for one after another. Anonymous clients' calls have no order: they are left out.
+    async fn together(&mut self, steps: Vec<Step>) {
+        let (now, mut expected, mut asked) = (self.world.now(), Vec::new(), Vec::new());
+        for step in steps {
+            match step {
+                Step::Hold { operation, who, lease, hurried } if who < 5 => {
+                    let burst = hurried.then_some(BURST);
+                    let request = HoldRequest { id: id_of(operation), draw: draw(who), burst, lease };
+                    let admission = self.model.hold(&request, now);
+                    if let Admission::Held(hold, _) = &admission {
+                        self.given.insert((hold.charge.payer(), request.id.clone()), hold.clone());
+                    }
+                    expected.push(Answer::Hold(admission));
+                    asked.push(Asked::Hold(request));
+                }
+                Step::Keep { operation, who } if who < 5 => {
+                    let Some(hold) = self.given.get(&(draw(who).payer(), id_of(operation))).cloned() else { continue };
+                    expected.push(Answer::Keep(self.model.keep(&hold)));
+                    asked.push(Asked::Keep(hold));
+                }
+                Step::Release { operation, who } if who < 5 => {
+                    let (id, payer) = (id_of(operation), draw(who).payer());
+                    expected.push(Answer::Release(self.model.release(&id, &payer)));
+                    asked.push(Asked::Release(id, payer));
+                }
+                _ => {}
+            }
+        }
+        let store = &self.world.store;
+        let answers = asked.iter().map(async |asked| match asked {
+            Asked::Hold(request) => Answer::Hold(store.hold(request).await.unwrap()),
+            Asked::Keep(hold) => Answer::Keep(store.keep(hold).await.unwrap()),
+            Asked::Release(id, payer) => Answer::Release(store.release(id, payer).await.unwrap()),
+        });
+        assert_eq!(join_all(answers).await, expected, "{asked:?}");
     }
 
     async fn change(&mut self, number: u8, credits: u64) {

@@ -130,7 +130,8 @@ impl World {
 
     /// An operation id that was never used.
     pub(crate) fn operation(&self) -> OperationId {
-        OperationId(format!("operation-{}", self.operations.fetch_add(1, Ordering::Relaxed)))
+        let number = self.operations.fetch_add(1, Ordering::Relaxed);
+        OperationId::stamped(UnixMicros(self.now().0 + number.cast_signed()), &format!("{number:010}"))
     }
 
     /// An account with so many included and prepaid credits.

@@ -56,8 +56,9 @@ fn on_a_cluster_the_braces_stay() {
     let names = AccountNames::styled(&Uid::new("42").unwrap(), KeyStyle::Hashtag);
     assert_eq!(names.usage(Channel::App, Counters::Month(MARCH)), "user:{42}:app_usage:2026:3");
     assert_eq!(names.ledger(MARCH), "user:{42}:ledger:2026:3");
+    assert_eq!(names.settled("kept", "20785"), "user:{42}:kept:20785");
     let payer = Payer::Client(ClientAddress("::/64".into()));
-    assert_eq!(PayerNames::of(&payer, KeyStyle::Hashtag).holds, "client:{%3A%3A/64}:holds");
+    assert_eq!(styled_payer(&payer, KeyStyle::Hashtag), "client:{%3A%3A/64}");
 }
 
 proptest! {

@@ -5,7 +5,7 @@
 -- nothing.
 --
 -- KEYS  1 own   2 stripe   3 stripe_events   4 ledger of the present month   5 months that have a ledger   6 counters known
---       to us   7 cycles   8 cycles that were moved   9 holds
+--       to us   7 cycles   8 cycles that were moved
 -- ARGV  1 event   2 now or ''   3, 4 from when until when (µs) the month is so   5 the present month   6 the account's id
 --       7 the version that the step was computed from, or after '+' that which it had come to: it is written again
 --       8 what is remembered   9 where changes are told
@@ -14,11 +14,11 @@
 --       20 the change that the plan had come to, of a step that is written again
 --       21 '1' to take back only credits that are neither spent nor set aside
 --       22… for each move: from, to, and the names of app, api and prepaid counters of both, without the account's own name
--- Gives {'odd', what} for a number that cannot be added to | {'applied', the change that the numbers have come to}
+-- Gives {'not_integer', what} for a number that cannot be added to | {'applied', the change that the numbers have come to}
 --       | {'duplicate', the same} | {'behind'} (another step came in between) | {'stale', now, fields} | {'too_large'}
 local CLAIMED_FOR = 30 * 86400 * 1000000
-local own, stripe, events, ledger, counted, cycles, moved, holds =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local own, stripe, events, ledger, counted, cycles, moved =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6], KEYS[7], KEYS[8]
 local event, now = ARGV[1], clock(ARGV[2])
 
 local function field(name, of)
@@ -38,18 +38,18 @@ if now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return stale(own, no
 
 -- Everything that can fail comes first.
 for i = 22, #ARGV, 8 do
-  local strange = odd({ own .. ':' .. ARGV[i + 2], own .. ':' .. ARGV[i + 3], own .. ':' .. ARGV[i + 4],
+  local unexpected = not_integer({ own .. ':' .. ARGV[i + 2], own .. ':' .. ARGV[i + 3], own .. ':' .. ARGV[i + 4],
     own .. ':' .. ARGV[i + 5], own .. ':' .. ARGV[i + 6], own .. ':' .. ARGV[i + 7] })
-  if strange then return { 'odd', strange } end
+  if unexpected then return { 'not_integer', unexpected } end
 end
 local before = 0
 if ARGV[19] ~= '0' then
-  local strange = odd_field(own, { 'prepaid_credits' })
-  if strange then return { 'odd', strange } end
+  local unexpected = not_integer_field(own, { 'prepaid_credits' })
+  if unexpected then return { 'not_integer', unexpected } end
   before = whole(redis.call('HGET', own, 'prepaid_credits') or '0')
   local after = before + tonumber(ARGV[19])
   if math.abs(after) >= MOST then return { 'too_large' } end
-  if ARGV[21] == '1' and is_fresh and after < before and after < redis.call('ZCOUNT', holds .. ':prepaid', '(' .. text(now), '+inf') then
+  if ARGV[21] == '1' and is_fresh and after < before and after < held_prepaid(own, now) then
     return { 'behind' }
   end
   respell_balance(own)
@@ -99,21 +99,17 @@ local function shift(from, to)
   return count
 end
 
--- Open holds go with their cycle.
+-- Open holds go with their cycle. Whoever counts them next looks at each, because the window is another.
 local function move_holds(from, to)
+  local holds = own .. ':holds'
   local records = redis.call('HGETALL', holds)
   for i = 1, #records, 2 do
-    local id, record = records[i], records[i + 1]
-    local expires, pool, _, cycle = read(record)
+    local channel, pool, month, cycle, lease, key, ends = parse(records[i + 1])
     if cycle == from then
-      local head, rest = record:match('^(%d+|%d+|[^|]*|[^|]*|)[^|]*(|.*)$')
-      redis.call('HSET', holds, id, head .. to .. rest)
-      if pool == 'included' then
-        redis.call('ZREM', holds .. ':included:cycle:' .. from, id)
-        redis.call('ZADD', holds .. ':included:cycle:' .. to, expires, id)
-      end
+      redis.call('HSET', holds, records[i], table.concat({ channel, pool, month, to, lease, key, ends }, '|'))
     end
   end
+  redis.call('HDEL', own, 'counted')
 end
 
 for i = 22, #ARGV, 8 do

@@ -1,109 +1,90 @@
--- hold: decides the short-term limit and the quota and sets one credit aside.
+-- hold: decides the short-term limit and the quota of an account and sets one credit aside.
 --
--- A script, because deciding and setting aside must be one step: otherwise a burst spends the last credit twice.
+-- In a script (meter), because deciding and setting aside must be one step: otherwise a burst spends the last credit twice.
 --
--- KEYS  1 own   2 holds   3 leases   4 settled   5 bucket   6, 7 the window's counters (a client's day: one, named twice)
---       8 the key's counter (own without a key)   9 every open hold (absent on a Cluster)
--- ARGV  1 operation id   2 now or ''   3 lease (µs)   4 µs between two requests, '' without a short-term limit   5 µs that
---       the whole bucket holds   6 the period fields that the caller saw   7, 8 from when until when (µs) all that follows
---       is so   9 pool: 'account', or 'day' of a client   10 pictures a day of a client; credits of an account that has
---       fallen to the default plan, else ''   11 month or day   12 cycle or ''   13 allowance that enforcement reads
---       14 channel|key, or '' of a client   15 end of the window (µs)   16 cap of the key or ''   17 end of the month (µs)
---       18… every counter that a keep may raise, without the account's own name
--- Gives {'odd', what} for a number that cannot be added to
---       | {'held', record, arrival or '', credits left} | {'held', record} for a repeat | {'settled', 'kept' or 'released'}
---       | {'no_account'} | {'stale', now, period fields} | {'too_fast', µs}
---       | {'exhausted', µs, µs until the bucket is full or ''}
-local own, holds, leases, settled, bucket, open = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[9]
-local id, client = ARGV[1], ARGV[9] == 'day'
-local now = clock(ARGV[2])
-local after = '(' .. text(now)
-
-local ended = settlement(settled, id)
-if ended then return { 'settled', ended } end
-local standing_record = redis.call('HGET', holds, id)
-if standing_record and tonumber((read(standing_record))) > now then return { 'held', standing_record } end
-if not client and redis.call('EXISTS', own) == 0 then return { 'no_account' } end
-if now < tonumber(ARGV[7]) or now >= tonumber(ARGV[8]) or (not client and period(own) ~= ARGV[6]) then
-  return stale(own, now)
+-- Words  id   the moment in it (µs) or ''   its day   lease (µs)   µs between two requests, '' without a short-term limit
+--        µs that the whole bucket holds   channel   key or ''   the key in names of counters   cap of the key or ''
+-- Gives  held|arrival or ''|credits left|credits of the key left or '' for at least as many|record
+--        again|record (a repeat)   settled|kept or released   no_account   stale|now|period fields   too_fast|µs
+--        exhausted|µs|µs until the bucket is full or ''   not_integer|what cannot be added to
+local function read_hold(word)
+  return { kind = 'hold', id = word(), stamp = tonumber(word()), day = word(), lease = word(), interval = tonumber(word()),
+    whole = tonumber(word()), channel = word(), key = word(), key_name = word(), cap = tonumber(word()) }
 end
 
-local counters = { KEYS[6], KEYS[7] }
-if ARGV[16] ~= '' then table.insert(counters, KEYS[8]) end
-for i = 18, #ARGV do table.insert(counters, own .. ':' .. ARGV[i]) end
-local strange = odd(counters) or (not client and odd_field(own, { 'credits', 'prepaid_credits' }))
-if strange then return { 'odd', strange } end
-
--- Burst::judge
-local arrival, full_in = '', ''
-if ARGV[4] ~= '' then
-  local interval, furthest = tonumber(ARGV[4]), now + tonumber(ARGV[5])
-  local before = raw(bucket)
-  before = before and whole(before) or now
-  if before > furthest then before = furthest - interval else before = math.max(before, now) end
-  local next = before + interval
-  if next > furthest then return { 'too_fast', text(next - furthest) } end
-  arrival, full_in = text(next), text(next - now)
-  redis.call('SET', bucket, arrival, 'PX', text(math.ceil((next - now) / 1000) + 60000))
+-- Burst::judge. Gives the new arrival, or nil and how long to wait.
+local function judge(a, interval, whole_bucket)
+  local furthest, before = a.now + whole_bucket, a.arrival
+  if not before then before = a.now elseif before > furthest then before = furthest - interval end
+  local next = math.max(before, a.now) + interval
+  if next > furthest then return nil, next - furthest end
+  return next
 end
 
-local function held(set)
-  return redis.call('ZCOUNT', set, after, '+inf')
-end
-
--- When the first lease of a set ends, if that is before `otherwise`.
-local function earliest(set, otherwise)
-  local first = redis.call('ZRANGEBYSCORE', set, after, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  return first[2] and math.min(otherwise, tonumber(first[2])) or otherwise
-end
-
--- The key's cap, whichever pool its pictures come from.
-local free_of_key = math.huge
-if ARGV[16] ~= '' then
-  local set = holds .. ':key:' .. ARGV[14]:match('^[^|]*|(.*)$') .. ':' .. ARGV[11]
-  local cap, used = tonumber(ARGV[16]), stored(KEYS[8])
-  free_of_key = cap - used - held(set) - 1
-  if free_of_key < 0 then
-    local ends = tonumber(ARGV[17])
-    if used < cap then ends = earliest(set, ends) end
-    return { 'exhausted', text(ends - now), full_in }
+-- When the first lease of the open holds ends that are meant, if that is before `otherwise`. It stays so until one comes or goes.
+local function earliest(a, what, otherwise, is_meant)
+  if a.first[what] then return a.first[what] end
+  for _, record in pairs(a.records) do
+    local _, pool, month, cycle, _, key, ends = parse(record)
+    ends = tonumber(ends)
+    if ends > a.now and ends < otherwise and is_meant(pool, month, cycle, key) then otherwise = ends end
   end
+  a.first[what] = otherwise
+  return otherwise
 end
 
--- Standing::next_pool
-local credits, prepaid = tonumber(ARGV[10]), 0
-if not client then
-  local numbers = redis.call('HMGET', own, 'credits', 'prepaid_credits')
-  credits, prepaid = credits or math.max(whole(numbers[1] or '0'), 0), whole(numbers[2] or '0')
-end
-local used = stored(KEYS[6])
-if KEYS[7] ~= KEYS[6] then used = used + stored(KEYS[7]) end
-local included, bought = holds .. ':' .. ARGV[13], holds .. ':prepaid'
-local held_included, held_prepaid = held(included), client and 0 or held(bought)
-local pool
-if used + held_included < credits then
-  pool = client and 'day' or 'included'
-elseif prepaid > held_prepaid then
-  pool = 'prepaid'
-else
-  -- Standing::frees_with_a_lease
-  local ends = tonumber(ARGV[15])
-  if held_included > 0 and used < credits then ends = earliest(included, ends) end
-  if held_prepaid > 0 and prepaid > 0 then ends = earliest(bought, ends) end
-  return { 'exhausted', text(ends - now), full_in }
+-- Standing::frees_with_a_lease
+local function free_again(a, used)
+  local by_included, by_prepaid = a.held > 0 and used < a.credits, a.held_prepaid > 0 and a.prepaid > 0
+  return earliest(a, (by_included and 1 or 0) + (by_prepaid and 2 or 0), a.window.ends, function(pool, month, cycle)
+    if pool == 'prepaid' then return by_prepaid end
+    return by_included and is_of_window(a.window, month, cycle)
+  end)
 end
 
-forget(holds, leases, open, id)
-local record = table.concat({ text(now), text(now + tonumber(ARGV[3])), pool, ARGV[11], ARGV[12], ARGV[14] }, '|')
-enter(holds, leases, open, id, record)
+local function hold(a, op)
+  local ended, open = a.ended[op.id], a.open[op.id]
+  if ended then return 'settled|' .. ended end
+  if open and tonumber(open:match('%d+$')) > a.now then return 'again|' .. open end
+  if a.answer then return a.answer end
+  local key_counter = 'key_usage:' .. op.key_name .. ':' .. a.window.month
+  if op.key ~= '' and not a.count[key_counter] then return 'not_integer|' .. a.own .. ':' .. key_counter end
 
--- Leases that have ended count for nothing; a few are cleared away with each call. At the end: what gives memory back would
--- let the rest of a script run on a server that has none left.
-for _, over in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', text(now), 'LIMIT', 0, 16)) do
-  forget(holds, leases, open, over)
+  local arrival, full_in = '', ''
+  if op.interval then
+    local next, wait = judge(a, op.interval, op.whole)
+    if not next then return 'too_fast|' .. text(wait) end
+    a.arrival, a.is_changed, arrival, full_in = next, true, text(next), text(next - a.now)
+  end
+  local function exhausted(ends)
+    return 'exhausted|' .. text(ends - a.now) .. '|' .. full_in
+  end
+
+  -- The key's cap, whichever pool its pictures come from.
+  if op.cap then
+    local used = a.count[key_counter]
+    if op.cap - used - (a.held_by[op.key] or 0) < 1 then
+      return exhausted(used < op.cap and earliest(a, op.key, a.window.month_ends, function(_, month, _, key)
+        return key == op.key and month == a.window.month
+      end) or a.window.month_ends)
+    end
+  end
+
+  -- Standing::next_pool
+  local used, pool = used_of(a), nil
+  if used + a.held < a.credits then
+    pool = 'included'
+  elseif a.prepaid > a.held_prepaid then
+    pool = 'prepaid'
+  else
+    return exhausted(free_again(a, used))
+  end
+  local ends = a.now + tonumber(op.lease)
+  local record = table.concat({ op.channel, pool, a.window.month, a.window.cycle, op.lease, op.key, text(ends) }, '|')
+  put(a, op, record, pool, ends)
+
+  -- Standing::free
+  local left = math.max(a.credits - used - a.held, 0) + math.max(math.max(a.prepaid, 0) - a.held_prepaid, 0)
+  local left_of_key = op.cap and a.records and text(op.cap - a.count[key_counter] - (a.held_by[op.key] or 0)) or ''
+  return table.concat({ 'held', arrival, text(left), left_of_key, record }, '|')
 end
-if open then redis.call('ZREMRANGEBYSCORE', open, '-inf', text(now)) end
-
--- Standing::free
-local free = math.max(credits - used - held_included, 0) + math.max(math.max(prepaid, 0) - held_prepaid, 0) - 1
-return { 'held', record, arrival, text(math.min(free, free_of_key)) }

@@ -1,12 +1,14 @@
--- What every script begins with. The scripts follow src/domain/{credit,quota}.rs to the letter: a change there is one here.
+-- What every script begins with. The scripts follow src/domain/{credit,rate_limit}.rs to the letter: a change there is one
+-- here.
 --
 -- A script may name keys beside KEYS: those of the same account or client, which share its slot.
 
--- Settled operations are remembered for a week: a journal may hand in a keep that is days old. A release is remembered for
--- a day, in which any hold or keep under its id has long arrived: or who is refused all the time would fill the memory.
-local SETTLED_FOR, RELEASED_FOR = 7 * 86400 * 1000000, 86400 * 1000000
--- What belongs to an anonymous client is forgotten by itself, a day after the last repeat that could matter (seconds).
-local CLIENT_FOR = 8 * 86400
+-- How an operation ended is remembered in a hash for each day and end: the day is that in the operation's id. A keep is
+-- remembered for at least 7 days after the end of that day, because a journal may hand in a keep that is days old; a release
+-- for 2 to 3 days, in which any hold or keep under its id has long arrived: else an account that is refused all the time
+-- would fill the memory. Both are seconds since the hash was made, by the server's clock; a day more than is needed each, for
+-- gateways whose clocks are ahead.
+local KEPT_FOR, RELEASED_FOR = 9 * 86400, 3 * 86400
 
 -- Microseconds since 1970: the server's clock, or what a test says.
 local function clock(given)
@@ -26,6 +28,8 @@ local MOST = 2 ^ 53
 -- The whole number that a text spells, in whatever way other software may write it (12, 12.0, +12, 012, 1.2e1); nil for
 -- anything else. src/store/whole.rs says the same.
 local function whole(value)
+  -- As nearly every number is.
+  if #value <= 15 and not value:find('%D') then return tonumber(value) end
   local sign, digits, rest = value:match('^%s*([+-]?)(%d+)(%S*)%s*$')
   if not digits then return nil end
   local number
@@ -59,14 +63,14 @@ local function stored(key)
 end
 
 -- The first of these names under which there is no whole number: nothing can be added to it.
-local function odd(names)
+local function not_integer(names)
   for _, name in ipairs(names) do
     if not number_at(name) then return name end
   end
 end
 
 -- The same of an account's allowance and balance.
-local function odd_field(own, fields)
+local function not_integer_field(own, fields)
   for _, name in ipairs(fields) do
     local value = redis.call('HGET', own, name)
     if value and not whole(value) then return own .. ' ' .. name end
@@ -87,67 +91,31 @@ local function respell_balance(own)
   return balance
 end
 
--- A key of ours under whose name other software keeps something else.
-local function other(key, kind)
-  local found = redis.call('TYPE', key).ok
-  return found ~= kind and found ~= 'none' and key
+-- The hash in which operations of one day are remembered that were 'kept' or 'released'.
+local function settled_name(own, ended, day)
+  return own .. ':' .. ended .. ':' .. day
 end
 
 -- How an operation ended: 'kept', 'released' or false.
-local function settlement(settled, id)
-  if redis.call('ZSCORE', settled, '+' .. id) then return 'kept' end
-  if redis.call('ZSCORE', settled, '-' .. id) then return 'released' end
-  return false
+local function settlement(own, day, id)
+  if redis.call('HEXISTS', settled_name(own, 'kept', day), id) == 1 then return 'kept' end
+  return redis.call('HEXISTS', settled_name(own, 'released', day), id) == 1 and 'released'
 end
 
-local function settle(settled, id, kept, now)
-  redis.call('ZREMRANGEBYSCORE', settled, '-inf', '(' .. text(now - SETTLED_FOR))
-  local score = kept and now or now - SETTLED_FOR + RELEASED_FOR
-  redis.call('ZADD', settled, text(score), (kept and '+' or '-') .. id)
+-- What the record of an account's open hold says: channel, pool, month, cycle, length of the lease (µs), key, and end of the
+-- lease (µs).
+local function parse(record)
+  return record:match('^(%a+)|(%a+)|([^|]*)|([^|]*)|(%d+)|(.*)|(%d+)$')
 end
 
--- What a hold's record says: end of the lease, pool, month or day, cycle, and (nil of a client) the key.
-local function read(record)
-  local expires, pool, calendar, cycle, rest = record:match('^%d+|(%d+)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
-  return expires, pool, calendar, cycle, rest:match('^[^|]*|(.*)$')
-end
-
--- The sets that count open holds: included credits of the month and of the cycle, prepaid, a day; and a key's month.
-local function allowances(pool, calendar, cycle, key)
-  if pool == 'day' then return { 'day:' .. calendar } end
-  local sets = { pool == 'prepaid' and 'prepaid' or 'included:' .. calendar }
-  if pool ~= 'prepaid' and cycle ~= '' then table.insert(sets, 'included:cycle:' .. cycle) end
-  if key and key ~= '' then table.insert(sets, 'key:' .. key .. ':' .. calendar) end
-  return sets
-end
-
--- Takes a hold out of everything that it is in. `open` is nil on a Cluster.
-local function forget(holds, leases, open, id)
-  local record = redis.call('HGET', holds, id)
-  if not record then return end
-  local _, pool, calendar, cycle, key = read(record)
-  for _, allowance in ipairs(allowances(pool, calendar, cycle, key)) do
-    redis.call('ZREM', holds .. ':' .. allowance, id)
+-- How many prepaid credits of an account are set aside.
+local function held_prepaid(own, now)
+  local count = 0
+  for _, record in ipairs(redis.call('HVALS', own .. ':holds')) do
+    local _, pool, _, _, _, _, ends = parse(record)
+    if pool == 'prepaid' and tonumber(ends) > now then count = count + 1 end
   end
-  redis.call('HDEL', holds, id)
-  redis.call('ZREM', leases, id)
-  if open then redis.call('ZREM', open, holds .. ' ' .. id) end
-end
-
--- Writes a hold into everything that it belongs in.
-local function enter(holds, leases, open, id, record)
-  local expires, pool, calendar, cycle, key = read(record)
-  redis.call('HSET', holds, id, record)
-  redis.call('ZADD', leases, expires, id)
-  for _, allowance in ipairs(allowances(pool, calendar, cycle, key)) do
-    redis.call('ZADD', holds .. ':' .. allowance, expires, id)
-    if pool == 'day' then redis.call('EXPIRE', holds .. ':' .. allowance, CLIENT_FOR) end
-  end
-  if open then redis.call('ZADD', open, expires, holds .. ' ' .. id) end
-  if pool == 'day' then
-    redis.call('EXPIRE', holds, CLIENT_FOR)
-    redis.call('EXPIRE', leases, CLIENT_FOR)
-  end
+  return count
 end
 
 -- The period fields of an account as one text, to see whether the caller knew the account as it is.
@@ -159,7 +127,7 @@ local function period(own)
   return table.concat(fields, '|')
 end
 
--- What the caller worked with is not so (any more): nothing is done, and this is how it is.
+-- The gateway computed from something that is not so (any more): nothing is done, and this is how it is.
 local function stale(own, now)
   return { 'stale', text(now), period(own) }
 end

@@ -1,19 +1,33 @@
--- restore: writes a hold again that the server had given and lost.
+-- restore: writes a hold of an account again that the server had given and lost.
 --
 -- A script, because a hold that has been settled meanwhile must not come back.
 --
--- KEYS  1 holds   2 leases   3 settled   4 cycles that were moved   5 every open hold (absent on a Cluster)
--- ARGV  1 operation id   2 now or ''   3 the hold's record, as hold.lua writes it
+-- KEYS  1 the account
+-- ARGV  1 now or ''   2 operation id   3 the moment in it (µs) or ''   4 its day   5 the hold's record   6 its key in names of
+--       counters, or ''
 -- Gives 1 if it was written.
-local id, record = ARGV[1], ARGV[3]
-local expires, _, _, cycle = read(record)
-if tonumber(expires) <= clock(ARGV[2]) or settlement(KEYS[3], id) or redis.call('HEXISTS', KEYS[1], id) == 1 then
-  return 0
-end
-local target = cycle ~= '' and redis.call('HGET', KEYS[4], cycle)
+local own, id, stamp, day, record = KEYS[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local holds, now = own .. ':holds', clock(ARGV[1])
+local channel, pool, month, cycle, lease, key, ends = parse(record)
+if tonumber(ends) <= now or settlement(own, day, id) or redis.call('HEXISTS', holds, id) == 1 then return 0 end
+local target = cycle ~= '' and redis.call('HGET', own .. ':moved_cycles', cycle)
 if target then
-  local head, rest = record:match('^(%d+|%d+|[^|]*|[^|]*|)[^|]*(|.*)$')
-  record = head .. target .. rest
+  cycle = target
+  record = table.concat({ channel, pool, month, cycle, lease, key, ends }, '|')
 end
-enter(KEYS[1], KEYS[2], KEYS[5], id, record)
+local change, value_of = transaction(), standing_value(own)
+local faulty = prepare(change, own, month, cycle, id, now, value_of) or prepare_day(change, own, day)
+if not faulty and key ~= '' then
+  local counter = 'key_usage:' .. ARGV[6] .. ':' .. month
+  faulty = adopt_once(change, own, month, id, now, counter, value_of(counter))
+end
+if faulty or not change.step('HSET', holds, id, record) then
+  return redis.error_reply('WRONGTYPE ' .. (faulty or holds))
+end
+if redis.call('EXISTS', own) == 1 then
+  local fields = redis.call('HMGET', own, 'oldest', 'mixed', 'newest')
+  local oldest, mixed = tonumber(fields[1] or ends), tonumber(fields[2] or '0')
+  redis.call('HSET', own, 'oldest', text(math.min(oldest, tonumber(ends))), 'mixed', text(math.max(mixed, tonumber(ends))),
+    'newest', text(math.max(tonumber(fields[3] or '0'), stamp or 0)))
+end
 return 1

@@ -66,7 +66,7 @@ pub(super) async fn put(engine: &Engine, change: &AccountChange) -> Result<Chang
         return Err(Fault::TooLarge("no picture can have that many pixels".into()));
     }
     let payer = Payer::Account(change.uid.clone());
-    let mut assumed = engine.assumed(&payer);
+    let mut assumed = engine.assumed(&change.uid);
     for _ in 0..STALE_TRIES {
         let (moment, PeriodFields(seen)) = (engine.moment(&assumed), &assumed.seen);
         let fall_to = if moment.falls { engine.terms.default_plan.0.as_str() } else { "" };

@@ -1,6 +1,6 @@
 //! Counters: plain integers under their documented names, and what is read from them.
 
-use super::{accounts::scan, engine::Engine, link::Link, scripts::Call};
+use super::{accounts::scan, engine::Engine, link::Link, record, scripts::Call};
 use crate::{
     domain::{
         account::Uid,
@@ -104,8 +104,8 @@ pub(super) async fn cycles(engine: &Engine, uid: &Uid) -> Result<Vec<(UnixSecond
     let call = Call::of(&engine.scripts.cycles).key(names.cycle_index());
     let call = call.arg(names.cycles(Channel::App)).arg(names.cycles(Channel::Api));
     let listed: Vec<String> = call.run(&engine.link).await?;
-    if let [odd, name] = &listed[..]
-        && odd == "odd"
+    if let [not_integer, name] = &listed[..]
+        && not_integer == "not_integer"
     {
         return Err(strange(name));
     }
@@ -117,26 +117,17 @@ pub(super) async fn cycles(engine: &Engine, uid: &Uid) -> Result<Vec<(UnixSecond
     cycles.iter().map(cycle).collect()
 }
 
-/// Holds open now. On a Cluster, where no step reaches every account, the accounts are walked over.
+/// Holds open now. Walks over all keys: for operators, not for requests.
 pub(super) async fn holds_open(engine: &Engine, now: UnixMicros) -> Result<u64> {
-    let open = |name: &str| {
-        let mut count = cmd("ZCOUNT");
-        count.arg(name).arg(format!("({}", now.0)).arg("+inf");
-        count
-    };
-    match engine.style {
-        KeyStyle::Plain => engine.link.command(&open(key_names::OPEN_HOLDS)).await,
-        KeyStyle::Hashtag => {
-            let mut names = scan(&engine.link, key_names::ANY_LEASES, "zset").await?;
-            names.sort_unstable();
-            names.dedup();
-            let mut total = 0;
-            for name in names {
-                total += engine.link.command::<u64>(&open(&name)).await?;
-            }
-            Ok(total)
-        }
+    let mut names = scan(&engine.link, key_names::ANY_HOLDS, "hash").await?;
+    names.sort_unstable();
+    names.dedup();
+    let mut total = 0;
+    for name in names {
+        let records: Vec<String> = engine.link.command(cmd("HVALS").arg(&name)).await?;
+        total += records.iter().filter(|record| record::ends(record).is_some_and(|ends| ends > now)).count() as u64;
     }
+    Ok(total)
 }
 
 /// Puts the cycles that other software has counted into their accounts' indexes: once for each store, in the background.

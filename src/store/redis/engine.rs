@@ -4,7 +4,8 @@ use super::{
     account_fields,
     link::Link,
     moment::{Moment, PeriodFields},
-    scripts::{Call, Scripts},
+    queue::Lanes,
+    scripts::Scripts,
 };
 use crate::{
     clock::Clock,
@@ -17,7 +18,7 @@ use crate::{
     store::{
         Fault, Result,
         callers::Callers,
-        key_names::{self, AccountNames, KeyStyle},
+        key_names::{AccountNames, KeyStyle},
         whole::strange,
     },
 };
@@ -45,6 +46,7 @@ pub(super) struct Engine {
     pub(super) terms: Arc<Terms>,
     pub(super) callers: Arc<Callers>,
     pub(super) cache: Arc<Cache>,
+    pub(super) lanes: Arc<Lanes>,
 }
 
 /// What was last seen of accounts and of the server's clock. Never trusted: scripts check.
@@ -79,26 +81,25 @@ impl Engine {
         UnixMicros(self.clock.now().0.saturating_add(self.cache.skew.load(Ordering::Relaxed)))
     }
 
-    /// Adds the index of every open hold, which only one server can have in the same step.
-    pub(super) fn with_open_holds<'a>(&self, call: Call<'a>) -> Call<'a> {
-        match self.style {
-            KeyStyle::Plain => call.key(key_names::OPEN_HOLDS),
-            KeyStyle::Hashtag => call,
-        }
+    pub(super) fn assumed(&self, uid: &Uid) -> Assumed {
+        Assumed { now: self.now(), seen: self.cache.periods().get(uid).cloned().unwrap_or_default() }
     }
 
-    pub(super) fn assumed(&self, payer: &Payer) -> Assumed {
-        let seen = match payer {
-            Payer::Account(uid) => self.cache.periods().get(uid).cloned().unwrap_or_default(),
-            Payer::Client(_) => PeriodFields::default(),
+    /// Whether an answer says that a script was sent something that is not so: then what is so is known now, and it is asked
+    /// again.
+    pub(super) fn learns_from(&self, payer: &Payer, answer: &str) -> Result<bool> {
+        let words: Vec<String> = match answer.split_once('|') {
+            Some((word @ "not_integer", name)) => vec![word.to_owned(), name.to_owned()],
+            Some(("stale", _)) => answer.splitn(3, '|').map(str::to_owned).collect(),
+            _ => return Ok(false),
         };
-        Assumed { now: self.now(), seen }
+        self.if_stale(payer, &words).map(|assumed| assumed.is_some())
     }
 
     /// What is so, if a script says that it was sent something else.
     pub(super) fn if_stale(&self, payer: &Payer, answer: &[String]) -> Result<Option<Assumed>> {
-        if let [odd, what] = answer
-            && odd == "odd"
+        if let [not_integer, what] = answer
+            && not_integer == "not_integer"
         {
             return Err(strange(what));
         }
@@ -110,7 +111,7 @@ impl Engine {
         if matches!(self.clock, Clock::Own) {
             self.cache.skew.store(now - self.clock.now().0, Ordering::Relaxed);
         }
-        let seen = PeriodFields(seen.clone());
+        let seen = PeriodFields(if seen.is_empty() { PeriodFields::default().0 } else { seen.clone() });
         if let Payer::Account(uid) = payer {
             seen.must_be_readable(&self.names(uid))?;
             self.cache.see(uid, seen.clone());

@@ -1,4 +1,7 @@
 //! A ledger entry as a stream has it: fields and their values, as the scripts write them.
+//!
+//! A picture has one field, `served`: `operation|channel|pool|month|cycle|key|end of the lease`. It happened when its entry was
+//! made, which the entry's id tells, and was late if that was after its lease. An imported one is spelled out like all others.
 
 use super::record;
 use crate::{
@@ -13,14 +16,33 @@ use std::{collections::HashMap, fmt::Debug};
 
 pub(super) type Fields = HashMap<String, String>;
 
-/// The entry that the fields tell.
-pub(super) fn read(fields: &Fields) -> Result<LedgerEntry> {
-    let strange = || strange(fields);
-    Ok(LedgerEntry {
-        operation: OperationId(fields.get("operation").cloned().ok_or_else(strange)?),
-        at: UnixMicros(fields.get("at").and_then(|at| at.parse().ok()).ok_or_else(strange)?),
-        kind: kind(fields).ok_or_else(strange)?,
-    })
+/// The entry that the fields tell, and its id in the stream.
+pub(super) fn read(id: &str, fields: &Fields) -> Result<LedgerEntry> {
+    let unexpected = || unexpected(fields);
+    let told = fields.get("at").map(|at| at.parse().ok());
+    let millis = || id.split_once('-')?.0.parse::<i64>().ok()?.checked_mul(1_000);
+    let at = UnixMicros(told.unwrap_or_else(millis).ok_or_else(unexpected)?);
+    if let Some(served) = fields.get("served") {
+        return self::served(at, served).ok_or_else(unexpected);
+    }
+    let operation = OperationId(fields.get("operation").cloned().ok_or_else(unexpected)?);
+    Ok(LedgerEntry { operation, at, kind: kind(fields).ok_or_else(unexpected)? })
+}
+
+fn served(at: UnixMicros, told: &str) -> Option<LedgerEntry> {
+    let (rest, ends) = told.rsplit_once('|')?;
+    let mut words = rest.splitn(6, '|');
+    let mut next = || words.next();
+    let operation = OperationId(next()?.into());
+    let kind = EntryKind::Served {
+        channel: record::channel(next()?)?,
+        pool: record::pool(next()?)?,
+        month: record::month(next()?)?,
+        cycle: next()?.parse().ok().map(UnixSeconds),
+        key: next().filter(|key| !key.is_empty()).map(|key| KeyId(key.into())),
+        late: at.0 >= ends.parse().ok()?,
+    };
+    Some(LedgerEntry { operation, at, kind })
 }
 
 fn kind(fields: &Fields) -> Option<EntryKind> {
@@ -105,6 +127,6 @@ pub(super) fn words(entry: &LedgerEntry) -> Result<Vec<String>> {
 }
 
 /// The fault of a ledger that says something unknown.
-pub(super) fn strange(what: impl Debug) -> Fault {
+pub(super) fn unexpected(what: impl Debug) -> Fault {
     Fault::Unexpected(format!("the ledger says {what:?}"))
 }

@@ -3,17 +3,23 @@
 //! What other software had counted and this gateway has not adopted yet is exported as adopted: the ledger ends with an
 //! opening for each such counter. So the ledger of an export always explains all of its counters.
 
-use super::{accounts, api_keys, counters, engine::Engine, ledger, record, stripe};
+use super::{
+    accounts, api_keys, counters,
+    engine::Engine,
+    entry, ledger,
+    operation::{DAY, Ended, UNDATED},
+    record, stripe,
+};
 use crate::{
     domain::{
         account::{Account, Uid},
-        credit::{Channel, OperationId, Payer, Settlement},
+        credit::{Channel, OperationId},
         period::Counters,
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
         AccountExport, Cursor, EntryKind, Fault, LedgerEntry, List, Page, Records, Result,
-        key_names::{AccountNames, PayerNames},
+        key_names::AccountNames,
         number::PREPAID,
         transfer::{PART, SETTLED_FOR},
         whole::{strange as strange_number, whole as read},
@@ -39,7 +45,7 @@ pub(super) async fn account(engine: &Engine, uid: &Uid) -> Result<Option<Account
         entries += engine.link.command::<u64>(cmd("XLEN").arg(names.ledger(month))).await?;
     }
     let stripe: HashMap<String, String> = engine.link.command(cmd("HGETALL").arg(names.stripe())).await?;
-    let version = stripe.get("version").map(|text| text.parse().map_err(|_| strange("Stripe's steps", text)));
+    let version = stripe.get("version").map(|text| text.parse().map_err(|_| unexpected("Stripe's steps", text)));
     let remembered = stripe.get("remembered").cloned().unwrap_or_default();
     let moved: BTreeMap<i64, i64> = engine.link.command(cmd("HGETALL").arg(names.moved_cycles())).await?;
     Ok(Some(AccountExport {
@@ -62,14 +68,7 @@ pub(super) async fn part(engine: &Engine, uid: &Uid, list: List, after: &Cursor)
             Ok(Page { next: next.filter(|_| !entries.is_empty()), records: Records::Ledger(entries) })
         }
         List::Grants => grants(engine, &names, after).await,
-        List::Settled => {
-            let (moments, next) =
-                moments(engine, &PayerNames::of(&Payer::Account(uid.clone()), engine.style).settled, after).await?;
-            let since = engine.now().0.saturating_sub(SETTLED_FOR);
-            let young = moments.into_iter().filter(|(_, at)| at.0 >= since);
-            let records = young.map(|(name, at)| settled(&name, at)).collect::<Result<_>>()?;
-            Ok(Page { records: Records::Settled(records), next })
-        }
+        List::Settled => settled(engine, &names, after).await,
         List::Events => {
             let (moments, next) = moments(engine, &names.stripe_events(), after).await?;
             Ok(Page { records: Records::Events(moments), next })
@@ -140,8 +139,8 @@ async fn last_moment(engine: &Engine, names: &AccountNames) -> Result<UnixMicros
     let mut command = cmd("XREVRANGE");
     command.arg(names.ledger(month)).arg("+").arg("-").arg("COUNT").arg(1);
     let last: Vec<(String, HashMap<String, String>)> = engine.link.command(&command).await?;
-    let at = last.first().and_then(|(_, fields)| fields.get("at")?.parse().ok());
-    Ok(at.map_or(long_ago, UnixMicros))
+    let at = last.first().and_then(|(id, fields)| entry::read(id, fields).ok()).map(|entry| entry.at);
+    Ok(at.unwrap_or(long_ago))
 }
 
 /// Every counter of an account: what this gateway has counted, and what other software may have.
@@ -193,7 +192,7 @@ async fn grants(engine: &Engine, names: &AccountNames, after: &Cursor) -> Result
     let records = found.into_iter().map(|(id, stored)| {
         let read =
             stored.split_once(' ').and_then(|(balance, credits)| Some((credits.parse().ok()?, balance.parse().ok()?)));
-        let (credits, balance) = read.ok_or_else(|| strange("a grant", &stored))?;
+        let (credits, balance) = read.ok_or_else(|| unexpected("a grant", &stored))?;
         Ok((OperationId(id), credits, balance))
     });
     Ok(Page {
@@ -212,15 +211,42 @@ async fn moments(engine: &Engine, set: &str, after: &Cursor) -> Result<(Vec<(Str
     Ok((found.into_iter().map(|(name, at)| (name, UnixMicros(at))).collect(), next))
 }
 
-fn settled(name: &str, at: UnixMicros) -> Result<(OperationId, Settlement, UnixMicros)> {
-    let end = match name.as_bytes().first() {
-        Some(b'+') => Settlement::Kept,
-        Some(b'-') => Settlement::Released,
-        _ => return Err(strange("an operation", name)),
-    };
-    Ok((OperationId(name[1..].to_owned()), end, at))
+/// How operations ended, a hash a day: the mark is the hash and Redis' own cursor in it. When is told by the id, or by the value
+/// where the id does not tell it.
+async fn settled(engine: &Engine, names: &AccountNames, after: &Cursor) -> Result<Page> {
+    let hashes = settled_hashes(engine.now());
+    let (hash, cursor) = after.0.split_once(' ').unwrap_or(("0", "0"));
+    let (mut hash, mut cursor) = (hash.parse::<usize>().unwrap_or(0), cursor.to_owned());
+    let since = engine.now().0.saturating_sub(SETTLED_FOR);
+    let mut records = Vec::new();
+    while records.is_empty()
+        && let Some((ended, day)) = hashes.get(hash)
+    {
+        let mut command = cmd("HSCAN");
+        command.arg(names.settled(ended.as_str(), day)).arg(cursor).arg("COUNT").arg(PART);
+        let (next, found): (String, Vec<(String, String)>) = engine.link.command(&command).await?;
+        for (id, told) in found.into_iter().filter(|(id, _)| !id.is_empty()) {
+            let id = OperationId(id);
+            let at =
+                told.parse().ok().map(UnixMicros).or(id.stamp()).ok_or_else(|| unexpected("an operation", &id.0))?;
+            if at.0 >= since {
+                records.push((id, ended.settlement(), at));
+            }
+        }
+        hash += usize::from(next == "0");
+        cursor = next;
+    }
+    let next = (hash < hashes.len()).then(|| Cursor(format!("{hash} {cursor}")));
+    Ok(Page { records: Records::Settled(records), next })
 }
 
-fn strange(what: &str, value: &str) -> Fault {
+/// The hashes that may hold operations of the last week: gateways' clocks may be a day ahead.
+fn settled_hashes(now: UnixMicros) -> Vec<(Ended, String)> {
+    let today = now.0.div_euclid(DAY);
+    let days = (today - SETTLED_FOR / DAY - 1..=today + 1).map(|day| day.to_string()).chain([UNDATED.to_owned()]);
+    days.flat_map(|day| [(Ended::Kept, day.clone()), (Ended::Released, day)]).collect()
+}
+
+fn unexpected(what: &str, value: &str) -> Fault {
     Fault::Unexpected(format!("{what} is {value:?}"))
 }

@@ -10,19 +10,18 @@ use crate::{
         account::Uid,
         credit::{OperationId, Payer},
     },
-    store::{Fault, Granted, Result, billing::conflict, key_names::PayerNames},
+    store::{Fault, Granted, Result, billing::conflict},
 };
 
 pub(super) async fn grant(engine: &Engine, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
     let payer = Payer::Account(uid.clone());
-    let (names, holds) = (engine.names(uid), PayerNames::of(&payer, engine.style).holds);
+    let names = engine.names(uid);
     let mut now = engine.now();
     for _ in 0..STALE_TRIES {
         let month = now.seconds().month();
         let call = Call::of(&engine.scripts.grant)
             .key(names.own())
             .key(names.grants())
-            .key(format!("{holds}:prepaid"))
             .key(names.ledger(month))
             .key(names.ledgers())
             .key(names.counted())
@@ -43,8 +42,8 @@ pub(super) async fn grant(engine: &Engine, uid: &Uid, credits: i64, id: &Operati
 
 fn granted(uid: &Uid, id: &OperationId, answer: &[String]) -> Result<Granted> {
     let words: Vec<&str> = answer.iter().map(String::as_str).collect();
-    let strange = || Fault::Unexpected(format!("the script for a grant says {answer:?}"));
-    let balance = |text: &str| text.parse().map_err(|_| strange());
+    let unexpected = || Fault::Unexpected(format!("the script for a grant says {answer:?}"));
+    let balance = |text: &str| text.parse().map_err(|_| unexpected());
     match words[..] {
         ["granted", prepaid] => Ok(Granted { prepaid: balance(prepaid)?, repeated: false }),
         ["repeated", prepaid] => Ok(Granted { prepaid: balance(prepaid)?, repeated: true }),
@@ -52,6 +51,6 @@ fn granted(uid: &Uid, id: &OperationId, answer: &[String]) -> Result<Granted> {
         ["no_account"] => Err(accounts::nobody(uid)),
         ["too_large"] => Err(Fault::TooLarge("no balance can be that large".into())),
         ["spent", free] => Err(Fault::Insufficient(format!("only {free} prepaid credits can be taken back"))),
-        _ => Err(strange()),
+        _ => Err(unexpected()),
     }
 }

@@ -9,6 +9,7 @@ use super::{
     engine::Engine,
     entry, export,
     moment::{PERIOD_FIELDS, period_fields},
+    operation::{Ended, day_of},
     record,
     scripts::Call,
     stripe,
@@ -16,12 +17,12 @@ use super::{
 use crate::{
     domain::{
         account::{Account, Uid},
-        credit::{OperationId, Payer, Settlement},
+        credit::OperationId,
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
         AccountExport, Cursor, Fault, KeyExport, LedgerEntry, Records, Result, StripeObject,
-        key_names::{self, AccountNames, PayerNames},
+        key_names::{self, AccountNames},
         transfer::other,
     },
 };
@@ -31,7 +32,8 @@ pub(super) async fn part(engine: &Engine, uid: &Uid, records: &Records, after: &
     let mut call = Call::of(match records {
         Records::Ledger(entries) => return ledger(engine, uid, entries, after).await,
         Records::Grants(_) => &engine.scripts.import_grants,
-        Records::Settled(_) | Records::Events(_) => &engine.scripts.import_moments,
+        Records::Settled(_) => &engine.scripts.import_settled,
+        Records::Events(_) => &engine.scripts.import_moments,
     });
     call = call.key(names.own());
     call = match records {
@@ -42,16 +44,14 @@ pub(super) async fn part(engine: &Engine, uid: &Uid, records: &Records, after: &
                 call.arg(id).arg(format!("{balance} {credits}"))
             })
         }
-        Records::Settled(operations) => {
-            let call = call.key(PayerNames::of(&Payer::Account(uid.clone()), engine.style).settled);
-            operations.iter().fold(call, |call, (OperationId(id), end, at)| {
-                let (sign, otherwise) = if *end == Settlement::Kept { ('+', '-') } else { ('-', '+') };
-                call.arg(format!("{sign}{id}")).arg(at.0).arg(format!("{otherwise}{id}"))
-            })
-        }
+        Records::Settled(operations) => operations.iter().fold(call, |call, (id, end, at)| {
+            // What the id tells need not be remembered beside it.
+            let told = if id.stamp() == Some(*at) { String::new() } else { at.0.to_string() };
+            call.arg(&id.0).arg(day_of(id)).arg(Ended::of(*end).as_str()).arg(told)
+        }),
         Records::Events(events) => {
             let call = call.key(names.stripe_events());
-            events.iter().fold(call, |call, (event, at)| call.arg(event).arg(at.0).arg(""))
+            events.iter().fold(call, |call, (event, at)| call.arg(event).arg(at.0))
         }
     };
     written(uid, &call.run::<Vec<String>>(&engine.link).await?)?;

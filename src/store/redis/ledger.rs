@@ -3,7 +3,7 @@
 use super::{
     accounts, counters,
     engine::Engine,
-    entry::{self, Fields, strange},
+    entry::{self, Fields, unexpected},
     moment::MOMENTS,
     record,
 };
@@ -148,13 +148,13 @@ pub(super) async fn page(
     let mut command = cmd("XRANGE");
     command.arg(stream).arg(from).arg("+").arg("COUNT").arg(most);
     let page: Vec<(String, Fields)> = engine.link.command(&command).await?;
-    page.into_iter().map(|(id, fields)| Ok((id, entry::read(&fields)?))).collect()
+    page.into_iter().map(|(id, fields)| entry::read(&id, &fields).map(|entry| (id, entry))).collect()
 }
 
 /// The months that have a ledger, oldest first.
 pub(super) async fn months(engine: &Engine, names: &AccountNames) -> Result<Vec<Month>> {
     let months: Vec<String> = engine.link.command(cmd("SMEMBERS").arg(names.ledgers())).await?;
-    let months = months.iter().map(|text| record::month(text).ok_or_else(|| strange(text)));
+    let months = months.iter().map(|text| record::month(text).ok_or_else(|| unexpected(text)));
     let mut months = months.collect::<Result<Vec<_>>>()?;
     months.sort_unstable();
     Ok(months)

@@ -145,19 +145,27 @@ impl Link {
 
     /// Asks, and asks again where the outcome is unknown: every writing verb may be repeated under its operation id.
     pub(super) async fn ask<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T> {
+        self.ask_telling(request).await.map_err(|(fault, _)| fault)
+    }
+
+    /// The same; a fault with whether it is the connection's.
+    pub(super) async fn ask_telling<T: FromRedisValue>(
+        &self,
+        request: Request<'_>,
+    ) -> std::result::Result<T, (Fault, bool)> {
         let mut repeats = 0;
         loop {
-            let up = self.shared.up()?;
+            let up = self.shared.up().map_err(|fault| (fault, true))?;
             let (fault, worth_repeating) = tokio::select! {
                 answer = up.answer(&request) => match answer {
-                    Ok(value) => return read(value),
+                    Ok(value) => return read(value).map_err(|fault| (fault, false)),
                     Err(error) => (fault(&error), self.shared.classify(&up, &error)),
                 },
                 fault = self.shared.goes_down(&up) => (fault, true),
             };
             repeats += 1;
             if !worth_repeating || repeats > REPEATS || !self.shared.up_within(PATIENCE).await {
-                return Err(fault);
+                return Err((fault, worth_repeating));
             }
         }
     }

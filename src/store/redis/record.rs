@@ -1,5 +1,7 @@
-//! An open hold as it is stored: `taken|expires|pool|month or day|cycle|channel|key`.
+//! An open hold as it is stored: `channel|pool|month|cycle|lease|key|end of the lease` of an account, `day|lease|end of the
+//! lease` of an anonymous client; times in microseconds.
 
+use super::operation::micros;
 use crate::{
     domain::{
         api_key::KeyId,
@@ -17,35 +19,42 @@ pub(super) fn hold(id: &OperationId, payer: &Payer, record: &str) -> Result<Hold
 /// The record of a hold, as the script for a hold writes it.
 pub(super) fn text(hold: &Hold) -> String {
     let Hold { charge, taken, expires, .. } = hold;
-    let rest = match charge {
-        Charge::Client { day, .. } => format!("day|{day}||"),
+    let lease = micros(taken.until(*expires));
+    match charge {
+        Charge::Client { day, .. } => format!("{day}|{lease}|{}", expires.0),
         Charge::Account { channel, pool, month, cycle, key, .. } => {
             let cycle = cycle.map_or(String::new(), |start| start.0.to_string());
             let key = key.as_ref().map_or("", |key| key.0.as_str());
-            format!("{}|{month}|{cycle}|{}|{key}", pool.as_str(), channel.as_str())
+            format!("{}|{}|{month}|{cycle}|{lease}|{key}|{}", channel.as_str(), pool.as_str(), expires.0)
         }
-    };
-    format!("{}|{}|{rest}", taken.0, expires.0)
+    }
+}
+
+/// Whether an account's record is of a hold on prepaid credits.
+pub(super) fn is_prepaid(record: &str) -> bool {
+    record.split('|').nth(1) == Some(Pool::Prepaid.as_str())
+}
+
+/// When the lease of a record ends.
+pub(super) fn ends(record: &str) -> Option<UnixMicros> {
+    record.rsplit_once('|')?.1.parse().ok().map(UnixMicros)
 }
 
 fn read(id: &OperationId, payer: &Payer, record: &str) -> Option<Hold> {
-    let mut fields = record.splitn(7, '|');
+    let (rest, _) = record.rsplit_once('|')?;
+    let expires = ends(record)?;
+    let mut fields = rest.splitn(6, '|');
     let mut next = || fields.next();
-    let micros = |text: &str| text.parse().ok().map(UnixMicros);
-    let (taken, expires) = (micros(next()?)?, micros(next()?)?);
-    let (pool, calendar, cycle) = (next()?, next()?, next()?);
-    let charge = match payer {
-        Payer::Client(client) => Charge::Client { client: client.clone(), day: day(calendar)? },
-        Payer::Account(uid) => Charge::Account {
-            uid: uid.clone(),
-            pool: self::pool(pool)?,
-            month: month(calendar)?,
-            cycle: cycle.parse().ok().map(UnixSeconds),
-            channel: channel(next()?)?,
-            key: next().filter(|key| !key.is_empty()).map(|key| KeyId(key.into())),
-        },
+    let (charge, lease) = match payer {
+        Payer::Client(client) => (Charge::Client { client: client.clone(), day: day(next()?)? }, next()?),
+        Payer::Account(uid) => {
+            let (channel, pool, month, cycle) = (channel(next()?)?, pool(next()?)?, month(next()?)?, next()?);
+            let (cycle, lease) = (cycle.parse().ok().map(UnixSeconds), next()?);
+            let key = next().filter(|key| !key.is_empty()).map(|key| KeyId(key.into()));
+            (Charge::Account { uid: uid.clone(), channel, pool, month, cycle, key }, lease)
+        }
     };
-    Some(Hold { id: id.clone(), charge, taken, expires })
+    Some(Hold { id: id.clone(), charge, taken: UnixMicros(expires.0 - lease.parse::<i64>().ok()?), expires })
 }
 
 pub(super) fn pool(text: &str) -> Option<Pool> {

@@ -1,23 +1,28 @@
-//! The Lua scripts: one for each writing verb (an import has four), two to write again what was lost, and one to list. A
-//! server that has lost them is given them again.
+//! The Lua scripts: `meter` for holds, keeps and releases of accounts, one for each other writing verb (an import has five),
+//! those that write again what was lost, and one to list. A server that has lost them is given them again.
 
 use super::link::{Link, Request};
-use crate::store::Result;
+use crate::store::{Fault, Result};
 use redis::{FromRedisValue, Script, ScriptInvocation, ToRedisArgs};
 
-/// The script of a verb, after what all of them begin with.
+/// A script in one or several files, after what all of them begin with.
 macro_rules! script {
-    ($verb:literal) => {
-        Script::new(concat!(include_str!("../lua/prelude.lua"), include_str!(concat!("../lua/", $verb, ".lua"))))
+    ($($file:literal),+) => {
+        Script::new(concat!(
+            include_str!("../lua/prelude.lua"),
+            $(include_str!(concat!("../lua/", $file, ".lua"))),+
+        ))
     };
 }
 
 /// Every script.
 pub(super) struct Scripts {
-    pub(super) hold: Script,
-    pub(super) keep: Script,
-    pub(super) release: Script,
+    pub(super) meter: Script,
     pub(super) restore: Script,
+    pub(super) client_hold: Script,
+    pub(super) client_keep: Script,
+    pub(super) client_release: Script,
+    pub(super) client_restore: Script,
     pub(super) grant: Script,
     pub(super) cycles: Script,
     pub(super) mend: Script,
@@ -32,16 +37,19 @@ pub(super) struct Scripts {
     pub(super) import: Script,
     pub(super) import_ledger: Script,
     pub(super) import_grants: Script,
+    pub(super) import_settled: Script,
     pub(super) import_moments: Script,
 }
 
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            hold: script!("hold"),
-            keep: script!("keep"),
-            release: script!("release"),
-            restore: script!("restore"),
+            meter: script!("account", "standing", "hold", "keep", "release", "meter"),
+            restore: script!("account", "restore"),
+            client_hold: script!("client_hold"),
+            client_keep: script!("client_keep"),
+            client_release: script!("client_release"),
+            client_restore: script!("client_restore"),
             grant: script!("grant"),
             cycles: script!("cycles"),
             mend: script!("mend"),
@@ -56,6 +64,7 @@ impl Scripts {
             import: script!("import"),
             import_ledger: script!("import_ledger"),
             import_grants: script!("import_grants"),
+            import_settled: script!("import_settled"),
             import_moments: script!("import_moments"),
         }
     }
@@ -77,6 +86,11 @@ impl<'a> Call<'a> {
     pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
         self.0.arg(argument);
         self
+    }
+
+    /// The same; a fault with whether it is the connection's.
+    pub(super) async fn run_telling<T: FromRedisValue>(&self, link: &Link) -> std::result::Result<T, (Fault, bool)> {
+        link.ask_telling(Request::Script(&self.0)).await
     }
 
     /// Runs it; repeated where the outcome is unknown.

@@ -4,14 +4,12 @@ use super::{
     accounts,
     engine::{Engine, STALE_TRIES, too_many_conflicts},
     moment::period_fields,
+    record,
     scripts::Call,
 };
 use crate::{
     domain::{account::Uid, credit::Payer, time::UnixMicros},
-    store::{
-        Fault, Result, StepOutcome, StripeObject, StripeState, StripeStep,
-        key_names::{self, PayerNames},
-    },
+    store::{Fault, Result, StepOutcome, StripeObject, StripeState, StripeStep, key_names},
 };
 use redis::cmd;
 use std::collections::HashMap;
@@ -22,10 +20,10 @@ pub(super) async fn state(engine: &Engine, uid: &Uid) -> Result<StripeState> {
     let account = accounts::find(engine, uid).await?;
     let version = left.get("version").and_then(|text| text.parse().ok()).unwrap_or(0);
     let remembered = left.get("remembered").filter(|text| !text.is_empty()).cloned();
-    let holds = PayerNames::of(&Payer::Account(uid.clone()), engine.style).holds;
-    let mut open = cmd("ZCOUNT");
-    open.arg(format!("{holds}:prepaid")).arg(format!("({}", engine.now().0)).arg("+inf");
-    let held_prepaid = engine.link.command(&open).await?;
+    let records: Vec<String> = engine.link.command(cmd("HVALS").arg(engine.names(uid).holds())).await?;
+    let now = engine.now();
+    let is_open = |record: &&String| record::is_prepaid(record) && record::ends(record).is_some_and(|ends| ends > now);
+    let held_prepaid = records.iter().filter(is_open).count() as u64;
     Ok(StripeState { account, remembered, held_prepaid, version })
 }
 
@@ -132,7 +130,6 @@ fn call<'a>(
         .key(names.counted())
         .key(names.cycle_index())
         .key(names.moved_cycles())
-        .key(PayerNames::of(&Payer::Account(step.uid.clone()), engine.style).holds)
         .arg(&step.event)
         .arg(engine.now_argument())
         .arg(month.start().micros().0)

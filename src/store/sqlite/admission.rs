@@ -27,7 +27,10 @@ use std::time::Duration;
 type Decision = std::result::Result<(Charge, Remaining), Denial>;
 
 /// The same, as far as the quota goes: how many credits or pictures are left, or after how long there may be more.
-type Quota = std::result::Result<(Charge, u64), Duration>;
+type Quota = std::result::Result<(Charge, Rest), Duration>;
+
+/// Credits or pictures that are left, and credits of the account whatever a key's cap leaves.
+type Rest = (u64, Option<u64>);
 
 pub(super) fn hold(db: &Connection, request: &HoldRequest, moment: &WindowAt) -> Result<Admission> {
     let now = moment.now;
@@ -82,7 +85,7 @@ fn after_burst(
         take_from_bucket(db, payer, arrival)?;
     }
     Ok(match quota {
-        Ok((charge, quota)) => Ok((charge, Remaining { arrival, quota: Some(quota) })),
+        Ok((charge, (quota, credits))) => Ok((charge, Remaining { arrival, quota: Some(quota), credits })),
         Err(retry_after) => Err(Denial::Exhausted { retry_after, full_in: arrival.map(|arrival| now.until(arrival)) }),
     })
 }
@@ -142,7 +145,8 @@ fn account_quota(
         }
     }
     let charge = Charge::Account { uid: account.uid.clone(), channel, pool, month, cycle, key: key.cloned() };
-    Ok(Ok((charge, free_of_key.min(standing.free().saturating_sub(1)))))
+    let left = standing.free().saturating_sub(1);
+    Ok(Ok((charge, (free_of_key.min(left), Some(left)))))
 }
 
 /// What a key's cap leaves of the UTC month after one more picture, whichever pool that comes from.
@@ -165,7 +169,7 @@ fn client_quota(db: &Connection, payer: &str, client: &ClientAddress, per_day: u
     let used = counters::value(db, &key_names::client_usage(client, day))?;
     let Open { count: held, earliest } = holds::of_client(db, payer, day, now)?;
     match after_one_more(per_day, used, held) {
-        Some(left) => Ok(Ok((Charge::Client { client: client.clone(), day }, left))),
+        Some(left) => Ok(Ok((Charge::Client { client: client.clone(), day }, (left, None)))),
         None => Ok(Err(wait(earliest.filter(|_| used < per_day), day.end().micros(), now))),
     }
 }

@@ -1,9 +1,9 @@
 //! `keep` and `release`: the first to arrive decides, and one that comes later is told so.
 
-use super::{DAY, accounts, counters, cycles, holds, ledger, moment::WindowAt};
+use super::{DAY, accounts, counters, cycles, holds, ledger};
 use crate::{
     domain::{
-        credit::{Charge, Hold, Kept, OperationId, Payer, Pool, Settlement, Standing},
+        credit::{Charge, Hold, Kept, OperationId, Payer, Pool, Settlement},
         time::{UnixMicros, UnixSeconds},
     },
     failpoint::{self, Point},
@@ -23,8 +23,7 @@ pub(super) fn of(db: &Connection, payer: &str, id: &OperationId) -> Result<Optio
     Ok(kept.map(|kept| if kept { Settlement::Kept } else { Settlement::Released }))
 }
 
-pub(super) fn keep(db: &Connection, hold: &Hold, moment: &WindowAt) -> Result<Kept> {
-    let now = moment.now;
+pub(super) fn keep(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<Kept> {
     let payer = hold.charge.payer();
     let name = key_names::payer(&payer);
     let settlement = if let Some(earlier) = of(db, &name, &hold.id)? {
@@ -34,9 +33,7 @@ pub(super) fn keep(db: &Connection, hold: &Hold, moment: &WindowAt) -> Result<Ke
         failpoint::reach(Point::InStore);
         settle(db, &name, &hold.id, Settlement::Kept, now)?
     };
-    // A counter of another window that cannot be read does not undo the keep.
-    let remaining = remaining(db, &payer, moment).unwrap_or_default();
-    Ok(Kept { settlement, remaining })
+    Ok(Kept { settlement })
 }
 
 pub(super) fn release(db: &Connection, id: &OperationId, payer: &Payer, now: UnixMicros) -> Result<Settlement> {
@@ -99,21 +96,4 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
         late: hold.expires <= now,
     };
     ledger::append(db, uid, &LedgerEntry { operation: hold.id.clone(), at: now, kind })
-}
-
-/// Credits that a payer can still spend in the present window. Only the caller knows an anonymous client's allowance.
-fn remaining(db: &Connection, payer: &Payer, moment: &WindowAt) -> Result<Option<u64>> {
-    let Payer::Account(uid) = payer else { return Ok(None) };
-    let Some(account) = accounts::find(db, uid)? else { return Ok(None) };
-    let account = moment.account(account);
-    let window = moment.window(&account);
-    let used = counters::usage(db, &AccountNames::of(uid), window.counters())?;
-    let standing = Standing {
-        credits: account.credits,
-        used: used.app.saturating_add(used.api),
-        held_included: 0,
-        prepaid: account.prepaid,
-        held_prepaid: 0,
-    };
-    Ok(Some(standing.remaining()))
 }

@@ -33,10 +33,15 @@ pub(crate) fn pictures(url: &str, uid: &Uid) -> Pictures {
         let stream = format!("{own}:ledger:{month}");
         let entries: Vec<(String, HashMap<String, String>)> =
             cmd("XRANGE").arg(stream).arg("-").arg("+").query(&mut *connection).unwrap();
-        for (_, entry) in entries.into_iter().filter(|(_, entry)| entry["kind"] == "served") {
+        // `operation|channel|pool|month|cycle|key|end of the lease (µs)`
+        for (id, entry) in entries {
+            let Some(served) = entry.get("served") else { continue };
+            let millis: u64 = id.split_once('-').unwrap().0.parse().unwrap();
+            let at = entry.get("at").map_or(millis * 1_000, |at| at.parse().unwrap());
+            let ends: u64 = served.rsplit_once('|').unwrap().1.parse().unwrap();
             pictures.counted += 1;
-            pictures.late += u64::from(entry["late"] == "1");
-            *times.entry(entry["operation"].clone()).or_default() += 1;
+            pictures.late += u64::from(at >= ends);
+            *times.entry(served.split_once('|').unwrap().0.to_owned()).or_default() += 1;
         }
     }
     pictures.twice = times.values().map(|times| times - 1).sum();

@@ -1,0 +1,74 @@
+//! Holds, keeps and releases of anonymous clients.
+
+use super::{
+    answers::{admission, settled_as},
+    engine::{Engine, STALE_TRIES, too_many_conflicts},
+    operation::{day_of, micros},
+    record,
+    scripts::Call,
+};
+use crate::{
+    domain::{
+        credit::{Admission, Charge, Draw, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
+        time::Day,
+    },
+    store::{Fault, Result, key_names, whole::strange},
+};
+use redis::Script;
+
+pub(super) async fn hold(engine: &Engine, request: &HoldRequest) -> Result<Admission> {
+    let (payer, Draw::Client { client, per_day }) = (request.draw.payer(), &request.draw) else { return Err(none()) };
+    for _ in 0..STALE_TRIES {
+        let day: Day = engine.now().seconds().date();
+        let burst = request.burst.map(|burst| (burst.interval_micros().to_string(), burst.whole_micros().to_string()));
+        let (interval, whole) = burst.unwrap_or_default();
+        let answer: String = call(engine, &engine.scripts.client_hold, &payer)
+            .key(key_names::styled_client_usage(client, day, engine.style))
+            .arg(engine.now_argument())
+            .arg(&request.id.0)
+            .arg(day_of(&request.id))
+            .arg(micros(request.lease))
+            .arg(interval)
+            .arg(whole)
+            .arg(day.end().micros().0 - 86_400_000_000)
+            .arg(day.end().micros().0)
+            .arg(day.to_string())
+            .arg(*per_day)
+            .run(&engine.link)
+            .await?;
+        if !engine.learns_from(&payer, &answer)? {
+            return admission(request, &answer);
+        }
+    }
+    Err(too_many_conflicts())
+}
+
+pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
+    let Charge::Client { client, day } = &hold.charge else { return Err(none()) };
+    let counter = key_names::styled_client_usage(client, *day, engine.style);
+    let call = call(engine, &engine.scripts.client_keep, &hold.charge.payer()).key(&counter);
+    let answer: String = call.arg(&hold.id.0).arg(day_of(&hold.id)).run(&engine.link).await?;
+    match answer.strip_prefix("not_integer|") {
+        Some(counter) => Err(strange(counter)),
+        None => Ok(Kept { settlement: settled_as(&answer)? }),
+    }
+}
+
+pub(super) async fn release(engine: &Engine, id: &OperationId, payer: &Payer) -> Result<Settlement> {
+    let call = call(engine, &engine.scripts.client_release, payer).arg(&id.0).arg(day_of(id));
+    settled_as(&call.run::<String>(&engine.link).await?)
+}
+
+/// Writes a hold again that the server has lost, unless it has been settled or has ended.
+pub(super) async fn restore(engine: &Engine, hold: &Hold) -> Result<()> {
+    let call = call(engine, &engine.scripts.client_restore, &hold.charge.payer()).arg(engine.now_argument());
+    call.arg(&hold.id.0).arg(day_of(&hold.id)).arg(record::text(hold)).run(&engine.link).await
+}
+
+fn call<'a>(engine: &Engine, script: &'a Script, payer: &Payer) -> Call<'a> {
+    Call::of(script).key(key_names::styled_payer(payer, engine.style))
+}
+
+fn none() -> Fault {
+    Fault::Unexpected("an account is no anonymous client".into())
+}

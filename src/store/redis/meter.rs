@@ -1,0 +1,146 @@
+//! Holds, keeps and releases of accounts, many in one call of the script `meter`.
+//!
+//! One call is in flight at a time; operations that come meanwhile go together in the next. So nothing waits for a timer, and
+//! the more there is to do, the less each costs. On a Cluster each account has its own calls, because accounts lie in
+//! different slots. An account's operations keep their order.
+
+use super::{
+    engine::{Assumed, Engine},
+    moment::PeriodFields,
+    operation::Operation,
+    queue::{Lane, Waiting},
+    scripts::Call,
+};
+use crate::{
+    failpoint::{self, Point},
+    store::{Fault, Result, key_names::KeyStyle, whole::strange},
+};
+use tokio::sync::oneshot;
+
+/// Ends a lane, whatever becomes of its task: operations that still wait are answered then.
+struct Driver {
+    engine: Engine,
+    lane: Lane,
+    /// Nothing waits any more: the lane is gone, or another task's.
+    is_done: bool,
+}
+
+/// Makes an operation; gives the script's answer.
+pub(super) async fn ask(engine: &Engine, operation: Operation) -> Result<String> {
+    let lane = match engine.style {
+        KeyStyle::Plain => None,
+        KeyStyle::Hashtag => Some(operation.uid().clone()),
+    };
+    let (to, answer) = oneshot::channel();
+    if engine.lanes.push(&lane, Waiting { operation, to }) {
+        let driver = Driver { engine: engine.clone(), lane, is_done: false };
+        tokio::spawn(driver.drive());
+    }
+    answer.await.unwrap_or_else(|_| Err(Fault::Unavailable("the operation was given up".into()))).and_then(read)
+}
+
+/// What the operation's own data is to blame for is its fault.
+fn read(answer: String) -> Result<String> {
+    match answer.split_once('|') {
+        Some(("unexpected", key)) => {
+            Err(Fault::Unexpected(format!("{key} is of another type than ours: nothing can be counted there")))
+        }
+        Some(("not_integer", name)) => Err(strange(name)),
+        _ => Ok(answer),
+    }
+}
+
+impl Driver {
+    async fn drive(mut self) {
+        while let Some(batch) = self.engine.lanes.next(&self.lane) {
+            self.make(batch).await;
+        }
+        self.is_done = true;
+    }
+
+    /// Makes one call. A fault of the connection's is the answer to all of its operations: each may be done or not, and is
+    /// repeated under its own id by whoever waits. After any other fault each is made alone.
+    async fn make(&self, batch: Vec<Vec<Waiting>>) {
+        let (accounts, answers): (Vec<Vec<Operation>>, Vec<Vec<_>>) =
+            batch.into_iter().map(|account| account.into_iter().map(|one| (one.operation, one.to)).unzip()).unzip();
+        let mut answers = answers.into_iter().flatten();
+        let made = self.call(&accounts).await;
+        if accounts.iter().flatten().count() > 1 {
+            failpoint::reach(Point::InBatch);
+        }
+        match made {
+            Ok(given) => answers.zip(given).for_each(|(to, answer)| drop(to.send(Ok(answer)))),
+            Err((fault, is_of_connection)) if is_of_connection || accounts.iter().flatten().count() == 1 => {
+                answers.for_each(|to| drop(to.send(Err(fault.clone()))));
+            }
+            Err(_) => {
+                for operation in accounts.into_iter().flatten() {
+                    let alone = self.call(&[vec![operation]]).await;
+                    let answer = alone
+                        .map_err(|(fault, _)| fault)
+                        .and_then(|given| given.into_iter().next().ok_or_else(too_few));
+                    let Some(to) = answers.next() else { return };
+                    drop(to.send(answer));
+                }
+            }
+        }
+    }
+
+    /// An answer for each operation; a fault with whether it is the connection's.
+    async fn call(&self, accounts: &[Vec<Operation>]) -> std::result::Result<Vec<String>, (Fault, bool)> {
+        let call = call(&self.engine, accounts);
+        let mut answers: Vec<String> = call.run_telling(&self.engine.link).await?;
+        let operations = accounts.iter().flatten().count();
+        if answers.len() != operations + accounts.len() {
+            return Err((too_few(), false));
+        }
+        let records = answers.split_off(operations).into_iter().map(|records| records.parse().unwrap_or(0));
+        let uids = accounts.iter().filter_map(|account| Some(account.first()?.uid().clone()));
+        self.engine.lanes.learn(&self.lane, uids.zip(records));
+        Ok(answers)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.engine.lanes.end(&self.lane);
+        }
+    }
+}
+
+fn too_few() -> Fault {
+    Fault::Unexpected("the script meter does not answer every operation".into())
+}
+
+/// A call for operations of some accounts, each account's in their order.
+fn call<'a>(engine: &'a Engine, accounts: &[Vec<Operation>]) -> Call<'a> {
+    let mut call = Call::of(&engine.scripts.meter);
+    let some = || accounts.iter().filter_map(|operations| Some((operations.first()?.uid(), operations)));
+    for (uid, _) in some() {
+        call = call.key(engine.names(uid).own());
+    }
+    call = call.arg(engine.now_argument());
+    for (uid, operations) in some() {
+        call = call.arg(operations.len());
+        call = if operations.iter().any(Operation::is_hold) {
+            tell_window(call.arg("1"), engine, &engine.assumed(uid))
+        } else {
+            call.arg("")
+        };
+        call = operations.iter().fold(call, |call, operation| operation.tell(call));
+    }
+    call
+}
+
+fn tell_window<'a>(call: Call<'a>, engine: &Engine, assumed: &Assumed) -> Call<'a> {
+    let (moment, PeriodFields(seen)) = (engine.moment(assumed), &assumed.seen);
+    call.arg(seen)
+        .arg(moment.from.0)
+        .arg(moment.until.0)
+        .arg(moment.credits(&engine.terms))
+        .arg(moment.month.to_string())
+        .arg(moment.window.cycle().map_or(String::new(), |start| start.0.to_string()))
+        .arg(moment.window.until.micros().0)
+        .arg(moment.month.end().micros().0)
+}
