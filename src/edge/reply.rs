@@ -107,6 +107,7 @@ pub(super) fn with_request_id(mut response: Response, request_id: &str) -> Respo
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Invalid(_)
+        | Refusal::Order(_)
         | Refusal::MalformedForm
         | Refusal::KeyAndToken
         | Refusal::BadSignature

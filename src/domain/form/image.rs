@@ -11,7 +11,7 @@ const EXTENSIONS: [&str; 5] = ["webp", "bmp", "png", "jpg", "jpeg"];
 
 /// An `image` part being received. It does not keep the bytes.
 #[derive(Debug)]
-pub(super) struct ImageCheck {
+pub(in crate::domain) struct ImageCheck {
     filename: String,
     misnamed: Option<Complaint>,
     header: HeaderReader,
@@ -19,12 +19,12 @@ pub(super) struct ImageCheck {
 }
 
 impl ImageCheck {
-    pub(super) fn new(filename: String) -> Self {
+    pub(in crate::domain) fn new(filename: String) -> Self {
         Self { misnamed: name_complaint(&filename), filename, header: HeaderReader::new(), size: 0 }
     }
 
     /// Takes the part's next bytes. Whether they are worth keeping: `false` once the image is known to be refused.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
+    pub(in crate::domain) fn take(&mut self, bytes: &[u8]) -> bool {
         self.size += bytes.len() as u64;
         if self.misnamed.is_some() || self.size > MAX_IMAGE {
             return false;
@@ -33,7 +33,7 @@ impl ImageCheck {
     }
 
     /// The judgement, once all bytes were taken: the first check that fails, or both width and height.
-    pub(super) fn finish(self) -> Result<ImagePart, Vec<Complaint>> {
+    pub(in crate::domain) fn finish(self) -> Result<ImagePart, Vec<Complaint>> {
         if let Some(complaint) = self.misnamed {
             return Err(vec![complaint]);
         }
