@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: run test quick check deny model tools
+.PHONY: run test quick check deny dist model tools
 
 # Builds, fetches the model once, makes a demo account and serves on the embedded defaults.
 run: model
@@ -27,6 +27,10 @@ check:
 deny:
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --offline check licenses bans sources
+
+# What is shipped, in target/dist.d: the stripped binary, the model, a list of what is in it, and their checksums.
+dist: model
+	deploy/dist.sh
 
 model:
 	deploy/fetch-model.sh

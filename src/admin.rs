@@ -19,7 +19,7 @@ use crate::{
     },
     identity::{Keyring, api_key, find_key},
     random::fresh_operation_id,
-    store::{AccountChange, Audit, Fault, Granted, KeyUse, Odd, Store},
+    store::{AccountChange, Accounts, Audit, Fault, Granted, KeyUse, Odd},
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -29,7 +29,7 @@ type Result<T> = std::result::Result<T, AdminError>;
 
 /// The operator, at one store.
 pub struct Admin {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Accounts>,
     plans: BTreeMap<String, Plan>,
     terms: Terms,
 }
@@ -115,7 +115,7 @@ pub struct Unread {
 impl Admin {
     /// The operator of this store, with the plans of this configuration.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, config: &Config) -> Self {
+    pub fn new(store: Arc<dyn Accounts>, config: &Config) -> Self {
         Self { store, plans: config.plans.clone(), terms: config.terms() }
     }
 

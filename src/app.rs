@@ -18,7 +18,7 @@ use crate::{
     pages::Pages,
     rmbg::{Rmbg, Rules},
     spool::{Budgets, DiskRules},
-    store::{self, Store},
+    store::{self, Opened},
     stripe::webhook::Webhook,
     telemetry::{Metrics, panics, start_log},
     usage::UsageReports,
@@ -118,27 +118,27 @@ impl App {
     /// Opens the store, sets up the backend and listens.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let keyring = Keyring::open(config)?;
-        let store: Arc<dyn Store> = store::open_to_serve(config, clock.clone()).await?;
+        let Opened { metering, engine } = store::open_to_serve(config, clock.clone()).await?;
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
         let metrics = Arc::new(Metrics::new()?);
         let budgets = Budgets::new(config.limits.memory_budget.0, disk_rules(&config.limits));
         let tasks = TaskTracker::new();
         let admin = AdminState {
-            store: Arc::clone(&store),
+            store: Arc::clone(&metering),
             backend: Arc::clone(&backend),
             metrics: Arc::clone(&metrics),
             budgets: budgets.clone(),
         };
-        let api_keys = Arc::new(ApiKeys::new(Arc::clone(&store), keyring));
+        let api_keys = Arc::new(ApiKeys::new(Arc::clone(&metering), keyring));
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
         let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
             ingress: ingress(config, token_header, Arc::clone(&metrics)),
-            usage: UsageReports::new(Arc::clone(&store), Arc::clone(&api_keys), clock.clone(), config.terms()),
-            stripe: Webhook::new(Arc::clone(&store), config, clock.clone())?,
+            usage: UsageReports::new(Arc::clone(&metering), Arc::clone(&api_keys), clock.clone(), config.terms()),
+            stripe: Webhook::new(engine, config, clock.clone())?,
             deliveries: Arc::default(),
             rmbg: Rmbg {
-                store,
+                store: metering,
                 backend,
                 api_keys: Arc::clone(&api_keys),
                 user_tokens: UserTokens::start(&config.auth.user_token).await?,

@@ -11,6 +11,7 @@ mod failure;
 mod input;
 mod key;
 mod print;
+mod ready;
 mod report;
 mod serve;
 mod store;
@@ -78,6 +79,8 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Look for what would keep the gateway from working; exits 1 if anything would
     Doctor,
+    /// Ask the gateway on this machine whether it is ready; exits 1 if it is not
+    Ready,
 }
 
 /// Reads the command line. The error is the exit code, after help, version or complaint has been printed.
@@ -127,6 +130,7 @@ async fn perform(command: Command, config: Config) -> Result<Report, Failure> {
         Command::Usage(command) => command.run(&session).await,
         Command::Audit(command) => command.run(&session).await,
         Command::Doctor => doctor::run(&session).await,
+        Command::Ready => ready::run(&session).await,
     }
 }
 

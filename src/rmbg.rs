@@ -24,7 +24,7 @@ use crate::{
     identity::{ApiKeys, Visitor, account_limiter::AccountLimiter, user_token::UserTokens},
     random::NoRandomness,
     spool::{Budgets, Holder},
-    store::{Fault, Store},
+    store::{Fault, Metering},
     telemetry::{Record, Step},
 };
 use caller::Caller;
@@ -38,7 +38,7 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 /// The parts that serve a picture.
 pub struct Rmbg {
     /// Accounts, limits and credits.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Metering>,
     /// What removes the background.
     pub backend: Arc<dyn Backend>,
     /// How API keys open accounts.

@@ -1,4 +1,4 @@
-//! What is remembered: accounts, keys, holds, counters, the ledger. A trait of verbs in the gateway's own words; each
+//! What is remembered: accounts, keys, holds, counters, the ledger. Three traits of verbs in the gateway's own words; each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
 mod billing;
@@ -15,7 +15,7 @@ mod whole;
 pub use billing::{Changes, ParkedEvent, StepOutcome, StripeObject, StripeState, StripeStep};
 pub use journal::{Journaled, keeps_left};
 pub use migrate::{Migration, Problem, migrate};
-pub use open::{open, open_to_move, open_to_serve};
+pub use open::{Opened, backup, open, open_to_move, open_to_serve};
 pub use transfer::{AccountExport, Cursor, KeyExport, List, Page, Records, Transfer};
 
 use crate::domain::{
@@ -64,14 +64,21 @@ pub enum Fault {
     Conflict(String),
 }
 
-/// The verbs. Two engines answer them alike; one suite of promises runs against both.
+/// What serving a picture needs of the store, and what a caller and an operator see of it while it serves.
+///
+/// Three traits are what the store can do: this one, [`Accounts`] and [`Billing`]. Whoever uses the store takes the narrowest
+/// that does. Two engines answer all of them alike; one suite of promises runs against both.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Metering: Send + Sync + 'static {
     /// The key with this hash and the account that it opens, revoked and expired keys included.
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>>;
 
     /// One account, as it counts now: on the default plan once its subscription has lapsed.
     async fn account(&self, uid: &Uid) -> Result<Option<Account>>;
+
+    /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
+    /// default plan that is due goes before the change.
+    async fn put_account(&self, change: &AccountChange) -> Result<Account>;
 
     /// Decides the limits and sets one credit aside. Repeated under the same id, answers with the hold that stands.
     async fn hold(&self, request: &HoldRequest) -> Result<Admission>;
@@ -88,73 +95,8 @@ pub trait Store: Send + Sync + 'static {
     /// Every billing cycle of an account that has usage counters, in the order of their starts.
     async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>>;
 
-    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat; nothing
-    /// uses no id up. [`Fault::NotFound`] without the account, [`Fault::Insufficient`] for taking back what is spent or set
-    /// aside, [`Fault::TooLarge`] for a balance that cannot be, [`Fault::Conflict`] for an id under which another number was
-    /// granted.
-    async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
-
-    /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
-    /// default plan that is due goes before the change.
-    async fn put_account(&self, change: &AccountChange) -> Result<Account>;
-
-    /// The ids of every account, in their order: also of those that cannot be read.
-    async fn uids(&self) -> Result<Vec<Uid>>;
-
-    /// Every account, in the order of their ids.
-    async fn accounts(&self) -> Result<Vec<Account>> {
-        let mut accounts = Vec::new();
-        for uid in self.uids().await? {
-            accounts.extend(self.account(&uid).await?);
-        }
-        Ok(accounts)
-    }
-
-    /// Stores a key under its hash. [`Fault::NotFound`] without its account, [`Fault::Taken`] when the key is another's.
-    async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
-
     /// Notes when keys were last used, many at once; an earlier moment than is known changes nothing.
     async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()>;
-
-    /// An account's keys, oldest first, revoked ones included, with what each has used this UTC month.
-    async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>>;
-
-    /// Revokes a key from now on; `false` when there is no such key. Revoking twice keeps the first date.
-    async fn revoke_key(&self, id: &KeyId) -> Result<bool>;
-
-    /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::NotFound`] without it.
-    async fn audit(&self, uid: &Uid) -> Result<Audit>;
-
-    /// Sets a number of an account's that [`audit`](Self::audit) finds odd or different, named as it names it, with a ledger
-    /// entry after which the ledger says the same. [`Fault::NotFound`] without the account, and for what is no number of
-    /// its; [`Fault::TooLarge`] for what it cannot be.
-    async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()>;
-
-    /// What Stripe's events have left of an account: where the next [`StripeStep`] starts from.
-    async fn stripe_state(&self, uid: &Uid) -> Result<StripeState>;
-
-    /// Writes everything that follows from one event in one atomic step, once, and only if no other step has come in
-    /// between.
-    async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome>;
-
-    /// What is known of one of Stripe's objects.
-    async fn stripe_object(&self, id: &str) -> Result<StripeObject>;
-
-    /// Writes what is known of one of Stripe's objects, if nobody has written it since that version was read. `false` if
-    /// somebody has.
-    async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool>;
-
-    /// Keeps an event until it can be taken; parking it again only says why anew.
-    async fn park(&self, event: &ParkedEvent) -> Result<()>;
-
-    /// Every parked event, oldest first.
-    async fn parked(&self) -> Result<Vec<ParkedEvent>>;
-
-    /// The parked events that any of these ids might lead to the account of, oldest first.
-    async fn parked_under(&self, aliases: &[String]) -> Result<Vec<ParkedEvent>>;
-
-    /// Forgets a parked event, if it is one.
-    async fn unpark(&self, id: &str) -> Result<()>;
 
     /// Whether the next verb would fail without anybody being asked, so that nothing is owed for it.
     fn is_unavailable(&self) -> bool {
@@ -182,6 +124,80 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the store can read and write right now.
     async fn ping(&self) -> Result<()>;
 }
+
+/// The operator's verbs.
+#[async_trait]
+pub trait Accounts: Metering {
+    /// The ids of every account, in their order: also of those that cannot be read.
+    async fn uids(&self) -> Result<Vec<Uid>>;
+
+    /// Every account, in the order of their ids.
+    async fn accounts(&self) -> Result<Vec<Account>> {
+        let mut accounts = Vec::new();
+        for uid in self.uids().await? {
+            accounts.extend(self.account(&uid).await?);
+        }
+        Ok(accounts)
+    }
+
+    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat; nothing
+    /// uses no id up. [`Fault::NotFound`] without the account, [`Fault::Insufficient`] for taking back what is spent or set
+    /// aside, [`Fault::TooLarge`] for a balance that cannot be, [`Fault::Conflict`] for an id under which another number was
+    /// granted.
+    async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
+
+    /// Stores a key under its hash. [`Fault::NotFound`] without its account, [`Fault::Taken`] when the key is another's.
+    async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
+
+    /// An account's keys, oldest first, revoked ones included, with what each has used this UTC month.
+    async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>>;
+
+    /// Revokes a key from now on; `false` when there is no such key. Revoking twice keeps the first date.
+    async fn revoke_key(&self, id: &KeyId) -> Result<bool>;
+
+    /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::NotFound`] without it.
+    async fn audit(&self, uid: &Uid) -> Result<Audit>;
+
+    /// Sets a number of an account's that [`audit`](Self::audit) finds odd or different, named as it names it, with a ledger
+    /// entry after which the ledger says the same. [`Fault::NotFound`] without the account, and for what is no number of
+    /// its; [`Fault::TooLarge`] for what it cannot be.
+    async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()>;
+}
+
+/// What Stripe's events change.
+#[async_trait]
+pub trait Billing: Metering {
+    /// What Stripe's events have left of an account: where the next [`StripeStep`] starts from.
+    async fn stripe_state(&self, uid: &Uid) -> Result<StripeState>;
+
+    /// Writes everything that follows from one event in one atomic step, once, and only if no other step has come in
+    /// between.
+    async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome>;
+
+    /// What is known of one of Stripe's objects.
+    async fn stripe_object(&self, id: &str) -> Result<StripeObject>;
+
+    /// Writes what is known of one of Stripe's objects, if nobody has written it since that version was read. `false` if
+    /// somebody has.
+    async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool>;
+
+    /// Keeps an event until it can be taken; parking it again only says why anew.
+    async fn park(&self, event: &ParkedEvent) -> Result<()>;
+
+    /// Every parked event, oldest first.
+    async fn parked(&self) -> Result<Vec<ParkedEvent>>;
+
+    /// The parked events that any of these ids might lead to the account of, oldest first.
+    async fn parked_under(&self, aliases: &[String]) -> Result<Vec<ParkedEvent>>;
+
+    /// Forgets a parked event, if it is one.
+    async fn unpark(&self, id: &str) -> Result<()>;
+}
+
+/// An engine: it answers every verb.
+pub trait Store: Accounts + Billing {}
+
+impl<Engine: Accounts + Billing> Store for Engine {}
 
 /// What a grant did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -13,7 +13,7 @@ use crate::{
         usage_report::{Asked, BillingCycle, BillingCycles, MembershipUsage, ReportQuery, Usage, UsageQuery},
     },
     identity::{ApiKeys, Credentials, Visitor},
-    store::{Fault, Store},
+    store::{Fault, Metering},
     telemetry::Record,
 };
 use query_limits::QueryLimits;
@@ -22,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 
 /// Answers `GET /api/membership-usage`.
 pub struct UsageReports {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Metering>,
     api_keys: Arc<ApiKeys>,
     clock: Clock,
     terms: Terms,
@@ -65,7 +65,7 @@ impl From<Fault> for NoReport {
 impl UsageReports {
     /// A desk before this store. `terms` tell which window is in force.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, api_keys: Arc<ApiKeys>, clock: Clock, terms: Terms) -> Self {
+    pub fn new(store: Arc<dyn Metering>, api_keys: Arc<ApiKeys>, clock: Clock, terms: Terms) -> Self {
         Self { store, api_keys, clock, terms, query_limits: QueryLimits::default() }
     }
 

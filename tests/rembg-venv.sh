@@ -2,7 +2,7 @@
 # Installs PyPI's rembg, most of a gigabyte, for the test that drives the real server. Fails where it cannot be had within
 # ten minutes.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 venv=.cache/rembg-venv
 [ -x $venv/bin/rembg ] && exit 0
 

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3 [curl]=curl
-    [redis-server]=redis-server [redis-cli]=redis-tools)
+    [redis-server]=redis-server [redis-cli]=redis-tools [systemd-analyze]=systemd)
 missing=()
 for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")
@@ -29,3 +29,4 @@ if ! .cache/stripe-venv/bin/python3 -c 'import stripe' 2>/dev/null; then
 fi
 
 tests/clients/install.sh
+tests/deploy/install.sh

@@ -7,7 +7,7 @@ use crate::{
         account::Overrides,
         credit::{Admission, Channel, Draw, HoldRequest, KeyDraw, Settlement},
     },
-    store::sqlite::SqliteStore,
+    store::{Accounts, sqlite::SqliteStore},
 };
 use std::{sync::atomic::AtomicI64, time::Duration};
 
@@ -16,7 +16,7 @@ const NOW: UnixSeconds = UnixSeconds(1_774_268_612);
 struct Session {
     admin: Admin,
     keyring: Keyring,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Accounts>,
     _folder: tempfile::TempDir,
 }
 
@@ -25,7 +25,7 @@ fn session() -> Session {
     let mut config = Config::default();
     config.store.url = format!("sqlite:{}", folder.path().join("gateway.db").display());
     let clock = Clock::Turned(Arc::new(AtomicI64::new(NOW.micros().0)));
-    let store: Arc<dyn Store> =
+    let store: Arc<dyn Accounts> =
         Arc::new(SqliteStore::open(config.store.sqlite_path().unwrap(), clock, config.terms()).unwrap());
     let keyring = Keyring::new(&"a pepper of the tests".into());
     Session { admin: Admin::new(Arc::clone(&store), &config), keyring, store, _folder: folder }
@@ -183,7 +183,7 @@ async fn usage_and_audit_tell_what_was_spent_and_what_is_left() {
     assert!(audits.iter().all(|audit| audit.differences.is_empty()));
 }
 
-async fn spend(store: &dyn Store, key: &ApiKey, id: &str) {
+async fn spend(store: &dyn Accounts, key: &ApiKey, id: &str) {
     let draw = Draw::Account {
         uid: key.uid.clone(),
         channel: Channel::Api,

@@ -9,10 +9,11 @@ use crate::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::{
-    path::{Path, absolute},
+    path::{Path, PathBuf, absolute},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+use tokio::task::spawn_blocking;
 
 /// The least time between two words about how far it is.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -28,11 +29,22 @@ Remaining behind: today's counters of anonymous clients and all short-term limit
 software keeps beside the documented keys. A password in an address can be kept from other users of the machine by
 giving it in the environment.";
 
+const BACKUP_NOTES: &str = "\
+The copy holds everything up to one moment, and is one file. Its keys are stored as hashes: keep the pepper with it, which the
+answer names. To restore, stop the gateway, remove gateway.db-wal and gateway.db-shm, put the copy in the place of gateway.db
+and start again. Pictures that were served after the copy was made are then not counted. A Redis is backed up by its own means.";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
     /// Move every account with its keys, counters and ledger to another store; exits 1 if anything differs there
     #[command(after_help = WHAT_TO_KNOW)]
     Migrate(Migrate),
+    /// Copy the embedded store to a new file, while the gateway may serve
+    #[command(after_help = BACKUP_NOTES)]
+    Backup {
+        /// The new file; its folder must be there
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -47,7 +59,16 @@ pub(super) struct Migrate {
 
 impl StoreCommand {
     pub(super) async fn run(self, session: &Session) -> Result<Report, Failure> {
-        let Self::Migrate(Migrate { from, to }) = self;
+        match self {
+            Self::Migrate(ends) => ends.run(session).await,
+            Self::Backup { file } => backup(session, file).await,
+        }
+    }
+}
+
+impl Migrate {
+    async fn run(self, session: &Session) -> Result<Report, Failure> {
+        let Self { from, to } = self;
         let (from, to) = (End::of(session, "--from", from)?, End::of(session, "--to", to)?);
         from.must_be_complete()?;
         let source = from.open(session).await?;
@@ -68,6 +89,25 @@ impl StoreCommand {
         let value = json!({"from": shown_from, "to": shown_to, "moved": moved, "pepper": pepper, "good": good});
         Ok(Report::new(begins + &words(&moved), value)?.judged(good))
     }
+}
+
+/// The copy is made on a thread that may block.
+async fn backup(session: &Session, file: PathBuf) -> Result<Report, Failure> {
+    let (config, copy) = (session.config.clone(), file.clone());
+    let copied = spawn_blocking(move || store::backup(&config, &copy)).await;
+    let bytes = copied.map_err(|error| Failure::Runtime(error.to_string()))??;
+    let shown = full(&file);
+    let pepper = match PepperSource::of(&session.config) {
+        Some(PepperSource::BesideStore(path)) => format!("the pepper in {}", full(&path)),
+        Some(PepperSource::Configured) | None => "the pepper of the configuration".into(),
+    };
+    let words = format!("Copied {} to {shown}, {bytes} bytes. Its keys need {pepper}.", session.config.store.shown());
+    Report::new(words, json!({"file": shown, "bytes": bytes}))
+}
+
+/// A path for people who read it elsewhere.
+fn full(path: &Path) -> String {
+    absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }
 
 /// One of the two stores.
@@ -119,7 +159,6 @@ impl End {
 
 /// What keeps the keys valid: their hashes have moved, the pepper that they were made with has not.
 fn pepper(from: &End, to: &End) -> String {
-    let full = |path: &Path| absolute(path).unwrap_or_else(|_| path.into()).display().to_string();
     match (PepperSource::of(&from.config), PepperSource::of(&to.config)) {
         (Some(PepperSource::BesideStore(source)), Some(PepperSource::BesideStore(target))) if source == target => {
             format!("Every key stays valid with the pepper in {}, which both stores share.", full(&source))

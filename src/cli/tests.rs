@@ -41,6 +41,7 @@ impl Operator {
             Command::Audit(command) => command.run(&self.session).await,
             Command::Check => check::run(&self.session),
             Command::Doctor => doctor::run(&self.session).await,
+            Command::Ready => ready::run(&self.session).await,
             Command::Serve => panic!("not in these tests"),
         }
     }

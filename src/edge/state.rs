@@ -2,7 +2,7 @@
 
 use super::{cors::Cors, deliveries::Deliveries, ingress::Ingress};
 use crate::{
-    backend::Backend, pages::Pages, rmbg::Rmbg, spool::Budgets, store::Store, stripe::webhook::Webhook,
+    backend::Backend, pages::Pages, rmbg::Rmbg, spool::Budgets, store::Metering, stripe::webhook::Webhook,
     telemetry::Metrics, usage::UsageReports,
 };
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct PublicState {
 /// What the admin routes need.
 pub struct AdminState {
     /// Asked whether it is ready, and how many holds are open.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Metering>,
     /// Asked whether it is ready.
     pub backend: Arc<dyn Backend>,
     /// What to show.

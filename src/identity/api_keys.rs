@@ -7,7 +7,7 @@ use crate::{
         api_key::{ApiKey, KeyId},
         time::UnixSeconds,
     },
-    store::{Result, Store},
+    store::{Metering, Result},
 };
 use secrecy::SecretString;
 use std::{
@@ -25,7 +25,7 @@ const WRITE_EVERY: Duration = Duration::from_mins(1);
 
 /// The keys of one store.
 pub struct ApiKeys {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Metering>,
     keyring: Keyring,
     /// Keys used since they were last written down; only ones that opened something, so no more than there are.
     used: Mutex<HashMap<KeyId, UnixSeconds>>,
@@ -34,7 +34,7 @@ pub struct ApiKeys {
 impl ApiKeys {
     /// The keys of this store, hashed as this keyring does.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, keyring: Keyring) -> Self {
+    pub fn new(store: Arc<dyn Metering>, keyring: Keyring) -> Self {
         Self { store, keyring, used: Mutex::default() }
     }
 
@@ -84,7 +84,7 @@ impl ApiKeys {
 
 /// A key as stored, under whichever pepper, and its account.
 pub(crate) async fn find(
-    store: &dyn Store,
+    store: &dyn Metering,
     keyring: &Keyring,
     key: &SecretString,
 ) -> Result<Option<(ApiKey, Account)>> {

@@ -5,7 +5,7 @@ use crate::{
     domain::credit::{Charge, Hold, OperationId, Payer, Pool, Settlement},
     failpoint::{self, Point},
     random::{NoRandomness, fresh_operation_id},
-    store::{Fault, Store},
+    store::{Fault, Metering},
     telemetry::panics,
 };
 use std::{sync::Arc, time::Duration};
@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The promise to settle one operation. It is made *before* the store is asked for the hold, so that there is no moment
 /// at which a hold exists that nobody answers for; dropped unsettled, it releases in the background.
 pub(super) struct Pledge {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Metering>,
     id: OperationId,
     payer: Payer,
     lease: Duration,
@@ -96,7 +96,7 @@ impl Drop for Pledge {
 }
 
 /// Repeats a release until the store acknowledges it or the lease has ended anyway.
-async fn release_until(store: Arc<dyn Store>, id: OperationId, payer: Payer, lease_end: Instant) {
+async fn release_until(store: Arc<dyn Metering>, id: OperationId, payer: Payer, lease_end: Instant) {
     let mut pause = Duration::from_millis(50);
     while !released(&*store, &id, &payer).await && Instant::now() < lease_end {
         tokio::time::sleep(pause).await;
@@ -104,7 +104,7 @@ async fn release_until(store: Arc<dyn Store>, id: OperationId, payer: Payer, lea
     }
 }
 
-async fn released(store: &dyn Store, id: &OperationId, payer: &Payer) -> bool {
+async fn released(store: &dyn Metering, id: &OperationId, payer: &Payer) -> bool {
     failpoint::reach(Point::InRelease);
     match store.release(id, payer).await {
         Ok(Settlement::Released) => true,

@@ -10,10 +10,7 @@ mod grace;
 mod drain;
 mod lines;
 
-use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, StepOutcome, Store, StripeObject, StripeState,
-    StripeStep, Usage,
-};
+use super::{AccountChange, Fault, Metering, Result, Usage};
 use crate::{
     clock::Clock,
     config::{OnStoreFailure, StoreConfig},
@@ -37,14 +34,14 @@ use tracing::info;
 
 /// A store whose keeps survive its absence.
 pub struct Journaled {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Metering>,
     journal: Arc<Journal>,
     handing_in: JoinHandle<()>,
 }
 
 impl Journaled {
     /// Opens a journal in the configured folder, with what earlier processes left there. Blocks on the disk.
-    pub fn open(store: Arc<dyn Store>, config: &StoreConfig, clock: Clock, terms: Terms) -> Result<Self> {
+    pub fn open(store: Arc<dyn Metering>, config: &StoreConfig, clock: Clock, terms: Terms) -> Result<Self> {
         let folder = &config.journal;
         let told = |error: std::io::Error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display()));
         let (file, entries) = JournalFile::open(folder).map_err(told)?;
@@ -85,7 +82,31 @@ impl Drop for Journaled {
 }
 
 #[async_trait]
-impl Store for Journaled {
+impl Metering for Journaled {
+    async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
+        match (self.store.caller_of_key(hash).await, self.grace()) {
+            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_caller(hash) {
+                Some(caller) => Ok(Some(caller)),
+                None => Err(Fault::Unavailable(why)),
+            },
+            (answer, _) => answer,
+        }
+    }
+
+    async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
+        match (self.store.account(uid).await, self.grace()) {
+            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_account(uid) {
+                Some(account) => Ok(Some(account)),
+                None => Err(Fault::Unavailable(why)),
+            },
+            (answer, _) => answer,
+        }
+    }
+
+    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
+        self.store.put_account(change).await
+    }
+
     /// Fails while the journal is full: what is admitted must be countable.
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
         if self.journal.is_full() {
@@ -116,26 +137,6 @@ impl Store for Journaled {
         Ok(answer)
     }
 
-    async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        match (self.store.caller_of_key(hash).await, self.grace()) {
-            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_caller(hash) {
-                Some(caller) => Ok(Some(caller)),
-                None => Err(Fault::Unavailable(why)),
-            },
-            (answer, _) => answer,
-        }
-    }
-
-    async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        match (self.store.account(uid).await, self.grace()) {
-            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_account(uid) {
-                Some(account) => Ok(Some(account)),
-                None => Err(Fault::Unavailable(why)),
-            },
-            (answer, _) => answer,
-        }
-    }
-
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
         let lent = self.grace().is_some_and(|grace| grace.give_back(id, payer));
         match self.store.release(id, payer).await {
@@ -153,72 +154,8 @@ impl Store for Journaled {
         self.store.cycles(uid).await
     }
 
-    async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
-        self.store.grant(uid, credits, id).await
-    }
-
-    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        self.store.put_account(change).await
-    }
-
-    async fn uids(&self) -> Result<Vec<Uid>> {
-        self.store.uids().await
-    }
-
-    async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
-        self.store.put_key(hash, key).await
-    }
-
     async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
         self.store.touch_keys(used).await
-    }
-
-    async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
-        self.store.keys(uid).await
-    }
-
-    async fn revoke_key(&self, id: &KeyId) -> Result<bool> {
-        self.store.revoke_key(id).await
-    }
-
-    async fn audit(&self, uid: &Uid) -> Result<Audit> {
-        self.store.audit(uid).await
-    }
-
-    async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()> {
-        self.store.mend(uid, key, value, id).await
-    }
-
-    async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {
-        self.store.stripe_state(uid).await
-    }
-
-    async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome> {
-        self.store.apply_stripe(step).await
-    }
-
-    async fn stripe_object(&self, id: &str) -> Result<StripeObject> {
-        self.store.stripe_object(id).await
-    }
-
-    async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool> {
-        self.store.put_stripe_object(id, object).await
-    }
-
-    async fn park(&self, event: &ParkedEvent) -> Result<()> {
-        self.store.park(event).await
-    }
-
-    async fn parked(&self) -> Result<Vec<ParkedEvent>> {
-        self.store.parked().await
-    }
-
-    async fn parked_under(&self, aliases: &[String]) -> Result<Vec<ParkedEvent>> {
-        self.store.parked_under(aliases).await
-    }
-
-    async fn unpark(&self, id: &str) -> Result<()> {
-        self.store.unpark(id).await
     }
 
     /// What is lent need not be refused.

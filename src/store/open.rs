@@ -1,15 +1,23 @@
 //! From an address to a store.
 
 use super::{
-    Fault, Journaled, Result, Store, Transfer,
+    Fault, Journaled, Metering, Result, Store, Transfer,
     redis::{RedisStore, Role},
-    sqlite::SqliteStore,
+    sqlite::{self, SqliteStore},
 };
 use crate::{
     clock::Clock,
     config::{Config, RedisUrl},
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
+
+/// A serving gateway's store.
+pub struct Opened {
+    /// For pictures: with a journal in front of it, where the store is on another machine.
+    pub metering: Arc<dyn Metering>,
+    /// For everything else.
+    pub engine: Arc<dyn Store>,
+}
 
 /// Opens the store that the configuration names, on its terms, for a command. Blocks on the disk for the embedded one.
 pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
@@ -26,13 +34,24 @@ pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Trans
 }
 
 /// The same for a gateway that serves: what a store on another machine does not acknowledge goes to the journal.
-pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
+pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Opened> {
     let Some(url) = redis_url(config)? else {
-        let store: Arc<dyn Store> = embedded(config, clock)?;
-        return Ok(store);
+        let engine = embedded(config, clock)?;
+        return Ok(Opened { metering: Arc::clone(&engine) as _, engine });
     };
-    let store = Arc::new(RedisStore::open(&url, clock.clone(), config.terms(), Role::Gateway).await?);
-    Ok(Arc::new(Journaled::open(store, &config.store, clock, config.terms())?))
+    let engine = Arc::new(RedisStore::open(&url, clock.clone(), config.terms(), Role::Gateway).await?);
+    let metering = Journaled::open(Arc::clone(&engine) as _, &config.store, clock, config.terms())?;
+    Ok(Opened { metering: Arc::new(metering), engine })
+}
+
+/// Copies the embedded store to a new file while it may be written to. Answers with the copy's bytes. Blocks on the disk.
+///
+/// [`Fault::Unusable`] for a Redis, which has means of its own.
+pub fn backup(config: &Config, copy: &Path) -> Result<u64> {
+    match config.store.sqlite_path() {
+        Some(path) => sqlite::backup(path, copy),
+        None => Err(Fault::Unusable("a Redis is backed up by its own means, see docs/redis.md".into())),
+    }
 }
 
 fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {

@@ -33,8 +33,8 @@ mod stripe;
 pub use inspection::{Remark, Weight, inspect};
 
 use super::{
-    AccountChange, Audit, Fault, Granted, KeyUse, ParkedEvent, Result, StepOutcome, Store, StripeObject, StripeState,
-    StripeStep, Usage,
+    AccountChange, Accounts, Audit, Billing, Fault, Granted, KeyUse, Metering, ParkedEvent, Result, StepOutcome,
+    StripeObject, StripeState, StripeStep, Usage,
     key_names::{self, KeyStyle},
 };
 use crate::{
@@ -149,7 +149,7 @@ impl Drop for RedisStore {
 }
 
 #[async_trait]
-impl Store for RedisStore {
+impl Metering for RedisStore {
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
         let found = api_keys::caller(&self.engine, hash).await?;
         Ok(found.map(|(key, account)| (key, self.engine.in_force(account))))
@@ -162,6 +162,12 @@ impl Store for RedisStore {
             self.engine.callers.remember_account(generation, account);
         }
         Ok(found.map(|account| self.engine.in_force(account)))
+    }
+
+    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
+        let changed = accounts::put(&self.engine, change).await?;
+        self.noted(Write::Account(changed.clone())).await?;
+        Ok(self.engine.in_force(changed.account))
     }
 
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
@@ -196,29 +202,51 @@ impl Store for RedisStore {
         counters::cycles(&self.engine, uid).await
     }
 
+    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
+        api_keys::touch(&self.engine, used).await
+    }
+
+    fn is_unavailable(&self) -> bool {
+        self.engine.link.is_down()
+    }
+
+    fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
+        let (key, account) = self.engine.callers.last_known(hash)?;
+        Some((key, self.engine.in_force(account)))
+    }
+
+    fn last_known_account(&self, uid: &Uid) -> Option<Account> {
+        self.engine.callers.last_known_account(uid).map(|account| self.engine.in_force(account))
+    }
+
+    fn gauges(&self) -> StoreGauges {
+        StoreGauges { outages: self.engine.link.outages(), ..StoreGauges::default() }
+    }
+
+    async fn holds_open(&self) -> Result<u64> {
+        counters::holds_open(&self.engine, self.engine.now()).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.engine.link.command(cmd("SET").arg(key_names::PULSE).arg(1)).await
+    }
+}
+
+#[async_trait]
+impl Accounts for RedisStore {
+    async fn uids(&self) -> Result<Vec<Uid>> {
+        accounts::uids(&self.engine).await
+    }
+
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
         let granted = grants::grant(&self.engine, uid, credits, id).await?;
         self.noted(Write::Granted(uid.clone(), credits, id.clone())).await?;
         Ok(granted)
     }
 
-    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        let changed = accounts::put(&self.engine, change).await?;
-        self.noted(Write::Account(changed.clone())).await?;
-        Ok(self.engine.in_force(changed.account))
-    }
-
-    async fn uids(&self) -> Result<Vec<Uid>> {
-        accounts::uids(&self.engine).await
-    }
-
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
         api_keys::put(&self.engine, hash, key).await?;
         self.noted(Write::Key(hash.clone(), key.clone())).await
-    }
-
-    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
-        api_keys::touch(&self.engine, used).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
@@ -241,7 +269,10 @@ impl Store for RedisStore {
         mend::mend(&self.engine, uid, (key, value), id).await?;
         self.engine.link.wait_for_replica().await
     }
+}
 
+#[async_trait]
+impl Billing for RedisStore {
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {
         stripe::state(&self.engine, uid).await
     }
@@ -284,30 +315,5 @@ impl Store for RedisStore {
         parked::unpark(&self.engine, id).await?;
         self.replay.note(Write::Unparked(id.into()));
         Ok(())
-    }
-
-    fn is_unavailable(&self) -> bool {
-        self.engine.link.is_down()
-    }
-
-    fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
-        let (key, account) = self.engine.callers.last_known(hash)?;
-        Some((key, self.engine.in_force(account)))
-    }
-
-    fn last_known_account(&self, uid: &Uid) -> Option<Account> {
-        self.engine.callers.last_known_account(uid).map(|account| self.engine.in_force(account))
-    }
-
-    fn gauges(&self) -> StoreGauges {
-        StoreGauges { outages: self.engine.link.outages(), ..StoreGauges::default() }
-    }
-
-    async fn holds_open(&self) -> Result<u64> {
-        counters::holds_open(&self.engine, self.engine.now()).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.engine.link.command(cmd("SET").arg(key_names::PULSE).arg(1)).await
     }
 }

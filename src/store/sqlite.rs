@@ -7,6 +7,7 @@
 mod accounts;
 mod admission;
 mod api_keys;
+mod backup;
 mod counters;
 mod cycles;
 mod export;
@@ -27,8 +28,8 @@ mod stripe;
 mod writer;
 
 use super::{
-    AccountChange, Audit, Granted, KeyUse, ParkedEvent, Result, StepOutcome, Store, StripeObject, StripeState,
-    StripeStep, Usage, key_names::AccountNames,
+    AccountChange, Accounts, Audit, Billing, Granted, KeyUse, Metering, ParkedEvent, Result, StepOutcome, StripeObject,
+    StripeState, StripeStep, Usage, key_names::AccountNames,
 };
 use crate::{
     clock::Clock,
@@ -42,6 +43,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+pub(super) use backup::backup;
 use moment::WindowAt;
 use reader::Readers;
 use rusqlite::Connection;
@@ -86,7 +88,7 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl Metering for SqliteStore {
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
         let (hash, moment) = (hash.clone(), self.moment());
         let found = self.readers.run(move |db| api_keys::caller(db, &hash)).await?;
@@ -96,6 +98,11 @@ impl Store for SqliteStore {
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
         let (uid, moment) = (uid.clone(), self.moment());
         Ok(self.readers.run(move |db| accounts::find(db, &uid)).await?.map(|account| moment.account(account)))
+    }
+
+    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
+        let change = change.clone();
+        self.write(move |db, moment| accounts::put(db, &change, moment)).await
     }
 
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
@@ -123,28 +130,36 @@ impl Store for SqliteStore {
         self.readers.run(move |db| counters::cycles(db, &names)).await
     }
 
+    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
+        let used = used.to_vec();
+        self.writer.run(move |db, _| api_keys::touch(db, &used)).await
+    }
+
+    async fn holds_open(&self) -> Result<u64> {
+        let now = self.clock.now();
+        self.readers.run(move |db| holds::all(db, now)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.writer.run(schema::beat).await?;
+        self.readers.run(schema::listen).await
+    }
+}
+
+#[async_trait]
+impl Accounts for SqliteStore {
+    async fn uids(&self) -> Result<Vec<Uid>> {
+        self.readers.run(accounts::uids).await
+    }
+
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
         let (uid, id) = (uid.clone(), id.clone());
         self.writer.run(move |db, now| grants::grant(db, &uid, credits, &id, now)).await
     }
 
-    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        let change = change.clone();
-        self.write(move |db, moment| accounts::put(db, &change, moment)).await
-    }
-
-    async fn uids(&self) -> Result<Vec<Uid>> {
-        self.readers.run(accounts::uids).await
-    }
-
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
         let (hash, key) = (hash.clone(), key.clone());
         self.writer.run(move |db, _| api_keys::put(db, &hash, &key)).await
-    }
-
-    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
-        let used = used.to_vec();
-        self.writer.run(move |db, _| api_keys::touch(db, &used)).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
@@ -166,7 +181,10 @@ impl Store for SqliteStore {
         let (uid, key, id) = (uid.clone(), key.to_owned(), id.clone());
         self.writer.run(move |db, now| mend::mend(db, &uid, (&key, value), &id, now)).await
     }
+}
 
+#[async_trait]
+impl Billing for SqliteStore {
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState> {
         let (uid, now) = (uid.clone(), self.clock.now());
         self.readers.run(move |db| stripe::state(db, &uid, now)).await
@@ -204,15 +222,5 @@ impl Store for SqliteStore {
     async fn unpark(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
         self.writer.run(move |db, _| parked::unpark(db, &id)).await
-    }
-
-    async fn holds_open(&self) -> Result<u64> {
-        let now = self.clock.now();
-        self.readers.run(move |db| holds::all(db, now)).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.writer.run(schema::beat).await?;
-        self.readers.run(schema::listen).await
     }
 }

@@ -23,7 +23,7 @@ use crate::{
         account::{Account, Overrides, Uid},
         plan::{Plan, Terms},
     },
-    store::{self, Fault, ParkedEvent, StepOutcome, Store, StripeState, StripeStep},
+    store::{self, Billing, Fault, ParkedEvent, StepOutcome, StripeState, StripeStep},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,7 +35,7 @@ const TRIES: usize = 32;
 
 /// Processes events.
 pub struct Intake {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Billing>,
     config: StripeConfig,
     plans: BTreeMap<String, Plan>,
     terms: Terms,
@@ -98,7 +98,7 @@ struct Heard {
 impl Intake {
     /// An intake that writes to this store.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, config: &Config, clock: Clock) -> Self {
+    pub fn new(store: Arc<dyn Billing>, config: &Config, clock: Clock) -> Self {
         Self { store, config: config.stripe.clone(), plans: config.plans.clone(), terms: config.terms(), clock }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, SecretError},
     domain::refusal::{Refusal, Shortage},
-    store::{self, Fault, Store},
+    store::{self, Billing, Fault},
     telemetry::Record,
 };
 use std::{sync::Arc, time::Duration};
@@ -56,7 +56,7 @@ impl NotTaken {
 
 impl Webhook {
     /// A webhook that writes to this store. The error is about a file of secrets.
-    pub fn new(store: Arc<dyn Store>, config: &Config, clock: Clock) -> Result<Self, SecretError> {
+    pub fn new(store: Arc<dyn Billing>, config: &Config, clock: Clock) -> Result<Self, SecretError> {
         let secrets = config.stripe.given_webhook_secrets()?;
         let tolerance = Duration::from_secs(config.stripe.tolerance_s);
         let verifier = (!secrets.is_empty()).then(|| Verifier::new(&secrets, tolerance));

@@ -16,7 +16,6 @@ use rembg_gateway::{
     stripe::intake::Intake,
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 const DAY: i64 = 86_400;
 const PERIOD: (i64, i64) = (NOON - DAY, NOON + 30 * DAY);
@@ -177,7 +176,7 @@ async fn events_that_wait_for_a_price_are_taken_when_the_table_names_it() {
     object["items"]["data"][0]["quantity"] = 2.into();
     world.delivered(&event("evt_1", NOON, UPDATED, &object)).await;
     assert_eq!(account(&world, "ann").await.membership, "Test");
-    let intake = |config: &rembg_gateway::config::Config| Intake::new(Arc::clone(&world.store), config, world.clock());
+    let intake = |config: &rembg_gateway::config::Config| Intake::new(world.store.clone(), config, world.clock());
     intake(&world.config).look_again().await.unwrap();
     assert_eq!(reasons(&world).await.len(), 1, "it still is not named");
     let mut config = world.config.clone();
@@ -196,7 +195,7 @@ async fn the_operator_moves_a_subscription_or_everything_of_a_customer() {
     }
     world.delivered(&event("evt_1", NOON, UPDATED, &subscription(Shape::Basil, "ann", PERIOD))).await;
     world.delivered(&event("evt_2", NOON, PAID, &session("cs_1", "ann", 9))).await;
-    let intake = Intake::new(Arc::clone(&world.store), &world.config, world.clock());
+    let intake = Intake::new(world.store.clone(), &world.config, world.clock());
     let (ann, bob) = (Uid::new("ann").unwrap(), Uid::new("bob").unwrap());
     let moved = intake.move_to("sub_ann", &bob).await.unwrap();
     assert_eq!((moved.len(), moved[0].from.as_ref()), (1, Some(&ann)));

@@ -61,7 +61,10 @@ impl Installation {
 
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rembg-gateway"));
-        command.current_dir(self.folder.path()).env("TMPDIR", self.temporary()).args(["--config", "gateway.toml"]);
+        command
+            .current_dir(self.folder.path())
+            .env("TMPDIR", self.temporary())
+            .env("REMBG_GATEWAY_CONFIG", "gateway.toml");
         command
     }
 

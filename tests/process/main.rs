@@ -6,6 +6,7 @@
 #[path = "../it/backend.rs"]
 #[expect(dead_code, reason = "the journey's tests use the rest")]
 mod backend;
+mod backup;
 mod command_line;
 mod demo;
 mod disk;

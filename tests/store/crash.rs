@@ -7,7 +7,7 @@ use rembg_gateway::{
         account::Uid,
         credit::{Admission, Channel, Draw, Hold, HoldRequest, OperationId, Settlement},
     },
-    store::{Store, sqlite::SqliteStore},
+    store::{Accounts, Metering, sqlite::SqliteStore},
 };
 use std::{
     collections::HashSet,

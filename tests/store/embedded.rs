@@ -12,7 +12,7 @@ use rembg_gateway::{
         period::{BillingPeriod, Counters},
         time::UnixSeconds,
     },
-    store::{Difference, Fault, Store, Usage, sqlite::SqliteStore},
+    store::{Accounts, Difference, Fault, Metering, Store, Usage, sqlite::SqliteStore},
 };
 use rusqlite::Connection;
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};

@@ -1,7 +1,7 @@
 //! What the journal does with keeps that the store refuses, and what an account may borrow meanwhile.
 
 use crate::{
-    outages::{EVERYTHING_SAVED, journal_lines, lending, serving},
+    outages::{EVERYTHING_SAVED, journal_lines, lending, serving, serving_all},
     world::{LEASE, MARCH, World},
 };
 use rembg_gateway::{
@@ -10,7 +10,7 @@ use rembg_gateway::{
         credit::{Admission, Denial, Hold, HoldRequest},
         rate_limit::Burst,
     },
-    store::{Fault, Store},
+    store::{Fault, Metering, Opened},
 };
 use std::{fs, sync::Arc, time::Duration};
 
@@ -35,7 +35,7 @@ fn settled_of(uid: &Uid) -> String {
 
 /// A gateway with one keep in its journal that the server refuses, because a key of that account is none of ours. Keeps
 /// of another account that came after it are counted.
-async fn one_is_refused(world: &mut World) -> (Arc<dyn Store>, Uid, Hold) {
+async fn one_is_refused(world: &mut World) -> (Arc<dyn Metering>, Uid, Hold) {
     let (uid, other) = (world.account("42", 5, 0).await, world.account("43", OTHERS, 0).await);
     let gateway = serving(world).await;
     let refused = world.held(&world.request(&uid)).await;
@@ -84,14 +84,14 @@ async fn a_keep_that_the_store_refuses_for_six_days_is_set_aside() {
 async fn a_keep_of_an_account_that_is_gone_is_set_aside_at_once() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let uid = world.account("42", 5, 0).await;
-    let gateway = serving(&world).await;
+    let Opened { metering: gateway, engine } = serving_all(&world).await;
     let hold = world.held(&world.request(&uid)).await;
     let server = world.server.as_mut().unwrap();
     server.by_hand::<()>(&["DEL", &format!("user:{uid}")]);
     server.kill();
     gateway.keep(&hold).await.unwrap();
     // Without what the gateways remember, nobody makes the account again.
-    world.store = Arc::clone(&gateway);
+    world.store = engine;
     world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
     until("it is set aside", async || journal_lines(&world) == 0).await;
     assert!(set_aside(&world).contains(&hold.id.0));

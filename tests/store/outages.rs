@@ -9,7 +9,7 @@ use rembg_gateway::{
     config::{Config, OnStoreFailure, StoreConfig},
     domain::credit::{Admission, Kept, Settlement},
     store::{
-        self, Fault, Store,
+        self, Fault, Metering, Opened,
         redis::{Weight, inspect},
     },
 };
@@ -124,17 +124,22 @@ async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
 }
 
 /// A serving gateway's store on the world's server, with its journal in the world's folder.
-pub(crate) async fn serving(world: &World) -> Arc<dyn Store> {
+pub(crate) async fn serving(world: &World) -> Arc<dyn Metering> {
+    serving_all(world).await.metering
+}
+
+/// The same with what is not metered.
+pub(crate) async fn serving_all(world: &World) -> Opened {
     let store = StoreConfig { journal: world.journal(), ..world.server.as_ref().unwrap().config().store };
     store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
 }
 
 /// The same, which lends each account so many credits while the server is away.
-pub(crate) async fn lending(world: &World, grace_credits: u64) -> Arc<dyn Store> {
+pub(crate) async fn lending(world: &World, grace_credits: u64) -> Arc<dyn Metering> {
     let store = world.server.as_ref().unwrap().config().store;
     let on_store_failure = OnStoreFailure::Allow;
     let store = StoreConfig { journal: world.journal(), on_store_failure, grace_credits, ..store };
-    store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
+    store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap().metering
 }
 
 pub(crate) fn journal_lines(world: &World) -> usize {

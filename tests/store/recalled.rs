@@ -1,7 +1,7 @@
 //! What a server that was started anew has lost, and gateways write again.
 
 use crate::{
-    outages::{NOTHING_SAVED, serving},
+    outages::{NOTHING_SAVED, serving, serving_all},
     world::{MARCH, NOON, World},
 };
 use rembg_gateway::{
@@ -51,7 +51,7 @@ async fn what_several_gateways_changed_of_an_account_comes_back_whichever_of_the
     for round in 0..4 {
         let mut world = World::redis_with(&NOTHING_SAVED).await;
         let uid = world.account("42", 5, 0).await;
-        let (one, other) = (serving(&world).await, serving(&world).await);
+        let (one, other) = (serving_all(&world).await.engine, serving_all(&world).await.engine);
         world.server.as_ref().unwrap().by_hand::<()>(&["SAVE"]);
         let change = |plan: Option<(&str, u64)>, email_verified| AccountChange {
             plan: plan.map(|(name, credits)| (name.to_owned(), credits)),

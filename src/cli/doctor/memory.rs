@@ -3,13 +3,13 @@
 use super::{super::Session, Finding};
 use crate::{
     identity::{Keyring, PepperSource},
-    store::{self, Store},
+    store::{self, Accounts, Billing, Store},
 };
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 pub(super) async fn look(session: &Session) -> Vec<Finding> {
     let (finding, store) = store(session).await;
-    let mut findings = vec![finding, pepper(session, store.as_deref()).await];
+    let mut findings = vec![finding, pepper(session, store.as_deref().map(|store| store as _)).await];
     if let Some(store) = store {
         findings.extend(parked(&*store).await);
     }
@@ -17,7 +17,7 @@ pub(super) async fn look(session: &Session) -> Vec<Finding> {
 }
 
 /// Stripe's events that wait for their account, if there are any. A store that does not answer is another finding.
-async fn parked(store: &dyn Store) -> Option<Finding> {
+async fn parked(store: &dyn Billing) -> Option<Finding> {
     let waiting = store.parked().await.ok()?.len();
     let says = format!(
         "Events that wait, or that somebody must see to: {waiting}. They are listed by: rembg-gateway stripe parked"
@@ -41,7 +41,7 @@ async fn store(session: &Session) -> (Finding, Option<std::sync::Arc<dyn Store>>
     }
 }
 
-async fn pepper(session: &Session, store: Option<&dyn Store>) -> Finding {
+async fn pepper(session: &Session, store: Option<&dyn Accounts>) -> Finding {
     let missing = match PepperSource::of(&session.config) {
         Some(PepperSource::BesideStore(path)) if !path.exists() => path,
         Some(PepperSource::BesideStore(path)) => return beside_store(session, &path),
@@ -73,7 +73,7 @@ fn beside_store(session: &Session, path: &Path) -> Finding {
 }
 
 /// Whether any account has a key. A store that does not answer is another finding.
-async fn has_keys(store: Option<&dyn Store>) -> bool {
+async fn has_keys(store: Option<&dyn Accounts>) -> bool {
     let Some(store) = store else { return false };
     for uid in store.uids().await.unwrap_or_default() {
         if store.keys(&uid).await.is_ok_and(|keys| !keys.is_empty()) {

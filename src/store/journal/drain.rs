@@ -5,7 +5,7 @@ use crate::{
     clock::Clock,
     domain::credit::{Hold, Settlement},
     failpoint::{self, Point},
-    store::{Fault, Result, Store},
+    store::{Fault, Metering, Result},
 };
 use futures_util::future::join_all;
 use std::{
@@ -134,7 +134,7 @@ impl Journal {
         written.map_err(|error| Fault::Unavailable(format!("the journal cannot be written: {error}")))
     }
 
-    pub(super) async fn hand_in_for_ever(self: Arc<Self>, store: Arc<dyn Store>) {
+    pub(super) async fn hand_in_for_ever(self: Arc<Self>, store: Arc<dyn Metering>) {
         let mut pause = SOON;
         loop {
             let round = self.hand_in_all(&*store).await;
@@ -151,7 +151,7 @@ impl Journal {
     }
 
     /// Tries every keep once, but for those that come meanwhile. Ends when the store is away for all that are tried at once.
-    async fn hand_in_all(self: &Arc<Self>, store: &dyn Store) -> Round {
+    async fn hand_in_all(self: &Arc<Self>, store: &dyn Metering) -> Round {
         let (mut round, mut left) = (Round::default(), self.waiting().keeps.len());
         while left > 0 {
             let some: Vec<Pending> = self.waiting().keeps.iter().take(AT_ONCE.min(left)).cloned().collect();
@@ -177,7 +177,7 @@ impl Journal {
         round
     }
 
-    async fn drain(self: &Arc<Self>, store: &dyn Store, keep: &Pending) -> Outcome {
+    async fn drain(self: &Arc<Self>, store: &dyn Metering, keep: &Pending) -> Outcome {
         let hold = &keep.entry.hold;
         if self.clock.now().0 - keep.entry.at.0 > TOO_OLD {
             return self.quarantine(keep, "it is older than six days").await;

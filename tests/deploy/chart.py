@@ -1,0 +1,133 @@
+"""Renders the Helm chart with several values and judges every object, as Helm and Kubernetes would.
+
+Objects of Kubernetes' own are held against its published schemas; those of the Prometheus Operator against what it needs of
+them, as their schemas are not published as a package.
+"""
+
+import sys
+
+import kubernetes_validate
+import yaml
+from helm_python import chart
+
+CHART = "deploy/helm/rembg-gateway"
+VERSIONS = ["1.27.0", "1.37.0"]
+PEPPER = {"REMBG_GATEWAY__AUTH__API_KEY__PEPPER": {"name": "gateway", "key": "pepper"}}
+REDIS = {"store": {"kind": "redis", "urlSecret": {"name": "gateway"}}, "secretEnv": PEPPER}
+
+EVERYTHING = {
+    **REDIS,
+    "replicas": 3,
+    "secretFiles": {"tls": {"name": "gateway-tls"}},
+    "env": {"REMBG_GATEWAY__LOG__FORMAT": "json"},
+    "imagePullSecrets": [{"name": "registry"}],
+    "podLabels": {"team": "pictures"},
+    "podAnnotations": {"example.com/note": "yes"},
+    "nodeSelector": {"kubernetes.io/arch": "amd64"},
+    "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+         "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "rembg-gateway"}}}
+    ],
+    "volume": {"storageClass": "fast"},
+    "ingress": {"enabled": True, "className": "nginx", "host": "api.example.com", "tlsSecret": "api-tls"},
+    "autoscaling": {"enabled": True},
+    "networkPolicy": {
+        "enabled": True,
+        "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
+    },
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+}
+
+# Values, and a part of what the chart says when it refuses them.
+REFUSED = [
+    ({"replicas": 2}, "store.kind is sqlite"),
+    ({"autoscaling": {"enabled": True}}, "store.kind is sqlite"),
+    ({"store": {"kind": "redis"}, "secretEnv": PEPPER}, "store.urlSecret.name"),
+    ({"store": REDIS["store"]}, "pepper"),
+    ({**REDIS, "autoscaling": {"enabled": True, "minReplicas": 9}}, "minReplicas"),
+    ({"ingress": {"enabled": True}}, "ingress.host"),
+    ({"replica": 1}, "replica"),
+    ({"store": {"kind": "postgres"}}, "kind"),
+    ({"secretEnv": {"PASSWORD": {"name": "a", "key": "b"}}}, "PASSWORD"),
+]
+
+
+def objects(values):
+    loaded = chart.Chart.load(CHART)
+    loaded.validate_schema(loaded.merge_values(values))
+    rendered = loaded.render(values, name="pictures", namespace="shop")
+    found = []
+    for name, text in rendered.items():
+        if name.endswith(".yaml"):
+            found += [one for one in yaml.safe_load_all(text) if one]
+    return found, rendered["rembg-gateway/templates/NOTES.txt"]
+
+
+def judge(found):
+    for one in found:
+        kind = one["kind"]
+        if one["apiVersion"].startswith("monitoring.coreos.com/"):
+            judge_monitor(one, found)
+            continue
+        for version in VERSIONS:
+            kubernetes_validate.validate(one, version, strict=True)
+        assert one["metadata"]["labels"]["app.kubernetes.io/instance"] == "pictures", kind
+
+
+def judge_monitor(monitor, found):
+    """A monitor must select a service that has the port it names."""
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    chosen = [one for one in found if one["kind"] == "Service" and wanted <= one["metadata"]["labels"].items()]
+    assert len(chosen) == 1, chosen
+    ports = {port["name"] for port in chosen[0]["spec"]["ports"]}
+    assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= ports
+
+
+def only(found, kind):
+    (one,) = [one for one in found if one["kind"] == kind]
+    return one
+
+
+def main():
+    linted = chart.lint(CHART, strict=True)
+    assert not linted["errors"], linted
+    assert all(message["severity"] < 2 for message in linted["messages"]), linted
+
+    found, notes = objects({})
+    judge(found)
+    assert sorted({one["kind"] for one in found}) == ["ConfigMap", "Service", "ServiceAccount", "StatefulSet"]
+    assert "user add" in notes and "doctor" in notes
+    pod = only(found, "StatefulSet")["spec"]["template"]["spec"]
+    assert pod["enableServiceLinks"] is False
+    assert pod["terminationGracePeriodSeconds"] >= 5 + 300 + 120 + 20
+    container = pod["containers"][0]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+    assert written == {"/var/lib/rembg-gateway", "/tmp"}
+
+    found, _ = objects(EVERYTHING)
+    judge(found)
+    kinds = {one["kind"] for one in found}
+    assert kinds >= {"HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor"}
+    assert "replicas" not in only(found, "StatefulSet")["spec"], "the autoscaler decides"
+    secrets = [entry for entry in only(found, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["env"]
+               if "PEPPER" in entry["name"] or "STORE__URL" in entry["name"]]
+    assert len(secrets) == 2 and all("valueFrom" in entry for entry in secrets), secrets
+
+    found, _ = objects({**REDIS, "replicas": 3})
+    judge(found)
+    assert only(found, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+
+    for values, word in REFUSED:
+        try:
+            objects(values)
+        except Exception as refusal:  # The library has a class of its own for each of Helm's faults.
+            assert word in str(refusal), f"{values}: {refusal}"
+        else:
+            sys.exit(f"the chart takes {values}")
+    print("the chart is what it should be")
+
+
+main()

