@@ -1,6 +1,6 @@
 //! The backend removes the background. There is a trait, and one file per kind of backend.
 //!
-//! A `pool` sends jobs to services at addresses (`remote_rmbg`, `rembg_server`); it and [`builtin`] have a fair
+//! A `pool` sends requests to services at addresses (`remote_rmbg`, `rembg_server`); it and [`builtin`] have a fair
 //! `queue`.
 
 mod account;
@@ -36,17 +36,13 @@ use crate::{
     telemetry::BackendGauges,
 };
 use async_trait::async_trait;
-use std::{
-    io,
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::warn;
 
 /// A validated form that is ready to be sent. It can be sent again as long as no service has answered.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct CutRequest {
     /// The fields and what they mean.
     pub form: Arc<Form>,
     /// The image file's bytes.
@@ -54,7 +50,7 @@ pub struct Job {
     /// The most pixels that the picture and the answer may have. The size in the header is already checked against it,
     /// but the EXIF orientation may still change that size.
     pub pixel_limit: Option<u64>,
-    /// The payer whose turn the job takes in the queue: payers are served by turns.
+    /// The payer whose turn the request takes in the queue: payers are served by turns.
     pub payer: Payer,
     /// How many extra turns the payer gets for each turn of a payer of priority 0.
     pub priority: u8,
@@ -62,21 +58,19 @@ pub struct Job {
     pub deadline: Instant,
     /// Names the request in the backend's log and in ours.
     pub request_id: String,
-    /// The room for the answer.
+    /// The source of the room for the answer.
     pub room: AnswerRoom,
-    /// Whether the service has been sent the whole job, as far as the connection knows.
-    pub sent_whole: Arc<AtomicBool>,
 }
 
-impl Job {
-    /// Refuses a job whose picture or answer would be too large, now that the size of the upright picture is known.
+impl CutRequest {
+    /// Refuses a request whose picture or answer would be too large, now that the size of the upright picture is known.
     fn keep_to_bounds(&self, upright: (u32, u32)) -> Result<(), Failure> {
         let bounds = Bounds { pixels: self.pixel_limit, bytes: Some(self.room.longest()) };
         Ok(bounds.judge(upright, &self.form.output)?)
     }
 
     /// Logs that nothing is left of a picture. It is an answer like any other, but the model may not see what we see.
-    fn tell_if_lost(&self, cut: &Cut) {
+    fn warn_if_lost(&self, cut: &Cut) {
         if cut.is_lost {
             warn!(request_id = self.request_id, "nothing is left of a picture that showed something");
         }
@@ -151,9 +145,9 @@ pub enum Failure {
 /// A backend that removes backgrounds.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Sends the job and reads the whole answer. The room that the answer will likely need is set aside with the slot,
-    /// before the job is sent, so that a picture which the backend was paid for is not lost for lack of room.
-    async fn cut(&self, job: &Job) -> Result<Answer, Failure>;
+    /// Sends the request and reads the whole answer. The room that the answer will likely need is set aside with the
+    /// slot, before the request is sent, so that a picture which the backend was paid for is not lost for lack of room.
+    async fn cut(&self, request: &CutRequest) -> Result<Answer, Failure>;
 
     /// Whether the backend can be expected to answer.
     async fn ready(&self) -> bool;

@@ -1,6 +1,6 @@
 //! `POST /rmbg`, the journey of a picture: caller, admit, form, send, settle.
 //!
-//! Whatever ends it early, nothing is charged: the credit held at admission is released.
+//! A journey that ends early charges nothing: the credit that was held at admission is released.
 
 mod admit;
 mod caller;
@@ -16,6 +16,7 @@ use crate::{
     config::AnonymousConfig,
     domain::{
         credit::Pool,
+        limit::Limit,
         plan::{Plan, Terms},
         refusal::{Refusal, Shortage},
         transfer,
@@ -25,107 +26,123 @@ use crate::{
     random::NoRandomness,
     spool::{Budgets, Holder},
     store::{Fault, Metering},
-    telemetry::{Record, Step},
+    telemetry::{
+        Record, Step,
+        panics::{self, Panicked},
+    },
 };
 use caller::Caller;
 use settle::Pledge;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// When a caller who was told 503 should ask again.
+/// How long a caller should wait after a 503.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// The parts that serve a picture.
+/// The parts that serve `POST /rmbg`.
 pub struct Rmbg {
     /// Accounts, limits and credits.
     pub store: Arc<dyn Metering>,
-    /// What removes the background.
+    /// The backend that removes the background.
     pub backend: Arc<dyn Backend>,
-    /// How API keys open accounts.
+    /// Finds the accounts of API keys.
     pub api_keys: Arc<ApiKeys>,
-    /// How user tokens do.
+    /// Finds the users of user tokens.
     pub user_tokens: UserTokens,
-    /// Turns a flood of one account away before the store has to decide.
+    /// Rejects a flood of requests of one account before the store is asked.
     pub account_limiter: AccountLimiter,
-    /// The time of day, for keys and tokens that expire.
+    /// The clock by which keys and tokens expire.
     pub clock: Clock,
-    /// Room for bodies.
+    /// The budgets for the bodies of uploads and answers.
     pub budgets: Budgets,
-    /// What the configuration says.
+    /// The settings.
     pub rules: Rules,
-    /// Releases that are still owed when their request is over; a stop waits for them.
+    /// The releases that are still owed after their requests have ended. A stop waits for them.
     pub tasks: TaskTracker,
 }
 
-/// The settings that the journey goes by.
+/// The settings of the journey.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Plans by name.
     pub plans: BTreeMap<String, Plan>,
-    /// The plan of accounts whose own is not configured (any more), and how long a subscription goes on without news.
+    /// The default plan, and how long a subscription goes on without news. The default plan also applies to accounts
+    /// whose own plan is not configured any more.
     pub terms: Terms,
-    /// What callers with neither key nor token may do.
+    /// The limits of callers with neither key nor token.
     pub anonymous: AnonymousConfig,
-    /// Whether the first valid token of somebody unknown makes an account.
+    /// Whether the first valid token of an unknown user creates an account.
     pub create_accounts: bool,
-    /// For the whole upload.
+    /// The time within which the whole upload must arrive.
     pub upload_timeout: Duration,
-    /// The slowest upload that is put up with until then.
+    /// The slowest upload that is accepted before that.
     pub upload_rate: transfer::TransferRate,
-    /// For the backend's whole answer, queueing included.
+    /// The time within which the backend's whole answer must arrive, with the time in the queue.
     pub answer_timeout: Duration,
-    /// Pictures with more pixels are refused.
+    /// The most pixels that a picture may have.
     pub pixel_limit: Option<u64>,
-    /// The longest answer, in bytes, where answers are made here. What a service will answer is not known before it is here.
+    /// The longest answer, in bytes, if answers are made in this process. The length of a service's answer is not known
+    /// before it has arrived.
     pub longest_made: Option<u64>,
 }
 
 impl Rules {
-    /// How long a credit stays set aside: longer than any request can take.
+    /// How long a credit is held: longer than any request can take.
     fn lease(&self) -> Duration {
         self.upload_timeout + self.answer_timeout + Duration::from_secs(30)
     }
 }
 
-/// What a served caller gets.
+/// An answer of the backend, and what the caller is told with it.
 #[derive(Debug)]
 pub struct Served {
-    /// The backend's answer: a picture, or its own 400.
+    /// The answer: a picture, or the backend's own 400.
     pub answer: Answer,
-    /// Where the credit came from; `None` for an answer that costs nothing.
+    /// The pool that the credit came from; `None` if the answer costs nothing.
     pub spent: Option<Pool>,
-    /// Credits that the payer can still spend, if the store knows.
+    /// How many credits the payer can still spend, if the store knows.
     pub remaining: Option<u64>,
+    /// The caller's limits.
+    pub limits: Vec<Limit>,
 }
 
 /// Why a journey ended early.
 #[derive(Debug)]
 pub enum Stop {
-    /// The caller is refused. The cause is for the log.
+    /// The caller is refused.
     Refused {
-        /// Words for the caller.
+        /// The error that the caller reads.
         refusal: Refusal,
-        /// Words for the log.
+        /// The cause, for the log only.
         cause: Option<String>,
+        /// The caller's limits. They are empty if no limit has been checked.
+        limits: Vec<Limit>,
     },
-    /// The caller went away.
+    /// The caller has left.
     Gone,
 }
 
-/// For what a moment may mend.
+/// The refusal because of a shortage that may soon be over.
 fn unavailable(shortage: Shortage) -> Refusal {
     Refusal::Unavailable { shortage, retry_after: RETRY_SOON }
 }
 
 impl Stop {
     fn with_cause(refusal: Refusal, cause: &(impl ToString + ?Sized)) -> Self {
-        Self::Refused { refusal, cause: Some(cause.to_string()) }
+        Self::Refused { refusal, cause: Some(cause.to_string()), limits: Vec::new() }
+    }
+
+    fn with_limits(self, limits: Vec<Limit>) -> Self {
+        match self {
+            Self::Refused { refusal, cause, .. } => Self::Refused { refusal, cause, limits },
+            Self::Gone => Self::Gone,
+        }
     }
 }
 
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused { refusal, cause: None }
+        Self::Refused { refusal, cause: None, limits: Vec::new() }
     }
 }
 
@@ -141,10 +158,16 @@ impl From<NoRandomness> for Stop {
     }
 }
 
+impl From<Panicked> for Stop {
+    fn from(_: Panicked) -> Self {
+        Refusal::Internal.into()
+    }
+}
+
 impl Rmbg {
-    /// Serves one request. `gone` is cancelled when the caller has left.
+    /// Serves one request. `gone` is cancelled when the caller has left. After a panic, the caller gets an internal error.
     ///
-    /// The future must be run to its end: dropping it leaves settling to a background task.
+    /// The future must be run to its end. If it is dropped, a background task releases the credit.
     pub async fn serve(
         &self,
         visitor: &Visitor,
@@ -152,23 +175,34 @@ impl Rmbg {
         gone: &CancellationToken,
         record: &mut Record,
     ) -> Result<Served, Stop> {
+        let (caller, pledge, limits) = panics::caught(self.admit(visitor, record)).await??;
+        let served = async {
+            failpoint::reach(Point::AfterHold);
+            let answer = tokio::select! {
+                answer = self.answer((visitor, &caller), upload, record) => answer,
+                () = gone.cancelled() => Err(Stop::Gone),
+            };
+            record.time(Step::Settle, settle(pledge, answer)).await
+        };
+        // The dropped pledge releases the credit after a panic.
+        match panics::caught(served).await.unwrap_or_else(|panicked| Err(panicked.into())) {
+            Ok(served) => Ok(Served { limits, ..served }),
+            Err(stop) => Err(stop.with_limits(limits)),
+        }
+    }
+
+    /// Identifies the caller and holds one credit.
+    async fn admit(&self, visitor: &Visitor, record: &mut Record) -> Result<(Caller, Pledge, Vec<Limit>), Stop> {
         let caller = record.time(Step::Caller, caller::identify(self, visitor)).await?;
         record.uid = caller.account().map(|account| account.uid.clone());
         record.channel = caller.channel();
         let passed = admit::account_limiter(self, &caller, record)?;
         failpoint::reach(Point::BeforeHold);
-        let (limits, pledge) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await;
-        record.limits = limits;
-        let pledge = pledge?;
-        failpoint::reach(Point::AfterHold);
-        let answer = tokio::select! {
-            answer = self.answer((visitor, &caller), upload, record) => answer,
-            () = gone.cancelled() => Err(Stop::Gone),
-        };
-        record.time(Step::Settle, settle(pledge, answer)).await
+        let (pledge, limits) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await?;
+        Ok((caller, pledge, limits))
     }
 
-    /// The part in between, which may be abandoned at any moment: form in, picture out.
+    /// Reads the form and gets the backend's answer. It may be abandoned at any moment.
     async fn answer(
         &self,
         (visitor, caller): (&Visitor, &Caller),
@@ -180,15 +214,15 @@ impl Rmbg {
         let (form, image) = record.time(Step::Form, form::read(self, upload, &holder, pixel_limit)).await?;
         failpoint::reach(Point::AfterForm);
         record.bytes_in = image.len();
-        let job = send::job(self, caller, (form, image), holder, record.request_id.clone());
+        let request = send::request(self, caller, (form, image), holder, record.request_id.clone());
         failpoint::reach(Point::BeforeSend);
-        let answer = record.time(Step::Send, send::send(self, &job)).await?;
+        let answer = record.time(Step::Send, send::send(self, &request)).await?;
         failpoint::reach(Point::AfterAnswer);
         Ok(answer)
     }
 }
 
-/// Charges for a picture, and for nothing else: what else has a 2xx does not come this far.
+/// Charges for a picture, and for nothing else. Any other answer with a 2xx has already failed in the send step.
 async fn settle(pledge: Pledge, answer: Result<Answer, Stop>) -> Result<Served, Stop> {
     match answer {
         Ok(answer) if (200..300).contains(&answer.status) => {
@@ -196,11 +230,11 @@ async fn settle(pledge: Pledge, answer: Result<Answer, Stop>) -> Result<Served, 
             failpoint::reach(Point::BeforeKeep);
             let remaining = pledge.keep().await?;
             failpoint::reach(Point::AfterKeep);
-            Ok(Served { answer, spent, remaining })
+            Ok(Served { answer, spent, remaining, limits: Vec::new() })
         }
         Ok(answer) => {
             pledge.release().await;
-            Ok(Served { answer, spent: None, remaining: None })
+            Ok(Served { answer, spent: None, remaining: None, limits: Vec::new() })
         }
         Err(stop) => {
             pledge.release().await;

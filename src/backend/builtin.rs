@@ -6,7 +6,7 @@ mod model;
 pub use model::ModelError;
 
 use super::{
-    Answer, Backend, Failure, Job,
+    Answer, Backend, CutRequest, Failure,
     http::{no_room, out_of_room},
     queue::Queue,
 };
@@ -46,29 +46,30 @@ impl Builtin {
 
 #[async_trait]
 impl Backend for Builtin {
-    async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
-        let mut slot = self.queue.enter(job, &[]).await?;
-        let room = job.room.with(slot.take_room());
+    async fn cut(&self, request: &CutRequest) -> Result<Answer, Failure> {
+        let mut slot = self.queue.enter(request, &[]).await?;
+        let set_aside = slot.take_room();
         // The image is read only now, so that no more files are in memory than there are slots.
-        let file = job.image.to_vec().await.map_err(|e| Failure::Failed(format!("reading the upload back: {e}")))?;
+        let file =
+            request.image.to_vec().await.map_err(|e| Failure::Failed(format!("reading the upload back: {e}")))?;
 
         // When the caller no longer waits for the answer, the work ends before its next step.
         let abandoned = CancellationToken::new();
         let _abandon = abandoned.clone().drop_guard();
-        let (model, own_job) = (Arc::clone(&self.model), job.clone());
+        let (model, own_request) = (Arc::clone(&self.model), request.clone());
         let work = spawn_blocking(move || {
             let answer = || {
                 failpoint::reach(Point::InWork);
-                answer(&model, &file, &own_job, &abandoned)
+                answer(&model, &file, &own_request, &abandoned)
             };
-            let answer = panics::of_request_here(&own_job.request_id, answer);
+            let answer = panics::of_request_here(&own_request.request_id, answer);
             // The slot is free when the work is done, not when the caller stops waiting for it.
             if answer.is_ok() {
                 slot.worked();
             }
             answer
         });
-        let picture = match timeout_at(job.deadline, work).await {
+        let picture = match timeout_at(request.deadline, work).await {
             Err(_) => return Err(Failure::TimedOut),
             Ok(Err(error)) => return Err(Failure::Failed(panics::pass_on(error).into())),
             Ok(Ok(picture)) => picture?,
@@ -76,14 +77,14 @@ impl Backend for Builtin {
 
         let length = picture.len() as u64;
         let room = async {
-            let mut room = room.take().await;
+            let mut room = request.room.take(set_aside).await;
             room.expect(length).await.map(|()| room)
         };
-        let room = timeout_at(job.deadline, room).await.map_err(|_| out_of_room())?;
+        let room = timeout_at(request.deadline, room).await.map_err(|_| out_of_room())?;
         let mut room = room.map_err(|error| no_room(&error))?;
-        job.room.learn(length);
+        request.room.learn(length);
         room.write(Bytes::from(picture)).await.map_err(|e| Failure::Failed(format!("keeping the answer: {e}")))?;
-        let content_type = Some(picture::content_type(job.form.output.format).into());
+        let content_type = Some(picture::content_type(request.form.output.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
 
@@ -100,18 +101,18 @@ impl Backend for Builtin {
 }
 
 /// Does all the work on one picture.
-fn answer(model: &Model, file: &[u8], job: &Job, abandoned: &CancellationToken) -> Result<Vec<u8>, Failure> {
+fn answer(model: &Model, file: &[u8], request: &CutRequest, abandoned: &CancellationToken) -> Result<Vec<u8>, Failure> {
     let go_on = || if abandoned.is_cancelled() { Err(Failure::TimedOut) } else { Ok(()) };
-    let header = job.form.image.header;
+    let header = request.form.image.header;
     let pixels = u64::from(header.width) * u64::from(header.height);
 
     go_on()?;
     let picture = picture::decode(file, pixels).map_err(|e| Failure::Unreadable(e.to_string()))?;
-    job.keep_to_bounds(picture.dimensions())?;
+    request.keep_to_bounds(picture.dimensions())?;
     go_on()?;
     let mask = model.mask(&picture).map_err(|e| Failure::Failed(e.to_string()))?;
     go_on()?;
     let cut = picture::cut(picture, &mask);
-    job.tell_if_lost(&cut);
-    picture::finish(cut.cutout, &job.form.output).map_err(|e| Failure::Failed(e.to_string()))
+    request.warn_if_lost(&cut);
+    picture::finish(cut.cutout, &request.form.output).map_err(|e| Failure::Failed(e.to_string()))
 }

@@ -1,7 +1,7 @@
 //! The threads for the picture work that services do not do. They are not the threads that serve connections, and as
 //! many pictures are processed at once as there are cores.
 
-use super::{Failure, Job};
+use super::{CutRequest, Failure};
 use crate::{
     failpoint::{self, Point},
     spool::Spooled,
@@ -24,10 +24,10 @@ impl CpuPool {
         Self(Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get))))
     }
 
-    /// Reads the bodies and runs `work` on them, until the job's deadline.
+    /// Reads the bodies and runs `work` on them, until the request's deadline.
     pub(super) async fn read<const N: usize, T: Send + 'static>(
         &self,
-        job: &Job,
+        request: &CutRequest,
         bodies: [&Spooled; N],
         work: impl FnOnce([Vec<u8>; N]) -> T + Send + 'static,
     ) -> Result<T, Failure> {
@@ -39,7 +39,7 @@ impl CpuPool {
                 let read = body.to_vec().await;
                 *file = read.map_err(|error| Failure::Failed(format!("reading a body back: {error}")))?;
             }
-            let (deadline, request_id) = (job.deadline, job.request_id.clone());
+            let (deadline, request_id) = (request.deadline, request.request_id.clone());
             let done = spawn_blocking(move || {
                 // The place is free when the work is done, not when the caller stops waiting for it.
                 let _place = place;
@@ -52,6 +52,6 @@ impl CpuPool {
             });
             done.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))?.ok_or(Failure::TimedOut)
         };
-        timeout_at(job.deadline, work).await.unwrap_or(Err(Failure::TimedOut))
+        timeout_at(request.deadline, work).await.unwrap_or(Err(Failure::TimedOut))
     }
 }

@@ -10,8 +10,8 @@ pub(super) use getter::Getter;
 pub use tls::TrustError;
 
 use super::{
-    Failure, Job,
-    service::{AttemptError, Retry},
+    Failure,
+    service::{AttemptError, Exchange, Retry},
 };
 use crate::{
     config::BackendConfig,
@@ -127,32 +127,40 @@ impl Remote {
         Ok(Self { client, checks, url, health_url, metered })
     }
 
-    /// Posts the form and reads the whole answer, until the job's deadline. `headers` are added to those of the form.
-    pub(super) async fn post(&self, job: &Job, form: FormBody, headers: HeaderMap) -> Result<Reply, AttemptError> {
-        // The slot came with the room. Only a second request for the same job waits here.
-        let room = timeout_at(job.deadline, job.room.take()).await.map_err(|_| AttemptError::last(out_of_room()))?;
+    /// Posts the form and reads the whole answer, until the request's deadline. `headers` are added to those of the
+    /// form.
+    pub(super) async fn post(
+        &self,
+        exchange: &mut Exchange,
+        form: FormBody,
+        headers: HeaderMap,
+    ) -> Result<Reply, AttemptError> {
+        let (cut, sent_whole) = (&exchange.request, &exchange.sent_whole);
+        // The slot came with the room. Only a second post of the same exchange waits here.
+        let room = cut.room.take(exchange.room.take());
+        let room = timeout_at(cut.deadline, room).await.map_err(|_| AttemptError::last(out_of_room()))?;
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(self.url.clone())
             .header(header::CONTENT_TYPE, form.content_type())
             .header(header::CONTENT_LENGTH, form.len())
             .header(header::ACCEPT_ENCODING, NO_CODING)
-            .header("x-request-id", &job.request_id);
+            .header("x-request-id", &cut.request_id);
         if let Some(more) = request.headers_mut() {
             more.extend(headers);
         }
-        job.sent_whole.store(false, Ordering::Release);
+        sent_whole.store(false, Ordering::Release);
         let request = request
-            .body(form.into_body(Arc::clone(&job.sent_whole)))
+            .body(form.into_body(Arc::clone(sent_whole)))
             .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
-        let exchange = async {
+        let answer = async {
             let answer = self.client.request(request).await.map_err(|error| {
-                let retry = self.retry(&error, job.sent_whole.load(Ordering::Acquire));
+                let retry = self.retry(&error, sent_whole.load(Ordering::Acquire));
                 AttemptError { failure: failed(&error), retry }
             })?;
             read(answer, room).await.map_err(AttemptError::last)
         };
-        timeout_at(job.deadline, exchange).await.unwrap_or(Err(AttemptError::last(Failure::TimedOut)))
+        timeout_at(cut.deadline, answer).await.unwrap_or(Err(AttemptError::last(Failure::TimedOut)))
     }
 
     /// Whether the address answers a health check with a status below 500.

@@ -1,10 +1,10 @@
 //! Several services as one backend. The pool uses the least busy service and ejects failing ones until they recover.
 
 use super::{
-    Answer, Backend, Failure, Job, SharedAccount,
+    Answer, Backend, CutRequest, Failure, SharedAccount,
     health::{Alone, Health},
     queue::{Queue, Slot},
-    service::{AttemptError, Retry, Service},
+    service::{AttemptError, Exchange, Retry, Service},
 };
 use crate::{
     domain::answer::is_about_our_key,
@@ -107,13 +107,13 @@ impl Pool {
 
 #[async_trait]
 impl Backend for Pool {
-    async fn cut(&self, job: &Job) -> Result<Answer, Failure> {
+    async fn cut(&self, request: &CutRequest) -> Result<Answer, Failure> {
         let members = &self.members;
         let mut tried = Vec::new();
         let mut failed = None;
         loop {
             // If no other service can be used, the earlier failure says more than the lack of one.
-            let mut slot = match members.queue.enter(job, &tried).await {
+            let mut slot = match members.queue.enter(request, &tried).await {
                 Ok(slot) => slot,
                 Err(busy) => return Err(failed.unwrap_or(busy)),
             };
@@ -123,15 +123,14 @@ impl Backend for Pool {
             // slot is not free until it has finished.
             let left = CancellationToken::new();
             let _left = left.clone().drop_guard();
-            let room = job.room.with(slot.take_room());
-            let job_there = Job { sent_whole: Arc::default(), room, ..job.clone() };
-            let exchange = Arc::clone(members).exchange(slot, job_there, left);
-            let exchange = tokio::spawn(panics::of_request(job.request_id.clone(), exchange));
-            match exchange.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))? {
-                Ok(answer) => return member.service.finish(job, answer).await,
+            let exchange = Exchange { request: request.clone(), room: slot.take_room(), sent_whole: Arc::default() };
+            let outcome = Arc::clone(members).run(slot, exchange, left);
+            let outcome = tokio::spawn(panics::of_request(request.request_id.clone(), outcome));
+            match outcome.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))? {
+                Ok(answer) => return member.service.finish(request, answer).await,
                 Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
                 Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {
-                    warn!(service = member.name, %failure, request = job.request_id, "asking another service, if any");
+                    warn!(service = member.name, %failure, request = request.request_id, "asking another service, if any");
                     tried.push(at);
                     failed = Some(failure);
                 }
@@ -167,30 +166,36 @@ impl Backend for Pool {
 }
 
 impl Members {
-    /// Sends the job to the service that the slot is for. If the caller has `left` before the whole job is sent,
-    /// sending stops.
-    async fn exchange(self: Arc<Self>, slot: Slot, job: Job, left: CancellationToken) -> Result<Answer, AttemptError> {
+    /// Sends the request to the service that the slot is for. If the caller has `left` before the whole request is
+    /// sent, sending stops.
+    async fn run(
+        self: Arc<Self>,
+        slot: Slot,
+        mut exchange: Exchange,
+        left: CancellationToken,
+    ) -> Result<Answer, AttemptError> {
         let at = slot.service();
         let Some(member) = self.services.get(at) else { return Err(AttemptError::last(Failure::TimedOut)) };
         failpoint::reach(Point::InExchange);
+        let sent_whole = Arc::clone(&exchange.sent_whole);
         let in_vain = async {
             left.cancelled().await;
-            if job.sent_whole.load(Ordering::Acquire) {
+            if sent_whole.load(Ordering::Acquire) {
                 pending::<()>().await;
             }
         };
         let outcome = tokio::select! {
-            outcome = member.service.exchange(&job) => outcome,
+            outcome = member.service.send(&mut exchange) => outcome,
             () = in_vain => return Err(AttemptError::last(Failure::TimedOut)),
         };
-        let learnt = learnt_of(&outcome, &job).await;
+        let learnt = learnt_of(&outcome, &exchange.request).await;
         match learnt {
             // Waiting requests wait for pictures. A page that comes at once does not show how long a picture takes.
             Learnt::Served | Learnt::TookTooLong => slot.worked(),
             Learnt::Answered | Learnt::Failed | Learnt::Nothing => drop(slot),
         }
         if let (Learnt::Served, Ok(answer)) = (&learnt, &outcome) {
-            job.room.learn(answer.body.len());
+            exchange.request.room.learn(answer.body.len());
         }
         self.learn(at, learnt);
         outcome
@@ -254,9 +259,9 @@ enum Learnt {
     Nothing,
 }
 
-async fn learnt_of(outcome: &Result<Answer, AttemptError>, job: &Job) -> Learnt {
+async fn learnt_of(outcome: &Result<Answer, AttemptError>, request: &CutRequest) -> Learnt {
     match outcome {
-        Ok(answer) if (200..300).contains(&answer.status) => match answer.is_picture_for(&job.form).await {
+        Ok(answer) if (200..300).contains(&answer.status) => match answer.is_picture_for(&request.form).await {
             Ok(()) => Learnt::Served,
             Err(_) => Learnt::Failed,
         },

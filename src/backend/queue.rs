@@ -4,7 +4,7 @@
 mod scheduler;
 mod order;
 
-use super::{AnswerRoom, Failure, Job};
+use super::{AnswerRoom, CutRequest, Failure};
 use crate::spool::{DiskShare, Shortfall};
 use order::Place;
 use scheduler::{Fit, Rejection, Request, Scheduler};
@@ -55,27 +55,27 @@ impl Queue {
         Self(Arc::new(Shared(Mutex::new(Scheduler::new(slots, most_waiting, recheck)))))
     }
 
-    /// Waits for a slot at a service that is not among those `tried`, and for room for the answer, until the job's
-    /// deadline.
+    /// Waits for a slot at a service that is not among those `tried`, and for room for the answer, until the
+    /// request's deadline.
     ///
     /// Fails with [`Failure::Unavailable`] when the deadline passes. It fails so at once when no service is up, the
     /// queue is full, or the estimated wait exceeds the deadline.
-    pub(super) async fn enter(&self, job: &Job, tried: &[usize]) -> Result<Slot, Failure> {
+    pub(super) async fn enter(&self, request: &CutRequest, tried: &[usize]) -> Result<Slot, Failure> {
         let (sender, receiver) = oneshot::channel();
-        let (now, deadline) = (Instant::now(), job.deadline);
+        let (now, deadline) = (Instant::now(), request.deadline);
         let shared = Arc::downgrade(&self.0);
-        job.room.tell(move || {
+        request.room.tell(move || {
             if let Some(shared) = shared.upgrade() {
                 shared.serve();
             }
         });
-        let room = job.room.is_there();
-        let request = Request { payer: &job.payer, priority: job.priority, now, deadline, tried, room };
-        let waiting = Waiting { room: job.room.clone(), slot: sender };
-        let place = self.0.scheduler().enter(request, waiting).map_err(unavailable)?;
+        let room = request.room.is_there();
+        let entry = Request { payer: &request.payer, priority: request.priority, now, deadline, tried, room };
+        let waiting = Waiting { room: request.room.clone(), slot: sender };
+        let place = self.0.scheduler().enter(entry, waiting).map_err(unavailable)?;
         let _in_queue = InQueue { shared: &self.0, place };
         self.0.serve();
-        if let Ok(Ok(slot)) = timeout_at(job.deadline, receiver).await {
+        if let Ok(Ok(slot)) = timeout_at(deadline, receiver).await {
             return Ok(slot);
         }
         Err(unavailable(self.0.scheduler().too_late(Instant::now(), tried)))

@@ -6,10 +6,10 @@
 //! decode it.
 
 use super::{
-    Answer, Failure, Job,
+    Answer, CutRequest, Failure,
     cpu_pool::CpuPool,
     http::{FormBody, Part, Remote, no_room, out_of_room},
-    service::{AttemptError, Service},
+    service::{AttemptError, Exchange, Service},
 };
 use crate::{domain::image_header::ImageKind, picture, spool::Spooled};
 use async_trait::async_trait;
@@ -32,17 +32,17 @@ impl RembgServer {
     }
 
     /// The image as it was sent, or as we decode it if the server would decode it differently.
-    async fn readable(&self, job: &Job) -> Result<(Arc<Spooled>, ImageKind), Failure> {
-        let as_sent = (Arc::clone(&job.image), job.form.image.header.kind);
+    async fn readable(&self, request: &CutRequest) -> Result<(Arc<Spooled>, ImageKind), Failure> {
+        let as_sent = (Arc::clone(&request.image), request.form.image.header.kind);
         if !matches!(as_sent.1, ImageKind::Png | ImageKind::Webp) {
             return Ok(as_sent);
         }
-        let most = pixels(job);
-        let plain = self.cpu_pool.read(job, [&job.image], move |[file]| picture::plain(&file, most)).await?;
+        let most = pixels(request);
+        let plain = self.cpu_pool.read(request, [&request.image], move |[file]| picture::plain(&file, most)).await?;
         let Some(plain) = plain.map_err(|error| Failure::Unreadable(error.to_string()))? else {
             return Ok(as_sent);
         };
-        let mut room = job.room.for_upload(plain.len() as u64);
+        let mut room = request.room.for_upload(plain.len() as u64);
         room.write(Bytes::from(plain)).await.map_err(|error| no_room(&error))?;
         Ok((Arc::new(room.finish()), ImageKind::Png))
     }
@@ -50,14 +50,14 @@ impl RembgServer {
 
 #[async_trait]
 impl Service for RembgServer {
-    async fn exchange(&self, job: &Job) -> Result<Answer, AttemptError> {
+    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
         let model = Part { name: "model", value: self.model.as_bytes(), ..Part::default() };
         let mask_alone = Part { name: "om", value: b"true", ..Part::default() };
-        let (image, kind) = self.readable(job).await.map_err(AttemptError::last)?;
+        let (image, kind) = self.readable(&exchange.request).await.map_err(AttemptError::last)?;
         let file = Part { name: "file", filename: Some(filename(kind)), ..Part::default() };
         let form = FormBody::new([model, mask_alone], file, &image, [])
             .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
-        let reply = self.remote.post(job, form, HeaderMap::new()).await?;
+        let reply = self.remote.post(exchange, form, HeaderMap::new()).await?;
         match reply.status {
             200 | 500 => Ok(Answer { status: reply.status, content_type: None, body: reply.body }),
             // Its complaints are about our request and not about the caller's form, which is valid.
@@ -67,25 +67,28 @@ impl Service for RembgServer {
 
     /// Makes the answer that the form asks for from the server's mask and the image. The server's 500 does not say why
     /// it failed; if the picture cannot be read here either, the caller is told so.
-    async fn finish(&self, job: &Job, answer: Answer) -> Result<Answer, Failure> {
-        let pixels = pixels(job);
+    async fn finish(&self, request: &CutRequest, answer: Answer) -> Result<Answer, Failure> {
+        let pixels = pixels(request);
         if answer.status == 500 {
             drop(answer);
-            let image =
-                self.cpu_pool.read(job, [&job.image], move |[file]| picture::decode(&file, pixels).map(drop)).await?;
+            let image = self
+                .cpu_pool
+                .read(request, [&request.image], move |[file]| picture::decode(&file, pixels).map(drop))
+                .await?;
             return Err(match image {
                 Ok(()) => Failure::Failed("the rembg server answered 500 to a picture that can be read".into()),
                 Err(error) => Failure::Unreadable(error.to_string()),
             });
         }
-        let own_job = job.clone();
-        let bodies = [&*job.image, &answer.body];
-        let made = self.cpu_pool.read(job, bodies, move |[image, mask]| made_of(image, &mask, &own_job)).await??;
+        let own_request = request.clone();
+        let bodies = [&*request.image, &answer.body];
+        let made =
+            self.cpu_pool.read(request, bodies, move |[image, mask]| made_of(image, &mask, &own_request)).await??;
         drop(answer);
-        let room = job.room.take_for(made.len() as u64);
-        let mut room = timeout_at(job.deadline, room).await.map_err(|_| out_of_room())?;
+        let room = request.room.take_for(made.len() as u64);
+        let mut room = timeout_at(request.deadline, room).await.map_err(|_| out_of_room())?;
         room.write(Bytes::from(made)).await.map_err(|error| no_room(&error))?;
-        let content_type = Some(picture::content_type(job.form.output.format).into());
+        let content_type = Some(picture::content_type(request.form.output.format).into());
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
 
@@ -95,25 +98,25 @@ impl Service for RembgServer {
 }
 
 /// Makes the answer that the form asks for from the image and the server's mask.
-fn made_of(image: Vec<u8>, mask: &[u8], job: &Job) -> Result<Vec<u8>, Failure> {
+fn made_of(image: Vec<u8>, mask: &[u8], request: &CutRequest) -> Result<Vec<u8>, Failure> {
     let unusable = |what: String| Failure::Failed(format!("the rembg server's answer: {what}"));
-    let picture = picture::decode(&image, pixels(job)).map_err(|error| Failure::Unreadable(error.to_string()))?;
+    let picture = picture::decode(&image, pixels(request)).map_err(|error| Failure::Unreadable(error.to_string()))?;
     drop(image);
     let size = picture.dimensions();
-    job.keep_to_bounds(size)?;
-    let mask = picture::decode_mask(mask, pixels(job)).map_err(|error| unusable(error.to_string()))?;
+    request.keep_to_bounds(size)?;
+    let mask = picture::decode_mask(mask, pixels(request)).map_err(|error| unusable(error.to_string()))?;
     if mask.dimensions() != size {
         return Err(unusable(format!("a mask of {:?} pixels for a picture of {size:?}", mask.dimensions())));
     }
     let cut = picture::cut(picture, &mask);
     drop(mask);
-    job.tell_if_lost(&cut);
-    picture::finish(cut.cutout, &job.form.output).map_err(|error| Failure::Failed(error.to_string()))
+    request.warn_if_lost(&cut);
+    picture::finish(cut.cutout, &request.form.output).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// The most pixels that the image and its mask may have.
-fn pixels(job: &Job) -> u64 {
-    let header = job.form.image.header;
+fn pixels(request: &CutRequest) -> u64 {
+    let header = request.form.image.header;
     u64::from(header.width) * u64::from(header.height)
 }
 

@@ -4,10 +4,10 @@
 //! caller's key, token, cookies or addresses.
 
 use super::{
-    Answer, Failure, Job, SharedAccount,
+    Answer, CutRequest, Failure, SharedAccount,
     credentials::{AllRest, Chosen, Keys},
     http::{FormBody, Remote, Reply, content_type, retry_after},
-    service::{AttemptError, Service},
+    service::{AttemptError, Exchange, Service},
 };
 use crate::domain::answer::{KeyRefusal, is_about_our_key, key_refusal};
 use async_trait::async_trait;
@@ -38,9 +38,10 @@ impl RmbgService {
         Self { remote, keys, account }
     }
 
-    async fn post(&self, job: &Job, key: Option<HeaderValue>) -> Result<Reply, AttemptError> {
+    async fn post(&self, exchange: &mut Exchange, key: Option<HeaderValue>) -> Result<Reply, AttemptError> {
         let headers: HeaderMap = key.map(|key| (X_API_KEY, key)).into_iter().collect();
-        self.remote.post(job, form_body(job)?, headers).await
+        let form = form_body(&exchange.request)?;
+        self.remote.post(exchange, form, headers).await
     }
 
     /// Makes a key rest that the service has refused in the contract's words.
@@ -52,7 +53,7 @@ impl RmbgService {
     /// Handles a refusal that a firewall may have sent because of this caller's input. One such refusal does not make a
     /// key rest. If the account can be checked, that decides; otherwise the refusals of enough different callers are
     /// believed, but never a 403.
-    fn doubt(&self, job: &Job, key: &Chosen, status: u16, said: Option<Duration>) {
+    fn doubt(&self, request: &CutRequest, key: &Chosen, status: u16, said: Option<Duration>) {
         if let Some(account) = &self.account {
             if self.keys.may_ask(key, Instant::now()) {
                 let (account, key) = (Arc::clone(account), key.clone());
@@ -66,14 +67,14 @@ impl RmbgService {
             402 | 429 => KeyRefusal::Spent,
             _ => return,
         };
-        if self.keys.was_refused(key, &job.payer) {
+        if self.keys.was_refused(key, &request.payer) {
             self.rest(key, why, status, said);
         }
     }
 
     /// Notes that the key is good if the answer is a picture.
-    async fn learn(&self, job: &Job, key: &Chosen, answer: &Answer) {
-        if self.keys.is_doubted(key) && answer.is_picture_for(&job.form).await.is_ok() {
+    async fn learn(&self, request: &CutRequest, key: &Chosen, answer: &Answer) {
+        if self.keys.is_doubted(key) && answer.is_picture_for(&request.form).await.is_ok() {
             self.keys.served(key);
         }
     }
@@ -82,24 +83,24 @@ impl RmbgService {
 #[async_trait]
 impl Service for RmbgService {
     /// Tries the next key if the service refuses one: a refusal is not charged.
-    async fn exchange(&self, job: &Job) -> Result<Answer, AttemptError> {
+    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
         if self.keys.len() == 0 {
-            return Ok(self.post(job, None).await?.into());
+            return Ok(self.post(exchange, None).await?.into());
         }
         let mut all_rest = AllRest::after(KeyRefusal::Rejected);
         for _ in 0..KEYS_PER_PICTURE {
             let key = self.keys.choose(Instant::now()).map_err(unavailable)?;
-            let reply = self.post(job, Some(key.value.clone())).await?;
+            let reply = self.post(exchange, Some(key.value.clone())).await?;
             let said = retry_after(&reply.headers);
             let answer = Answer::from(reply);
             let status = answer.status;
             if !is_about_our_key(status) {
-                self.learn(job, &key, &answer).await;
+                self.learn(&exchange.request, &key, &answer).await;
                 return Ok(answer);
             }
             let words = answer.words().await.unwrap_or_default();
             let Some(why) = key_refusal(status, &words) else {
-                self.doubt(job, &key, status, said);
+                self.doubt(&exchange.request, &key, status, said);
                 return Ok(answer);
             };
             self.rest(&key, why, status, said);
@@ -124,6 +125,6 @@ impl From<Reply> for Answer {
 }
 
 /// The caller's form as it was validated. Each part is written anew.
-fn form_body(job: &Job) -> Result<FormBody, AttemptError> {
-    FormBody::of(&job.form, &job.image).map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))
+fn form_body(request: &CutRequest) -> Result<FormBody, AttemptError> {
+    FormBody::of(&request.form, &request.image).map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))
 }

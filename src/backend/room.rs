@@ -1,28 +1,21 @@
-//! Room for a job's answer. It is requested in the queue, before the job is sent.
+//! Room for a request's answer. It is requested in the queue, before the request is sent.
 
 use crate::spool::{Budgets, DiskShare, Holder, Room, Shortfall};
-use std::sync::{Arc, Mutex, PoisonError};
 
-/// The budgets that room for an answer is taken from, and the room that has been set aside.
+/// The budgets that room for an answer is taken from.
 #[derive(Clone, Debug)]
 pub struct AnswerRoom {
     budgets: Budgets,
     holder: Holder,
     /// The bytes that the answer will hardly exceed.
     bound: u64,
-    set_aside: Arc<Mutex<Option<DiskShare>>>,
 }
 
 impl AnswerRoom {
     /// Takes room from these budgets for an answer that will hardly be longer than `bound` bytes.
     #[must_use]
     pub fn new(budgets: Budgets, holder: Holder, bound: u64) -> Self {
-        Self { budgets, holder, bound, set_aside: Arc::default() }
-    }
-
-    /// The same, with the share that came with the slot.
-    pub(super) fn with(&self, share: Option<DiskShare>) -> Self {
-        Self { set_aside: Arc::new(Mutex::new(share)), ..self.clone() }
+        Self { budgets, holder, bound }
     }
 
     /// The longest answer that is read, in bytes.
@@ -50,10 +43,9 @@ impl AnswerRoom {
         self.budgets.disk.learn(length);
     }
 
-    /// Takes the room that was set aside for the answer. A second answer waits until there is as much room again.
-    pub(super) async fn take(&self) -> Room {
-        let share = self.set_aside.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match share {
+    /// Takes the room that was set aside for the answer. Without any, waits until there is as much room.
+    pub(super) async fn take(&self, set_aside: Option<DiskShare>) -> Room {
+        match set_aside {
             Some(share) => self.with_disk(share),
             None => self.take_for(self.likely()).await,
         }

@@ -1,16 +1,28 @@
 //! The trait of one service, which removes backgrounds at an address.
 
-use super::{Answer, Failure, Job};
+use super::{Answer, CutRequest, Failure};
+use crate::spool::DiskShare;
 use async_trait::async_trait;
+use std::sync::{Arc, atomic::AtomicBool};
 
-/// A service. The pool calls it once it has a slot for the job.
+/// A request that has a slot at a service.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) request: CutRequest,
+    /// The room for the answer that came with the slot, until an answer takes it.
+    pub(super) room: Option<DiskShare>,
+    /// Whether the service has been sent the whole request, as far as the connection knows.
+    pub(super) sent_whole: Arc<AtomicBool>,
+}
+
+/// A service. The pool calls it once it has a slot for the request.
 #[async_trait]
 pub(super) trait Service: Send + Sync + 'static {
-    /// Sends the job once and reads the whole answer. The room that the answer will likely need is already set aside.
-    async fn exchange(&self, job: &Job) -> Result<Answer, AttemptError>;
+    /// Sends the request once and reads the whole answer.
+    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError>;
 
     /// Completes the service's answer after it has arrived and the slot is free again.
-    async fn finish(&self, _job: &Job, answer: Answer) -> Result<Answer, Failure> {
+    async fn finish(&self, _request: &CutRequest, answer: Answer) -> Result<Answer, Failure> {
         Ok(answer)
     }
 
@@ -18,7 +30,7 @@ pub(super) trait Service: Send + Sync + 'static {
     async fn answers(&self) -> bool;
 }
 
-/// A job that a service has not answered.
+/// A request that a service has not answered.
 #[derive(Debug)]
 pub(super) struct AttemptError {
     pub(super) failure: Failure,
@@ -26,10 +38,10 @@ pub(super) struct AttemptError {
     pub(super) retry: Retry,
 }
 
-/// Whether a failed job may be sent to another service.
+/// Whether a failed request may be sent to another service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// The service has not begun to answer and cannot charge for the job, so another service may be used.
+    /// The service has not begun to answer and cannot charge for the request, so another service may be used.
     MayBeAsked,
     /// The failure is final.
     Final,

@@ -6,7 +6,7 @@ mod described;
 #[cfg(test)]
 mod tests;
 
-use super::rate_limit::whole_seconds;
+use super::rate_limit::{self, whole_seconds};
 use crate::{
     domain::{complaint::Complaint, refusal::Refusal},
     rmbg::Served,
@@ -83,6 +83,7 @@ pub(super) fn picture(served: Served, request_id: &str) -> Response {
     if let Some(value) = answer.content_type.and_then(|kind| HeaderValue::try_from(kind).ok()) {
         headers.insert(header::CONTENT_TYPE, value);
     }
+    rate_limit::write(headers, &served.limits);
     with_request_id(response, request_id)
 }
 

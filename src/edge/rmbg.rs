@@ -2,7 +2,6 @@
 
 use super::{in_flight, panics::failed, rate_limit, reply, request_id::request_id, state::PublicState};
 use crate::{
-    domain::refusal::Refusal,
     rmbg::{Served, Stop, Upload},
     telemetry::{Outcome, Record, Route, panics},
 };
@@ -39,11 +38,7 @@ async fn journey(
     let (counted, visitor) = public.ingress.enter(&head.headers, &head.extensions, &mut record);
     let counted = Arc::new(counted);
     let served = match &visitor {
-        Ok(visitor) => {
-            // The credit that it holds is given back by whoever drops it.
-            let served = panics::caught(public.rmbg.serve(visitor, &mut upload, &gone, &mut record)).await;
-            served.unwrap_or_else(|panics::Panicked| Err(Refusal::Internal.into()))
-        }
+        Ok(visitor) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
         Err(refusal) => Err(refusal.clone().into()),
     };
     let answer = answer_to(served, &mut record);
@@ -63,21 +58,20 @@ async fn journey(
 }
 
 fn answer_to(served: Result<Served, Stop>, record: &mut Record) -> Option<Response> {
-    let mut answer = match served {
+    match served {
         Ok(served) => {
             record.spent = served.spent;
             record.bytes_out = served.answer.body.len();
             record.outcome = if served.answer.status == 400 { Outcome::BackendRefused } else { Outcome::Served };
-            reply::picture(served, &record.request_id)
+            Some(reply::picture(served, &record.request_id))
         }
-        Err(Stop::Refused { refusal, cause }) => {
-            let answer = reply::refused(&refusal, &record.request_id);
+        Err(Stop::Refused { refusal, cause, limits }) => {
+            let mut answer = reply::refused(&refusal, &record.request_id);
+            rate_limit::write(answer.headers_mut(), &limits);
             record.cause = cause;
             record.outcome = Outcome::Refused(refusal);
-            answer
+            Some(answer)
         }
-        Err(Stop::Gone) => return None,
-    };
-    rate_limit::write(answer.headers_mut(), &record.limits);
-    Some(answer)
+        Err(Stop::Gone) => None,
+    }
 }

@@ -1,4 +1,4 @@
-//! Step 2: one atomic step in the store decides the limits and holds one credit, before the body is read.
+//! Step 2: in one atomic step and before the body is read, the store checks the limits and holds one credit.
 
 use super::{Rmbg, Rules, Stop, caller::Caller, settle::Pledge};
 use crate::{
@@ -14,44 +14,44 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Before the store: turns a flood of one account away without asking. `None` for who is not counted here.
+/// Rejects a flood of requests of one account before the store is asked. Returns `None` if the caller is not counted
+/// here.
 pub(super) fn account_limiter(rmbg: &Rmbg, caller: &Caller, record: &mut Record) -> Result<Option<Passed>, Stop> {
     let Some((account, burst)) = caller.account().zip(caller.burst(&rmbg.rules)) else { return Ok(None) };
     rmbg.account_limiter.allow(&account.uid, burst).map(Some).map_err(|retry_after| {
         let denial = Denial::TooFast { retry_after };
         record.rejected_by = Some(RejectedBy::RateLimit);
-        record.limits = LimitReport { caller, rules: &rmbg.rules }.denied(denial);
-        refusal(caller, denial).into()
+        LimitReport { caller, rules: &rmbg.rules }.denied(denial)
     })
 }
 
-/// Holds one credit for the caller, or says which limit stands in the way; beside it, what to tell of the limits.
-pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> (Vec<Limit>, Result<Pledge, Stop>) {
+/// Holds one credit for the caller, and reports its limits.
+pub(super) async fn admit(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pledge, Vec<Limit>), Stop> {
     let report = LimitReport { caller, rules: &rmbg.rules };
-    match ask(rmbg, caller, passed).await {
-        Ok((mut pledge, Admission::Held(hold, left))) => {
+    let (mut pledge, admission) = ask(rmbg, caller, passed).await?;
+    match admission {
+        Admission::Held(hold, left) => {
             let limits = report.held(&hold, left);
             pledge.holds(hold);
-            (limits, Ok(pledge))
+            Ok((pledge, limits))
         }
-        Ok((mut pledge, Admission::Denied(denial))) => {
+        Admission::Denied(denial) => {
             pledge.was_denied();
-            (report.denied(denial), Err(refusal(caller, denial).into()))
+            Err(report.denied(denial))
         }
-        Ok((_, Admission::Settled(_))) => {
+        Admission::Settled(_) => {
             let unavailable = super::unavailable(Shortage::StoreUnavailable);
-            (Vec::new(), Err(Stop::with_cause(unavailable, "a fresh operation id was known")))
+            Err(Stop::with_cause(unavailable, "a fresh operation id was known"))
         }
-        Err(stop) => (Vec::new(), Err(stop)),
     }
 }
 
 async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pledge, Admission), Stop> {
     let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
     if rmbg.store.is_unavailable() {
-        // Nobody is asked, so no release is owed.
+        // The store is not asked, so no release is owed.
         passed.into_iter().for_each(Passed::give_back);
-        return Err(store::Fault::Unavailable("the store is away".into()).into());
+        return Err(store::Fault::Unavailable("the store is unavailable".into()).into());
     }
     let pledge = Pledge::new(rmbg, draw.payer(), lease)?;
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
@@ -62,7 +62,7 @@ async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pl
     Ok((pledge, admission?))
 }
 
-/// What the store made of a request that was let through to it.
+/// Tells the account limiter the store's decision on a request that it passed.
 fn inform(passed: Passed, admission: &store::Result<Admission>) {
     match admission {
         Ok(Admission::Held(hold, left)) => {
@@ -98,7 +98,7 @@ fn at_least_a_second(span: Duration) -> Duration {
     span.max(Duration::from_secs(1))
 }
 
-/// What a caller is told of its limits.
+/// Reports the limits of a caller.
 struct LimitReport<'a> {
     caller: &'a Caller,
     rules: &'a Rules,
@@ -117,15 +117,16 @@ impl LimitReport<'_> {
         )
     }
 
-    fn denied(&self, denial: Denial) -> Vec<Limit> {
-        match denial {
+    fn denied(&self, denial: Denial) -> Stop {
+        let limits = match denial {
             Denial::TooFast { retry_after } => self.limits(Some(LimitState::none_for(retry_after)), None),
             Denial::Exhausted { retry_after, full_in } => {
                 let short_term = full_in.and_then(|full_in| self.short_term(full_in));
                 self.limits(short_term, Some(LimitState::none_for(retry_after)))
             }
             Denial::NoAccount => Vec::new(),
-        }
+        };
+        Stop::from(refusal(self.caller, denial)).with_limits(limits)
     }
 
     fn short_term(&self, full_in: Duration) -> Option<LimitState> {
@@ -146,7 +147,7 @@ impl LimitReport<'_> {
     }
 }
 
-/// What an account that has used nothing could spend: what it includes, and what it has bought.
+/// How many credits an account could spend that has used none: the included and the bought ones.
 fn allowance(account: &Account) -> u64 {
     account.credits.saturating_add(u64::try_from(account.prepaid).unwrap_or(0))
 }
@@ -163,12 +164,12 @@ mod tests {
     use std::sync::{Arc, atomic::AtomicI64};
 
     #[test]
-    fn what_the_store_did_not_take_into_account_is_not_counted_here_either() {
+    fn a_request_that_the_store_has_not_counted_is_not_counted_here_either() {
         let soon = Duration::from_secs(1);
         let (burst, whole) = (Burst { per_minute: 6, size: 2 }, Duration::from_secs(20));
         let uid = Uid::new("ann").unwrap();
         for (admission, passes) in [
-            (Err(Fault::Unavailable("away".into())), 9),
+            (Err(Fault::Unavailable("no connection".into())), 9),
             (Ok(Admission::Denied(Denial::NoAccount)), 9),
             (Ok(Admission::Settled(Settlement::Released)), 9),
             (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon, full_in: None })), 2),

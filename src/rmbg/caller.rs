@@ -1,4 +1,5 @@
-//! Step 1: exactly one credential or none, and an account that may call (contract, section 2).
+//! Step 1: the caller is identified by one credential or none, and its account must be allowed to call (contract,
+//! section 2).
 
 use super::{Rmbg, Rules, Stop};
 use crate::{
@@ -19,14 +20,14 @@ use crate::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Someone who may call.
+/// A caller that is allowed to call.
 #[derive(Debug)]
 pub(super) enum Caller {
-    /// Whoever holds an API key.
+    /// The holder of an API key.
     Key(Account, ApiKey),
     /// A signed-in user.
     Token(Account),
-    /// Anybody, by address.
+    /// A client without a credential, known by its address.
     Anonymous(ClientAddress),
 }
 
@@ -46,7 +47,7 @@ impl Caller {
         }
     }
 
-    /// Whose allowance the picture is drawn on.
+    /// The allowance that the picture is charged to.
     pub(super) fn draw(&self, rules: &Rules) -> Draw {
         let drawn = |account: &Account, channel, key| Draw::Account { uid: account.uid.clone(), channel, key };
         match self {
@@ -59,7 +60,7 @@ impl Caller {
         }
     }
 
-    /// The short-term limit: an account's own, its plan's, or the one for anonymous callers.
+    /// The short-term limit: the account's own or its plan's, or the one for anonymous callers.
     pub(super) fn burst(&self, rules: &Rules) -> Option<Burst> {
         match self {
             Self::Key(account, _) | Self::Token(account) => {
@@ -69,14 +70,14 @@ impl Caller {
         }
     }
 
-    /// The backend's order of service: an account's own, or its plan's.
+    /// The priority in the backend's queue: the account's own, or its plan's.
     pub(super) fn priority(&self, rules: &Rules) -> u8 {
         let Some(account) = self.account() else { return 0 };
         account.overrides.priority.or_else(|| plan(account, rules).map(|plan| plan.priority)).unwrap_or(0)
     }
 
-    /// The most pixels that a picture may have: the backend's limit or the caller's (an account's own, or its plan's),
-    /// whichever is lower. 0 is no limit.
+    /// The most pixels that a picture may have: the lower one of the backend's limit and the caller's (the account's own,
+    /// or its plan's). 0 is no limit.
     pub(super) fn pixel_limit(&self, rules: &Rules) -> Option<u64> {
         let of_caller = self.account().and_then(|account| {
             account.overrides.max_pixels.or_else(|| plan(account, rules).and_then(|plan| plan.max_pixels))
@@ -89,7 +90,7 @@ fn plan<'a>(account: &Account, rules: &'a Rules) -> Option<&'a Plan> {
     rules.plans.get(&account.membership).or_else(|| rules.plans.get(&rules.terms.default_plan.0))
 }
 
-/// Finds out who is calling. No account whose e-mail address is not verified gets further.
+/// Identifies the caller. An account is refused if its e-mail address is not verified.
 pub(super) async fn identify(rmbg: &Rmbg, visitor: &Visitor) -> Result<Caller, Stop> {
     let caller = match &visitor.credentials {
         Credentials::Key(key) => {
@@ -108,10 +109,11 @@ pub(super) async fn identify(rmbg: &Rmbg, visitor: &Visitor) -> Result<Caller, S
     Ok(caller)
 }
 
-/// The account that a token speaks for, made if this is the first time.
+/// The account of a token. It is created if this is the user's first token.
 ///
-/// What the token says of the e-mail address counts for this call. That it *is* verified is written to the account too, or
-/// the API keys of an account that a token made would be refused for ever; the opposite is left for an operator to say.
+/// The token's claim about the e-mail address applies to this call. If it says that the address is verified, that is also
+/// written to the account: otherwise the API keys of an account that a token created would always be refused. Only an
+/// operator can withdraw it.
 async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
     let verified = rmbg.user_tokens.verify(token.expose_secret(), rmbg.clock.now().seconds()).await;
     let VerifiedUser { uid, email_verified } = verified.map_err(stop_for)?;
@@ -123,7 +125,7 @@ async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
             let made = AccountChange { plan, email_verified, only_new: true, ..unchanged.clone() };
             rmbg.store.put_account(&made).await?
         }
-        None => return Err(Stop::with_cause(Refusal::InvalidToken, "no account, and none is made")),
+        None => return Err(Stop::with_cause(Refusal::InvalidToken, "no account, and none is created")),
     };
     match email_verified {
         Some(true) if !account.email_verified => {

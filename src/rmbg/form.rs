@@ -1,4 +1,4 @@
-//! Step 3: the whole body is read and judged; nothing has touched the backend yet.
+//! Step 3: the whole body is read and judged, before the backend gets any of it.
 
 use super::{Rmbg, Stop, send::too_large};
 use crate::{
@@ -17,17 +17,18 @@ use hyper::{HeaderMap, header};
 use std::{error::Error, io, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How much of an upload is read and thrown away after an early answer, and for how long. Without that, clients such as
+/// How much of an upload is read and discarded after an early answer, and for how long. Without that, clients such as
 /// axios see a reset connection instead of the answer.
 const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
-/// A request's body on its way in.
+/// The body of a request that is still arriving.
 pub struct Upload {
     body: Body,
     content_type: Option<String>,
     announced: Option<u64>,
-    /// Asking for the body is what sends `100 Continue`: whoever waits for that has nothing to drain before.
+    /// Whether the client waits for `100 Continue`. It is sent when the body is first read; before that, there is nothing
+    /// to drain.
     waits_for_continue: bool,
 }
 
@@ -59,7 +60,7 @@ impl Upload {
         }
     }
 
-    /// Reads what is left of the upload and throws it away, within bounds.
+    /// Reads and discards the rest of the upload, within bounds.
     pub async fn drain(mut self) {
         if self.waits_for_continue || self.body.is_end_stream() {
             return;
@@ -73,12 +74,12 @@ impl Upload {
                 }
             }
         };
-        // Running out of time is as good an end as any: the answer has long been sent.
+        // A timeout is no error here: the answer has been sent before.
         let _ = timeout(DRAIN_TIME, discard).await;
     }
 }
 
-/// Reads the form, every complaint at once, and the image's bytes.
+/// Reads the form and the image's bytes. An error lists all complaints at once.
 pub(super) async fn read(
     rmbg: &Rmbg,
     upload: &mut Upload,
@@ -91,7 +92,7 @@ pub(super) async fn read(
     let deadline = Instant::now() + rmbg.rules.upload_timeout;
     let read = timeout_at(deadline, read_all(rmbg, upload, holder)).await;
     let (form, image) = read.unwrap_or_else(|_| Err(too_slow()))?;
-    // A small file may unpack to gigabytes, and so may the answer that is asked for.
+    // A small file may unpack to gigabytes, and so may the requested answer.
     let bounds = Bounds { pixels: pixel_limit, bytes: rmbg.rules.longest_made };
     let sent = (form.image.header.width, form.image.header.height);
     bounds.judge_header(sent, &form.output).map_err(too_large)?;
@@ -116,7 +117,7 @@ async fn read_all(rmbg: &Rmbg, upload: &mut Upload, holder: &Holder) -> Result<(
     Ok((reader.finish().map_err(refusal)?, room.finish()))
 }
 
-/// The connection ended before the body did, or the body's framing is broken.
+/// The error if the connection ended before the body did, or the body's framing is broken.
 fn broken_off(error: &axum::Error) -> Stop {
     let causes = std::iter::successors(Some(error as &dyn Error), |error| (*error).source());
     let has_left = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| {

@@ -1,8 +1,8 @@
-//! Step 4: the validated form goes to the backend, and its whole answer is read back.
+//! Step 4: the validated form is sent to the backend, and the whole answer is read.
 
 use super::{Rmbg, Stop, caller::Caller};
 use crate::{
-    backend::{Answer, AnswerRoom, Failure, Job},
+    backend::{Answer, AnswerRoom, CutRequest, Failure},
     domain::{answer, complaint::Complaint, form::Form, refusal::Refusal},
     picture::{self, TooMuch},
     spool::{Holder, Spooled},
@@ -10,18 +10,24 @@ use crate::{
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// What the contract's errors are written in.
+/// The content type of the contract's errors.
 const JSON: &str = "application/json";
 
-/// More bytes than an answer will hardly have for a pixel: uncompressed it has four, and a third more in base64.
+/// A bound on the bytes of an answer for each pixel. An uncompressed picture has four, and base64 adds a third.
 const BYTES_PER_PIXEL: u64 = 6;
 
-/// What the backend is asked to do.
-pub(super) fn job(rmbg: &Rmbg, caller: &Caller, (form, image): (Form, Spooled), holder: Holder, id: String) -> Job {
+/// The request to the backend.
+pub(super) fn request(
+    rmbg: &Rmbg,
+    caller: &Caller,
+    (form, image): (Form, Spooled),
+    holder: Holder,
+    id: String,
+) -> CutRequest {
     let (width, height) = picture::result_size((form.image.header.width, form.image.header.height), &form.output);
     let bound = u64::from(width) * u64::from(height) * BYTES_PER_PIXEL;
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
-    Job {
+    CutRequest {
         form: Arc::new(form),
         image: Arc::new(image),
         pixel_limit: caller.pixel_limit(&rmbg.rules),
@@ -30,17 +36,16 @@ pub(super) fn job(rmbg: &Rmbg, caller: &Caller, (form, image): (Form, Spooled), 
         payer: caller.draw(&rmbg.rules).payer(),
         priority: caller.priority(&rmbg.rules),
         room: AnswerRoom::new(rmbg.budgets.clone(), holder, bound),
-        sent_whole: Arc::default(),
     }
 }
 
-/// A picture, or the backend's own 400 in the contract's form. Every backend's answer comes by here, and nothing else of
-/// it reaches a caller.
-pub(super) async fn send(rmbg: &Rmbg, job: &Job) -> Result<Answer, Stop> {
-    let answer = rmbg.backend.cut(job).await.map_err(|failure| stop_for(&failure))?;
+/// Gets a picture from the backend, or its own 400 in the contract's form. Every answer of a backend passes through here,
+/// and callers get no other part of it.
+pub(super) async fn send(rmbg: &Rmbg, request: &CutRequest) -> Result<Answer, Stop> {
+    let answer = rmbg.backend.cut(request).await.map_err(|failure| stop_for(&failure))?;
     match answer.status {
         200..300 => {
-            answer.is_picture_for(&job.form).await.map_err(|failure| stop_for(&failure))?;
+            answer.is_picture_for(&request.form).await.map_err(|failure| stop_for(&failure))?;
             Ok(answer)
         }
         400 => complaint(answer).await,
@@ -48,9 +53,9 @@ pub(super) async fn send(rmbg: &Rmbg, job: &Job) -> Result<Answer, Stop> {
     }
 }
 
-/// What the backend has against the form, in its own words if they are in the contract's form. Words in another may be
-/// anybody's, about anything. All that can still be wrong with the form by then is its picture, as every other field has
-/// been judged: that is what the caller is told instead.
+/// The backend's complaint about the form, in its own words if they are in the contract's form. Any other words may come
+/// from a proxy and be about anything. Every field has already been judged, so only the picture can still be wrong: the
+/// caller is told that instead.
 async fn complaint(answer: Answer) -> Result<Answer, Stop> {
     if answer.words().await.is_some_and(|words| answer::is_about_the_form(&words)) {
         return Ok(Answer { content_type: Some(JSON.into()), ..answer });
@@ -72,7 +77,7 @@ fn stop_for(failure: &Failure) -> Stop {
     Stop::with_cause(refusal, failure)
 }
 
-/// What it is called that a picture or its answer is too large.
+/// The refusal of a picture that is too large, or whose answer would be.
 pub(super) fn too_large(what: TooMuch) -> Refusal {
     match what {
         TooMuch::Pixels { pixels, most } => Refusal::TooManyPixels { pixels, most },

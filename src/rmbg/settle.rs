@@ -1,4 +1,4 @@
-//! Step 5: keep or release. A credit that was asked for is settled whatever happens to the request.
+//! Step 5: the hold is kept or released. A credit that was asked for is always settled, whatever happens to the request.
 
 use super::{Rmbg, Stop};
 use crate::{
@@ -13,14 +13,14 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
-/// How often a write with an unknown outcome is repeated, under the same operation id, before the caller is told.
+/// How often a write with an unknown outcome is tried under the same operation id, before the caller gets an error.
 const TRIES: u32 = 3;
 
 /// The longest pause between two tries of a release that is still owed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The promise to settle one operation. It is made *before* the store is asked for the hold, so that there is no moment
-/// at which a hold exists that nobody answers for; dropped unsettled, it releases in the background.
+/// The promise to settle one operation. It is made *before* the store is asked for the hold, so that no hold exists
+/// without a pledge. If it is dropped unsettled, a background task releases the hold.
 pub(super) struct Pledge {
     store: Arc<dyn Metering>,
     id: OperationId,
@@ -59,7 +59,7 @@ impl Pledge {
         }
     }
 
-    /// Counts the picture. Answers with the credits that remain; on an error nothing is charged, and a release is owed.
+    /// Counts the picture. Returns the credits that remain. After an error nothing is charged, and a release is owed.
     pub(super) async fn keep(mut self) -> Result<Option<u64>, Stop> {
         let Some(hold) = self.hold.clone() else {
             return Err(Fault::Unexpected("a keep without a hold".into()).into());
@@ -78,7 +78,7 @@ impl Pledge {
         }
     }
 
-    /// Gives the credit back. If the store does not answer, the release stays owed and goes on in the background.
+    /// Releases the credit. If the store does not answer, the release is still owed and goes on in the background.
     pub(super) async fn release(mut self) {
         self.owed = !released(&*self.store, &self.id, &self.payer).await;
     }
@@ -95,7 +95,7 @@ impl Drop for Pledge {
     }
 }
 
-/// Repeats a release until the store acknowledges it or the lease has ended anyway.
+/// Repeats a release until the store acknowledges it or the lease has ended.
 async fn release_until(store: Arc<dyn Metering>, id: OperationId, payer: Payer, lease_end: Instant) {
     let mut pause = Duration::from_millis(50);
     while !released(&*store, &id, &payer).await && Instant::now() < lease_end {

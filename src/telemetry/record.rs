@@ -3,7 +3,6 @@
 use crate::domain::{
     account::Uid,
     credit::{Channel, Pool},
-    limit::Limit,
     refusal::Refusal,
 };
 use std::time::Duration;
@@ -24,8 +23,6 @@ pub struct Record {
     pub uid: Option<Uid>,
     /// The usage counter that it belongs to.
     pub channel: Option<Channel>,
-    /// The limits that the caller is told.
-    pub limits: Vec<Limit>,
     /// The check that rejected the request before the store was asked.
     pub rejected_by: Option<RejectedBy>,
     /// The pool that the credit came from, once it was spent.
@@ -53,7 +50,6 @@ impl Record {
             steps: Vec::new(),
             uid: None,
             channel: None,
-            limits: Vec::new(),
             rejected_by: None,
             spent: None,
             bytes_in: 0,

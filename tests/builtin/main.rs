@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use image::{ImageEncoder as _, ImageReader, RgbaImage, codecs::jpeg::JpegEncoder};
 use rembg_gateway::{
-    backend::{Answer, AnswerRoom, Backend as _, Failure, Job, builtin::Builtin},
+    backend::{Answer, AnswerRoom, Backend as _, CutRequest, Failure, builtin::Builtin},
     domain::{
         client_address::ClientAddress,
         credit::Payer,
@@ -77,10 +77,10 @@ fn output(format: OutputFormat) -> Output {
     Output { format, w, h, exact_resize: false, mask: false, bg_color, angle: 0.0, expand: true }
 }
 
-async fn job(file: Vec<u8>, output: Output) -> Job {
+async fn request(file: Vec<u8>, output: Output) -> CutRequest {
     let header = ImageHeader { kind: ImageKind::Jpeg, width: SIZE.0, height: SIZE.1 };
     let image = ImagePart { filename: "mug.jpg".into(), header, size: file.len() as u64 };
-    Job {
+    CutRequest {
         form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, output }),
         image: Arc::new(spooled(file).await),
         pixel_limit: None,
@@ -89,12 +89,11 @@ async fn job(file: Vec<u8>, output: Output) -> Job {
         payer: Payer::Client(ClientAddress("203.0.113.7".into())),
         priority: 0,
         room: room(64 << 20),
-        sent_whole: Arc::default(),
     }
 }
 
 async fn cut(output: Output) -> Answer {
-    shared().cut(&job(sample(), output).await).await.expect("an answer")
+    shared().cut(&request(sample(), output).await).await.expect("an answer")
 }
 
 async fn picture_of(answer: &Answer) -> image::DynamicImage {
@@ -143,17 +142,17 @@ async fn the_mask_is_the_one_that_the_sample_was_made_from() {
 async fn half_a_picture_is_unreadable() {
     let whole = sample();
     let half = whole[..whole.len() / 2].to_vec();
-    let failure = shared().cut(&job(half, output(OutputFormat::Png)).await).await;
+    let failure = shared().cut(&request(half, output(OutputFormat::Png)).await).await;
     assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
 }
 
 #[tokio::test]
 async fn a_picture_larger_than_its_header_said_is_unreadable() {
-    let mut job = job(sample(), output(OutputFormat::Png)).await;
-    let mut form = (*job.form).clone();
+    let mut request = request(sample(), output(OutputFormat::Png)).await;
+    let mut form = (*request.form).clone();
     form.image.header.width = SIZE.0 / 2;
-    job.form = Arc::new(form);
-    let failure = shared().cut(&job).await;
+    request.form = Arc::new(form);
+    let failure = shared().cut(&request).await;
     assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
 }
 
@@ -174,13 +173,13 @@ async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
     let on_its_side = sample_on_its_side();
     // By its header 1000 x 800 pixels; upright, and as wide as that, it is 1000 x 1250.
     let wide = Output { w: Some(1000), ..output(OutputFormat::Png) };
-    let job = job(on_its_side, wide).await;
-    let refused = shared().cut(&Job { pixel_limit: Some(1_249_999), ..job.clone() }).await;
+    let request = request(on_its_side, wide).await;
+    let refused = shared().cut(&CutRequest { pixel_limit: Some(1_249_999), ..request.clone() }).await;
     assert!(
         matches!(refused, Err(Failure::TooMuch(TooMuch::Pixels { pixels: 1_250_000, most: 1_249_999 }))),
         "{refused:?}"
     );
-    let answer = shared().cut(&Job { pixel_limit: Some(1_250_000), ..job }).await.expect("an answer");
+    let answer = shared().cut(&CutRequest { pixel_limit: Some(1_250_000), ..request }).await.expect("an answer");
     let made = picture_of(&answer).await;
     assert_eq!((made.width(), made.height()), (1000, 1250));
 }
@@ -188,21 +187,21 @@ async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
 #[tokio::test]
 async fn a_bmp_that_exif_makes_too_long_is_refused_before_the_model_has_seen_it() {
     let wide = Output { w: Some(1000), ..output(OutputFormat::Bmp) };
-    let job = job(sample_on_its_side(), wide).await;
-    let refused = shared().cut(&Job { room: room(5_000_121), ..job.clone() }).await;
+    let request = request(sample_on_its_side(), wide).await;
+    let refused = shared().cut(&CutRequest { room: room(5_000_121), ..request.clone() }).await;
     assert!(
         matches!(refused, Err(Failure::TooMuch(TooMuch::Bytes { bytes: 5_000_122, most: 5_000_121 }))),
         "{refused:?}"
     );
-    let answer = shared().cut(&Job { room: room(5_000_122), ..job }).await.expect("an answer");
+    let answer = shared().cut(&CutRequest { room: room(5_000_122), ..request }).await.expect("an answer");
     assert_eq!(answer.body.len(), 5_000_122);
 }
 
 #[tokio::test]
 async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() {
     let builtin = builtin(1);
-    let patient = job(sample(), output(OutputFormat::Png)).await;
-    let hurried = Job { deadline: Instant::now(), ..patient.clone() };
+    let patient = request(sample(), output(OutputFormat::Png)).await;
+    let hurried = CutRequest { deadline: Instant::now(), ..patient.clone() };
     let first = builtin.cut(&patient);
     let second = builtin.cut(&hurried);
     // The first is polled first and takes the only slot; the second's deadline has passed.

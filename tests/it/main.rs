@@ -24,6 +24,7 @@ mod issuer;
 mod journey;
 mod keys;
 mod limits;
+mod limits_told;
 mod metrics;
 mod owners;
 mod pages;

@@ -75,6 +75,7 @@ async fn a_panic_fails_its_own_request_which_costs_nothing_and_is_told_and_count
         let ann = serving.person(&key);
         let reply = cut_as(&ann, point.name(), &Form::with_picture()).await;
         assert_internal_error(&reply, point.name());
+        assert_eq!(reply.header("ratelimit").is_some(), point != Point::BeforeHold, "{point:?}");
         nothing_held(&serving).await;
         assert_eq!(ann.used().await, counted, "{point:?}");
         assert_eq!(cut_as(&ann, "next", &Form::with_picture()).await.status, 200, "{point:?}");
