@@ -19,7 +19,7 @@ mod setup_error;
 mod cpu_pool;
 
 pub use account::{AccountError, AccountReport, SharedAccount};
-pub use http::{Failed, TrustError};
+pub use http::Failed;
 pub use room::AnswerRoom;
 pub use set_up::set_up;
 pub use setup_error::SetupError;

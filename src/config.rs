@@ -6,6 +6,7 @@ mod anonymous;
 mod backend;
 mod check;
 mod cors;
+mod dialects;
 mod environment;
 mod limits;
 mod listen;
@@ -25,6 +26,7 @@ mod warnings;
 pub use anonymous::AnonymousConfig;
 pub use backend::{BackendConfig, BackendKind, ReconcileConfig};
 pub use cors::CorsConfig;
+pub use dialects::{DialectsConfig, UrlConfig};
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
 pub use listen::ListenConfig;
@@ -67,6 +69,8 @@ pub struct Config {
     pub anonymous: AnonymousConfig,
     /// Web pages that may call from a browser.
     pub cors: CorsConfig,
+    /// The APIs of others.
+    pub dialects: DialectsConfig,
     /// What people see in a browser.
     pub pages: PagesConfig,
     /// Billing by Stripe.
@@ -96,6 +100,7 @@ impl Default for Config {
             ]),
             anonymous: AnonymousConfig::default(),
             cors: CorsConfig::default(),
+            dialects: DialectsConfig::default(),
             pages: PagesConfig::default(),
             stripe: StripeConfig::default(),
             log: LogConfig::default(),

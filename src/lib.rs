@@ -16,10 +16,12 @@
 //! | [`admin`] | the operator's verbs |
 //! | [`identity`] | from what a caller sends to who it is |
 //! | [`store`] | accounts, holds, counters, the ledger |
+//! | [`fetch`] | a picture from a URL that a caller has named |
 //! | [`backend`] | what removes the background |
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
 //! | [`spool`] | a body held whole, in memory first, then in a file |
+//! | [`trust`] | the authorities that identify the servers that we call |
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
 //! | [`random`] | the one place that fresh ids and secrets come from |
@@ -36,10 +38,12 @@ pub mod stripe;
 pub mod admin;
 pub mod identity;
 pub mod store;
+pub mod fetch;
 pub mod backend;
 pub mod picture;
 pub mod telemetry;
 pub mod spool;
+pub mod trust;
 pub mod config;
 pub mod clock;
 pub mod random;

@@ -2,12 +2,10 @@
 
 mod form_body;
 mod getter;
-mod tls;
 
 pub(super) use form_body::{FormBody, Part};
 pub use getter::Failed;
 pub(super) use getter::Getter;
-pub use tls::TrustError;
 
 use super::{
     Failure,
@@ -17,6 +15,7 @@ use crate::{
     config::BackendConfig,
     domain::{answer::leaves_as_is, refusal::Shortage},
     spool::{Room, SpoolError, Spooled},
+    trust::{self, CaFile, TrustError},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
@@ -78,7 +77,8 @@ impl HttpSettings {
         tcp.set_connect_timeout(Some(self.connect_timeout));
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
-        let tls = tls::config(self.ca_file.as_deref())?;
+        let ca_file = self.ca_file.as_deref().map(|path| CaFile { setting: "backend.ca_file", path });
+        let tls = trust::client_config(ca_file)?;
         Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
     }
 }

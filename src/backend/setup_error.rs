@@ -1,7 +1,7 @@
 //! Why the configured backend cannot be set up.
 
-use super::{builtin::ModelError, http::TrustError};
-use crate::config::SecretError;
+use super::builtin::ModelError;
+use crate::{config::SecretError, trust::TrustError};
 
 /// Why the configured backend cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -27,6 +27,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     checks.stripe(config);
     checks.user_token(config);
     checks.callers(config);
+    checks.dialects(config);
     checks.pages(config);
 }
 
@@ -230,6 +231,12 @@ impl Checks<'_> {
     fn pages(&mut self, config: &Config) {
         for (name, fault) in config.pages.complaints() {
             self.require(&format!("pages.{name}"), false, fault);
+        }
+    }
+
+    fn dialects(&mut self, config: &Config) {
+        for (name, fault) in config.dialects.url.complaints() {
+            self.require(&format!("dialects.url.{name}"), false, fault);
         }
     }
 

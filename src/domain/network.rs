@@ -21,6 +21,12 @@ pub struct Network {
 pub struct BadNetwork(String);
 
 impl Network {
+    /// Whether every address of its kind lies in the range.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// Whether the address lies in the range. IPv4 inside IPv6 counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

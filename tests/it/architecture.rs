@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Where a library may be named.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 16] = [
     ("redis", &["src/store/redis"]),
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
@@ -23,6 +23,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("toml", &["src/config"]),
     ("flate2", &["src/pages"]),
     ("tokio_rustls", &["src/edge/listener/tls"]),
+    ("url", &["src/domain/picture_url"]),
     ("listenfd", &["src/edge/listener/sockets"]),
 ];
 

@@ -1,6 +1,7 @@
 //! A client that reads one address with GET.
 
-use super::{Connector, HttpSettings, NO_CODING, TrustError};
+use super::{Connector, HttpSettings, NO_CODING};
+use crate::trust::TrustError;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{

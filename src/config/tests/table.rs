@@ -183,6 +183,23 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "plans.Free.priority: invalid value: integer `256`, expected a whole number up to 255",
     ),
     (
+        "[dialects.url]\nallow_networks = [\"10.0.0.0/99\"]",
+        "dialects.url.allow_networks: \"10.0.0.0/99\" is no network; write an address, or one with a prefix length, such as \
+         \"10.0.0.0/8\"",
+    ),
+    (
+        "[dialects.url]\nallow_networks = [\"10.0.0.0/8\", \"::ffff:0.0.0.0/96\"]",
+        "dialects.url.allow_networks[1]: opens every address, this machine's own included; name the networks of your stores",
+    ),
+    (
+        "[dialects.url]\nallow_networks = [\"10.0.0.0/8\"]\nca_file = \"/no/such/file\"",
+        "dialects.url.ca_file: cannot be read: No such file or directory (os error 2)",
+    ),
+    (
+        "[dialects.url]\nca_file = \"Cargo.toml\"",
+        "dialects.url.ca_file: needs allow_networks: only addresses in them are checked against it",
+    ),
+    (
         "[log]\nlevel = \"loud\"",
         "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace`",
     ),

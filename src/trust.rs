@@ -1,4 +1,4 @@
-//! The certificates that identify a service.
+//! The authorities whose certificates identify the servers that we call.
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -18,8 +18,10 @@ pub enum TrustError {
     #[error("the machine's root certificates: {0}")]
     Machine(#[source] io::Error),
     /// The configured file cannot be read.
-    #[error("backend.ca_file {}: {why}", path.display())]
+    #[error("{setting} {}: {why}", path.display())]
     File {
+        /// The setting that names it.
+        setting: &'static str,
         /// Its path.
         path: PathBuf,
         /// The reason.
@@ -30,19 +32,28 @@ pub enum TrustError {
     Rustls(#[from] rustls::Error),
 }
 
-/// A configuration for TLS 1.2 and 1.3 that trusts the authorities in `ca_file`, or else the machine's.
-pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
+/// A file of authorities in PEM.
+#[derive(Clone, Copy, Debug)]
+pub struct CaFile<'a> {
+    /// The setting that names it, for errors.
+    pub setting: &'static str,
+    /// Its path.
+    pub path: &'a Path,
+}
+
+/// A configuration for TLS 1.2 and 1.3 that trusts the authorities in the file, or else the machine's.
+pub fn client_config(ca_file: Option<CaFile<'_>>) -> Result<ClientConfig, TrustError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?;
     let builder = match ca_file {
-        Some(path) => builder.with_root_certificates(authorities(path)?),
+        Some(file) => builder.with_root_certificates(authorities(file)?),
         None => hyper_rustls::ConfigBuilderExt::with_native_roots(builder).map_err(TrustError::Machine)?,
     };
     Ok(builder.with_no_client_auth())
 }
 
-fn authorities(path: &Path) -> Result<RootCertStore, TrustError> {
-    let wrong = |why: String| TrustError::File { path: path.into(), why };
+fn authorities(CaFile { setting, path }: CaFile<'_>) -> Result<RootCertStore, TrustError> {
+    let wrong = |why: String| TrustError::File { setting, path: path.into(), why };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
@@ -61,8 +72,9 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(b"no certificate").expect("written");
         for path in [file.path(), Path::new("/no/such/file")] {
-            let error = config(Some(path)).expect_err("nobody to trust").to_string();
-            assert!(error.contains(path.to_str().expect("text")), "{error}");
+            let file = CaFile { setting: "backend.ca_file", path };
+            let error = client_config(Some(file)).expect_err("nobody to trust").to_string();
+            assert!(error.starts_with("backend.ca_file ") && error.contains(path.to_str().expect("text")), "{error}");
         }
     }
 }
