@@ -2,11 +2,12 @@
 //!
 //! For the backends that cannot do all of what the form asks for. What they leave over, [`finish`] does, in the
 //! contract's order: cut, resize, then rotate; colours and the mask come last, so that the corners that a rotation adds
-//! are coloured too.
+//! are coloured too. What other APIs ask for beyond our form, [`compose`](compose()) does.
 
 mod bounds;
 mod colour;
 mod colour_space;
+mod compose;
 mod cut;
 mod decode;
 mod encode;
@@ -19,8 +20,11 @@ mod tests;
 
 pub use bounds::{Bounds, TooMuch};
 pub use colour::{WHITE, flatten};
+pub use compose::{
+    Area, ComposeError, Composed, RegionFault, Source, Sources, compose, judge_region, judge_region_by_header, memory,
+};
 pub use cut::{Cut, cut};
-pub use decode::{decode, decode_mask};
+pub use decode::{decode, decode_mask, upright_size};
 pub use encode::content_type;
 pub use plain::plain;
 pub use resize::{resize, resize_mask};
@@ -47,6 +51,9 @@ pub enum PictureError {
         /// Width × height at most.
         most: u64,
     },
+    /// The file would be longer than a zip file can say.
+    #[error("encode zip: too long")]
+    Zip,
     /// The pixels could not be resized.
     #[error("resize: {0}")]
     Resize(#[from] fast_image_resize::ResizeError),

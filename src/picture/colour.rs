@@ -47,7 +47,7 @@ pub(super) fn mask_of(picture: &RgbaImage) -> GrayImage {
 }
 
 /// The Porter-Duff operator "over", rounded to the nearest.
-fn over(front: [u8; 4], behind: Rgba) -> [u8; 4] {
+pub(super) fn over(front: [u8; 4], behind: Rgba) -> [u8; 4] {
     if front[3] == u8::MAX {
         return front;
     }

@@ -34,6 +34,28 @@ pub fn decode(file: &[u8], most_pixels: u64) -> Result<RgbaImage, PictureError> 
     Ok(picture.into_rgba8())
 }
 
+/// The width and height in pixels of a picture that [`decode`] would turn upright. Of the file only what describes the
+/// picture is read, which in a WebP stands behind the pixels.
+///
+/// `most_pixels` is as in [`decode`].
+pub fn upright_size(file: &[u8], most_pixels: u64) -> Result<(u32, u32), PictureError> {
+    let ((width, height), orientation) = stored(file, most_pixels)?;
+    Ok(if is_turned(orientation) { (height, width) } else { (width, height) })
+}
+
+/// The size of a picture as the file has it, and what turns it upright.
+pub(super) fn stored(file: &[u8], most_pixels: u64) -> Result<((u32, u32), Orientation), PictureError> {
+    let mut decoder = decoder(file, most_pixels)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok((decoder.dimensions(), orientation))
+}
+
+/// Whether width and height change places.
+pub(super) fn is_turned(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
 /// Reads a mask: its shades, or its opacity where it is a cut-out.
 ///
 /// `most_pixels` is as in [`decode`].

@@ -50,9 +50,14 @@ pub(super) fn foreseen_length((width, height): (u32, u32), output: &Output) -> O
 
 /// Encodes in the format that the form asks for.
 pub(super) fn encode(picture: &DynamicImage, output: &Output) -> Result<Vec<u8>, PictureError> {
+    encode_as(picture, output.format, output.mask)
+}
+
+/// Encodes in a format. A mask is kept exactly where the format allows for it.
+pub(super) fn encode_as(picture: &DynamicImage, format: OutputFormat, mask: bool) -> Result<Vec<u8>, PictureError> {
     let mut file = Vec::new();
-    let written = match output.format {
-        OutputFormat::Webp => return webp(picture, output.mask),
+    let written = match format {
+        OutputFormat::Webp => return webp(picture, mask),
         OutputFormat::Png => picture.write_with_encoder(PngEncoder::new(&mut file)),
         OutputFormat::Jpeg => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY)),
         OutputFormat::Bmp => picture.write_with_encoder(BmpEncoder::new(&mut file)),

@@ -12,6 +12,8 @@ use image::{GrayImage, RgbaImage};
 /// could ask for terabytes.
 const LONGEST_SIDE: u32 = 10_000;
 
+type Size = (u32, u32);
+
 /// The size that `w`, `h` and `exact_resize` ask for: the largest that fits, smaller or larger than the picture, or exactly
 /// `w` × `h`. Without `w` and `h` it is the picture's own.
 pub(super) fn fitted_size(size: (u32, u32), output: &Output) -> (u32, u32) {
@@ -31,14 +33,35 @@ pub(super) fn fit(cutout: RgbaImage, output: &Output) -> Result<RgbaImage, Pictu
 /// Resizes by Lanczos3 to width and height in pixels, at least 1 each. What is transparent lends its colour to nothing.
 pub fn resize(picture: &RgbaImage, size: (u32, u32)) -> Result<RgbaImage, PictureError> {
     let mut resized = RgbaImage::new(size.0, size.1);
-    convolve((picture, picture.dimensions()), (&mut resized, size), PixelType::U8x4)?;
+    convolve((picture, picture.dimensions()), (&mut resized, size), PixelType::U8x4, &lanczos())?;
+    Ok(resized)
+}
+
+/// A part of a picture, in pixels, which need not be whole ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Part {
+    /// From the picture's left edge.
+    pub(super) left: f64,
+    /// From the picture's top edge.
+    pub(super) top: f64,
+    /// To the right of `left`; the part does not exceed the picture.
+    pub(super) width: f64,
+    /// Below `top`; the part does not exceed the picture.
+    pub(super) height: f64,
+}
+
+/// Resizes a part of a picture as [`resize`] does. A part that has that size already is copied.
+pub(super) fn resize_part(picture: &RgbaImage, part: Part, size: Size) -> Result<RgbaImage, PictureError> {
+    let mut resized = RgbaImage::new(size.0, size.1);
+    let options = lanczos().crop(part.left, part.top, part.width, part.height);
+    convolve((picture, picture.dimensions()), (&mut resized, size), PixelType::U8x4, &options)?;
     Ok(resized)
 }
 
 /// Resizes a mask by Lanczos3 to width and height in pixels, at least 1 each.
 pub fn resize_mask(mask: &GrayImage, size: (u32, u32)) -> Result<GrayImage, PictureError> {
     let mut resized = GrayImage::new(size.0, size.1);
-    convolve((mask, mask.dimensions()), (&mut resized, size), PixelType::U8)?;
+    convolve((mask, mask.dimensions()), (&mut resized, size), PixelType::U8, &lanczos())?;
     Ok(resized)
 }
 
@@ -52,19 +75,25 @@ fn fit_inside((width, height): (u32, u32), (w, h): (u32, u32)) -> (u32, u32) {
 }
 
 /// `side` × `numerator` / `denominator`, to the nearest pixel, never none.
-fn proportional(side: u32, numerator: u32, denominator: u32) -> u32 {
+pub(super) fn proportional(side: u32, numerator: u32, denominator: u32) -> u32 {
     let denominator = u64::from(denominator.max(1));
     let scaled = (u64::from(side) * u64::from(numerator) + denominator / 2) / denominator;
     u32::try_from(scaled).unwrap_or(u32::MAX).max(1)
 }
 
-type Size = (u32, u32);
+fn lanczos() -> ResizeOptions {
+    ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+}
 
-fn convolve(from: (&[u8], Size), to: (&mut [u8], Size), pixel: PixelType) -> Result<(), PictureError> {
+fn convolve(
+    from: (&[u8], Size),
+    to: (&mut [u8], Size),
+    pixel: PixelType,
+    options: &ResizeOptions,
+) -> Result<(), PictureError> {
     let (from, from_size) = from;
     let (to, to_size) = to;
     let from = ImageRef::new(from_size.0, from_size.1, from, pixel)?;
     let mut to = Image::from_slice_u8(to_size.0, to_size.1, to, pixel)?;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    Ok(Resizer::new().resize(&from, &mut to, &options)?)
+    Ok(Resizer::new().resize(&from, &mut to, options)?)
 }
