@@ -3,6 +3,7 @@
 mod admin;
 mod cors;
 mod deliveries;
+mod dialect;
 mod ingress;
 mod in_flight;
 mod listener;
@@ -26,4 +27,4 @@ pub use deliveries::Deliveries;
 pub use ingress::Ingress;
 pub use listener::{CertificateError, ConnectionLimits, ConnectionRules, Listener, Peer, Socket, Sockets, Tls};
 pub use routes::public_routes;
-pub use state::{AdminState, PublicState};
+pub use state::{AdminState, DialectRules, PublicState};

@@ -16,6 +16,8 @@ pub struct LimitsConfig {
     pub memory_budget: Bytes,
     /// Temporary files that all bodies may take together.
     pub spool_budget: Bytes,
+    /// Memory for the pixels of pictures that are finished here.
+    pub pixel_memory: Bytes,
     /// The longest answer of a backend that is read.
     pub max_answer: Bytes,
     /// Of `spool_budget`, what one client may hold; a quarter when nothing is said.
@@ -44,7 +46,18 @@ pub struct LimitsConfig {
     pub client_ip_header: ForwardingHeader,
 }
 
+/// Bytes of memory to finish a picture in at most: for each of its pixels, and beside them.
+pub const FINISHING_PER_PIXEL: u64 = 24;
+/// See [`FINISHING_PER_PIXEL`].
+pub const FINISHING_BESIDE_PIXELS: u64 = 16 << 20;
+
 impl LimitsConfig {
+    /// The least memory in which a picture of so many pixels can be finished, whatever is asked for.
+    #[must_use]
+    pub fn least_pixel_memory(pixels: u64) -> Bytes {
+        Bytes(pixels.saturating_mul(FINISHING_PER_PIXEL).saturating_add(FINISHING_BESIDE_PIXELS))
+    }
+
     /// The slowest transfer that is put up with.
     #[must_use]
     pub fn transfer_rate(&self) -> TransferRate {
@@ -82,6 +95,7 @@ impl Default for LimitsConfig {
         Self {
             memory_budget: Bytes(256 << 20),
             spool_budget: Bytes(8 << 30),
+            pixel_memory: Bytes(1536 << 20),
             max_answer: Bytes(160 << 20),
             held_per_client: None,
             held_per_account: None,

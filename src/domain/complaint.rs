@@ -50,6 +50,8 @@ pub enum Complaint {
     MustBe(&'static str, &'static str),
     /// Whatever the parameter says, it is not done here.
     NotAccepted(&'static str),
+    /// What is at the address in `url` could not be had.
+    NotFetched,
 }
 
 impl Complaint {
@@ -79,6 +81,7 @@ impl Complaint {
             Self::MaskWithColour => "mask",
             Self::PeriodWithMonth => "periodStartUnix",
             Self::MissingFile => "file",
+            Self::NotFetched => "url",
         }
     }
 
@@ -130,6 +133,7 @@ impl Complaint {
             Self::MissingFile => "No file was sent. Please include a 'file' field in your form data.".into(),
             Self::MustBe(field, what) => format!("'{field}' must be {what}."),
             Self::NotAccepted(field) => format!("'{field}' is not accepted here."),
+            Self::NotFetched => "The picture could not be fetched from 'url'.".into(),
         }
     }
 }

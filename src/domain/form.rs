@@ -8,7 +8,7 @@ mod reader;
 mod tests;
 
 pub use fields::{MAX_ANGLE, NAMES};
-pub(super) use image::ImageCheck;
+pub use image::ImageCheck;
 pub use reader::FormReader;
 
 use super::{complaint::Complaint, image_header::ImageHeader};

@@ -50,6 +50,17 @@ impl ImageKind {
         }
     }
 
+    /// A name for such a file.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Png => "image.png",
+            Self::Jpeg => "image.jpg",
+            Self::Webp => "image.webp",
+            Self::Bmp => "image.bmp",
+        }
+    }
+
     /// What a file's first bytes say that it is, whatever follows them.
     #[must_use]
     pub fn by_signature(file: &[u8]) -> Option<Self> {

@@ -11,10 +11,10 @@ mod tests;
 
 pub use account::AccountAnswer;
 pub use errors::{ErrorEntry, errors};
-pub use file::PictureFile;
+pub use file::{FileCheck, PictureFile};
 pub use reader::{OrderError, OrderReader, Piece};
 
-use super::composition::Composition;
+use super::{composition::Composition, picture_url::PictureUrl};
 
 /// Pixels of the largest picture, whatever the backend takes.
 pub const MOST_PIXELS: u64 = 50_000_000;
@@ -39,6 +39,6 @@ pub struct Order {
 pub enum Source {
     /// In the body.
     File(PictureFile),
-    /// At this address, which is an `http` or `https` one.
-    Url(String),
+    /// At this address.
+    Url(PictureUrl),
 }

@@ -60,14 +60,31 @@ impl Ingress {
         extensions: &Extensions,
         record: &mut Record,
     ) -> (Option<InFlight>, Result<Visitor, Refusal>) {
+        let credentials = Credentials::from_headers(headers, &self.token_header);
+        self.enter_with(headers, extensions, credentials, record)
+    }
+
+    /// The same for a request whose proof has been read.
+    pub(super) fn enter_with(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        credentials: Result<Credentials, Refusal>,
+        record: &mut Record,
+    ) -> (Option<InFlight>, Result<Visitor, Refusal>) {
         match self.count_in(headers, extensions, record) {
-            Ok((guard, address)) => (Some(guard), self.visitor(address, headers, record)),
+            Ok((guard, address)) => (Some(guard), self.visitor(address, credentials, record)),
             Err(refusal) => (None, Err(refusal)),
         }
     }
 
-    fn visitor(&self, address: IpAddr, headers: &HeaderMap, record: &mut Record) -> Result<Visitor, Refusal> {
-        let visitor = Visitor { address, credentials: Credentials::from_headers(headers, &self.token_header)? };
+    fn visitor(
+        &self,
+        address: IpAddr,
+        credentials: Result<Credentials, Refusal>,
+        record: &mut Record,
+    ) -> Result<Visitor, Refusal> {
+        let visitor = Visitor { address, credentials: credentials? };
         let too_fast = || self.shield.guessing_too_fast(&visitor.client());
         if let Some(retry_after) = visitor.claims_to_be_somebody().then(too_fast).flatten() {
             record.rejected_by = Some(RejectedBy::BadCredentials);

@@ -1,6 +1,7 @@
 //! A panic in a request ends that request and nothing else: 500 in our form.
 
 use super::{
+    dialect,
     reply::{self, REQUEST_ID},
     request_id::request_id,
     state::PublicState,
@@ -23,14 +24,18 @@ pub(super) async fn catch_panics(State(public): State<Arc<PublicState>>, mut req
     if let Ok(value) = HeaderValue::try_from(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
-    let route = match request.uri().path() {
+    let path = request.uri().path().to_owned();
+    let route = match path.as_str() {
         "/rmbg" => Route::Rmbg,
+        "/v1.0/removebg" => Route::RemoveBg,
+        "/v1.0/account" => Route::RemoveBgAccount,
+        dialect::rembg::PATH => Route::Rembg,
         "/api/membership-usage" => Route::MembershipUsage,
         "/api/webhooks/stripe" => Route::StripeWebhook,
         _ => Route::Other,
     };
     let answered = panics::of_request(id.clone(), panics::caught(next.run(request))).await;
-    answered.unwrap_or_else(|panics::Panicked| failed(&public, Record::begin(id, route)))
+    answered.unwrap_or_else(|panics::Panicked| failed(&public, &path, Record::begin(id, route)))
 }
 
 /// The same for operators.
@@ -40,8 +45,8 @@ pub(super) async fn catch_panics_of_operators(request: Request, next: Next) -> R
 }
 
 /// The answer to a request of which nothing is left but that it was there.
-pub(super) fn failed(public: &PublicState, mut record: Record) -> Response {
+fn failed(public: &PublicState, path: &str, mut record: Record) -> Response {
     record.outcome = Outcome::Refused(Refusal::Internal);
     public.metrics.finish(&record);
-    reply::refused(&Refusal::Internal, &record.request_id)
+    dialect::refused(public, path, &Refusal::Internal, &record.request_id)
 }

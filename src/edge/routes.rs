@@ -2,11 +2,15 @@
 
 use super::{
     cors::cors,
+    dialect::{
+        rembg::{remove, remove_url},
+        removebg::{account, removebg},
+    },
     membership_usage::membership_usage,
     pages,
     panics::catch_panics,
     rmbg::rmbg,
-    state::PublicState,
+    state::{DialectRules, PublicState},
     unknown::{unknown_method, unknown_path},
     webhook::stripe_webhook,
 };
@@ -26,6 +30,7 @@ pub fn public_routes(public: Arc<PublicState>) -> Router {
         .route("/api/membership-usage", get(membership_usage))
         .route("/api/webhooks/stripe", post(stripe_webhook))
         .route("/healthz", get(async || "ok\n"))
+        .merge(dialects(&public.dialects))
         .merge(pages::routes(&public.pages))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
@@ -33,4 +38,16 @@ pub fn public_routes(public: Arc<PublicState>) -> Router {
         .layer(cors)
         .layer(map_response(pages::harmless))
         .with_state(public)
+}
+
+/// The routes of others' APIs.
+fn dialects(rules: &DialectRules) -> Router<Arc<PublicState>> {
+    let mut router = Router::new();
+    if rules.removebg {
+        router = router.route("/v1.0/removebg", post(removebg)).route("/v1.0/account", get(account));
+    }
+    if rules.rembg {
+        router = router.route("/api/remove", post(remove)).route("/api/remove", get(remove_url));
+    }
+    router
 }

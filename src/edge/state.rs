@@ -22,12 +22,27 @@ pub struct PublicState {
     pub stripe: Webhook,
     /// Memory for its deliveries under way.
     pub deliveries: Arc<Deliveries>,
+    /// The APIs of others that are spoken here.
+    pub dialects: DialectRules,
     /// What browsers are shown.
     pub pages: Pages,
     /// Where records go.
     pub metrics: Arc<Metrics>,
     /// Requests under way, the settling of those whose caller has left included.
     pub tasks: TaskTracker,
+}
+
+/// The APIs of others that are spoken here.
+#[derive(Clone, Debug)]
+pub struct DialectRules {
+    /// remove.bg's.
+    pub removebg: bool,
+    /// That of `rembg s`.
+    pub rembg: bool,
+    /// Whether callers in the latter may send their API key in the query.
+    pub key_in_query: bool,
+    /// What they are told that has served them.
+    pub model: Arc<str>,
 }
 
 /// What the admin routes need.

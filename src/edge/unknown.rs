@@ -1,6 +1,6 @@
 //! Paths and methods that the contract does not have.
 
-use super::{in_flight, reply, request_id::request_id, state::PublicState, unread::drain};
+use super::{dialect, in_flight, request_id::request_id, state::PublicState, unread::drain};
 use crate::{
     domain::refusal::Refusal,
     telemetry::{Outcome, Record, Route},
@@ -25,7 +25,7 @@ fn refuse(public: &PublicState, request: Request, refusal: Refusal) -> Response 
         Ok((guard, _)) => (Some(guard), refusal),
         Err(too_many) => (None, too_many),
     };
-    let answer = reply::refused(&refusal, &record.request_id);
+    let answer = dialect::refused(public, request.uri().path(), &refusal, &record.request_id);
     record.outcome = Outcome::Refused(refusal);
     public.metrics.finish(&record);
     let counted = Arc::new(counted);

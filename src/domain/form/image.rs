@@ -11,7 +11,7 @@ const EXTENSIONS: [&str; 5] = ["webp", "bmp", "png", "jpg", "jpeg"];
 
 /// An `image` part being received. It does not keep the bytes.
 #[derive(Debug)]
-pub(in crate::domain) struct ImageCheck {
+pub struct ImageCheck {
     filename: String,
     misnamed: Option<Complaint>,
     header: HeaderReader,
@@ -19,12 +19,14 @@ pub(in crate::domain) struct ImageCheck {
 }
 
 impl ImageCheck {
-    pub(in crate::domain) fn new(filename: String) -> Self {
+    /// A check of a file of this name, which has no control character.
+    #[must_use]
+    pub fn new(filename: String) -> Self {
         Self { misnamed: name_complaint(&filename), filename, header: HeaderReader::new(), size: 0 }
     }
 
     /// Takes the part's next bytes. Whether they are worth keeping: `false` once the image is known to be refused.
-    pub(in crate::domain) fn take(&mut self, bytes: &[u8]) -> bool {
+    pub fn take(&mut self, bytes: &[u8]) -> bool {
         self.size += bytes.len() as u64;
         if self.misnamed.is_some() || self.size > MAX_IMAGE {
             return false;
@@ -33,7 +35,7 @@ impl ImageCheck {
     }
 
     /// The judgement, once all bytes were taken: the first check that fails, or both width and height.
-    pub(in crate::domain) fn finish(self) -> Result<ImagePart, Vec<Complaint>> {
+    pub fn finish(self) -> Result<ImagePart, Vec<Complaint>> {
         if let Some(complaint) = self.misnamed {
             return Err(vec![complaint]);
         }

@@ -20,7 +20,7 @@ pub struct PictureFile {
 
 /// A file being received. It does not keep the bytes.
 #[derive(Debug)]
-pub(super) struct FileCheck {
+pub struct FileCheck {
     role: FileRole,
     start: Vec<u8>,
     header: HeaderReader,
@@ -28,12 +28,14 @@ pub(super) struct FileCheck {
 }
 
 impl FileCheck {
-    pub(super) fn new(role: FileRole) -> Self {
+    /// A check of the file in this role.
+    #[must_use]
+    pub fn new(role: FileRole) -> Self {
         Self { role, start: Vec::with_capacity(SIGNATURE), header: HeaderReader::new(), size: 0 }
     }
 
     /// Takes the file's next bytes. Whether they are worth keeping: `false` once the file is known to be refused.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
+    pub fn take(&mut self, bytes: &[u8]) -> bool {
         self.size += bytes.len() as u64;
         let missing = SIGNATURE.saturating_sub(self.start.len()).min(bytes.len());
         self.start.extend_from_slice(&bytes[..missing]);
@@ -41,7 +43,7 @@ impl FileCheck {
     }
 
     /// The judgement, once all bytes were taken.
-    pub(super) fn finish(self) -> Result<PictureFile, OrderFault> {
+    pub fn finish(self) -> Result<PictureFile, OrderFault> {
         if self.size > MAX_IMAGE {
             return Err(OrderFault::FileTooLarge(self.role));
         }

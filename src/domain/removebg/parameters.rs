@@ -4,6 +4,7 @@ use crate::domain::{
     composition::{Background, Channels, Composition, Encoding, Length, Margins, Percent, Position, Region},
     form::Rgba,
     order_fault::OrderFault,
+    picture_url::PictureUrl,
 };
 
 /// Every parameter that is a text.
@@ -61,8 +62,8 @@ pub(super) struct Texts(pub(super) Vec<(&'static str, String)>);
 #[derive(Debug)]
 pub(super) struct Parameters {
     pub(super) composition: Composition,
-    pub(super) image_url: Option<String>,
-    pub(super) background_url: Option<String>,
+    pub(super) image_url: Option<PictureUrl>,
+    pub(super) background_url: Option<PictureUrl>,
     pub(super) names_type: bool,
     /// Parameters that are known and mean nothing beside the others.
     pub(super) without_effect: Vec<&'static str>,
@@ -140,8 +141,8 @@ impl Reading<'_> {
         self.read(name, rule, OrderFault::InvalidValue)
     }
 
-    fn url(&mut self, name: &'static str) -> Option<String> {
-        self.read(name, |value| is_url(value).then(|| value.to_owned()), OrderFault::InvalidUrl)
+    fn url(&mut self, name: &'static str) -> Option<PictureUrl> {
+        self.read(name, |value| PictureUrl::parse(value).ok(), OrderFault::InvalidUrl)
     }
 
     fn read<T>(
@@ -169,18 +170,6 @@ impl Reading<'_> {
             self.faults.push(OrderFault::Unsupported("shadow_type", WHY));
         }
     }
-}
-
-/// Whether it has the form of an address that a picture may be fetched from.
-fn is_url(value: &str) -> bool {
-    let is_web = |scheme: &str| value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    let host = match (is_web("http://"), is_web("https://")) {
-        (true, _) => &value[7..],
-        (_, true) => &value[8..],
-        (false, false) => return false,
-    };
-    let has_host = host.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'[');
-    has_host && value.chars().all(|c| !c.is_whitespace() && !c.is_control())
 }
 
 fn size(value: &str) -> Option<u64> {
