@@ -4,6 +4,7 @@ mod admin;
 mod cors;
 mod deliveries;
 mod dialect;
+mod dialect_headers;
 mod ingress;
 mod in_flight;
 mod listener;

@@ -19,11 +19,11 @@ use crate::{
     clock::Clock,
     config::AnonymousConfig,
     domain::{
+        complaint::Complaint,
         credit::Pool,
         limit::Limit,
         plan::{Plan, Terms},
         refusal::{Refusal, Shortage},
-        complaint::Complaint,
         transfer,
     },
     failpoint::{self, Point},
@@ -37,9 +37,8 @@ use crate::{
         panics::{self, Panicked},
     },
 };
-use caller::Caller;
+use caller::{Caller, Sender};
 use dialect::Asked;
-use form::Sender;
 use settle::Pledge;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -240,7 +240,8 @@ impl Checks<'_> {
         let least = LimitsConfig::least_pixel_memory(pixels);
         let enough = !config.dialects.removebg || config.limits.pixel_memory >= least;
         let given = config.limits.pixel_memory;
-        let fault = format!("is {given}, less than a picture of {pixels} pixels may need ({least}) with dialects.removebg");
+        let fault =
+            format!("is {given}, less than a picture of {pixels} pixels may need ({least}) with dialects.removebg");
         self.require("limits.pixel_memory", enough, fault);
         for (name, fault) in config.dialects.url.complaints() {
             self.require(&format!("dialects.url.{name}"), false, fault);

@@ -12,6 +12,7 @@ mod tests;
 pub use account::AccountAnswer;
 pub use errors::{ErrorEntry, errors};
 pub use file::{FileCheck, PictureFile};
+pub use parameters::NAMES;
 pub use reader::{OrderError, OrderReader, Piece};
 
 use super::{composition::Composition, picture_url::PictureUrl};

@@ -1,6 +1,6 @@
 //! Callers in browsers: which web pages may call, and what they may read of the answers (the Fetch standard's CORS).
 
-use super::{dialect, rate_limit, reply};
+use super::{dialect_headers, rate_limit, reply};
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -36,8 +36,7 @@ impl Cors {
             reply::CREDITS_REMAINING,
             reply::REQUEST_ID,
         ];
-        let of_dialects = [dialect::IGNORED_PARAMETERS, dialect::rembg::MODEL].into_iter().chain(dialect::removebg::HEADERS);
-        let exposed: Vec<HeaderName> = exposed.into_iter().chain(of_dialects).collect();
+        let exposed: Vec<HeaderName> = exposed.into_iter().chain(dialect_headers::ALL).collect();
         let exposed = exposed.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
         let value = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         Self { origins, allowed_headers: value(allowed), exposed_headers: value(exposed) }

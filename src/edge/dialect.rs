@@ -4,13 +4,10 @@
 pub(super) mod rembg;
 pub(super) mod removebg;
 
-use super::{reply, state::PublicState};
+use super::{dialect_headers::IGNORED_PARAMETERS, reply, state::PublicState};
 use crate::domain::refusal::Refusal;
 use axum::response::Response;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-
-/// The names of the parameters that mean nothing here.
-pub(super) const IGNORED_PARAMETERS: HeaderName = HeaderName::from_static("x-ignored-parameters");
+use hyper::header::{HeaderMap, HeaderValue};
 
 /// An error as the API writes it that a path belongs to.
 pub(super) fn refused(public: &PublicState, path: &str, refusal: &Refusal, request_id: &str) -> Response {

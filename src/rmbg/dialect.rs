@@ -1,12 +1,7 @@
 //! What a request is written in. The journey is the same in every dialect; how the form is read and what is done to the
 //! backend's answer are not.
 
-use crate::domain::{
-    composition::Composition,
-    form::Form,
-    rembg_form::Parameters,
-    removebg::PictureFile,
-};
+use crate::domain::{composition::Composition, form::Form, rembg_form::Parameters, removebg::PictureFile};
 use crate::{picture::Area, spool::Spooled};
 
 /// What a request is written in.

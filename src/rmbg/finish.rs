@@ -37,9 +37,8 @@ async fn prepare(rmbg: &Rmbg, request: &CutRequest, finishing: &Finishing) -> Re
         let judged = match picture::judge_region_by_header(&region, (header.width, header.height)) {
             Some(judged) => judged,
             None => {
-                let size = rmbg.cpu_pool.read(request, [&request.image], move |[file]| {
-                    picture::upright_size(&file, most)
-                });
+                let size =
+                    rmbg.cpu_pool.read(request, [&request.image], move |[file]| picture::upright_size(&file, most));
                 let size = size.await.map_err(|failure| send::stop_for(&failure))?;
                 let size = size.map_err(|error| unreadable(FileRole::Image, &error))?;
                 picture::judge_region(&region, size).map(drop)
@@ -96,9 +95,9 @@ pub(super) async fn finish(
     if bytes > rmbg.budgets.disk.max_answer() {
         return Err(Refusal::AnswerTooLarge { bytes, most: rmbg.budgets.disk.max_answer() }.into());
     }
-    room.write(Bytes::from(file)).await.map_err(|error| {
-        Stop::with_cause(super::unavailable(Shortage::NoRoom), &error)
-    })?;
+    room.write(Bytes::from(file))
+        .await
+        .map_err(|error| Stop::with_cause(super::unavailable(Shortage::NoRoom), &error))?;
     let answer = Answer { status: 200, content_type: Some(content_type.into()), body: room.finish() };
     Ok((answer, Made { size, foreground }))
 }

@@ -7,7 +7,7 @@ mod removebg;
 
 use super::{
     Dialect, Rmbg, Stop,
-    caller::Caller,
+    caller::Sender,
     dialect::{Asked, Told},
     send::too_large,
     upload::Upload,
@@ -18,17 +18,9 @@ use crate::{
         refusal::Refusal,
     },
     picture::Bounds,
-    spool::Holder,
 };
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
-
-/// Whoever sends a form.
-#[derive(Clone, Copy)]
-pub(super) struct Sender<'a> {
-    pub(super) caller: &'a Caller,
-    pub(super) holder: &'a Holder,
-}
 
 /// Reads what is asked for and the pictures' bytes. An error lists all complaints at once.
 pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>) -> Result<Asked, Stop> {

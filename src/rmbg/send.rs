@@ -1,6 +1,6 @@
 //! Step 4: the validated form is sent to the backend, and the whole answer is read.
 
-use super::{Rmbg, Stop, form::Sender};
+use super::{Rmbg, Stop, caller::Sender};
 use crate::{
     backend::{Answer, AnswerRoom, CutRequest, Failure},
     domain::{answer, complaint::Complaint, form::Form, refusal::Refusal},

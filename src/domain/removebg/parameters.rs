@@ -8,7 +8,7 @@ use crate::domain::{
 };
 
 /// Every parameter that is a text.
-pub(super) const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 17] = [
     "image_url",
     "size",
     "format",

@@ -4,6 +4,7 @@ use super::list_ignored;
 use crate::{
     domain::{complaint::Complaint, limit::Limit, refusal::Refusal, rembg_form::Parameters},
     edge::{
+        dialect_headers::MODEL,
         rate_limit::{self, whole_seconds},
         reply,
         rmbg::{self, Call, serve},
@@ -19,16 +20,13 @@ use axum::{
 };
 use hyper::{
     StatusCode,
-    header::{self, HeaderName, HeaderValue},
+    header::{self, HeaderValue},
 };
 use serde::Serialize;
 use std::sync::Arc;
 
 /// The one path of this API.
 pub(in crate::edge) const PATH: &str = "/api/remove";
-
-/// The model that has served the picture.
-pub(in crate::edge) const MODEL: HeaderName = HeaderName::from_static("x-model");
 
 /// The parameter that may hold an API key.
 const KEY: &str = "key";
@@ -109,7 +107,9 @@ pub(in crate::edge) fn error(refusal: &Refusal, request_id: &str) -> Response {
     };
     let mut answer = reply::json(&ErrorBody { detail }, request_id);
     *answer.status_mut() = match refusal {
-        Refusal::Invalid(complaints) if complaints.contains(&Complaint::MissingFile) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Invalid(complaints) if complaints.contains(&Complaint::MissingFile) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         other => reply::status_of(other),
     };
     if let Some(span) = refusal.retry_after() {

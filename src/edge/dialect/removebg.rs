@@ -12,6 +12,10 @@ use crate::{
         time::UnixSeconds,
     },
     edge::{
+        dialect_headers::{
+            FOREGROUND_HEIGHT, FOREGROUND_LEFT, FOREGROUND_TOP, FOREGROUND_WIDTH, HEIGHT, LIMIT, REMAINING, RESET,
+            TYPE, WIDTH,
+        },
         in_flight,
         rate_limit::{self, whole_seconds},
         reply,
@@ -31,28 +35,13 @@ use axum::{
 };
 use hyper::{
     StatusCode,
-    header::{self, HeaderMap, HeaderName, HeaderValue},
+    header::{self, HeaderMap, HeaderValue},
 };
 use serde::Serialize;
 use std::sync::Arc;
 
 /// The type of every subject, as nobody looks what it is.
 const OTHER: HeaderValue = HeaderValue::from_static("other");
-
-const TYPE: HeaderName = HeaderName::from_static("x-type");
-const WIDTH: HeaderName = HeaderName::from_static("x-width");
-const HEIGHT: HeaderName = HeaderName::from_static("x-height");
-const TOP: HeaderName = HeaderName::from_static("x-foreground-top");
-const LEFT: HeaderName = HeaderName::from_static("x-foreground-left");
-const FOREGROUND_WIDTH: HeaderName = HeaderName::from_static("x-foreground-width");
-const FOREGROUND_HEIGHT: HeaderName = HeaderName::from_static("x-foreground-height");
-const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-
-/// Every header of this API's answers, for pages that may read them.
-pub(in crate::edge) const HEADERS: [HeaderName; 10] =
-    [TYPE, WIDTH, HEIGHT, TOP, LEFT, FOREGROUND_WIDTH, FOREGROUND_HEIGHT, LIMIT, REMAINING, RESET];
 
 /// How answers are written.
 #[derive(Clone, Copy, Debug)]
@@ -73,13 +62,9 @@ struct ErrorBody {
 /// `POST /v1.0/removebg`
 pub(in crate::edge) async fn removebg(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     let (credentials, without_key) = credentials(&public, request.headers());
-    let answers = Answers {
-        now: public.rmbg.clock.now().seconds(),
-        json: asks_for_json(request.headers()),
-        without_key,
-    };
-    let call =
-        Call { route: Route::RemoveBg, dialect: Dialect::RemoveBg, credentials, answers: Box::new(answers) };
+    let answers =
+        Answers { now: public.rmbg.clock.now().seconds(), json: asks_for_json(request.headers()), without_key };
+    let call = Call { route: Route::RemoveBg, dialect: Dialect::RemoveBg, credentials, answers: Box::new(answers) };
     serve(public, request, call).await
 }
 
@@ -153,7 +138,12 @@ impl rmbg::Answers for Answers {
         let headers = answer.headers_mut();
         if let Some(made) = told.made {
             let (x, y) = made.size;
-            headers.extend([(WIDTH, x.into()), (HEIGHT, y.into()), (TOP, top.into()), (LEFT, left.into())]);
+            headers.extend([
+                (WIDTH, x.into()),
+                (HEIGHT, y.into()),
+                (FOREGROUND_TOP, top.into()),
+                (FOREGROUND_LEFT, left.into()),
+            ]);
             headers.extend([(FOREGROUND_WIDTH, width.into()), (FOREGROUND_HEIGHT, height.into())]);
         }
         if told.names_type {

@@ -79,10 +79,5 @@ fn filling(from: (u32, u32), to: (u32, u32)) -> Part {
     } else {
         (width, (width * to_height / to_width).min(height))
     };
-    Part {
-        left: (width - part_width) / 2.0,
-        top: (height - part_height) / 2.0,
-        width: part_width,
-        height: part_height,
-    }
+    Part { left: (width - part_width) / 2.0, top: (height - part_height) / 2.0, width: part_width, height: part_height }
 }

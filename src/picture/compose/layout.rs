@@ -49,9 +49,9 @@ impl Layout {
         let spanned = |side: u32, before: u32, behind: u32| side.saturating_add(before).saturating_add(behind);
         let canvas = (spanned(part.width, left, right), spanned(part.height, top, bottom));
         let (width, height) = (f64::from(part.width), f64::from(part.height));
-        let factor = composition.scale.map_or(1.0, |scale| {
-            share(scale) * (f64::from(canvas.0) / width).min(f64::from(canvas.1) / height)
-        });
+        let factor = composition
+            .scale
+            .map_or(1.0, |scale| share(scale) * (f64::from(canvas.0) / width).min(f64::from(canvas.1) / height));
         let room = composition.position.map_or_else(
             || (share_of_two(left, right), share_of_two(top, bottom)),
             |position| (share(position.x), share(position.y)),

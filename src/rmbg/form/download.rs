@@ -1,10 +1,10 @@
 //! A picture that a request names by its URL. It is fetched as a part of the upload.
 
-use super::{Sender, body::Files};
+use super::body::Files;
 use crate::{
     domain::{order_fault::FileRole, picture_url::PictureUrl, removebg::Piece},
     fetch::NotFetched,
-    rmbg::{Rmbg, Stop},
+    rmbg::{Rmbg, Stop, caller::Sender},
 };
 use tokio::time::Instant;
 

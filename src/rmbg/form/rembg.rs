@@ -1,7 +1,6 @@
 //! A request to `rembg s`: the backend, and what stands around it, can do all that it may ask for.
 
 use super::{
-    Sender,
     body::{self, Files},
     download::{NoDownload, download},
     field, judge_size,
@@ -18,6 +17,7 @@ use crate::{
     fetch::NotFetched,
     rmbg::{
         Rmbg, Stop,
+        caller::Sender,
         dialect::{Asked, Told},
         upload::Upload,
     },
@@ -59,7 +59,9 @@ pub(super) async fn fetch(
             asked(rmbg, sender, (part, removal), files)
         }
         Err(NoDownload::Off) => Err(Refusal::MethodNotAllowed.into()),
-        Err(NoDownload::NotFetched(NotFetched::TooLarge)) => Err(invalid(Complaint::FileTooLarge(MAX_IMAGE + 1)).into()),
+        Err(NoDownload::NotFetched(NotFetched::TooLarge)) => {
+            Err(invalid(Complaint::FileTooLarge(MAX_IMAGE + 1)).into())
+        }
         Err(NoDownload::NotFetched(cause @ NotFetched::Failed { .. })) => {
             Err(Stop::with_cause(invalid(Complaint::NotFetched), &cause))
         }
@@ -67,12 +69,7 @@ pub(super) async fn fetch(
     }
 }
 
-fn asked(
-    rmbg: &Rmbg,
-    sender: Sender<'_>,
-    (image, removal): (ImagePart, Removal),
-    files: Files,
-) -> Result<Asked, Stop> {
+fn asked(rmbg: &Rmbg, sender: Sender<'_>, (image, removal): (ImagePart, Removal), files: Files) -> Result<Asked, Stop> {
     let Removal { output, ignored } = removal;
     let mut fields = vec![field("format", "png")];
     if output.mask {

@@ -1,7 +1,6 @@
 //! An order of remove.bg's API: the backend is asked for the cut as a PNG in full size, and the rest is done here.
 
 use super::{
-    Sender,
     body::{self, Files},
     download::{NoDownload, download},
     field,
@@ -16,6 +15,7 @@ use crate::{
     fetch::NotFetched,
     rmbg::{
         Rmbg, Stop,
+        caller::Sender,
         dialect::{Asked, Finishing, Told},
         upload::Upload,
     },
