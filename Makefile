@@ -1,4 +1,4 @@
-# The two commands: `make run` and `make test`. Everything else is a part of them.
+# The two main commands are `make run` and `make test`.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -9,7 +9,7 @@ run: model
 	cargo build --release --locked
 	exec deploy/demo.sh target/release/rembg-gateway
 
-# Installs what the tests need where it is missing, then runs everything.
+# Installs the tools that the tests need and are missing, then runs everything.
 test: tools model
 	tests/run.sh
 
@@ -28,7 +28,7 @@ deny:
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --offline check licenses bans sources
 
-# What is shipped, in target/dist.d: the stripped binary, the model, a list of what is in it, and their checksums.
+# Builds the release files in target/dist.d: the stripped binary, the model, an SBOM and their checksums.
 dist: model
 	deploy/dist.sh
 

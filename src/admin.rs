@@ -1,4 +1,4 @@
-//! The operator's verbs, over any store: accounts, keys, credits, usage, audit.
+//! The operator's commands, on any store: accounts, keys, credits, usage, audit.
 
 mod error;
 #[cfg(test)]
@@ -27,19 +27,19 @@ use std::{collections::BTreeMap, sync::Arc};
 
 type Result<T> = std::result::Result<T, AdminError>;
 
-/// The operator, at one store.
+/// The operator's commands on one store.
 pub struct Admin {
     store: Arc<dyn Accounts>,
     plans: BTreeMap<String, Plan>,
     terms: Terms,
 }
 
-/// What an account is to be; `None` leaves a thing as it is.
+/// The wanted state of an account; `None` leaves a value as it is.
 #[derive(Clone, Debug)]
 pub struct AccountOrder {
     /// The account.
     pub uid: Uid,
-    /// A plan of the configuration; the default plan for a new account.
+    /// A plan of the configuration. A new account without one gets the default plan.
     pub plan: Option<String>,
     /// An included allowance other than the plan's.
     pub credits: Option<u64>,
@@ -47,11 +47,11 @@ pub struct AccountOrder {
     pub overrides: Overrides,
     /// Prepaid credits to begin with: granted once, however often the order is repeated.
     pub prepaid: Option<u32>,
-    /// Whether the e-mail address counts as verified; on a new account it does, because the operator made it.
+    /// Whether the e-mail address counts as verified. It does on a new account, because the operator made it.
     pub email_verified: Option<bool>,
 }
 
-/// An account as an order left it.
+/// The account after an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AccountMade {
     /// The account.
@@ -59,26 +59,26 @@ pub struct AccountMade {
     pub account: Account,
     /// Whether it is new.
     pub created: bool,
-    /// Whether prepaid credits were added; not so if an earlier order did.
+    /// Whether prepaid credits were added. They are not if an earlier order has added them.
     pub prepaid_granted: bool,
 }
 
-/// What a key is to be.
+/// The wanted properties of a key.
 #[derive(Clone, Debug)]
 pub struct KeyOrder {
     /// The account that it opens.
     pub uid: Uid,
     /// The owner's name for it; may be empty.
     pub name: String,
-    /// From when on it is refused.
+    /// The moment from which it is refused.
     pub expires: Option<UnixSeconds>,
-    /// Where it may be used from; empty for anywhere.
+    /// The networks that it may be used from; empty for all.
     pub networks: Vec<Network>,
     /// Credits that it may spend in a UTC month.
     pub monthly_cap: Option<u64>,
 }
 
-/// What an account has used and has left.
+/// The credits that an account has used and has left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AccountUsage {
     /// The account.
@@ -94,32 +94,32 @@ pub struct AccountUsage {
     pub remaining: u64,
 }
 
-/// What accounts have used; and those of which that cannot be said.
+/// The usage of accounts, and the accounts whose usage cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usages {
     /// In the order of their ids.
     pub accounts: Vec<AccountUsage>,
-    /// In the same order; empty is good.
+    /// The accounts that cannot be read, in the same order; empty if all is well.
     pub unread: Vec<Unread>,
 }
 
 /// An account that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
-    /// Whose.
+    /// The account.
     pub uid: Uid,
-    /// Why.
+    /// The reason.
     pub says: String,
 }
 
 impl Admin {
-    /// The operator of this store, with the plans of this configuration.
+    /// The commands for this store, with the plans of this configuration.
     #[must_use]
     pub fn new(store: Arc<dyn Accounts>, config: &Config) -> Self {
         Self { store, plans: config.plans.clone(), terms: config.terms() }
     }
 
-    /// Makes an account, or changes what the order names of one that is there.
+    /// Makes an account, or changes those values of an existing one that the order names.
     pub async fn put_account(&self, order: &AccountOrder) -> Result<AccountMade> {
         let created = self.store.account(&order.uid).await?.is_none();
         let plan = order.plan.as_deref().or(created.then_some(self.terms.default_plan.0.as_str()));
@@ -137,7 +137,7 @@ impl Admin {
         let id = OperationId(format!("user-add:{}", order.uid));
         let prepaid_granted = match self.store.grant(&order.uid, prepaid.into(), &id).await {
             Ok(granted) => !granted.repeated,
-            // An earlier order has begun with another number.
+            // An earlier order granted another number.
             Err(Fault::Conflict(_)) => false,
             Err(fault) => return Err(fault.into()),
         };
@@ -156,7 +156,7 @@ impl Admin {
         Ok((self.put_key(keyring, order, &key, now).await?, key))
     }
 
-    /// Takes a key that exists already, of ours or of another maker.
+    /// Imports a key that exists already, made by us or by others.
     pub async fn import_key(
         &self,
         keyring: &Keyring,
@@ -191,7 +191,7 @@ impl Admin {
         Ok(self.store.grant(uid, credits, id).await?)
     }
 
-    /// What one account, or every account, has used in the present month, and has left in the window in force.
+    /// The credits that one account, or every account, has used this month and has left in the window in force.
     pub async fn usage(&self, uid: Option<&Uid>, now: UnixSeconds) -> Result<Usages> {
         if let Some(uid) = uid {
             return Ok(Usages { accounts: vec![self.usage_of(uid, now).await?], unread: Vec::new() });
@@ -200,7 +200,7 @@ impl Admin {
         for uid in self.store.uids().await? {
             match self.usage_of(&uid, now).await {
                 Ok(usage) => usages.accounts.push(usage),
-                // Gone meanwhile.
+                // The account has disappeared meanwhile.
                 Err(AdminError::NoAccount(_)) => {}
                 Err(AdminError::Store(Fault::Unexpected(says))) => usages.unread.push(Unread { uid, says }),
                 Err(error) => return Err(error),
@@ -228,8 +228,8 @@ impl Admin {
         Ok(AccountUsage { account, month, app: used.app, api: used.api, remaining })
     }
 
-    /// Compares the counters of one account, or of every account, with its ledger. What cannot be read is reported, and the
-    /// other accounts are looked at all the same.
+    /// Compares the counters of one account, or of every account, with its ledger. An account that cannot be read is
+    /// reported, and the others are still compared.
     pub async fn audit(&self, uid: Option<&Uid>) -> Result<Vec<Audit>> {
         let uids = match uid {
             Some(uid) => vec![uid.clone()],
@@ -249,7 +249,7 @@ impl Admin {
         Ok(audits)
     }
 
-    /// Sets a number that an audit finds odd or different; afterwards the ledger says the same.
+    /// Sets a number that an audit reports. Afterwards the ledger agrees with it.
     pub async fn mend(&self, uid: &Uid, key: &str, value: i64) -> Result<Audit> {
         let id = OperationId(format!("mend:{}", fresh_operation_id()?.0));
         self.store.mend(uid, key, value, &id).await?;

@@ -1,4 +1,4 @@
-//! The composition root: configuration → parts → listeners. Owns clock, signals and the way down.
+//! The composition root: configuration → parts → listeners. It owns the clock, the signals and the shutdown.
 
 mod listeners;
 
@@ -38,50 +38,50 @@ use tracing::{info, warn};
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address is taken or not ours.
+    /// An address is in use, or is not this machine's.
     #[error("cannot listen on {address}: {error}")]
     Listen {
         /// From the configuration.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
-    /// Certificate or key.
+    /// The certificate or its private key cannot be used.
     #[error("cannot speak TLS: {0}")]
     Tls(#[from] CertificateError),
-    /// The store.
+    /// The store cannot be opened.
     #[error("cannot open the store: {0}")]
     Store(#[from] store::Fault),
-    /// The backend.
+    /// The backend cannot be set up.
     #[error("cannot set up the backend: {0}")]
     Backend(#[from] backend::SetupError),
-    /// The pepper.
+    /// The pepper cannot be read.
     #[error(transparent)]
     Keyring(#[from] crate::identity::KeyringError),
-    /// The webhook's secrets.
+    /// The webhook's secrets cannot be read.
     #[error("stripe.webhook_secrets_file: {0}")]
     Stripe(#[from] SecretError),
-    /// User tokens.
+    /// User tokens cannot be set up.
     #[error("cannot set up user tokens: {0}")]
     UserTokens(#[from] user_token::StartError),
-    /// Where user tokens are sent.
-    #[error("auth.user_token.header is no header's name: {0}")]
+    /// The header of user tokens has an invalid name.
+    #[error("auth.user_token.header is not a header name: {0}")]
     TokenHeader(#[from] InvalidHeaderName),
     /// Authorities of https addresses that pictures are fetched from.
     #[error("dialects.url.ca_file: {0}")]
     Trust(#[from] TrustError),
-    /// Anything else of the system's.
+    /// Another error of the system.
     #[error(transparent)]
     System(#[from] io::Error),
-    /// Two metrics of one name.
+    /// Two metrics have one name.
     #[error(transparent)]
     Metrics(#[from] crate::telemetry::MetricsError),
 }
 
-/// How long a stop waits for what is still to be settled once every connection has ended.
+/// How long a stop waits for holds that are not settled yet, after every connection has ended.
 const LAST_SETTLING: Duration = Duration::from_secs(20);
 
-/// Serves until the process is told to stop (SIGTERM, SIGINT), then lets requests under way end.
+/// Serves until the process is told to stop (SIGTERM, SIGINT), then lets requests in flight end.
 pub async fn run(config: Config) -> Result<(), StartError> {
     start_log(&config.log);
     panics::watch();
@@ -95,22 +95,22 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    info!("stopping: no new connections, requests under way end first");
+    info!("stopping: no new connections are accepted, requests in flight end first");
     tokio::select! {
         () = app.stop() => info!("stopped"),
-        _ = terminate.recv() => warn!("told to stop again: requests under way are cut off"),
-        _ = interrupt.recv() => warn!("told to stop again: requests under way are cut off"),
+        _ = terminate.recv() => warn!("told to stop again: requests in flight are cut off"),
+        _ = interrupt.recv() => warn!("told to stop again: requests in flight are cut off"),
     }
     Ok(())
 }
 
 /// A gateway that is serving.
 pub struct App {
-    /// Where the public listener is.
+    /// The address of the public listener.
     pub public: SocketAddr,
-    /// Where the admin listener is.
+    /// The address of the admin listener.
     pub admin: SocketAddr,
-    /// Where the public listener without TLS is, when there is one beside it.
+    /// The address of the public listener without TLS, if there is one.
     pub plain: Option<SocketAddr>,
     stop_public: CancellationToken,
     stop_admin: CancellationToken,
@@ -168,19 +168,19 @@ impl App {
         let (keys, stop) = (Arc::clone(&api_keys), stop_public.clone());
         tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(stop.clone())));
         let public = Arc::new(public);
-        tokio::spawn(look_again_at_what_waits(Arc::clone(&public)));
+        tokio::spawn(retry_parked_events(Arc::clone(&public)));
         let serving = listeners
             .serve((public_routes(public), stop_public.clone()), (admin_routes(Arc::new(admin)), stop_admin.clone()));
         Ok(Self { public: public_at, plain, admin: admin_at, stop_public, stop_admin, serving, tasks, api_keys })
     }
 
-    /// Accepts no more, lets requests under way end and settles all of them. Health and metrics answer to the last.
+    /// Stops accepting, lets requests in flight end and settles all of them. Health and metrics answer until the end.
     pub async fn stop(self) {
         self.stop_public.cancel();
         self.serving.public.wait().await;
         self.tasks.close();
         if timeout(LAST_SETTLING, self.tasks.wait()).await.is_err() {
-            warn!("the store did not take every release; the leases of those holds will end");
+            warn!("the store did not take every release; the holds that remain end with their leases");
         }
         self.api_keys.write_uses().await;
         self.stop_admin.cancel();
@@ -188,10 +188,11 @@ impl App {
     }
 }
 
-/// The configuration may name prices by now that events wait for. Should the store be away, the next event does it.
-async fn look_again_at_what_waits(public: Arc<PublicState>) {
+/// Looks at parked events again, because the configuration may name their prices now. If the store is unavailable, the
+/// next event does this.
+async fn retry_parked_events(public: Arc<PublicState>) {
     if let Err(fault) = public.stripe.look_again().await {
-        warn!(%fault, "Stripe's events that wait for a price are looked at with the next event");
+        warn!(%fault, "parked events of Stripe could not be looked at; the next event does this");
     }
 }
 

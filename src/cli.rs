@@ -1,6 +1,6 @@
-//! The command line: what the operator types, and what it answers.
+//! The command line: the operator's commands and their reports.
 //!
-//! Each command is a file. It gives a `Report`, which is printed in words or, with `--json`, as one value.
+//! Each command is a file. It returns a `Report`, which is printed as text or, with `--json`, as one JSON value.
 
 mod audit;
 mod check;
@@ -32,17 +32,17 @@ use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
 /// Bad configuration or arguments: `EX_USAGE`.
 const USAGE: u8 = 64;
 
-/// What was typed.
+/// The parsed command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "rembg-gateway",
     version,
     about = "A gateway in front of a background-removal backend: keys, limits, exact metering",
-    after_help = "Every command but store migrate can be used while the gateway runs.\n\
+    after_help = "Every command except store migrate can be used while the gateway runs.\n\
                   Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration."
 )]
 pub struct Arguments {
-    /// Settings in TOML; without it, the defaults and the environment count
+    /// Settings in TOML; without it, the defaults and the environment apply
     #[arg(long, global = true, value_name = "FILE", env = "REMBG_GATEWAY_CONFIG", display_order = 100)]
     config: Option<PathBuf>,
     /// Print one JSON value and nothing else
@@ -56,7 +56,7 @@ pub struct Arguments {
 enum Command {
     /// Run the gateway
     Serve,
-    /// Name every mistake in the configuration, or show what is in effect (secrets as ***)
+    /// Report every mistake in the configuration, or show the settings in effect (secrets as ***)
     Check,
     /// Make and change accounts
     #[command(subcommand)]
@@ -64,36 +64,36 @@ enum Command {
     /// Make, import, list and revoke API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Prepaid credits
+    /// Add prepaid credits, or take some back
     #[command(subcommand)]
     Credits(credits::CreditsCommand),
-    /// Billing by Stripe
+    /// List and forget parked events of Stripe; move subscriptions and payments
     #[command(subcommand)]
     Stripe(stripe::StripeCommand),
-    /// Where everything is kept
+    /// Move everything to another store, or back up this one
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// What accounts have used this month (UTC) and have left
+    /// Show what accounts have used this month (UTC) and have left
     Usage(usage::UsageCommand),
     /// Compare the counters with the ledger; exits 1 if any differs
     Audit(audit::AuditCommand),
-    /// Look for what would keep the gateway from working; exits 1 if anything would
+    /// Look for problems that keep the gateway from working; exits 1 if there are any
     Doctor,
     /// Ask the gateway on this machine whether it is ready; exits 1 if it is not
     Ready,
 }
 
-/// Reads the command line. The error is the exit code, after help, version or complaint has been printed.
+/// Reads the command line. The error is the exit code, after the help, the version or an error has been printed.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, ExitCode> {
     Arguments::try_parse_from(arguments).map_err(|error| {
         let complaint = error.use_stderr();
-        // Nobody to tell if the terminal is gone.
+        // If the terminal is gone, nobody can read it.
         let _ = error.print();
         if complaint { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
     })
 }
 
-/// Does what was typed and prints the answer.
+/// Runs the command and prints its report.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let json = arguments.json;
     let variables = std::env::vars_os();
@@ -111,7 +111,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-/// Says that not even the runtime stands.
+/// Reports that the async runtime cannot start.
 #[must_use]
 pub fn cannot_start(error: &io::Error) -> ExitCode {
     fail(&Failure::Runtime(error.to_string()))

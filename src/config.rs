@@ -55,11 +55,11 @@ pub struct Config {
     pub default_plan: String,
     /// Where to listen.
     pub listen: ListenConfig,
-    /// Where everything is remembered.
+    /// The store of accounts, keys and counters.
     pub store: StoreConfig,
     /// Bounds on what requests may take.
     pub limits: LimitsConfig,
-    /// What removes the background.
+    /// The service that removes the background.
     pub backend: BackendConfig,
     /// How callers prove who they are.
     pub auth: AuthConfig,
@@ -71,7 +71,7 @@ pub struct Config {
     pub cors: CorsConfig,
     /// The APIs of others.
     pub dialects: DialectsConfig,
-    /// What people see in a browser.
+    /// The pages for browsers.
     pub pages: PagesConfig,
     /// Billing by Stripe.
     pub stripe: StripeConfig,
@@ -109,7 +109,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// On what terms a subscription keeps its plan.
+    /// The terms on which a subscription keeps its plan.
     #[must_use]
     pub fn terms(&self) -> Terms {
         let credits = self.plans.get(&self.default_plan).map_or(0, |plan| plan.credits);
@@ -131,7 +131,7 @@ pub struct AuthConfig {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct ApiKeyConfig {
-    /// Secrets under which keys are hashed, newest first: new keys use the first, known ones are found under each.
+    /// Secrets under which keys are hashed, newest first: new keys use the first, existing keys are found under any.
     /// Without any, the embedded store makes its own beside its file.
     #[serde(with = "secrets::one_or_many")]
     pub pepper: Vec<SecretString>,
@@ -140,7 +140,7 @@ pub struct ApiKeyConfig {
 }
 
 impl ApiKeyConfig {
-    /// The peppers that the operator gave, by value or by file, newest first; none if there are none.
+    /// The configured peppers, by value or from the file, newest first; empty if there are none.
     pub fn given_peppers(&self) -> Result<Vec<SecretString>, SecretError> {
         match (self.pepper.as_slice(), &self.pepper_file) {
             ([], Some(file)) => secrets::lines(file),
@@ -170,15 +170,15 @@ impl Default for LogConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// Only what needs somebody.
+    /// Only errors that need an operator.
     Error,
-    /// And what may soon.
+    /// Also conditions that may soon need one.
     Warn,
-    /// And one line a request.
+    /// Also one line for each request.
     Info,
-    /// And what led to it.
+    /// Also the steps that led there.
     Debug,
-    /// And everything else.
+    /// Also everything else.
     Trace,
 }
 

@@ -1,4 +1,4 @@
-//! The rules, pure: no I/O, no clock, nothing async.
+//! The pure rules: no I/O, no clock, no async.
 
 pub mod answer;
 pub mod account;

@@ -1,17 +1,20 @@
-//! The wire: listeners, routes, and the one place that writes answers.
+//! The network side: listeners, routes, and the one place that writes the contract's answers.
 
 mod admin;
 mod cors;
 mod deliveries;
 mod dialect;
 mod dialect_headers;
-mod ingress;
+mod error_form;
+mod guarded_body;
 mod in_flight;
+mod ingress;
 mod listener;
 mod membership_usage;
 mod pages;
 mod panics;
 mod rate_limit;
+mod refuse;
 mod reply;
 mod request_id;
 mod rmbg;

@@ -1,9 +1,10 @@
 //! For tests: a gateway that dies, as by kill -9, or panics, when it comes to a chosen point of a picture's journey.
 //!
-//! That no credit is lost or charged twice, whenever a gateway dies, can only be shown by dying at each point, and nobody hits
-//! from outside the moment between, say, a keep and its answer. `REMBG_GATEWAY_TEST_DIE_AT=POINT` dies there at the first
-//! time, `POINT:N` at the Nth; `REMBG_GATEWAY_TEST_PANIC_AT` panics there, once. Passing a point costs one atomic load. Only builds with debug assertions have any of this:
-//! in a release the points are empty, and the variable is not read.
+//! Only a gateway that dies at each point can show that no credit is lost or charged twice. From outside, nobody can
+//! hit the moment between, say, a keep and its answer. `REMBG_GATEWAY_TEST_DIE_AT=POINT` makes it die there the first
+//! time, `POINT:N` the Nth time; `REMBG_GATEWAY_TEST_PANIC_AT` makes it panic there, once. Passing a point costs one
+//! atomic load. Only builds with debug assertions have any of this: in a release the points are empty, and the
+//! variables are not read.
 
 /// Points at which a gateway can be made to die, in the order of the journey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +33,13 @@ pub enum Point {
     InWork,
     /// The embedded store is half through a keep, on the thread that writes.
     InStore,
+    /// A page, or another file for browsers, is about to be sent.
+    InPage,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::BeforeHold,
         Self::AfterHold,
         Self::AfterForm,
@@ -49,6 +52,7 @@ impl Point {
         Self::InExchange,
         Self::InWork,
         Self::InStore,
+        Self::InPage,
     ];
 
     /// Its name in the variable.
@@ -67,16 +71,17 @@ impl Point {
             Self::InExchange => "in_exchange",
             Self::InWork => "in_work",
             Self::InStore => "in_store",
+            Self::InPage => "in_page",
         }
     }
 }
 
-/// The journey has come to this point.
+/// Does nothing in a release.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub fn reach(_: Point) {}
 
-/// The journey has come to this point: the end, or a panic, if it is the chosen one.
+/// The journey has come to this point. If it is the chosen one, the process dies here, or panics.
 #[cfg(debug_assertions)]
 pub fn reach(point: Point) {
     switch::reach(point);
@@ -113,7 +118,7 @@ mod switch {
             // Nothing is unwound, dropped or flushed.
             process::abort();
         }
-        // What a panic says may be a secret: this must not be seen anywhere.
+        // A panic's message may hold a secret. Tests check that this one appears nowhere.
         assert!(!is_time(&PANICS, point), "{} has come, with a secret of a caller's", point.name());
     }
 

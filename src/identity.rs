@@ -1,4 +1,4 @@
-//! Who is calling: the credentials of a request, and the keys that they are checked against.
+//! Identifies callers: the credentials of a request, and the keys that they are checked against.
 
 pub mod api_key;
 mod api_keys;

@@ -7,24 +7,24 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`cli`] | the command line |
-//! | [`app`] | the composition root: configuration → parts → listeners, and the way down |
-//! | [`edge`] | listeners, routes, and the one place that writes answers |
+//! | [`app`] | the composition root: configuration → parts → listeners, and the shutdown |
+//! | [`edge`] | listeners, routes, and the one place that writes the contract's answers |
 //! | [`rmbg`] | `POST /rmbg`: the journey of a picture, step by step |
 //! | [`usage`] | `GET /api/membership-usage` |
-//! | [`pages`] | pages for people and the description of the API, from memory |
-//! | [`stripe`] | Stripe's events: what they say and what they change |
-//! | [`admin`] | the operator's verbs |
-//! | [`identity`] | from what a caller sends to who it is |
+//! | [`pages`] | pages for people and the description of the API, served from memory |
+//! | [`stripe`] | Stripe's events and their effects on accounts |
+//! | [`admin`] | the operator's commands |
+//! | [`identity`] | finds the caller behind a request's credentials |
 //! | [`store`] | accounts, holds, counters, the ledger |
 //! | [`fetch`] | a picture from a URL that a caller has named |
-//! | [`backend`] | what removes the background |
+//! | [`backend`] | the services that remove the background |
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
 //! | [`spool`] | a body held whole, in memory first, then in a file |
 //! | [`trust`] | the authorities that identify the servers that we call |
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
-//! | [`random`] | the one place that fresh ids and secrets come from |
+//! | [`random`] | the one place that makes fresh ids and secrets |
 //! | [`failpoint`] | for tests: dying at a chosen point of the journey |
 //! | [`domain`] | the rules, pure |
 

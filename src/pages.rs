@@ -1,8 +1,8 @@
-//! Pages for people, what they are made of, and the description of the API: rendered once, at the start, and served from
-//! memory. `pages/table.rs` names them all.
+//! Pages for people, their assets, and the description of the API: rendered once, at the start, and served from memory.
+//! `pages/table.rs` names them all.
 //!
-//! A page is a piece of HTML within `assets/layout.html`. Both have places, `{{word}}`, which are filled with the words of
-//! the page's language and with what the settings say, escaped; `{{asset:base.css}}` is the address of an asset.
+//! A page is a piece of HTML within `assets/layout.html`. Both have places, `{{word}}`, which are filled, escaped, with
+//! the words of the page's language and with values of the settings; `{{asset:base.css}}` is the address of an asset.
 
 mod file;
 mod language;
@@ -40,7 +40,7 @@ struct Page {
 #[derive(Debug)]
 struct Variant {
     language: &'static str,
-    /// By `?lang=`: the links to other pages keep it.
+    /// Whether `?lang=` chose it: then the links to other pages keep the language.
     chosen: bool,
     file: File,
 }
@@ -57,7 +57,7 @@ pub struct Found<'a> {
 }
 
 impl Pages {
-    /// Renders all of them; no page where they are not enabled.
+    /// Renders all of them. Without `pages.enabled` there is no page.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let openapi = OpenApi::new(config);
@@ -79,12 +79,12 @@ impl Pages {
         Self { pages: table::PAGES.iter().map(page).collect(), assets: layout.into_files(), openapi }
     }
 
-    /// Where the pages are.
+    /// The paths of the pages.
     pub fn paths(&self) -> impl Iterator<Item = &'static str> {
         self.pages.iter().map(|page| page.path)
     }
 
-    /// The page at this path, in the language of `?lang=`, else the one that the reader likes best, else its first.
+    /// The page at this path, in the language of `?lang=`, else the one that the reader prefers, else its first.
     #[must_use]
     pub fn page(&self, path: &str, query: &str, accept_language: &str) -> Option<Found<'_>> {
         let page = self.pages.iter().find(|page| page.path == path)?;

@@ -1,8 +1,8 @@
 //! Picture work: decode, cut, resize, rotate, colour, encode. Nothing here waits; it only computes.
 //!
-//! For the backends that cannot do all of what the form asks for. What they leave over, [`finish`] does, in the
-//! contract's order: cut, resize, then rotate; colours and the mask come last, so that the corners that a rotation adds
-//! are coloured too. What other APIs ask for beyond our form, [`compose`](compose()) does.
+//! It is for backends that cannot do everything that the form asks for. [`finish`] does the rest, in the contract's
+//! order: cut, resize, then rotate. Colours and the mask come last, so that the corners that a rotation adds are
+//! coloured too. [`compose`](compose()) does what other APIs ask for beyond our form.
 
 mod bounds;
 mod colour;
@@ -35,7 +35,7 @@ use image::RgbaImage;
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// The file's header may be fine, the rest of it is not.
+    /// The file's header may be right, but its pixels cannot be read.
     #[error("unreadable: {0}")]
     Unreadable(#[source] image::ImageError),
     /// The file ends before its picture does.
@@ -68,14 +68,14 @@ pub enum PictureError {
     Webp(webp::WebPEncodingError),
 }
 
-/// The width and height in pixels of what [`finish`] makes of a picture of `size`, so that a form that asks for too much
+/// The width and height in pixels of the result of [`finish`] for a picture of `size`. A form that asks for too much
 /// can be refused before anything is computed.
 #[must_use]
 pub fn result_size(size: (u32, u32), output: &Output) -> (u32, u32) {
     rotate::rotated_size(resize::fitted_size(size, output), output)
 }
 
-/// All that is left to do once the background is gone: resize, rotate, colour (or show the mask), encode.
+/// Does everything that follows once the background is gone: resize, rotate, colour (or show the mask), encode.
 pub fn finish(cutout: RgbaImage, output: &Output) -> Result<Vec<u8>, PictureError> {
     let fitted = resize::fit(cutout, output)?;
     let rotated = rotate::rotate(fitted, output);

@@ -21,7 +21,7 @@ pub fn fresh_operation_id() -> Result<OperationId, NoRandomness> {
     Ok(OperationId(hexadecimal(&bytes)))
 }
 
-/// So many random base62 digits, all equally likely.
+/// A text of this many random base62 digits, all equally likely.
 pub(crate) fn base62_text(digits: usize) -> Result<String, NoRandomness> {
     let mut text = String::with_capacity(digits);
     while text.len() < digits {

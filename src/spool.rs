@@ -1,6 +1,6 @@
-//! A body held whole: in memory first, then in an unnamed temporary file, each under a process-wide budget.
+//! Whole bodies: in memory first, then in an unnamed temporary file, each under a process-wide budget.
 //!
-//! The file has no name, so that it is gone whatever happens, kill -9 included.
+//! The file has no name, so it is gone however the process ends, kill -9 included.
 
 mod budget;
 mod disk;
@@ -16,11 +16,12 @@ use crate::domain::client_address::ClientAddress;
 use bytes::{Bytes, BytesMut};
 use std::{fs::File, io, ops::RangeInclusive, os::unix::fs::FileExt as _, sync::Arc};
 
-/// Bytes of one body that are in memory at most; more goes to its file.
+/// The most bytes of one body that are in memory; the rest goes to its file.
 pub const MEMORY_PER_BODY: u64 = 1024 * 1024;
 
-/// What is in memory is copied into buffers of this size, the first ones smaller. The wire's own buffers are up to twice
-/// as large as the piece that is in them, or a thousand times where a client sends little at once; no budget would know.
+/// Bytes in memory are copied into buffers of this size; the first ones are smaller. The connection's own buffers can
+/// be twice as large as the bytes in them, or a thousand times if a client sends little at once, and no budget would
+/// count that.
 const BUFFERS: RangeInclusive<u64> = 4 * 1024..=64 * 1024;
 
 /// How much of a file is read at once.
@@ -38,7 +39,7 @@ pub struct Budgets {
 }
 
 impl Budgets {
-    /// So many bytes of memory, and the files' space by these rules.
+    /// Budgets of this many bytes of memory, and of file space by these rules.
     #[must_use]
     pub fn new(memory: u64, disk: DiskRules) -> Self {
         Self { memory: Budget::new(memory), disk: Disk::new(disk), pixels: PixelMemory::new(0) }
@@ -79,14 +80,14 @@ pub struct Room {
 }
 
 impl Room {
-    /// Space for an upload, that takes from the budgets as it is filled, up to `most` bytes.
+    /// Space for an upload of up to `most` bytes. It takes from the budgets as it is filled.
     #[must_use]
     pub fn growing(budgets: &Budgets, holder: &Holder, most: u64) -> Self {
         Self::with_disk(budgets, most, budgets.disk.upload(holder))
     }
 
-    /// Space for an answer of up to `most` bytes, part of which it has already. Filling it never fails for want of the
-    /// rest: it waits.
+    /// Space for an answer of up to `most` bytes, with the disk space that it has already. Filling it waits for the
+    /// rest and never fails for lack of it.
     #[must_use]
     pub fn with_disk(budgets: &Budgets, most: u64, disk: DiskShare) -> Self {
         Self {
@@ -101,7 +102,8 @@ impl Room {
         }
     }
 
-    /// It is known by now how long the body will be: takes what is missing, or gives back what is too much.
+    /// Adjusts the space once the body's length is known: takes the bytes that are missing, or gives back the ones that
+    /// are too many.
     pub async fn expect(&mut self, length: u64) -> Result<(), SpoolError> {
         if length > self.most {
             return Err(SpoolError::TooLong(self.most));
@@ -136,7 +138,7 @@ impl Room {
         self.spill(piece).await
     }
 
-    /// The body, complete. What was reserved and not used goes back to the budgets.
+    /// The complete body. Unused reservations go back to the budgets.
     #[must_use]
     pub fn finish(mut self) -> Spooled {
         self.seal();
@@ -214,7 +216,7 @@ pub struct Spooled {
     disk: DiskShare,
 }
 
-/// What a whole body keeps others from having.
+/// The space that a whole body takes from others.
 #[derive(Clone, Debug)]
 pub struct Claim {
     disk: Arc<Disk>,
@@ -222,7 +224,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Whether others need it: much of the files' space is taken, and no client holds more than this body's.
+    /// Whether others need the space: much of the file space is taken, and no client holds more than this body's.
     #[must_use]
     pub fn must_hurry(&self) -> bool {
         self.disk.must_hurry(&self.client)
@@ -242,7 +244,7 @@ impl Spooled {
         self.len() == 0
     }
 
-    /// What it keeps others from having.
+    /// The space that it takes from others.
     #[must_use]
     pub fn claim(&self) -> Claim {
         Claim { disk: Arc::clone(self.disk.disk()), client: self.disk.client().clone() }

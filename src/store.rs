@@ -1,4 +1,4 @@
-//! What is remembered: accounts, keys, holds, counters, the ledger. Three traits of verbs in the gateway's own words; each
+//! Stores accounts, keys, holds, counters and the ledger. Three traits define the verbs, in the gateway's own words. Each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
 mod billing;
@@ -34,40 +34,40 @@ pub use crate::domain::usage_report::Usage;
 /// A store's answer.
 pub type Result<T> = std::result::Result<T, Fault>;
 
-/// Why the store did not answer. None of this is for the caller's eyes: a fault is a 503.
+/// Why the store did not do what it was asked. Callers are told nothing of this: a fault is a 503.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
-    /// Away, full or out of time. A write's outcome is unknown: repeat it under the same operation id.
+    /// Unreachable, full or out of time. The outcome of a write is unknown: repeat it under the same operation id.
     #[error("store unavailable: {0}")]
     Unavailable(String),
     /// It answered something that this version does not understand.
     #[error("store holds something unexpected: {0}")]
     Unexpected(String),
-    /// There is no such thing: an account, a number of its, a store.
+    /// There is no such account, no such number of an account, or no such store.
     #[error("{0}")]
     NotFound(String),
-    /// Fewer credits are free than were to be taken back.
+    /// Fewer credits are free than should be taken back.
     #[error("{0}")]
     Insufficient(String),
-    /// A number out of the range that is stored.
+    /// A number is outside the range that can be stored.
     #[error("{0}")]
     TooLarge(String),
     /// Something else is there already, such as another account's key.
     #[error("{0}")]
     Taken(String),
-    /// A store that cannot be used like this: an address that makes no sense, a server that will not do, requests or keeps
-    /// that are still under way.
+    /// The store cannot be used like this: its address makes no sense, its server is unsuitable, or requests or keeps are still
+    /// under way.
     #[error("{0}")]
     Unusable(String),
-    /// The operation's id has been used up by another operation.
+    /// Another operation has used this operation id.
     #[error("{0}")]
     Conflict(String),
 }
 
-/// What serving a picture needs of the store, and what a caller and an operator see of it while it serves.
+/// The verbs that serving a picture needs, and those by which callers and operators look at the store meanwhile.
 ///
-/// Three traits are what the store can do: this one, [`Accounts`] and [`Billing`]. Whoever uses the store takes the narrowest
-/// that does. Two engines answer all of them alike; one suite of promises runs against both.
+/// The store has three traits: this one, [`Accounts`] and [`Billing`]. Code that uses the store takes the narrowest trait that
+/// is enough. Two engines implement all of them, and one suite of promises runs against both.
 #[async_trait]
 pub trait Metering: Send + Sync + 'static {
     /// The key with this hash and the account that it opens, revoked and expired keys included.
@@ -76,8 +76,8 @@ pub trait Metering: Send + Sync + 'static {
     /// One account, as it counts now: on the default plan once its subscription has lapsed.
     async fn account(&self, uid: &Uid) -> Result<Option<Account>>;
 
-    /// Creates an account, or changes what the change names. Balances and periods are never touched; a fall to the
-    /// default plan that is due goes before the change.
+    /// Creates an account, or changes the values that the change names. Balances and periods are never touched. If a fall to the
+    /// default plan is due, it is written before the change.
     async fn put_account(&self, change: &AccountChange) -> Result<Account>;
 
     /// Decides the limits and sets one credit aside. Repeated under the same id, answers with the hold that stands.
@@ -86,7 +86,7 @@ pub trait Metering: Send + Sync + 'static {
     /// Counts a hold: counters, balance and ledger entry at once. Counts also after the lease has ended, but once.
     async fn keep(&self, hold: &Hold) -> Result<Kept>;
 
-    /// Gives a hold back. An id that is not known is remembered, so that a late `hold` under it does nothing.
+    /// Releases a hold. An unknown id is remembered, so that a late `hold` under it does nothing.
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement>;
 
     /// Included credits that an account used in a month or a billing cycle, by channel.
@@ -95,30 +95,30 @@ pub trait Metering: Send + Sync + 'static {
     /// Every billing cycle of an account that has usage counters, in the order of their starts.
     async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>>;
 
-    /// Notes when keys were last used, many at once; an earlier moment than is known changes nothing.
+    /// Notes when keys were last used, many at once. A moment before the known one changes nothing.
     async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()>;
 
-    /// Whether the next verb would fail without anybody being asked, so that nothing is owed for it.
+    /// Whether the next verb would fail without asking the server, so that it would leave nothing to settle.
     fn is_unavailable(&self) -> bool {
         false
     }
 
-    /// What was last known of the caller behind a key, for while the store is away; nobody where nothing is remembered.
+    /// The caller behind a key as last seen, for use while the store is unavailable; `None` if it is not cached.
     fn last_known_caller(&self, _hash: &KeyHash) -> Option<(ApiKey, Account)> {
         None
     }
 
-    /// The same of an account.
+    /// The same for an account.
     fn last_known_account(&self, _uid: &Uid) -> Option<Account> {
         None
     }
 
-    /// What operators see of the store in the metrics.
+    /// The state of the store for the metrics.
     fn gauges(&self) -> StoreGauges {
         StoreGauges::default()
     }
 
-    /// Holds open now, leases ended excluded.
+    /// How many holds are open now, without those whose leases have ended.
     async fn holds_open(&self) -> Result<u64>;
 
     /// Whether the store can read and write right now.
@@ -128,7 +128,7 @@ pub trait Metering: Send + Sync + 'static {
 /// The operator's verbs.
 #[async_trait]
 pub trait Accounts: Metering {
-    /// The ids of every account, in their order: also of those that cannot be read.
+    /// The ids of all accounts, in order, including accounts that cannot be read.
     async fn uids(&self) -> Result<Vec<Uid>>;
 
     /// Every account, in the order of their ids.
@@ -140,66 +140,66 @@ pub trait Accounts: Metering {
         Ok(accounts)
     }
 
-    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late the repeat; nothing
-    /// uses no id up. [`Fault::NotFound`] without the account, [`Fault::Insufficient`] for taking back what is spent or set
-    /// aside, [`Fault::TooLarge`] for a balance that cannot be, [`Fault::Conflict`] for an id under which another number was
-    /// granted.
+    /// Adds prepaid credits (or, if negative, takes them back), once per operation id, however late it is repeated. A grant of
+    /// zero does not use the id. [`Fault::NotFound`] without the account, [`Fault::Insufficient`] if the credits to take back
+    /// are spent or set aside, [`Fault::TooLarge`] for an impossible balance, [`Fault::Conflict`] if another number was granted
+    /// under the id.
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted>;
 
-    /// Stores a key under its hash. [`Fault::NotFound`] without its account, [`Fault::Taken`] when the key is another's.
+    /// Stores a key under its hash. [`Fault::NotFound`] without its account, [`Fault::Taken`] if the key
+    /// belongs to another account.
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()>;
 
     /// An account's keys, oldest first, revoked ones included, with what each has used this UTC month.
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>>;
 
-    /// Revokes a key from now on; `false` when there is no such key. Revoking twice keeps the first date.
+    /// Revokes a key from now on; `false` if there is no such key. Revoking twice keeps the first date.
     async fn revoke_key(&self, id: &KeyId) -> Result<bool>;
 
-    /// Compares an account's counters and balance with what its ledger adds up to. [`Fault::NotFound`] without it.
+    /// Compares an account's counters and balance with the sums of its ledger. [`Fault::NotFound`] without the account.
     async fn audit(&self, uid: &Uid) -> Result<Audit>;
 
-    /// Sets a number of an account's that [`audit`](Self::audit) finds odd or different, named as it names it, with a ledger
-    /// entry after which the ledger says the same. [`Fault::NotFound`] without the account, and for what is no number of
-    /// its; [`Fault::TooLarge`] for what it cannot be.
+    /// Sets a number of an account, named as [`audit`](Self::audit) reports it, and writes a ledger entry after which the
+    /// ledger agrees with it. [`Fault::NotFound`] without the account or the number, [`Fault::TooLarge`] for an impossible
+    /// value.
     async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()>;
 }
 
-/// What Stripe's events change.
+/// The verbs by which Stripe's events change accounts.
 #[async_trait]
 pub trait Billing: Metering {
-    /// What Stripe's events have left of an account: where the next [`StripeStep`] starts from.
+    /// The state of an account that the next [`StripeStep`] starts from.
     async fn stripe_state(&self, uid: &Uid) -> Result<StripeState>;
 
-    /// Writes everything that follows from one event in one atomic step, once, and only if no other step has come in
-    /// between.
+    /// Writes all changes by one event in one atomic step, once, and only if no other step has come in between.
     async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome>;
 
-    /// What is known of one of Stripe's objects.
+    /// The stored text about one of Stripe's objects.
     async fn stripe_object(&self, id: &str) -> Result<StripeObject>;
 
-    /// Writes what is known of one of Stripe's objects, if nobody has written it since that version was read. `false` if
-    /// somebody has.
+    /// Writes the text about one of Stripe's objects. `false`, and nothing is written, if somebody has written it since that
+    /// version was read.
     async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool>;
 
-    /// Keeps an event until it can be taken; parking it again only says why anew.
+    /// Keeps an event until it can be applied. Parking it again only replaces the reason.
     async fn park(&self, event: &ParkedEvent) -> Result<()>;
 
     /// Every parked event, oldest first.
     async fn parked(&self) -> Result<Vec<ParkedEvent>>;
 
-    /// The parked events that any of these ids might lead to the account of, oldest first.
+    /// The parked events that any of these ids may lead to an account, oldest first.
     async fn parked_under(&self, aliases: &[String]) -> Result<Vec<ParkedEvent>>;
 
-    /// Forgets a parked event, if it is one.
+    /// Forgets an event, if it is parked.
     async fn unpark(&self, id: &str) -> Result<()>;
 }
 
-/// An engine: it answers every verb.
+/// An engine, which implements every verb.
 pub trait Store: Accounts + Billing {}
 
 impl<Engine: Accounts + Billing> Store for Engine {}
 
-/// What a grant did.
+/// The result of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Granted {
     /// The prepaid balance afterwards.
@@ -208,8 +208,8 @@ pub struct Granted {
     pub repeated: bool,
 }
 
-/// What to change of an account; `None` leaves a thing as it is, or at its default on a new account: no plan, no
-/// credits, no numbers of its own, not verified.
+/// The changes to an account. `None` leaves a value as it is, or at its default on a new account: no plan, no credits, no
+/// numbers of its own, not verified.
 #[derive(Clone, Debug)]
 pub struct AccountChange {
     /// The account.
@@ -222,12 +222,12 @@ pub struct AccountChange {
     pub overrides: Overrides,
     /// Whether the e-mail address is verified.
     pub email_verified: Option<bool>,
-    /// Only to make the account: one that is there stays as it is.
+    /// Whether this only makes a new account: an existing one stays as it is.
     pub only_new: bool,
 }
 
 impl AccountChange {
-    /// One that names nothing: it makes the account, if there is none.
+    /// A change that names nothing: it makes the account if there is none.
     #[must_use]
     pub fn of(uid: Uid) -> Self {
         Self { uid, plan: None, credits: None, overrides: Overrides::default(), email_verified: None, only_new: false }
@@ -251,28 +251,28 @@ pub struct KeyUse {
 pub struct Audit {
     /// The account.
     pub uid: Uid,
-    /// How many ledger entries were added up.
+    /// The number of ledger entries that were added up.
     pub entries: u64,
-    /// Every number that differs; empty is good.
+    /// Every number that differs; empty if all is well.
     pub differences: Vec<Difference>,
-    /// Everything that should be a whole number and is none, so that the account is refused; empty is good.
+    /// Every value that should be a whole number and is not, so that the account is refused; empty if all is well.
     pub odd: Vec<Odd>,
 }
 
 impl Audit {
-    /// Whether every number is one, and what the ledger says.
+    /// Whether every value is a whole number and agrees with the ledger.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.differences.is_empty() && self.odd.is_empty()
     }
 }
 
-/// Something that should be a whole number.
+/// A value that should be a whole number and is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Odd {
-    /// Its documented name; for a field of the account, the account's own name, a blank and the field's.
+    /// Its documented name. For a field of the account: the account's own name, a space and the field's name.
     pub key: String,
-    /// The beginning of what stands there, or what kind of thing it is.
+    /// The beginning of the value, or its kind.
     pub stands: String,
 }
 
@@ -282,37 +282,37 @@ impl Odd {
     }
 }
 
-/// One counter that is not what the ledger says.
+/// One counter that differs from the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The counter's documented name, or `prepaid`.
     pub counter: String,
-    /// What is stored.
+    /// The stored value.
     pub stored: i64,
-    /// What the ledger adds up to.
+    /// The sum of the ledger.
     pub ledger: i64,
 }
 
-/// One line of the ledger, from which every counter and balance can be computed again.
+/// One entry of the ledger, from which every counter and balance can be computed again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LedgerEntry {
     /// The operation that wrote it.
     pub operation: OperationId,
-    /// When.
+    /// When it was written.
     pub at: UnixMicros,
-    /// What it says.
+    /// Its content.
     pub kind: EntryKind,
 }
 
-/// What a ledger entry says.
+/// The content of a ledger entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EntryKind {
     /// One picture was served and counted.
     Served {
-        /// Which counter.
+        /// The channel of its counter.
         channel: Channel,
-        /// Which balance.
+        /// The pool that the credit came from.
         pool: Pool,
         /// The UTC month.
         month: Month,
@@ -323,26 +323,26 @@ pub enum EntryKind {
         /// Whether the keep came later than its lease.
         late: bool,
     },
-    /// What a counter, or the balance, stood at when it was taken over: the ledger does not know why.
+    /// The value of a counter or the balance when it was taken over; the ledger does not know where it came from.
     Opening {
         /// The counter's documented name without the account's own, or `prepaid`.
         counter: String,
-        /// What it stood at.
+        /// Its value.
         credits: i64,
     },
-    /// An operator has set a field of the account that nothing is counted in.
+    /// An operator has set a field of the account that is not a counter.
     Mended {
         /// Its name.
         field: String,
-        /// To this.
+        /// The new value.
         value: i64,
     },
-    /// The prepaid balance was changed by so many credits.
+    /// The prepaid balance was changed by this many credits.
     Granted {
         /// May be negative.
         credits: i64,
     },
-    /// A subscription assigned a plan, or its end the default plan.
+    /// A subscription assigned a plan, or its end assigned the default plan.
     PlanChanged {
         /// Its name.
         plan: String,
@@ -351,10 +351,10 @@ pub enum EntryKind {
     },
     /// Stripe stated a billing period.
     PeriodSynced {
-        /// As it was stored.
+        /// The period as it was stored.
         period: BillingPeriod,
     },
-    /// All usage of one billing cycle turned out to be another's.
+    /// All usage of one billing cycle turned out to belong to another.
     Moved {
         /// The start of the cycle that was predicted.
         from: UnixSeconds,

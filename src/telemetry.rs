@@ -1,4 +1,4 @@
-//! For operators: one record per request, handed over once, becomes metrics and one log line.
+//! For operators: the record of each finished request becomes metrics and one log line.
 
 mod gauges;
 mod log;

@@ -1,4 +1,4 @@
-//! `GET /api/membership-usage`: what an account has spent and what is left (contract, section 4).
+//! `GET /api/membership-usage`: how many credits an account has spent and has left (contract, section 4).
 
 mod query_limits;
 
@@ -48,7 +48,7 @@ pub struct Balance {
     pub prepaid: u64,
 }
 
-/// Why there is no report: words for the caller, and perhaps some for the log.
+/// Why there is no report: a refusal for the caller, and perhaps a cause for the log.
 #[derive(Debug)]
 pub struct NoReport {
     /// For the caller.
@@ -72,13 +72,13 @@ impl From<Fault> for NoReport {
 }
 
 impl UsageReports {
-    /// A desk before this store. `terms` tell which window is in force.
+    /// Reports from this store. `terms` decide which window is in force.
     #[must_use]
     pub fn new(store: Arc<dyn Metering>, api_keys: Arc<ApiKeys>, clock: Clock, terms: Terms) -> Self {
         Self { store, api_keys, clock, terms, query_limits: QueryLimits::default() }
     }
 
-    /// The answer to a raw query string. Only an API key opens it.
+    /// The answer to a raw query string, for a visitor with an API key.
     pub async fn report(&self, visitor: &Visitor, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
         let account = self.account(visitor).await?;
         record.uid = Some(account.uid.clone());
@@ -145,7 +145,7 @@ impl UsageReports {
             return Err(Refusal::EmailNotVerified.into());
         }
         self.query_limits.take(&key.id, now).map_err(|retry_after| Refusal::TooFast { retry_after })?;
-        // A store may remember who a key belongs to; credits must be today's.
+        // A store may cache the account behind a key; the credits here must be current.
         Ok(self.store.account(&key.uid).await?.ok_or(Refusal::InvalidKey)?)
     }
 }

@@ -1,5 +1,5 @@
 // Walks through the pages and takes their pictures.
-import { Chromium } from '../../tests/pages/chromium.mjs';
+import { Chromium } from '../../tests/support/browser/chromium.mjs';
 
 const [origin, key] = process.argv.slice(2);
 const browser = new Chromium();

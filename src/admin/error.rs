@@ -1,4 +1,4 @@
-//! What an operator can be told.
+//! The errors of the operator's commands.
 
 use crate::{
     domain::{account::Uid, api_key::KeyId},
@@ -6,15 +6,15 @@ use crate::{
     store::Fault,
 };
 
-/// Why a verb did nothing.
+/// Why a command did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// The configuration has no such plan.
     #[error("there is no plan \"{name}\"; there are: {known}")]
     NoPlan {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
-        /// What there is.
+        /// The plans that exist.
         known: String,
     },
     /// No such account.
@@ -23,12 +23,12 @@ pub enum AdminError {
     /// No such key.
     #[error("there is no key with the id {}", .0.0)]
     NoKey(KeyId),
-    /// What was to be imported cannot be a key.
+    /// The text to import cannot be a key.
     #[error(
-        "this is no key: it must be 16 to 256 printable ASCII characters without spaces, and one that begins with rgw_live_ must be without a typo"
+        "this is not a key: a key has 16 to 256 printable ASCII characters without spaces, and the checksum of one that begins with rgw_live_ must be right"
     )]
     NotAKey,
-    /// What was to be imported is there.
+    /// The key to import is stored already.
     #[error("this key exists already, as {}", .0.0)]
     KnownKey(KeyId),
     /// A key that would never work.

@@ -13,10 +13,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Connections at once on the admin listener.
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// Reading forms and asking backends have deadlines of their own; this long after the last of them a request is stuck.
+/// Reading a form and asking a backend have deadlines of their own. A request that takes this much longer than both is
+/// stuck.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// Bound, not serving yet.
+/// Listeners that are bound and do not serve yet.
 pub(super) struct Listeners {
     public: Listener,
     plain: Option<Listener>,
@@ -25,7 +26,7 @@ pub(super) struct Listeners {
     longest: Duration,
 }
 
-/// Where they are.
+/// The addresses that they listen on.
 pub(super) struct Addresses {
     pub(super) public: SocketAddr,
     pub(super) plain: Option<SocketAddr>,
@@ -51,10 +52,10 @@ impl Listeners {
             proxy_protocol_from: Vec::new(),
             ..rules
         };
-        let admin_door = ConnectionLimits::new(admin_rules, Arc::clone(metrics));
+        let admin_limits = ConnectionLimits::new(admin_rules, Arc::clone(metrics));
         let public = Listener::new(socket(listen.public)?, Arc::clone(&limits), tls.clone());
         let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| Listener::new(socket, limits, None));
-        let admin = Listener::new(socket(listen.admin)?, admin_door, None);
+        let admin = Listener::new(socket(listen.admin)?, admin_limits, None);
         sockets.warn_of_the_rest();
         Ok(Self { public, plain, admin, tls, longest })
     }
@@ -67,7 +68,8 @@ impl Listeners {
         })
     }
 
-    /// Serves both kinds of routes, each until its own `stop`. The trackers are done when the listeners are.
+    /// Serves the public and the admin routes, each until its own `stop`. Each tracker is empty once its listeners have
+    /// ended.
     pub(super) fn serve(self, public: (Router, CancellationToken), admin: (Router, CancellationToken)) -> Serving {
         let serving = Serving { public: TaskTracker::new(), admin: TaskTracker::new() };
         let (routes, stop) = public;
@@ -86,7 +88,7 @@ impl Listeners {
     }
 }
 
-/// The listeners at work.
+/// The listeners that serve.
 pub(super) struct Serving {
     pub(super) public: TaskTracker,
     pub(super) admin: TaskTracker,

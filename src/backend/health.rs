@@ -30,7 +30,7 @@ enum State {
     /// The service works.
     Up,
     /// The service is ejected. A check that passes after this moment lets it return.
-    Out { until: Instant },
+    Ejected { until: Instant },
     /// The service is returning with so many requests at once; each answer doubles the number.
     Returning { allowed: usize },
 }
@@ -46,7 +46,7 @@ impl Health {
     pub(super) fn allowed(&self) -> usize {
         match self.state {
             State::Up => self.slots,
-            State::Out { .. } => 0,
+            State::Ejected { .. } => 0,
             State::Returning { allowed } => allowed.min(self.slots),
         }
     }
@@ -71,10 +71,10 @@ impl Health {
     pub(super) fn failed(&mut self, now: Instant, alone: Alone) {
         self.strikes = self.strikes.saturating_add(1);
         match (self.state, alone) {
-            (State::Returning { .. }, Alone::No) => self.put_out(now),
+            (State::Returning { .. }, Alone::No) => self.eject(now),
             (State::Returning { .. }, Alone::Yes) => self.state = State::Returning { allowed: 1 },
-            (State::Up, Alone::No) if self.strikes >= STRIKES => self.put_out(now),
-            (State::Up | State::Out { .. }, _) => {}
+            (State::Up, Alone::No) if self.strikes >= STRIKES => self.eject(now),
+            (State::Up | State::Ejected { .. }, _) => {}
         }
     }
 
@@ -82,8 +82,8 @@ impl Health {
     pub(super) fn check_passed(&mut self, now: Instant) {
         self.misses = 0;
         match self.state {
-            State::Out { until } if now >= until => self.state = State::Returning { allowed: 1 },
-            State::Up | State::Out { .. } | State::Returning { .. } => {}
+            State::Ejected { until } if now >= until => self.state = State::Returning { allowed: 1 },
+            State::Up | State::Ejected { .. } | State::Returning { .. } => {}
         }
     }
 
@@ -91,13 +91,13 @@ impl Health {
     pub(super) fn check_missed(&mut self, now: Instant) {
         self.misses = self.misses.saturating_add(1);
         match self.state {
-            State::Up | State::Returning { .. } if self.misses >= MISSES => self.put_out(now),
-            State::Up | State::Out { .. } | State::Returning { .. } => {}
+            State::Up | State::Returning { .. } if self.misses >= MISSES => self.eject(now),
+            State::Up | State::Ejected { .. } | State::Returning { .. } => {}
         }
     }
 
-    fn put_out(&mut self, now: Instant) {
-        self.state = State::Out { until: now + self.pause };
+    fn eject(&mut self, now: Instant) {
+        self.state = State::Ejected { until: now + self.pause };
         self.pause = (self.pause * 2).min(self.shortest_pause * LONGEST_PAUSE);
         self.strikes = 0;
     }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_goes_out_and_comes_back_slowly() {
+    fn a_service_is_ejected_and_returns_slowly() {
         // Each entry is the second, the event, and how many of the eight slots are allowed after it.
         let story: &[(u64, Event, usize)] = &[
             (0, OTHERS, 8),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_one_left_goes_out_only_by_its_health_check() {
+    fn the_last_service_is_ejected_only_by_its_health_check() {
         let now = Instant::now();
         let mut health = Health::new(4, PAUSE);
         for _ in 0..100 {
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(health.allowed(), 0);
         take(&mut health, Passed, now + PAUSE);
         take(&mut health, ALONE, now + PAUSE);
-        assert_eq!(health.allowed(), 1, "and it is not put out on its way back either");
+        assert_eq!(health.allowed(), 1, "and it is not ejected while it returns either");
     }
 
     proptest! {

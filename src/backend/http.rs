@@ -164,7 +164,7 @@ impl Remote {
     }
 
     /// Whether the address answers a health check with a status below 500.
-    pub(super) async fn answers(&self) -> bool {
+    pub(super) async fn probe(&self) -> bool {
         let request = Request::builder().uri(self.health_url.clone()).body(Empty::new());
         let Ok(request) = request else { return false };
         self.checks.request(request).await.is_ok_and(|answer| answer.status().as_u16() < 500)
@@ -197,7 +197,7 @@ async fn read(answer: Response<Incoming>, mut room: Room) -> Result<Reply, Failu
         return Err(Failure::Failed("the answer does not say how long it is".into()));
     }
     if is_coded(&head.headers) && head.status.is_success() {
-        return Err(Failure::Failed("the answer is in a coding that nobody asked for".into()));
+        return Err(Failure::Failed("the answer is in a coding that was not asked for".into()));
     }
     if let Some(length) = body.size_hint().exact() {
         // If the answer is longer than the room set aside, it is not read until there is room.

@@ -65,7 +65,7 @@ struct Member {
     service: Box<dyn Service>,
     health: Mutex<Health>,
     /// Whether the latest health check was answered; `None` before the first one.
-    answers: watch::Sender<Option<bool>>,
+    latest_check: watch::Sender<Option<bool>>,
 }
 
 impl Pool {
@@ -84,7 +84,7 @@ impl Pool {
             name,
             service,
             health: Mutex::new(Health::new(settings.concurrency, settings.check_interval)),
-            answers: watch::Sender::new(None),
+            latest_check: watch::Sender::new(None),
         };
         let members = Arc::new(Members {
             services: services.into_iter().map(member).collect(),
@@ -141,9 +141,9 @@ impl Backend for Pool {
     /// Whether any service that is not ejected has answered its latest health check.
     async fn ready(&self) -> bool {
         for member in &self.members.services {
-            let mut answers = member.answers.subscribe();
-            let latest = answers.wait_for(Option::is_some).await.is_ok_and(|answers| *answers == Some(true));
-            if latest && member.health().allowed() > 0 {
+            let mut latest = member.latest_check.subscribe();
+            let passed = latest.wait_for(Option::is_some).await.is_ok_and(|passed| *passed == Some(true));
+            if passed && member.health().allowed() > 0 {
                 return true;
             }
         }
@@ -235,8 +235,11 @@ impl Members {
             (before, health.allowed())
         };
         match (before, now) {
-            (1.., 0) => warn!(service = member.name, "out: it gets no pictures until it answers again"),
-            (0, 1..) => info!(service = member.name, "answers again: it gets one picture first"),
+            (1.., 0) => warn!(
+                service = member.name,
+                "the service is ejected: it gets no pictures until it answers a health check"
+            ),
+            (0, 1..) => info!(service = member.name, "the service answers again: it gets one picture first"),
             _ => {}
         }
     }
@@ -297,9 +300,9 @@ async fn check_for_ever(members: Arc<Members>, at: usize, settings: PoolSettings
     let Some(member) = members.services.get(at) else { return };
     loop {
         ticks.tick().await;
-        let answers = timeout(settings.check_patience, member.service.answers()).await.unwrap_or(false);
+        let passed = timeout(settings.check_patience, member.service.probe()).await.unwrap_or(false);
         let now = Instant::now();
-        members.change(at, |health| if answers { health.check_passed(now) } else { health.check_missed(now) });
-        member.answers.send_replace(Some(answers));
+        members.change(at, |health| if passed { health.check_passed(now) } else { health.check_missed(now) });
+        member.latest_check.send_replace(Some(passed));
     }
 }

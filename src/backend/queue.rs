@@ -64,7 +64,7 @@ impl Queue {
         let (sender, receiver) = oneshot::channel();
         let (now, deadline) = (Instant::now(), request.deadline);
         let shared = Arc::downgrade(&self.0);
-        request.room.tell(move || {
+        request.room.on_change(move || {
             if let Some(shared) = shared.upgrade() {
                 shared.serve();
             }

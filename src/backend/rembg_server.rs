@@ -92,8 +92,8 @@ impl Service for RembgServer {
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
 
-    async fn answers(&self) -> bool {
-        self.remote.answers().await
+    async fn probe(&self) -> bool {
+        self.remote.probe().await
     }
 }
 

@@ -109,8 +109,8 @@ impl Service for RmbgService {
         Err(unavailable(self.keys.choose(Instant::now()).err().unwrap_or(all_rest)))
     }
 
-    async fn answers(&self) -> bool {
-        self.remote.answers().await
+    async fn probe(&self) -> bool {
+        self.remote.probe().await
     }
 }
 

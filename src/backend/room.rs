@@ -54,9 +54,9 @@ impl AnswerRoom {
     }
 
     /// Registers a function that is called when there may be room for waiting requests.
-    pub(super) fn tell(&self, waiting: impl Fn() + Clone + Send + Sync + 'static) {
-        self.budgets.disk.tell(waiting.clone());
-        self.budgets.pixels.tell(waiting);
+    pub(super) fn on_change(&self, waiting: impl Fn() + Clone + Send + Sync + 'static) {
+        self.budgets.disk.on_freed(waiting.clone());
+        self.budgets.pixels.on_freed(waiting);
     }
 
     /// Notes the length of an answer, in bytes.

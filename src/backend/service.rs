@@ -26,8 +26,8 @@ pub(super) trait Service: Send + Sync + 'static {
         Ok(answer)
     }
 
-    /// Whether the service answers at all. The check is never charged.
-    async fn answers(&self) -> bool;
+    /// Whether the service answers a health check. The check is never charged.
+    async fn probe(&self) -> bool;
 }
 
 /// A request that a service has not answered.

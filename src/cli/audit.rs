@@ -9,7 +9,7 @@ pub(super) struct AuditCommand {
     /// One account; without it, every account
     #[arg(value_parser = input::uid)]
     uid: Option<Uid>,
-    /// Set one number of one account, named as audit shows it; the ledger says the same from then on
+    /// Set one number of one account, named as audit shows it; afterwards the ledger agrees with it
     #[arg(long, num_args = 3, value_names = ["UID", "KEY", "N"], allow_hyphen_values = true, conflicts_with = "uid")]
     mend: Option<Vec<String>>,
 }
@@ -50,9 +50,9 @@ fn words(audits: &[Audit]) -> String {
         }
     };
     if !odd.is_empty() {
-        words.push_str("\n\nThese are no whole numbers, so that their accounts are refused:\n\n");
+        words.push_str("\n\nThese are not whole numbers, so their accounts are refused:\n\n");
         words.push_str(&table(["ACCOUNT", "KEY", "STANDS"], &odd));
-        words.push_str("\n\nEach is set by: rembg-gateway audit --mend ACCOUNT 'KEY' N");
+        words.push_str("\n\nSet each with: rembg-gateway audit --mend ACCOUNT 'KEY' N");
     }
     words
 }

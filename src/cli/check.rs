@@ -11,8 +11,7 @@ struct Checked<'a> {
     warnings: Vec<Warning>,
 }
 
-/// Shows the settings in effect. That there is a configuration to show means that it has no mistakes; what
-/// may not have been meant is said before.
+/// Shows the warnings and the settings in effect. A configuration that could be loaded has no mistakes.
 pub(super) fn run(session: &Session) -> Result<Report, Failure> {
     let settings = toml::to_string(&session.config).map_err(|error| Failure::Report(error.to_string()))?;
     let warnings = session.config.warnings();

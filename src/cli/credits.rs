@@ -15,10 +15,10 @@ pub(super) struct Grant {
     /// The account's id
     #[arg(value_parser = input::uid)]
     uid: Uid,
-    /// How many; a negative number takes back, but not what is spent already
+    /// How many; a negative number takes credits back, but none that are spent already
     #[arg(value_name = "N", allow_negative_numbers = true, value_parser = input::credits_or_back)]
     credits: i64,
-    /// Name of this grant, such as an invoice number; under one name it happens once, however often repeated, and for one number
+    /// Name of this grant, such as an invoice number; repeating a grant under its name changes nothing
     #[arg(long, value_name = "OPERATION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
 }
@@ -29,11 +29,14 @@ impl CreditsCommand {
         let granted = session.admin().await?.grant(&uid, credits, &OperationId(id.clone())).await?;
         let words = if credits == 0 && !granted.repeated {
             format!(
-                "Nothing is granted; account {uid} has {} prepaid credits, and {id} is free to use.",
+                "Nothing is granted. Account {uid} has {} prepaid credits, and the id {id} can still be used.",
                 granted.prepaid
             )
         } else if granted.repeated {
-            format!("{id} was granted before; nothing has changed. It left account {uid} with {}.", granted.prepaid)
+            format!(
+                "{id} was granted before, so nothing has changed. After it, account {uid} had {} prepaid credits.",
+                granted.prepaid
+            )
         } else {
             format!("Account {uid} has {} prepaid credits now.", granted.prepaid)
         };

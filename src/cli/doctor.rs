@@ -1,8 +1,8 @@
-//! `doctor`: looks at what the gateway will need, changes nothing, and says what it found, one sentence each.
+//! `doctor`: checks everything that the gateway needs, changes nothing, and reports each finding in one sentence.
 
 mod backend;
 mod machine;
-mod memory;
+mod store;
 mod redis_server;
 
 use super::{Failure, Report, Session};
@@ -31,7 +31,7 @@ impl Verdict {
     }
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
     verdict: Verdict,
@@ -53,12 +53,12 @@ impl Finding {
     }
 }
 
-/// Looks at everything; exits 1 if anything fails.
+/// Runs every check; exits 1 if one fails.
 pub(super) async fn run(session: &Session) -> Result<Report, Failure> {
     let mut findings = vec![Finding::ok("configuration", "There are no mistakes in it.")];
     let warnings = session.config.warnings();
     findings.extend(warnings.iter().map(|warning| Finding::warn("configuration", format!("{warning}."))));
-    findings.extend(memory::look(session).await);
+    findings.extend(store::look(session).await);
     findings.extend(redis_server::look(session).await);
     findings.extend(machine::look(&session.config));
     findings.extend(backend::look(&session.config.backend).await);

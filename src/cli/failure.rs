@@ -1,9 +1,9 @@
-//! Why a command could not be done, the exit code for that, and what to do about it.
+//! The errors of commands, their exit codes and their hints.
 
 use super::USAGE;
 use crate::{admin::AdminError, app::StartError, config::ConfigErrors, identity::KeyringError, store::Fault};
 
-/// Why a command could not be done.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("the configuration has mistakes:\n{0}")]
@@ -16,25 +16,25 @@ pub(super) enum Failure {
     Keyring(#[from] KeyringError),
     #[error(transparent)]
     Start(#[from] StartError),
-    /// Between two stores.
+    /// Accounts could not be moved between two stores.
     #[error(transparent)]
     Migration(Fault),
-    /// An argument that makes no sense.
+    /// An argument is invalid.
     #[error("{0}")]
     Typed(String),
-    /// Of a store, on the command line.
+    /// The address of a store on the command line is invalid.
     #[error("{0}")]
     Address(String),
     #[error("the key cannot be read from standard input: {0}")]
     Input(String),
-    #[error("the answer cannot be put into words: {0}")]
+    #[error("the report cannot be written as JSON: {0}")]
     Report(String),
     #[error("the runtime does not start: {0}")]
     Runtime(String),
 }
 
 impl Failure {
-    /// 64 for what the operator wrote, 1 for what happened.
+    /// 64 for a mistake in the arguments or the configuration, 1 for any other failure.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Configuration(_) | Self::Address(_) | Self::Typed(_) => USAGE,
@@ -49,14 +49,14 @@ impl Failure {
         }
     }
 
-    /// What to do now, where that is known.
+    /// What to do now, if that is known.
     pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Configuration(_) => Some("config/gateway.toml shows every setting with its meaning."),
             Self::Admin(error) => match error {
                 AdminError::NoPlan { .. } => Some("Plans are in the configuration, under [plans.NAME]."),
                 AdminError::NoAccount(_) => Some("Make it with: rembg-gateway user add UID --plan NAME"),
-                AdminError::NoKey(_) => Some("The ids are listed by: rembg-gateway key list UID"),
+                AdminError::NoKey(_) => Some("List the ids with: rembg-gateway key list UID"),
                 AdminError::Store(fault) => store_hint(fault),
                 AdminError::NotAKey | AdminError::KnownKey(_) | AdminError::Expired | AdminError::NoRandomness(_) => {
                     None
@@ -64,7 +64,7 @@ impl Failure {
             },
             Self::Store(fault) => store_hint(fault),
             Self::Migration(Fault::Unavailable(_) | Fault::Unexpected(_)) => {
-                Some("Nothing is lost: the same command goes on where this one stopped.")
+                Some("Nothing is lost. Run the same command again; it continues where this one stopped.")
             }
             Self::Keyring(_) => Some("Is it the right file and the right user? rembg-gateway doctor tells more."),
             Self::Input(_) => Some("Use it like this: rembg-gateway key import UID < FILE"),

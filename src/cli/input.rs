@@ -1,4 +1,4 @@
-//! From what was typed to what is meant.
+//! Parses arguments.
 
 use crate::domain::{
     account::{BadUid, Uid},
@@ -30,13 +30,13 @@ pub(super) fn credits(text: &str) -> Result<u64, &'static str> {
     credits.ok_or("write how many, from 0 to 9007199254740991")
 }
 
-/// The same, or below zero for taking some back.
+/// The same; a negative number takes credits back.
 pub(super) fn credits_or_back(text: &str) -> Result<i64, &'static str> {
     let credits = text.parse::<i64>().ok().filter(|credits| credits.unsigned_abs() <= MOST_CREDITS);
     credits.ok_or("write how many, up to 9007199254740991, or with a minus to take some back")
 }
 
-/// The most pixels of a picture: as many as a store can note; 0 for no limit.
+/// The most pixels of a picture, up to the largest number that a store can hold; 0 for no limit.
 pub(super) fn pixels(text: &str) -> Result<u64, &'static str> {
     let pixels = text.parse::<u64>().ok().filter(|pixels| i64::try_from(*pixels).is_ok());
     pixels.ok_or("write how many, such as 40000000, or 0 for no limit")
@@ -45,7 +45,7 @@ pub(super) fn pixels(text: &str) -> Result<u64, &'static str> {
 /// A moment: a date, which is its first second in UTC, or a date with time and zone.
 pub(super) fn moment(text: &str) -> Result<UnixSeconds, &'static str> {
     let date = text.parse::<civil::Date>().ok().filter(|_| text.len() == 10).map(civil::DateTime::from);
-    // A timestamp ends a day before the calendar does, which people type for "never".
+    // `Timestamp` ends a day before the calendar does, and people type the calendar's last day for "never".
     let in_utc = || text.strip_suffix(['Z', 'z'])?.parse::<civil::DateTime>().ok();
     let seconds = |moment: civil::DateTime| moment.duration_since(civil::DateTime::from(EPOCH)).as_secs();
     let moment = date.or_else(in_utc).map(seconds).or_else(|| Some(text.parse::<Timestamp>().ok()?.as_second()));

@@ -16,16 +16,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use std::io::{BufRead as _, BufReader, Read};
 
-/// Bytes that are read in search of a key.
+/// The most bytes that are read to find a key.
 const LONGEST_LINE: u64 = 4096;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Make a new key and show it, this once
+    /// Make a new key and show it; it is shown only this once
     Create(Order),
-    /// Take a key that exists already, such as a rembg.com one; it is read from standard input
+    /// Import an existing key, such as one of rembg.com; it is read from standard input
     Import(Order),
-    /// List an account's keys: their ids, and enough of each to recognise it by
+    /// List an account's keys: the id of each, and enough of it to recognise it
     List {
         /// The account's id
         #[arg(value_parser = input::uid)]
@@ -49,10 +49,10 @@ pub(super) struct Order {
     /// First day (UTC) on which it is refused, such as 2027-01-31, or first moment: 2027-01-31T12:00:00Z
     #[arg(long, value_name = "DATE", value_parser = input::moment)]
     expires: Option<UnixSeconds>,
-    /// Network that it may be used from, such as 10.0.0.0/8 or one address; can be repeated; anywhere without
+    /// Network that it may be used from, such as 10.0.0.0/8 or one address; can be repeated; any network without this
     #[arg(long = "network", value_name = "CIDR")]
     networks: Vec<Network>,
-    /// Credits that it may spend in a month (UTC); as many as the account has without
+    /// Most credits that it may spend in a month (UTC); as many as the account has without this
     #[arg(long, value_name = "N", value_parser = input::credits)]
     monthly_cap: Option<u64>,
 }
@@ -64,7 +64,7 @@ impl From<Order> for KeyOrder {
 }
 
 impl KeyCommand {
-    /// Imports read their key from `input`.
+    /// `import` reads its key from `input`.
     pub(super) async fn run(self, session: &Session, input: &mut (dyn Read + Send)) -> Result<Report, Failure> {
         let admin = session.admin().await?;
         match self {

@@ -1,11 +1,11 @@
-//! The command line's voice: answers to standard output, complaints to standard error.
+//! Prints reports to standard output, errors to standard error.
 //!
-//! A reader that has gone, as in `usage | head`, is no failure: what was asked has been done.
+//! A reader that closes the pipe, as in `usage | head`, is not a failure: the command has done its work.
 
 use super::{Failure, Report};
 use std::io::{self, Write as _};
 
-/// Prints an answer: in words, or as one JSON value and nothing else.
+/// Prints a report: as text, or as one JSON value and nothing else.
 pub(super) fn report(report: &Report, json: bool) {
     let value = report.value.as_ref().filter(|_| json).map(ToString::to_string);
     let text = value.as_ref().unwrap_or(&report.words);
@@ -14,7 +14,7 @@ pub(super) fn report(report: &Report, json: bool) {
     }
 }
 
-/// Prints why there is no answer, and what to do.
+/// Prints an error and its hint.
 pub(super) fn failure(failure: &Failure) {
     let mut out = io::stderr().lock();
     let _ = writeln!(out, "rembg-gateway: {failure}");
@@ -23,12 +23,12 @@ pub(super) fn failure(failure: &Failure) {
     }
 }
 
-/// Tells how far something is: beside the answer, so that scripts are not disturbed.
+/// Prints progress to standard error, so that scripts are not disturbed.
 pub(super) fn progress(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Asks the person at the terminal for something; a script is not asked.
+/// Asks the person at the terminal for input. A script is not asked.
 pub(super) fn prompt(text: &str) {
     if io::IsTerminal::is_terminal(&io::stdin()) {
         let _ = writeln!(io::stderr().lock(), "{text}");

@@ -1,4 +1,4 @@
-//! `ready`: asks a gateway on this machine what `/readyz` would, for health checks where there is no curl.
+//! `ready`: asks the gateway on this machine for `/readyz`, for health checks on machines without curl.
 
 use super::{Failure, Report, Session};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-/// For the whole question.
+/// The time for the whole exchange.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Bytes of the longest answer that is read.
@@ -31,7 +31,7 @@ pub(super) async fn run(session: &Session) -> Result<Report, Failure> {
     Ok(Report::new(says, json!({"ready": ready, "admin": at.to_string()}))?.judged(ready))
 }
 
-/// An address that is listened on can be `0.0.0.0`, which is none to connect to.
+/// The address to connect to. A listener's address can be `0.0.0.0`, to which nobody can connect.
 fn reachable(listened: SocketAddr) -> SocketAddr {
     let ip = match listened.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! What a command works with.
+//! The configuration, the time, and what commands open with them.
 
 use super::Failure;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// The configuration and the time; the rest is opened by the commands that need it.
+/// The configuration and the time; each command opens the rest that it needs.
 pub(super) struct Session {
     pub(super) config: Config,
     pub(super) clock: Clock,
@@ -23,7 +23,7 @@ impl Session {
     }
 
     pub(super) async fn store(&self) -> Result<Arc<dyn Store>, Failure> {
-        // The pepper first: a store without one would have lost it.
+        // The pepper is opened first, because a store that exists without its pepper counts as having lost it.
         self.keyring()?;
         Ok(store::open(&self.config, self.clock.clone()).await?)
     }

@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::task::spawn_blocking;
 
-/// The least time between two words about how far it is.
+/// The shortest time between two progress messages.
 const PAUSE: Duration = Duration::from_secs(2);
 
 const WHAT_TO_KNOW: &str = "\
@@ -42,7 +42,7 @@ pub(super) enum StoreCommand {
     /// Copy the embedded store to a new file, while the gateway may serve
     #[command(after_help = BACKUP_NOTES)]
     Backup {
-        /// The new file; its folder must be there
+        /// The new file; its folder must exist
         file: PathBuf,
     },
 }
@@ -74,14 +74,14 @@ impl Migrate {
         let source = from.open(session).await?;
         let target = to.open(session).await?;
         let said = Mutex::new(Instant::now());
-        let told = |done, total| {
+        let progress = |done, total| {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
             if said.elapsed() >= PAUSE {
                 *said = Instant::now();
                 print::progress(&format!("{done} of {total} accounts …"));
             }
         };
-        let moved = store::migrate(&*source, &*target, &told).await.map_err(Failure::Migration)?;
+        let moved = store::migrate(&*source, &*target, &progress).await.map_err(Failure::Migration)?;
         let (shown_from, shown_to) = (from.config.store.shown(), to.config.store.shown());
         let pepper = pepper(&from, &to);
         let good = moved.problems.is_empty();
@@ -91,7 +91,7 @@ impl Migrate {
     }
 }
 
-/// The copy is made on a thread that may block.
+/// Copies the store on a thread that may block.
 async fn backup(session: &Session, file: PathBuf) -> Result<Report, Failure> {
     let (config, copy) = (session.config.clone(), file.clone());
     let copied = spawn_blocking(move || store::backup(&config, &copy)).await;
@@ -105,7 +105,7 @@ async fn backup(session: &Session, file: PathBuf) -> Result<Report, Failure> {
     Report::new(words, json!({"file": shown, "bytes": bytes}))
 }
 
-/// A path for people who read it elsewhere.
+/// The absolute path, for people in another folder.
 fn full(path: &Path) -> String {
     absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }
@@ -116,7 +116,7 @@ struct End {
 }
 
 impl End {
-    /// Says what is wrong with an address, but does not show it: where its password is cannot be told.
+    /// Reports a fault of an address without showing it, because nobody can tell where in it the password is.
     fn of(session: &Session, option: &str, url: String) -> Result<Self, Failure> {
         let store = StoreConfig { url, ..session.config.store.clone() };
         let fault = match (store.redis_url(), store.sqlite_path()) {
@@ -130,7 +130,8 @@ impl End {
         }
     }
 
-    /// A file that is not there would be made, and keeps in a journal would be lost.
+    /// Rejects a source file that does not exist, because opening would make it, and a source whose journal still has
+    /// keeps, because they would be lost.
     fn must_be_complete(&self) -> Result<(), Failure> {
         let store = &self.config.store;
         if let Some(path) = store.sqlite_path() {
@@ -157,27 +158,27 @@ impl End {
     }
 }
 
-/// What keeps the keys valid: their hashes have moved, the pepper that they were made with has not.
+/// How the keys stay valid. Their hashes have moved; the pepper that they were made with has not.
 fn pepper(from: &End, to: &End) -> String {
     match (PepperSource::of(&from.config), PepperSource::of(&to.config)) {
         (Some(PepperSource::BesideStore(source)), Some(PepperSource::BesideStore(target))) if source == target => {
             format!("Every key stays valid with the pepper in {}, which both stores share.", full(&source))
         }
         (Some(PepperSource::BesideStore(source)), Some(PepperSource::BesideStore(target))) => format!(
-            "The pepper must come along, or no key opens anything: copy {} to {} before the gateway starts.",
+            "Move the pepper too, or no key will be accepted: copy {} to {} before the gateway starts.",
             full(&source),
             full(&target)
         ),
         (Some(PepperSource::BesideStore(source)), _) => format!(
-            "The pepper must come along, or no key opens anything: set auth.api_key.pepper_file = \"{}\" (or to a copy of \
+            "Move the pepper too, or no key will be accepted: set auth.api_key.pepper_file = \"{}\" (or to a copy of \
              it) before the gateway starts.",
             full(&source)
         ),
         (None, Some(PepperSource::BesideStore(target))) => format!(
-            "The pepper must come along, or no key opens anything: write what auth.api_key.pepper is at the source to {}.",
+            "Move the pepper too, or no key will be accepted: write the source's auth.api_key.pepper to {}.",
             full(&target)
         ),
-        _ => "Every key stays valid as long as auth.api_key.pepper, or its file, is what it is at the source.".into(),
+        _ => "Every key stays valid while auth.api_key.pepper, or its file, stays the same as at the source.".into(),
     }
 }
 
@@ -189,8 +190,8 @@ fn words(moved: &Migration) -> String {
     };
     let parked = match parked_events {
         0 => String::new(),
-        1 => "1 parked event of Stripe's came along.\n".into(),
-        many => format!("{many} parked events of Stripe's came along.\n"),
+        1 => "1 parked event of Stripe's was moved.\n".into(),
+        many => format!("{many} parked events of Stripe's were moved.\n"),
     };
     let verdict = match problems.len() {
         0 => "everything agrees".into(),
@@ -198,7 +199,8 @@ fn words(moved: &Migration) -> String {
         many => format!("{many} things do not agree, see above"),
     };
     let problems: String = problems.iter().map(line).collect();
-    let problems = if problems.is_empty() { problems } else { format!("These are not as they were:\n{problems}\n") };
+    let problems =
+        if problems.is_empty() { problems } else { format!("These differ, or could not be moved:\n{problems}\n") };
     format!(
         "{problems}{parked}{accounts} accounts, {keys} keys, {ledger_entries} ledger entries moved; audit: {verdict}"
     )

@@ -2,8 +2,8 @@
 
 use crate::domain::time::UnixSeconds;
 
-/// Lays rows out under their headings. Columns of nothing but numbers are aligned to the right, save the first, which
-/// says what each row is about.
+/// Lays rows out under their headings. Columns that hold only numbers are aligned to the right, except the first, which
+/// names the rows.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| printable(cell))).collect();
     let is_numeric = |column: usize| column > 0 && rows.iter().all(|row| row[column].parse::<i64>().is_ok());
@@ -28,7 +28,7 @@ pub(super) fn date(at: UnixSeconds) -> String {
     format!("{:04}-{:02}-{:02}", day.year, day.month, day.day)
 }
 
-/// Without what would move a terminal's cursor.
+/// The text without the characters that would move a terminal's cursor.
 fn printable(cell: &str) -> String {
     cell.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }

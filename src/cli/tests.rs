@@ -1,4 +1,4 @@
-//! What the operator types, and what comes back.
+//! Commands as an operator types them, and their reports.
 
 use super::*;
 use crate::{clock::Clock, domain::time::UnixSeconds};
@@ -73,7 +73,7 @@ async fn an_account_is_made_then_changed_and_the_words_say_which() {
     let made = operator.types("user add 42 --plan Premium-20000 --credits 18500 --prepaid 2000").await;
     assert_eq!(
         made.words,
-        "Account 42 made: plan Premium-20000, 18500 included credits, 2000 prepaid, e-mail verified."
+        "Account 42 is made: plan Premium-20000, 18500 included credits, 2000 prepaid, e-mail verified."
     );
     assert_eq!(
         value(made),
@@ -83,8 +83,8 @@ async fn an_account_is_made_then_changed_and_the_words_say_which() {
     let again = operator.types("user add 42 --prepaid 2000 --email-verified false").await;
     assert_eq!(
         again.words,
-        "Account 42 was there and is now: plan Premium-20000, 18500 included credits, 2000 prepaid, e-mail not \
-         verified.\nIts first prepaid credits were granted before; nothing was added. For more: credits grant."
+        "Account 42 is now: plan Premium-20000, 18500 included credits, 2000 prepaid, e-mail not \
+         verified.\nIts first prepaid credits were granted before, so nothing was added. To add more: credits grant."
     );
 }
 
@@ -169,7 +169,7 @@ async fn a_grant_is_made_once_under_its_name_and_can_be_taken_back() {
     );
     assert_eq!(
         operator.types("credits grant 42 500 --id inv-7").await.words,
-        "inv-7 was granted before; nothing has changed. It left account 42 with 500."
+        "inv-7 was granted before, so nothing has changed. After it, account 42 had 500 prepaid credits."
     );
     let back = operator.types("credits grant 42 -200 --id back-7").await;
     assert_eq!(value(back), json!({"prepaid": 300, "repeated": false}));
@@ -218,10 +218,10 @@ async fn a_spoilt_number_is_named_beside_the_other_accounts_and_can_be_set() {
     assert_eq!(
         audit.words,
         "Every other counter is what the ledger adds up to (accounts: 2, ledger entries: 2).\n\n\
-         These are no whole numbers, so that their accounts are refused:\n\n\
+         These are not whole numbers, so their accounts are refused:\n\n\
          ACCOUNT  KEY                                   STANDS\n\
          42       user:42 prepaid_credits  9223372036854775807\n\n\
-         Each is set by: rembg-gateway audit --mend ACCOUNT 'KEY' N"
+         Set each with: rembg-gateway audit --mend ACCOUNT 'KEY' N"
     );
     let usage = operator.types("usage").await;
     assert!(!usage.good && usage.words.contains("43"), "{}", usage.words);
@@ -310,7 +310,7 @@ fn verdict_of(report: &Report, subject: &str) -> String {
 async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
     let operator = Operator::new();
     let none = operator.types("stripe parked").await;
-    assert_eq!((none.words.as_str(), none.value), ("No event is parked: each has found its account.", Some(json!([]))));
+    assert_eq!((none.words.as_str(), none.value), ("No event is parked.", Some(json!([]))));
     let event = crate::store::ParkedEvent {
         id: "evt_1".into(),
         created: NOW,
@@ -356,15 +356,15 @@ async fn a_payment_is_moved_and_a_grant_keeps_its_number() {
     let event = crate::stripe::event::Event::parse(sold.to_string().as_bytes()).unwrap();
     intake.take(event, &mut crate::stripe::intake::Taken::default()).await.unwrap();
     let moved = operator.types("stripe move pi_1 --to 42").await;
-    assert_eq!(moved.words, "pi_1 has gone from account 41 to account 42.");
+    assert_eq!(moved.words, "pi_1 has moved from account 41 to account 42.");
     assert_eq!(value(moved), json!({"moved": [{"id": "pi_1", "from": "41", "to": "42"}]}));
     let again = operator.types("stripe move cus_1 --to 42").await;
-    assert!(again.words.starts_with("pi_1 was account 42's already"), "{}", again.words);
+    assert!(again.words.starts_with("pi_1 already belongs to account 42"), "{}", again.words);
     let unheard_of = operator.tries("stripe move sub_1 --to 42", "").await.unwrap_err();
-    assert!(unheard_of.to_string().starts_with("no event has told of sub_1"), "{unheard_of}");
+    assert!(unheard_of.to_string().starts_with("no event about sub_1 has come"), "{unheard_of}");
 
     let nothing = operator.types("credits grant 42 0 --id gift").await;
-    assert!(nothing.words.contains("gift is free to use"), "{}", nothing.words);
+    assert!(nothing.words.contains("the id gift can still be used"), "{}", nothing.words);
     assert_eq!(value(operator.types("credits grant 42 5 --id gift").await)["prepaid"], 75);
     let other = operator.tries("credits grant 42 6 --id gift", "").await.unwrap_err();
     assert_eq!(other.to_string(), "gift has been used already, to grant 5 credits");

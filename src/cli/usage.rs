@@ -11,7 +11,7 @@ use serde::Serialize;
 
 #[derive(Debug, Args)]
 pub(super) struct UsageCommand {
-    /// One account, and what each of its keys has used; without it, every account
+    /// One account, and the credits that each of its keys has used; without it, every account
     #[arg(value_parser = input::uid)]
     uid: Option<Uid>,
 }

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Make an account, or change one that is there: only what is named here changes
+    /// Make an account, or change an existing one: only the values named here change
     Add(Add),
 }
 
@@ -22,26 +22,27 @@ pub(super) struct Add {
     /// The account's id, 1 to 128 characters
     #[arg(value_parser = input::uid)]
     uid: Uid,
-    /// Plan to put it on, and on whose credits; a new account gets the default plan
+    /// Plan to put it on, with the plan's credits; a new account gets the default plan
     #[arg(long, value_name = "NAME")]
     plan: Option<String>,
-    /// Included credits other than the plan's, until a plan is next named
+    /// Included credits instead of the plan's, until it is next put on a plan
     #[arg(long, value_name = "N", value_parser = input::credits)]
     credits: Option<u64>,
-    /// Short-term limit other than the plan's, until a plan is next named: requests a minute, and at once after a rest
+    /// Short-term limit instead of the plan's, until it is next put on a plan: requests a minute, and at once after a
+    /// rest
     #[arg(long, value_name = "PER_MINUTE/SIZE", value_parser = input::burst)]
     burst: Option<Burst>,
-    /// Backend priority other than the plan's, until a plan is next named: how many more turns than others it gets
+    /// Backend priority instead of the plan's, until it is next put on a plan: how many more turns than others it gets
     #[arg(long, value_name = "N")]
     priority: Option<u8>,
-    /// Most pixels of a picture other than the plan's, until a plan is next named; 0 for no limit but the backend's own, which
-    /// holds in any case
+    /// Most pixels of a picture instead of the plan's, until it is next put on a plan; 0 for no limit except the
+    /// backend's own
     #[arg(long, value_name = "N", value_parser = input::pixels)]
     max_pixels: Option<u64>,
     /// Prepaid credits to begin with; repeating this does not add them again
     #[arg(long, value_name = "N")]
     prepaid: Option<u32>,
-    /// Whether the e-mail address counts as verified, or calls are refused; true on an account made here
+    /// Whether the e-mail address counts as verified; if not, calls are refused. True for an account made here
     #[arg(long, value_name = "true|false", hide_possible_values = true)]
     email_verified: Option<bool>,
 }
@@ -61,7 +62,7 @@ fn words(made: &AccountMade, prepaid: u32) -> String {
     let mut words = format!(
         "Account {} {}: plan {}, {} included credits, {} prepaid, e-mail {}.",
         account.uid,
-        if *created { "made" } else { "was there and is now" },
+        if *created { "is made" } else { "is now" },
         account.membership,
         account.credits,
         account.prepaid,
@@ -81,7 +82,9 @@ fn words(made: &AccountMade, prepaid: u32) -> String {
         None => {}
     }
     if prepaid > 0 && !prepaid_granted {
-        words.push_str("\nIts first prepaid credits were granted before; nothing was added. For more: credits grant.");
+        words.push_str(
+            "\nIts first prepaid credits were granted before, so nothing was added. To add more: credits grant.",
+        );
     }
     words
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct AnonymousConfig {
-    /// Pictures of one client in a UTC day; 0 lets nobody in without a key or a token.
+    /// Pictures of one client in a UTC day. With 0, every caller needs a key or a token.
     pub per_day: u64,
     /// The short-term limit of one client.
     pub burst: Burst,

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub struct BackendConfig {
     /// What kind of backend it is.
     pub kind: BackendKind,
-    /// Where it is; not for `builtin`. The full addresses that pictures are posted to.
+    /// The full addresses that pictures are posted to; empty for `builtin`.
     pub urls: Vec<String>,
     /// Our key, sent as `x-api-key`; the caller's is never sent on.
     #[serde(with = "secrets")]
@@ -25,19 +25,19 @@ pub struct BackendConfig {
     pub ca_file: Option<PathBuf>,
     /// Pictures at once, at each address.
     pub concurrency: usize,
-    /// Requests that may wait for each picture at work.
+    /// Requests that may wait in the queue, for each slot.
     pub waiting_per_slot: usize,
-    /// Seconds until a connection must stand, and until a health check must be answered.
+    /// Seconds until a connection must be established, and until a health check must be answered.
     pub connect_timeout_s: u64,
     /// Seconds between two health checks of each address.
     pub check_interval_s: u64,
-    /// What a health check asks each address for.
+    /// The path that a health check asks for.
     pub health_path: String,
-    /// Seconds from sending until the whole answer must be here.
+    /// Seconds from sending a picture to the end of its answer.
     pub timeout_s: u64,
     /// Pictures with more pixels are refused; 0 for no such limit. By default none for `rmbg`, else 40 million.
     pub max_pixels: Option<u64>,
-    /// Where `builtin` finds its model.
+    /// The file with the model of `builtin`.
     pub model: PathBuf,
     /// The model that a `rembg` server is asked to use.
     pub rembg_model: String,
@@ -49,8 +49,8 @@ pub struct BackendConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct ReconcileConfig {
-    /// The address of the service's membership-usage; it is asked with our first key, with those that rest, and with one
-    /// that is doubted. None for never.
+    /// The address of the service's membership-usage. It is asked with our first key, with keys that rest, and with a
+    /// key in doubt. `None`: it is never asked.
     pub url: Option<String>,
     /// Seconds between two reports.
     pub interval_s: u64,
@@ -114,7 +114,7 @@ impl BackendConfig {
     }
 }
 
-/// What a backend speaks.
+/// The protocol that a backend speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackendKind {

@@ -1,4 +1,4 @@
-//! What types cannot say: values that make no sense, or not together.
+//! Checks what types cannot express: values that make no sense, alone or together.
 
 use super::{BackendConfig, BackendKind, Bytes, Config, LimitsConfig, OnStoreFailure, SecretError, mistakes::Mistake};
 use crate::domain::{credit::MOST_CREDITS, rate_limit::Burst, removebg::MOST_PIXELS};
@@ -9,10 +9,10 @@ use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};
 /// A day: longer deadlines are mistakes, and far longer ones do not fit the clock.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
-/// The most of a size: far more than any machine has, and sums of such sizes still are numbers.
+/// The largest size: far more than any machine has, and small enough that sums of such sizes do not overflow.
 const MOST_BYTES: Bytes = Bytes(1 << 50);
 
-/// Characters of the shortest pepper that is taken.
+/// The fewest characters that a pepper may have.
 pub(super) const SHORTEST_PEPPER: usize = 16;
 
 /// Adds every mistake, except about settings that could not be read in the first place.
@@ -56,17 +56,17 @@ impl Checks<'_> {
         for (at, (name, address)) in addresses.iter().enumerate().skip(1) {
             for (other, taken) in &addresses[..at] {
                 let apart = address.is_none_or(|address| Some(address) != *taken || address.port() == 0);
-                let fault = || format!("is {}, as is listen.{other}; take another port", shown(*address));
+                let fault = || format!("is {}, the same as listen.{other}; use another port", shown(*address));
                 if self.was_read(&format!("listen.{other}")) && !apart {
                     self.require(&format!("listen.{name}"), false, fault());
                 }
             }
         }
         match (&listen.tls_cert, &listen.tls_key) {
-            (Some(_), None) => self.require("listen.tls_key", false, "needs a file: there is a tls_cert"),
-            (None, Some(_)) => self.require("listen.tls_cert", false, "needs a file: there is a tls_key"),
+            (Some(_), None) => self.require("listen.tls_key", false, "needs a file, because tls_cert is set"),
+            (None, Some(_)) => self.require("listen.tls_cert", false, "needs a file, because tls_key is set"),
             (None, None) => {
-                let fault = "needs tls_cert and tls_key; without them, listen.public itself is plain";
+                let fault = "needs tls_cert and tls_key; without them, listen.public itself has no TLS";
                 self.require("listen.plain", listen.plain.is_none(), fault);
             }
             (Some(_), Some(_)) => {}
@@ -82,11 +82,11 @@ impl Checks<'_> {
             Some(Ok(url)) => {
                 let api_key = &config.auth.api_key;
                 let given = !api_key.pepper.is_empty() || api_key.pepper_file.is_some();
-                let fault = "must be set: every gateway on one Redis needs the same";
+                let fault = "must be set, to the same value for every gateway on one Redis";
                 self.require("auth.api_key.pepper", given, fault);
                 let lends = config.store.on_store_failure == OnStoreFailure::Refuse || config.store.grace_credits > 0;
                 self.require("store.grace_credits", lends, "must be at least 1 with on_store_failure = \"allow\"");
-                let fault = "is for a Redis that is reached by TLS; write rediss:// in store.url";
+                let fault = "is only for a Redis with TLS; write rediss:// in store.url";
                 self.require("store.ca_file", url.tls || url.ca_file.is_none(), fault);
                 if let Some(Err(error)) = url.ca_file.map(fs::read) {
                     self.require("store.ca_file", false, format!("cannot be read: {error}"));
@@ -100,7 +100,7 @@ impl Checks<'_> {
                 self.require(
                     "store.on_store_failure",
                     refuses,
-                    "is for a Redis; the embedded store has no other outage",
+                    "must be \"refuse\" for the embedded store; \"allow\" is only for a Redis",
                 );
             }
             None => {
@@ -114,7 +114,11 @@ impl Checks<'_> {
     fn limits(&mut self, limits: &LimitsConfig) {
         self.within("limits.upload_timeout_s", limits.upload_timeout_s, SECONDS);
         self.within("limits.transfer_grace_s", limits.transfer_grace_s, SECONDS);
-        self.require("limits.transfer_min_rate", limits.transfer_min_rate.0 >= 1, "must be at least 1 byte (a second)");
+        self.require(
+            "limits.transfer_min_rate",
+            limits.transfer_min_rate.0 >= 1,
+            "must be at least 1 byte (per second)",
+        );
         for (key, size) in [
             ("memory_budget", limits.memory_budget),
             ("spool_budget", limits.spool_budget),
@@ -130,7 +134,7 @@ impl Checks<'_> {
         if self.was_read("limits.max_answer") {
             let enough = limits.spool_budget.0 / 2 >= limits.max_answer.0;
             let fault =
-                format!("is {}, less than two answers (max_answer: {})", limits.spool_budget, limits.max_answer);
+                format!("is {}, must be at least twice max_answer ({})", limits.spool_budget, limits.max_answer);
             self.require("limits.spool_budget", enough, fault);
         }
         let (answer, all) = (limits.max_answer, limits.spool_budget);
@@ -138,7 +142,7 @@ impl Checks<'_> {
             [("limits.held_per_client", limits.held_per_client), ("limits.held_per_account", limits.held_per_account)]
         {
             let fits = held.is_none_or(|held| (answer..=all).contains(&held));
-            let fault = format!("must be between one answer and all ({answer} and {all})");
+            let fault = format!("must be between max_answer ({answer}) and spool_budget ({all})");
             self.require(path, fits || answer > all, fault);
         }
     }
@@ -188,7 +192,7 @@ impl Checks<'_> {
         let newest = api_key.given_peppers().map(|peppers| peppers.first().cloned());
         self.secret("auth.api_key.pepper", both, newest);
         let is_long = |pepper: &SecretString| pepper.expose_secret().chars().count() >= SHORTEST_PEPPER;
-        // One that cannot be had has just been named.
+        // A pepper that cannot be read has been reported just now.
         let long = api_key.given_peppers().map_or(true, |peppers| peppers.iter().all(is_long));
         self.require("auth.api_key.pepper", long, format!("must have at least {SHORTEST_PEPPER} characters"));
     }
@@ -282,7 +286,7 @@ impl Checks<'_> {
         }
     }
 
-    /// Whether neither the setting, nor anything around or inside it, was unreadable.
+    /// Whether the setting, everything around it and everything inside it could be read.
     fn was_read(&self, path: &str) -> bool {
         let inside = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
@@ -306,7 +310,7 @@ fn http_address(text: &str) -> Result<(), &'static str> {
         return Err(form);
     }
     match address.authority() {
-        Some(authority) if authority.as_str().contains('@') => Err("must hold no password; use api_key"),
+        Some(authority) if authority.as_str().contains('@') => Err("must not hold a password; use api_key"),
         _ => Ok(()),
     }
 }

@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `[cors]`: which web pages of others may call from a browser.
+/// `[cors]`: the web pages of other origins that may call from a browser.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct CorsConfig {
-    /// Their origins, such as `https://app.example.com`; `*` for any. None turns it off.
+    /// Their origins, such as `https://app.example.com`; `*` for any. Without any, CORS is off.
     pub origins: Vec<String>,
 }
 
 impl CorsConfig {
-    /// What is wrong with each origin that no browser would ever send.
+    /// Each origin that no browser would send, and its fault.
     pub(super) fn complaints(&self) -> impl Iterator<Item = (usize, &'static str)> {
         self.origins.iter().enumerate().filter(|(_, origin)| !is_origin(origin)).map(|(index, _)| {
             (index, "must be an origin such as \"https://app.example.com\", in lower case and without a path, or \"*\"")

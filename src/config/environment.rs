@@ -1,25 +1,25 @@
 //! Settings from the environment: `REMBG_GATEWAY__STORE__URL` is `store.url`.
 //!
 //! A variable is text, a setting has a type. So each variable has several readings, and the setting takes the first
-//! that it can: a TOML value, then plain text, then a comma-separated list.
+//! that fits: a TOML value, then plain text, then a comma-separated list.
 
 use super::mistakes::Mistake;
 use std::collections::VecDeque;
 use toml::{Table, Value};
 
-/// What the names of our variables begin with.
+/// The prefix of our variables' names.
 pub const PREFIX: &str = "REMBG_GATEWAY__";
 
-/// One variable that sets something.
+/// One variable that sets a value.
 #[derive(Debug)]
 pub(super) struct Variable {
     /// Its name.
     pub(super) name: String,
-    /// What it sets, spelled as the settings are.
+    /// The setting's path, spelled as in the settings.
     pub(super) path: Vec<String>,
     /// Readings that have not been tried.
     pub(super) readings: VecDeque<Value>,
-    /// What was wrong with the first reading.
+    /// The fault of the first reading.
     pub(super) fault: Option<String>,
 }
 
@@ -30,8 +30,8 @@ impl Variable {
     }
 }
 
-/// Lays the variables with our prefix over the table. One that cannot be laid is a mistake.
-pub(super) fn lay(
+/// Sets the variables with our prefix in the table. A variable that cannot be set is a mistake.
+pub(super) fn apply(
     table: &mut Table,
     variables: impl Iterator<Item = (String, String)>,
     mistakes: &mut Vec<Mistake>,
@@ -47,7 +47,7 @@ pub(super) fn lay(
             Some(path) => laid.push(Variable { name, path, readings, fault: None }),
             None => mistakes.push(Mistake {
                 path: written.replace("__", "."),
-                fault: format!("cannot be set, as what is above it is no section (from {name})"),
+                fault: format!("cannot be set, because the setting above it is not a section (from {name})"),
             }),
         }
     }
@@ -70,8 +70,8 @@ fn item(text: &str) -> Value {
     text.parse().ok().filter(Value::is_str).unwrap_or_else(|| Value::String(text.into()))
 }
 
-/// Sets a value, making sections on the way. Names that are there already, such as plans, are met in any case.
-/// `None` if something on the way is no section.
+/// Sets a value, and makes sections on the way. Existing names, such as plans, are matched in any case. `None` if
+/// something on the way is not a section.
 fn place<'a>(table: &mut Table, names: impl Iterator<Item = &'a str>, value: Value) -> Option<Vec<String>> {
     let path: Vec<&str> = names.collect();
     let (last, sections) = path.split_last()?;

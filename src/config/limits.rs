@@ -20,15 +20,15 @@ pub struct LimitsConfig {
     pub pixel_memory: Bytes,
     /// The longest answer of a backend that is read.
     pub max_answer: Bytes,
-    /// Of `spool_budget`, what one client may hold; a quarter when nothing is said.
+    /// Bytes of `spool_budget` that one client may hold; a quarter by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_per_client: Option<Bytes>,
-    /// Of `spool_budget`, what one account may hold; half when nothing is said.
+    /// Bytes of `spool_budget` that one account may hold; half by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_per_account: Option<Bytes>,
     /// Seconds for the whole upload.
     pub upload_timeout_s: u64,
-    /// Seconds that an upload or a download gets before its pace counts.
+    /// Seconds that an upload or a download gets before its rate counts.
     pub transfer_grace_s: u64,
     /// Bytes a second, on average, below which a transfer is cut off.
     pub transfer_min_rate: Bytes,
@@ -36,13 +36,13 @@ pub struct LimitsConfig {
     pub connections: u32,
     /// Connections at once from one client; trusted proxies have no such limit.
     pub connections_per_client: u32,
-    /// Wrong keys and tokens a minute from one client, after which its credentials are no longer looked at.
+    /// Wrong keys and tokens a minute from one client. After that, its credentials are rejected unread.
     pub bad_credentials_per_minute: NonZeroU32,
     /// Requests at once from one client.
     pub in_flight_per_client: NonZeroU32,
-    /// Networks whose proxies are believed about whom they speak for.
+    /// Networks of proxies that are trusted to name the client's address.
     pub trusted_proxies: Vec<Network>,
-    /// The one header that they say it in: `x-forwarded-for` or `forwarded`.
+    /// The one header that they name it in: `x-forwarded-for` or `forwarded`.
     pub client_ip_header: ForwardingHeader,
 }
 
@@ -58,7 +58,7 @@ impl LimitsConfig {
         Bytes(pixels.saturating_mul(FINISHING_PER_PIXEL).saturating_add(FINISHING_BESIDE_PIXELS))
     }
 
-    /// The slowest transfer that is put up with.
+    /// The slowest transfer that is accepted.
     #[must_use]
     pub fn transfer_rate(&self) -> TransferRate {
         TransferRate { grace: Duration::from_secs(self.transfer_grace_s), bytes_per_second: self.transfer_min_rate.0 }
@@ -76,14 +76,15 @@ impl LimitsConfig {
         self.held_per_account.map_or(self.spool_budget.0 / 2, |bytes| bytes.0)
     }
 
-    /// What uploads leave of the spool budget: a quarter, or one answer where that is more, but never more than half.
+    /// Bytes of the spool budget that uploads leave to answers: a quarter, or one answer if that is more, but at most
+    /// half.
     #[must_use]
     pub fn kept_for_answers(&self) -> u64 {
         let (all, answer) = (self.spool_budget.0, self.max_answer.0);
         answer.clamp(all / 4, all / 2)
     }
 
-    /// Whose word on client addresses is believed.
+    /// The proxies that are trusted to name the client's address.
     #[must_use]
     pub fn proxies(&self) -> TrustedProxies {
         TrustedProxies { networks: self.trusted_proxies.clone(), header: self.client_ip_header }
@@ -118,7 +119,7 @@ impl Default for LimitsConfig {
 pub struct Bytes(pub u64);
 
 impl fmt::Display for Bytes {
-    /// With the largest unit that loses nothing.
+    /// In the largest unit that is exact.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
             if self.0 >= 1 << shift && self.0.trailing_zeros() >= shift {
@@ -152,7 +153,7 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 fn complaint(text: &str) -> String {
-    format!("\"{text}\" is no size; write a number of bytes, or one with KiB, MiB or GiB, such as \"256 MiB\"")
+    format!("\"{text}\" is not a size; write a number of bytes, or one with KiB, MiB or GiB, such as \"256 MiB\"")
 }
 
 fn parse(text: &str) -> Option<Bytes> {

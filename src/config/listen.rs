@@ -19,20 +19,20 @@ pub struct ListenConfig {
     pub tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
     pub tls_key: Option<PathBuf>,
-    /// The same as `public` without TLS, beside it.
+    /// A listener for the same routes without TLS.
     pub plain: Option<SocketAddr>,
     /// Whether another gateway may listen on the same addresses at the same time.
     pub reuse_port: bool,
     /// Peers that speak the PROXY protocol on `public` and `plain`.
     pub proxy_protocol_from: Vec<Network>,
-    /// Seconds for the handshakes, and for a request's head.
+    /// Seconds for the handshakes, and for the head of a request.
     pub head_timeout_s: u64,
-    /// Seconds that a connection may be without a request after its first.
+    /// Seconds that a connection may be idle after its first request.
     pub idle_timeout_s: u64,
 }
 
 impl ListenConfig {
-    /// The certificate's and the key's file, when TLS is wanted.
+    /// The files of the certificate and its key, if TLS is configured.
     #[must_use]
     pub fn tls_files(&self) -> Option<(&Path, &Path)> {
         Some((self.tls_cert.as_deref()?, self.tls_key.as_deref()?))

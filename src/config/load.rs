@@ -7,7 +7,7 @@ use toml::{Table, Value};
 impl Config {
     /// Defaults, then the file, then the variables of `env` that begin with
     /// [`ENVIRONMENT_PREFIX`](super::ENVIRONMENT_PREFIX); the later wins. All mistakes are reported at once, except
-    /// that a file which is no TOML is reported alone. A file named here must exist; secret files are read to see
+    /// that a file that is not TOML is reported alone. A file named here must exist. Secret files are read to check
     /// that they can be.
     pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigErrors> {
         let mut table = match file {
@@ -16,7 +16,7 @@ impl Config {
         };
         keep_built_in_plans(&mut table);
         let mut mistakes = Vec::new();
-        let mut variables = environment::lay(&mut table, env, &mut mistakes);
+        let mut variables = environment::apply(&mut table, env, &mut mistakes);
         let config = typed(table, &mut variables, &mut mistakes);
         check(&config, &mut mistakes);
         if mistakes.is_empty() { Ok(config) } else { Err(ConfigErrors(mistakes)) }
@@ -34,7 +34,7 @@ fn read(file: &Path) -> Result<Table, ConfigErrors> {
     })
 }
 
-/// A file that names plans replaces the built-in ones; otherwise the environment can still change a number of theirs.
+/// A file that names plans replaces the built-in ones. Otherwise the environment can change single numbers of those.
 fn keep_built_in_plans(table: &mut Table) {
     if let (false, Ok(plans)) = (table.contains_key("plans"), Value::try_from(Config::default().plans)) {
         table.insert("plans".into(), plans);

@@ -1,13 +1,13 @@
-//! What is wrong with a configuration: every mistake, with its path.
+//! The mistakes of a configuration, each with its path.
 
 use std::fmt;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where: the setting's path, such as `plans.Free.burst.size`, or the file.
+    /// The setting's path, such as `plans.Free.burst.size`, or the file.
     pub path: String,
-    /// What is wrong. Never holds a secret's value.
+    /// The fault. It never holds a secret's value.
     pub fault: String,
 }
 

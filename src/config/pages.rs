@@ -10,17 +10,18 @@ const LONGEST_TITLE: usize = 80;
 /// The most links that fit beside the pages' own names.
 const MOST_LINKS: usize = 8;
 
-/// What search engines understand in `robots`.
+/// The directives that search engines understand in `robots`.
 const DIRECTIVES: [&str; 9] =
     ["all", "index", "follow", "noindex", "nofollow", "none", "noarchive", "nosnippet", "noimageindex"];
 
-/// `[pages]`: what people see in a browser.
+/// `[pages]`: the pages for browsers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct PagesConfig {
-    /// Whether there are pages. The document at `/api/openapi` is there in any case.
+    /// Whether the pages are served. The document at `/api/openapi` is served in any case.
     pub enabled: bool,
-    /// Where callers reach this gateway, such as `https://api.example.com`; the document and the examples name it.
+    /// The address under which callers reach this gateway, such as `https://api.example.com`. The document and the
+    /// examples name it.
     pub public_url: Option<String>,
     /// The name of the service.
     pub title: String,
@@ -28,7 +29,7 @@ pub struct PagesConfig {
     pub accent: String,
     /// Links beside the names of the pages.
     pub links: Vec<LinkConfig>,
-    /// What search engines may do, as in `<meta name="robots">`.
+    /// The directives for search engines, as in `<meta name="robots">`.
     pub robots: String,
 }
 
@@ -36,9 +37,9 @@ pub struct PagesConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(expecting = "a link such as { text = \"Pricing\", url = \"https://example.com/pricing\" }")]
 pub struct LinkConfig {
-    /// What is shown.
+    /// The text that is shown.
     pub text: String,
-    /// Where it leads: an `https:` address or a path.
+    /// Its destination: an `https:` address or a path.
     pub url: String,
 }
 
@@ -56,7 +57,7 @@ impl Default for PagesConfig {
 }
 
 impl PagesConfig {
-    /// Red, green and blue of the accent; black if it is none.
+    /// Red, green and blue of the accent; black if it is not a colour.
     #[must_use]
     pub fn accent(&self) -> [u8; 3] {
         let digits = self.accent.strip_prefix('#').filter(|digits| digits.len() == 6);
@@ -65,7 +66,7 @@ impl PagesConfig {
         [red, green, blue]
     }
 
-    /// What is wrong, and with which setting of the section.
+    /// Every fault, with the name of its setting.
     pub(super) fn complaints(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         let mut require = |path: &str, holds: bool, fault: String| {
@@ -83,7 +84,7 @@ impl PagesConfig {
         let known = |word: &str| DIRECTIVES.contains(&word.trim());
         let fault = format!("must be one or more of {}, with commas between", DIRECTIVES.join(", "));
         require("robots", self.robots.split(',').all(known), fault);
-        require("links", self.links.len() <= MOST_LINKS, format!("must be {MOST_LINKS} at most"));
+        require("links", self.links.len() <= MOST_LINKS, format!("must be at most {MOST_LINKS} links"));
         for (index, link) in self.links.iter().enumerate() {
             let fault = format!("must be 1 to {LONGEST_TITLE} characters in one line");
             require(&format!("links[{index}].text"), is_text(&link.text), fault);
@@ -98,7 +99,7 @@ fn is_text(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= LONGEST_TITLE && !text.chars().any(char::is_control)
 }
 
-/// `//host` and `/\host` are paths to no browser.
+/// Browsers take `//host` and `/\host` for addresses of other hosts.
 fn is_destination(text: &str) -> bool {
     if text.starts_with('/') {
         return !text.starts_with("//") && !text.contains('\\') && text.parse::<PathAndQuery>().is_ok();

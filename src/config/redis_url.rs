@@ -13,11 +13,12 @@ const SENTINEL_PORT: u16 = 26379;
 /// User and password are percent-decoded. For Sentinel they are those of the servers.
 #[derive(Clone, Debug)]
 pub struct RedisUrl {
-    /// Where to ask.
+    /// The servers, and how they form one store.
     pub place: RedisPlace,
-    /// Whether by TLS.
+    /// Whether connections use TLS.
     pub tls: bool,
-    /// Authorities that TLS is checked against, in PEM; `None` for the machine's. Stands beside the address, not in it.
+    /// Authorities that TLS is checked against, in PEM; `None` for the machine's. It is a setting of its own, not a
+    /// part of the address.
     pub ca_file: Option<PathBuf>,
     /// The ACL user; `None` for the default one.
     pub user: Option<String>,
@@ -30,7 +31,7 @@ pub struct RedisUrl {
 /// Host and port.
 pub type Node = (String, u16);
 
-/// What stands at an address.
+/// The servers at an address, by how they form one store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisPlace {
     /// One server.
@@ -44,7 +45,7 @@ pub enum RedisPlace {
 }
 
 impl RedisUrl {
-    /// Reads an address; `None` if it is none of a Redis. The error never holds the password.
+    /// Parses an address; `None` if it is not one of a Redis. The error never holds the password.
     pub(super) fn parse(url: &str) -> Option<Result<Self, String>> {
         let (scheme, rest) = url.split_once(':')?;
         let (family, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
@@ -97,7 +98,7 @@ fn node(text: &str, port: u16) -> Result<Node, String> {
     let bare = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let (host, port) = match text.rsplit_once(':') {
         Some((host, number)) if !number.contains(']') => {
-            // Not shown: it may be a part of a password with a slash in it.
+            // The text is not shown: it may be a part of a password with a slash in it.
             (
                 bare(host),
                 number.parse().map_err(|_| "has no port number after its last colon (a slash in a password is %2F)")?,
@@ -124,7 +125,7 @@ fn decoded(text: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "user and password must be UTF-8".into())
 }
 
-/// The address with `***` in the place of its password.
+/// The address with `***` in place of its password.
 pub(super) fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let Some((login, place)) = rest.rsplit_once('@') else { return url.to_owned() };

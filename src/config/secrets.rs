@@ -7,18 +7,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Why a secret cannot be had. Never holds the secret.
+/// Why a secret cannot be read. It never holds the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// Its file cannot be read.
     #[error("cannot read {0}: {1}")]
     Unreadable(PathBuf, io::Error),
-    /// There is nothing in it.
+    /// The secret is empty.
     #[error("is empty")]
     Empty,
 }
 
-/// The secret, by value or else by file; line ends after it in the file do not count.
+/// The secret, by value or else from the file. Line ends at the end of the file do not count.
 pub(super) fn given(value: Option<&SecretString>, file: Option<&Path>) -> Result<Option<SecretString>, SecretError> {
     let secret = match (value, file) {
         (Some(value), _) => value.clone(),
@@ -28,7 +28,8 @@ pub(super) fn given(value: Option<&SecretString>, file: Option<&Path>) -> Result
     if secret.expose_secret().is_empty() { Err(SecretError::Empty) } else { Ok(Some(secret)) }
 }
 
-/// The secrets, by value or else by file, one a line; empty lines do not count, an empty file or value does.
+/// The secrets, by value or else from the file, one a line. Empty lines do not count; an empty file or value is an
+/// error.
 pub(super) fn given_list(values: &[SecretString], file: Option<&Path>) -> Result<Vec<SecretString>, SecretError> {
     let secrets = match file.filter(|_| values.is_empty()) {
         Some(file) => lines(file)?,
@@ -70,7 +71,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(source: D) -> Result<Option
     String::deserialize(source).map(|text| Some(text.into())).map_err(|_| D::Error::custom("expected text in quotes"))
 }
 
-/// One secret or a list of them; shown as there are, and nothing of them.
+/// One secret or a list of them. Only their number is shown.
 pub(super) mod one_or_many {
     use super::{Deserialize, Deserializer, SecretString, Serializer, serialize_list};
     use serde::de::Error as _;

@@ -16,15 +16,15 @@ pub struct StoreConfig {
     pub url: String,
     /// Folder of the journal, which a Redis needs beside it.
     pub journal: PathBuf,
-    /// What becomes of requests while a Redis is away.
+    /// How requests are answered while a Redis is unavailable.
     pub on_store_failure: OnStoreFailure,
-    /// With `allow`: credits that each account may spend meanwhile, on each gateway.
+    /// With `allow`: the credits that each account may spend meanwhile, on each gateway.
     pub grace_credits: u64,
     /// Authorities that a Redis reached by TLS is checked against, in PEM, instead of the machine's.
     pub ca_file: Option<PathBuf>,
 }
 
-/// What becomes of requests while the store is away.
+/// How requests are answered while the store is unavailable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnStoreFailure {
@@ -60,7 +60,7 @@ impl fmt::Debug for StoreConfig {
 }
 
 impl StoreConfig {
-    /// The embedded store's file; `None` where the address is of another kind or names no file.
+    /// The embedded store's file; `None` if the address is of another kind or names no file.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.strip_prefix("sqlite:").filter(|path| !path.is_empty()).map(Path::new)
@@ -72,7 +72,7 @@ impl StoreConfig {
         redis_url::masked(&self.url)
     }
 
-    /// Where the Redis is; `None` where the address is of another kind, an error in words where it cannot be read.
+    /// The address of the Redis; `None` if it is of another kind, an error if it cannot be parsed.
     #[must_use]
     pub fn redis_url(&self) -> Option<Result<RedisUrl, String>> {
         let url = RedisUrl::parse(&self.url)?;

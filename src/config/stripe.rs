@@ -9,26 +9,27 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StripeConfig {
-    /// Signing secrets of the webhook endpoint (`whsec_…`). Several while one is rolled; none turns the webhook off.
+    /// Signing secrets of the webhook endpoint (`whsec_…`). There may be several while one is rolled; without any, the
+    /// webhook is off.
     #[serde(serialize_with = "secrets::serialize_list")]
     pub webhook_secrets: Vec<SecretString>,
     /// A file that holds signing secrets, one a line.
     pub webhook_secrets_file: Option<PathBuf>,
-    /// How many seconds a signature may be old, or ahead of this clock.
+    /// Seconds that a signature may be old, or ahead of this clock.
     pub tolerance_s: u64,
     /// The plan of each price, by price id or lookup key.
     pub prices: BTreeMap<String, String>,
-    /// Prepaid credits of each payment link (`plink_…`), for sessions whose metadata names no `credits`. A session does not
-    /// tell how many were bought: adjustable quantities must be off.
+    /// Prepaid credits of each payment link (`plink_…`), for sessions whose metadata does not name `credits`. A session
+    /// does not tell how many were bought, so adjustable quantities must be off.
     pub packs: BTreeMap<String, u64>,
-    /// Days for which a plan goes on after its period has ended without a renewal, or after the news that its period is
-    /// unpaid. Stripe retries a webhook for three.
+    /// Days for which a plan continues after its period has ended without a renewal, or after Stripe has said that its
+    /// period is unpaid. Stripe retries a webhook for three days.
     pub renewal_grace_days: u32,
     /// Whether events of connected accounts (Connect), which carry `account`, count like the endpoint's own.
     pub connected_accounts: bool,
-    /// What a refunded pack does to the prepaid balance.
+    /// Whether a refunded pack lowers the prepaid balance.
     pub refunds: ReversalPolicy,
-    /// What a disputed pack does to the prepaid balance.
+    /// Whether a disputed pack lowers the prepaid balance.
     pub disputes: ReversalPolicy,
 }
 
@@ -49,19 +50,19 @@ impl Default for StripeConfig {
 }
 
 impl StripeConfig {
-    /// The signing secrets that the operator gave, by value or by file; none turns the webhook off.
+    /// The configured signing secrets, by value or from the file; without any, the webhook is off.
     pub fn given_webhook_secrets(&self) -> Result<Vec<SecretString>, SecretError> {
         secrets::given_list(&self.webhook_secrets, self.webhook_secrets_file.as_deref())
     }
 
-    /// How long a plan goes on after its period has ended without a renewal.
+    /// How long a plan continues after its period has ended without a renewal.
     #[must_use]
     pub fn renewal_grace(&self) -> Duration {
         Duration::from_secs(u64::from(self.renewal_grace_days) * 86_400)
     }
 }
 
-/// What happens to prepaid credits whose payment is taken back.
+/// The treatment of prepaid credits whose payment is taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReversalPolicy {

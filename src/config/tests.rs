@@ -171,7 +171,7 @@ fn a_variable_that_sets_nothing_is_a_mistake() {
         (
             "REMBG_GATEWAY__DEFAULT_PLAN__X",
             "x",
-            "default_plan.x: cannot be set, as what is above it is no section (from REMBG_GATEWAY__DEFAULT_PLAN__X)",
+            "default_plan.x: cannot be set, because the setting above it is not a section (from REMBG_GATEWAY__DEFAULT_PLAN__X)",
         ),
         (
             "REMBG_GATEWAY__PLANS__TEAM",

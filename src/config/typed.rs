@@ -5,7 +5,7 @@ use super::{Config, environment::Variable, mistakes::Mistake};
 use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
-/// serde's names for what it expected, and ours.
+/// serde's words for an expected type, and ours.
 const PLAIN_WORDS: [(&str, &str); 9] = [
     ("expected usize", "expected a whole number"),
     ("expected u64", "expected a whole number"),
@@ -18,7 +18,8 @@ const PLAIN_WORDS: [(&str, &str); 9] = [
     ("invalid socket address syntax", "expected an address such as \"127.0.0.1:8080\""),
 ];
 
-/// Reads what can be read, with defaults for the rest, and adds every unknown setting and wrong type to `mistakes`.
+/// Reads the settings that can be read, with defaults for the rest, and adds every unknown setting and wrong type to
+/// `mistakes`.
 pub(super) fn typed(mut table: Table, variables: &mut [Variable], mistakes: &mut Vec<Mistake>) -> Config {
     loop {
         let mut unknown = Vec::new();
@@ -57,8 +58,8 @@ fn plainly(message: &str) -> String {
     message
 }
 
-/// Gives a variable's setting its next reading, puts something in the place of a missing or wrong one that has no
-/// default, or takes a wrong one away. Each of these brings the end nearer.
+/// Repairs one setting so that reading can go on: tries the next reading of its variable, replaces a missing or wrong
+/// value that has no default, or removes a wrong one. None of these can repeat for ever, so the loop ends.
 fn repair(table: &mut Table, variables: &mut [Variable], path: &[String], fault: String) -> Option<Mistake> {
     let mut fault = fault;
     if let Some(variable) = variables.iter_mut().find(|variable| variable.path == path) {
@@ -84,7 +85,8 @@ fn repair(table: &mut Table, variables: &mut [Variable], path: &[String], fault:
     Some(Mistake { fault: format!("{fault}{}", origin(&at, variables)), path: at.join(".") })
 }
 
-/// A value of the right type for a setting that has no default, which are those of a plan: a built-in plan's.
+/// A value of the right type for a setting without a default. Only settings of plans have none, so it comes from a
+/// built-in plan.
 fn stand_in(path: &[String]) -> Option<Value> {
     let [plans, _, within @ ..] = path else { return None };
     let plan = Config::default().plans.into_values().next().filter(|_| plans == "plans")?;

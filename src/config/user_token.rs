@@ -9,13 +9,13 @@ use std::path::PathBuf;
 pub const SHORTEST_SECRET_BYTES: usize = 32;
 const LONGEST_LEEWAY_S: u32 = 300;
 
-/// `[auth.user_token]`: the first issuer's settings and what holds for all. Off until `issuer` is set.
+/// `[auth.user_token]`: the settings of the first issuer, and those for all issuers. Off until `issuer` is set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct UserTokenConfig {
     /// The header in which callers send `Bearer TOKEN`.
     pub header: String,
-    /// Whether the first valid token of somebody unknown makes an account on the default plan.
+    /// Whether the first valid token of an unknown user makes an account on the default plan.
     pub create_accounts: bool,
     /// Seconds that the issuer's clock and ours may differ.
     pub leeway_s: u32,
@@ -64,13 +64,15 @@ impl Default for UserTokenConfig {
     }
 }
 
-/// One issuer of user tokens. Its keys come from exactly one of the four places, or from where the preset knows.
+/// One issuer of user tokens. Its keys come from exactly one of the four sources, or from the source that the preset
+/// knows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct IssuerConfig {
     /// The `iss` of its tokens, to the letter (Auth0's ends in a slash).
     pub issuer: String,
-    /// What is known of the issuer: where its keys are, where `email_verified` is, what else to check.
+    /// A kind of issuer with known conventions: where its keys are, where `email_verified` is, which other checks
+    /// apply.
     pub preset: Option<Preset>,
     /// Tokens must be meant for one of these (`aud`). May be empty only with `authorized_parties`.
     #[serde(deserialize_with = "one_or_many")]
@@ -94,7 +96,7 @@ pub struct IssuerConfig {
     pub uid_prefix: String,
 }
 
-/// Issuers whose habits are known.
+/// Kinds of issuer with known conventions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
@@ -114,7 +116,7 @@ pub enum Preset {
 }
 
 impl UserTokenConfig {
-    /// Whether user tokens are taken at all.
+    /// Whether user tokens are accepted at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
         !self.issuer.is_empty()
@@ -126,22 +128,22 @@ impl UserTokenConfig {
         if self.is_on() { [self.first()].into_iter().chain(self.more.iter().cloned()).collect() } else { Vec::new() }
     }
 
-    /// Everything that is wrong, as the setting's path and what to do about it.
+    /// Every fault, as the setting's path and a message.
     #[must_use]
     pub fn complaints(&self) -> Vec<(String, String)> {
         let mut found = Complaints { below: "auth.user_token.".into(), all: Vec::new() };
         if self.header.is_empty()
             || !self.header.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         {
-            found.add("header", "must be a header's name, such as \"authorization\"");
+            found.add("header", "must be a header name, such as \"authorization\"");
         }
         if means_something(&self.header) {
             let fault =
-                format!("\"{}\" means something already; name another header, such as \"x-user-token\"", self.header);
+                format!("\"{}\" has another meaning; use another header, such as \"x-user-token\"", self.header);
             found.add("header", &fault);
         }
         if self.leeway_s > LONGEST_LEEWAY_S {
-            found.add("leeway_s", "must be at most 300: expired tokens stay good for so long");
+            found.add("leeway_s", "must be at most 300, because expired tokens are accepted for that long");
         }
         if self.is_on() {
             self.first().complain(&mut found);
@@ -181,15 +183,16 @@ impl UserTokenConfig {
             found.add("uid_prefix", "must be set, so that no two issuers' users share an account");
         }
         if *issuer == self.issuer {
-            found.add("issuer", "is the first issuer's already");
+            found.add("issuer", "is already the first issuer's");
         }
         for earlier in &self.more[..index] {
             if earlier.issuer == *issuer {
-                found.add("issuer", "is another one's already");
+                found.add("issuer", "is already another issuer's");
             }
             // "a" with user "bc" and "ab" with user "c" would be one account.
             if uid_prefix.starts_with(&earlier.uid_prefix) || earlier.uid_prefix.starts_with(uid_prefix) {
-                found.add("uid_prefix", "must not be alike another one's, nor the beginning of one");
+                found
+                    .add("uid_prefix", "must differ from every other uid_prefix, and neither may begin with the other");
             }
         }
     }
@@ -207,10 +210,10 @@ impl IssuerConfig {
         }
         match self.key_sources() {
             0 if self.preset.is_none() => {
-                found.add("jwks_url", "name jwks_url, jwks_file or hs256_secret, or a preset that knows");
+                found.add("jwks_url", "set jwks_url, jwks_file or hs256_secret, or a preset that knows jwks_url");
             }
             0 | 1 => {}
-            _ => found.add("jwks_url", "name only one of jwks_url, jwks_file, hs256_secret and hs256_secret_file"),
+            _ => found.add("jwks_url", "set only one of jwks_url, jwks_file, hs256_secret and hs256_secret_file"),
         }
         if self.jwks_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
             found.add("jwks_url", "must begin with https:// or http://");
@@ -221,14 +224,14 @@ impl IssuerConfig {
         if self.audience.is_empty() && self.authorized_parties.is_empty() {
             found.add(
                 "audience",
-                "must be set, or authorized_parties: else tokens for other services open accounts here",
+                "must be set unless authorized_parties is, or tokens for other services are accepted here",
             );
         }
         if self.preset == Some(Preset::Firebase) && !self.issuer.starts_with("https://securetoken.google.com/") {
             found.add("issuer", "must be https://securetoken.google.com/PROJECT for the preset firebase");
         }
         if self.email_verified_claim.iter().any(|claim| claim.starts_with("/user_metadata/")) {
-            found.add("email_verified_claim", "user_metadata can be edited by the user and proves nothing");
+            found.add("email_verified_claim", "must not be in user_metadata, which users can edit");
         }
     }
 }
@@ -244,8 +247,8 @@ impl Complaints {
     }
 }
 
-/// Whether a header is HTTP's own, a browser's, a proxy's or already ours: a token in it would be taken for something else,
-/// or something else for a token. `Authorization` is there for tokens.
+/// Whether HTTP, browsers, proxies or we already use this header for something else: a token in it would be mistaken
+/// for that, or that for a token. `Authorization` is meant for tokens.
 fn means_something(header: &str) -> bool {
     const NAMES: [&str; 34] = [
         "alt-svc",

@@ -1,22 +1,22 @@
-//! What is no mistake, but somebody may not have meant.
+//! Settings that are allowed and may not be intended.
 
 use super::{BackendKind, Bytes, Config};
 use serde::Serialize;
 use std::fmt;
 
-/// Bytes of a BMP for each of its pixels, and at most beside them.
+/// The bytes of a BMP for each of its pixels, and the most for its headers.
 const BMP_PIXEL: u64 = 4;
 const BMP_HEADERS: u64 = 2 * 1024;
 
 /// Pixels of the largest picture that the contract allows for: 10,000 x 10,000, turned by 45 degrees.
 const LARGEST: u64 = 14_144 * 14_144;
 
-/// One thing to look at.
+/// One warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// The setting's path.
     pub path: &'static str,
-    /// What follows from it. Never holds a secret's value.
+    /// The consequence. It never holds a secret's value.
     pub says: String,
 }
 
@@ -27,34 +27,34 @@ impl fmt::Display for Warning {
 }
 
 impl Config {
-    /// The longest answer, in bytes, where answers are made here. What a service will answer is not known before it is
-    /// here.
+    /// The longest answer, in bytes, if answers are made here. The length of a service's answer is not known
+    /// beforehand.
     #[must_use]
     pub fn longest_made(&self) -> Option<u64> {
         (self.backend.kind != BackendKind::Rmbg).then_some(self.limits.max_answer.0)
     }
 
-    /// What `check` and `doctor` warn of.
+    /// The warnings that `check` and `doctor` show.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         [self.answers_that_are_too_long(), self.proxy_that_is_not_named()].into_iter().flatten().collect()
     }
 
-    /// Callers on the internet speak TLS. Where none is spoken here, something in front speaks it, and whoever connects is
-    /// that and not a caller.
+    /// Callers on the internet use TLS. If a listener without it is open to other machines, there is probably a proxy
+    /// in front, and every connection comes from that proxy and not from a caller.
     fn proxy_that_is_not_named(&self) -> Option<Warning> {
         let (listen, limits) = (&self.listen, &self.limits);
         let plain = if listen.tls_files().is_some() { listen.plain } else { Some(listen.public) };
         let reached = plain.is_some_and(|address| !address.ip().is_loopback());
         let named = !limits.trusted_proxies.is_empty() || !listen.proxy_protocol_from.is_empty();
-        let says = "is empty, and other machines reach a listener without TLS: is there a proxy in front? Unless its network is \
-                    named here, all its callers together are one client, with one client's limits";
+        let says = "is empty, and other machines can reach a listener without TLS. If there is a proxy in front, name its network \
+                    here; otherwise all of its callers share one client's limits";
         (reached && !named).then(|| Warning { path: "limits.trusted_proxies", says: says.into() })
     }
 
-    /// A BMP is as long as its picture is large, whatever it shows.
+    /// The length of a BMP follows from the number of its pixels alone.
     fn answers_that_are_too_long(&self) -> Option<Warning> {
-        // Few services are asked for such a BMP, and this is how most are set up.
+        // This is the usual set-up, and such a BMP is rarely asked for.
         if self.backend.kind == BackendKind::Rmbg && self.backend.pixel_limit().is_none() {
             return None;
         }
@@ -75,7 +75,7 @@ impl Config {
         let fits = (most.0.saturating_sub(BMP_HEADERS)) / BMP_PIXEL;
         let enough = Bytes(longest.div_ceil(1 << 20) << 20);
         let says = format!(
-            "is {most}, but {allowed}: a BMP of more than {fits} of them does not fit, and {follows}. {enough} is enough"
+            "is {most}, but {allowed}: a BMP of more than {fits} pixels does not fit, and {follows}. {enough} is enough"
         );
         Some(Warning { path: "limits.max_answer", says })
     }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_picture_that_is_allowed_but_does_not_fit_as_a_bmp_is_warned_of() {
         let words = "limits.max_answer: is 128 MiB, but backend.max_pixels allows for pictures of 40000000 pixels: a BMP of \
-                     more than 33553920 of them does not fit, and such a request is refused with 413. 153 MiB is enough";
+                     more than 33553920 pixels does not fit, and such a request is refused with 413. 153 MiB is enough";
         for kind in [BackendKind::Builtin, BackendKind::Rembg] {
             assert_eq!(warned(kind, Some(40_000_000), 128 << 20), words, "{kind:?}");
             assert_eq!(warned(kind, Some(40_000_000), 153 << 20), "", "{kind:?}");

@@ -1,4 +1,4 @@
-//! Accounts: who owns credits, and what is theirs alone (contract, section 2).
+//! Accounts: the owners of credits, and the values that belong to one account alone (contract, section 2).
 
 use super::{period::BillingPeriod, rate_limit::Burst};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub struct Account {
     pub billing_period: Option<BillingPeriod>,
 }
 
-/// Numbers of an account's own, which go before its plan's; `None` for the plan's.
+/// An account's own numbers, which go before its plan's; `None` for the plan's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overrides {
     /// The short-term limit.
@@ -83,7 +83,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// These, and for what they leave open, those of `other`.
+    /// These numbers, and those of `other` where these are `None`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! What a backend's answer is: a picture, which costs a credit, words about the form, words about our key, or nothing of
-//! use (contract, section 3).
+//! Judges a backend's answer: it is a picture, which costs a credit; an error about the form; an error about our key;
+//! or nothing useful (contract, section 3).
 //!
 //! An answer is judged by its head and the [`BEGINNING`] of its body. Nothing else of it is looked at.
 
@@ -12,48 +12,48 @@ pub use words::{KeyRefusal, LONGEST_WORDS, is_about_our_key, is_about_the_form, 
 
 use super::{form::Form, image_header::ImageKind};
 
-/// Bytes from the start of a body by which it is judged; what is longer than that before it shows what it is, is nothing.
+/// Bytes from the start of a body by which it is judged. A body that does not show what it is within them is useless.
 pub const BEGINNING: usize = 16 * 1024;
 
-/// The status of an answer that is only a part of what was asked for.
+/// The status of an answer that holds only a part of the picture.
 const PART: u16 = 206;
 
-/// What some software puts before a text in UTF-8.
+/// Some software puts this before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What an answer shows of itself.
+/// The properties by which an answer is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     /// Its status.
     pub status: u16,
     /// Its `Content-Type`.
     pub content_type: Option<&'a str>,
-    /// The first bytes of its body, [`BEGINNING`] of them or more, if it has so many; where those are blanks, the bytes
-    /// behind them.
+    /// The first bytes of its body, at least [`BEGINNING`] of them if it has so many. If those are blanks, the bytes
+    /// after them.
     pub beginning: &'a [u8],
 }
 
 /// Why an answer is no picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPicture {
-    /// The status says that it is none.
+    /// The status is not one of a picture.
     #[error("its status is {0}")]
     Status(u16),
-    /// Nothing was sent.
+    /// The body is empty.
     #[error("its body is empty")]
     Empty,
     /// HTML, XML or SVG.
     #[error("it is a page, not a picture")]
     Page,
-    /// JSON in which no picture was found, or was looked for.
+    /// The body is JSON without a picture, or JSON where no picture in base64 was asked for.
     #[error("it is JSON without a picture")]
     Json,
-    /// Neither by its type nor by its signature.
+    /// Neither the type nor the signature is a picture's.
     #[error("neither its type nor its first bytes are a picture's")]
     Unknown,
 }
 
-/// Whether an answer is a picture, for whoever [asked for base64](asks_for_base64) or did not.
+/// Whether an answer is a picture. `base64` is whether the form [asked for base64](asks_for_base64).
 pub fn is_picture(shown: Shown<'_>, base64: bool) -> Result<(), NoPicture> {
     let Shown { status, content_type, beginning } = shown;
     if !(200..300).contains(&status) || status == PART {

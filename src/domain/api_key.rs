@@ -22,7 +22,7 @@ pub struct ApiKey {
     pub hint: String,
     /// When it was made.
     pub created: UnixSeconds,
-    /// From when on it is refused.
+    /// The moment from which it is refused.
     pub expires: Option<UnixSeconds>,
     /// When it was revoked.
     pub revoked: Option<UnixSeconds>,

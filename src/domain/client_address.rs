@@ -12,8 +12,8 @@ pub struct ClientAddress(pub String);
 /// An IPv6 customer holds at least a /64 and can call from any address in it.
 const IPV6_CLIENT_BITS: u8 = 64;
 
-/// The one header in which proxies tell whom they speak for. The other is never read: a proxy that writes only one of
-/// them passes the other on as the client sent it.
+/// The one header in which proxies name the client's address. The other one is never read: a proxy that writes only one
+/// of them passes on the other as the client sent it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForwardingHeader {
@@ -35,7 +35,7 @@ impl ForwardingHeader {
     }
 }
 
-/// The proxies whose word on client addresses is believed.
+/// The proxies that are trusted to name a client's address.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
     /// The networks of trusted proxies; with none, no proxy is believed.
@@ -47,8 +47,9 @@ pub struct TrustedProxies {
 impl TrustedProxies {
     /// The client's own address, given the peer's and every line of [`TrustedProxies::header`], in their order.
     ///
-    /// Read from the right, where our own proxies wrote, over proxies that are trusted, up to the first address that
-    /// is not; what is left of that was written by strangers. A word there that is no address makes it the peer.
+    /// The header is read from the right, where our own proxies wrote, past the addresses of trusted proxies, up to the
+    /// first that is not one. Strangers may have written what is left of that. If a word there is not an address, the
+    /// result is the peer.
     #[must_use]
     pub fn client_ip<'a, L>(&self, peer: IpAddr, lines: L) -> IpAddr
     where

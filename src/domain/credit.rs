@@ -1,4 +1,4 @@
-//! Credits: what a hold is, and which pool the next one comes from (contract, section 3).
+//! Credits: holds, and the pool that the next credit comes from (contract, section 3).
 
 use super::{
     account::Uid,

@@ -1,4 +1,4 @@
-//! The form of `POST /rmbg`: what a valid one says (contract, section 1).
+//! The form of `POST /rmbg`: the content of a valid one (contract, section 1).
 
 mod colour;
 mod fields;
@@ -14,37 +14,37 @@ pub use reader::FormReader;
 use super::{complaint::Complaint, image_header::ImageHeader};
 use bytes::Bytes;
 
-/// Bytes of the longest body that is read at all; what of it is too much is counted and thrown away.
+/// Bytes of the longest body that is read at all. Bytes beyond a limit are counted and thrown away.
 pub const MAX_BODY: u64 = 128 * 1024 * 1024;
 /// Bytes of the largest image.
 pub const MAX_IMAGE: u64 = 50 * 1024 * 1024;
-/// Pixels of the widest and of the highest image, and of the largest that can be asked for.
+/// Pixels of the widest and of the highest image, and of the largest one that can be asked for.
 pub const MAX_PIXELS: u32 = 10_000;
-/// Bytes of the values of all fields that are held, together. Of a field that would be too much nothing is held.
+/// Bytes of the values of all fields that are kept, together. Of a field that exceeds this, nothing is kept.
 pub const MAX_FIELDS: usize = 64 * 1024;
-/// Fields that the contract does not know and that are passed on; the first ones are.
+/// How many fields that the contract does not know are passed on; the first ones are.
 pub const MAX_UNKNOWN: usize = 128;
 
-/// A valid form. The image's bytes are kept by whoever read the body.
+/// A valid form. The reader of the body keeps the image's bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Form {
     /// The `image` part.
     pub image: ImagePart,
-    /// The fields to pass on, in the order sent: those that the contract knows, each once, if they are set; and others that
-    /// are texts and cannot be taken for one of them.
+    /// The fields to pass on, in the order sent: those that the contract knows, each once, if they are set; and texts
+    /// that cannot be taken for one of them.
     pub fields: Vec<Field>,
     /// How many of `fields` were sent before the image.
     pub fields_before_image: usize,
-    /// What the fields mean.
+    /// The meaning of the fields.
     pub output: Output,
 }
 
-/// The `image` part but for its bytes.
+/// The `image` part without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagePart {
     /// Decoded, otherwise as sent, paths and quotes included; has no control character.
     pub filename: String,
-    /// What the signature says.
+    /// The size and kind by the file's signature.
     pub header: ImageHeader,
     /// Length in bytes.
     pub size: u64,
@@ -55,10 +55,11 @@ pub struct ImagePart {
 pub struct Field {
     /// Of ASCII letters, digits, `_`, `-` and `.`.
     pub name: String,
-    /// That of a text which the contract does not know, if it is one of texts. Some readers take a part of another type for
-    /// a file, whatever its name, or for more parts.
+    /// The content type of a text that the contract does not know, if it is a type of texts. Some readers take a part
+    /// of another type for a file, whatever its name, or for several parts.
     pub content_type: Option<String>,
-    /// As sent; of a field that the contract knows, as it was judged: without the white space around it.
+    /// The value as sent. Of a field that the contract knows, the value as it was judged: without the white space
+    /// around it.
     pub value: Bytes,
 }
 
@@ -99,7 +100,7 @@ impl Default for Output {
     }
 }
 
-/// What the answer is encoded as.
+/// The encoding of the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutputFormat {
     /// The default.
@@ -129,10 +130,10 @@ pub struct Rgba {
 /// Why a body is no valid form.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FormError {
-    /// Everything that is wrong, in the contract's order; at least one.
+    /// Every fault, in the contract's order; at least one.
     Invalid(Vec<Complaint>),
     /// The multipart framing is broken or a bound on it is exceeded.
     Malformed,
-    /// A body that no documented message covers: more than 128 MiB, or beside an image longer fields than are held.
+    /// The body exceeds 128 MiB; or it has an image, and longer fields than are kept.
     TooLarge,
 }

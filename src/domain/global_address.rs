@@ -10,8 +10,8 @@ use super::network::truncated;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// IPv4 networks that are not the public internet's.
-const NOT_GLOBAL_V4: [(Ipv4Addr, u8); 17] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),        // this network
+const NOT_GLOBAL_V4: [(Ipv4Addr, u8); 16] = [
+    (Ipv4Addr::UNSPECIFIED, 8),            // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),       // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),    // shared with a carrier's translator
     (Ipv4Addr::new(127, 0, 0, 0), 8),      // loopback
@@ -26,7 +26,6 @@ const NOT_GLOBAL_V4: [(Ipv4Addr, u8); 17] = [
     (Ipv4Addr::new(198, 51, 100, 0), 24),  // documentation
     (Ipv4Addr::new(203, 0, 113, 0), 24),   // documentation
     (Ipv4Addr::new(224, 0, 0, 0), 4),      // multicast
-    (Ipv4Addr::new(233, 252, 0, 0), 24),   // documentation of multicast
     (Ipv4Addr::new(240, 0, 0, 0), 4),      // reserved; broadcast
 ];
 
@@ -64,25 +63,27 @@ fn is_global_v4(v4: Ipv4Addr) -> bool {
 
 /// Every IPv4 address that a packet to this IPv6 address may end up at, by whatever translator or tunnel.
 pub fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
+    let parts = address.segments();
     let v4 = |high: u16, low: u16| Some(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
-    let found = match address.segments() {
+    let last = v4(parts[6], parts[7]);
+    let found = match parts {
         // Compatible or mapped; translated (SIIT); by the translators' prefix.
-        [0, 0, 0, 0, 0, 0 | 0xffff, g, h] | [0, 0, 0, 0, 0xffff, 0, g, h] | [0x64, 0xff9b, 0, 0, 0, 0, g, h] => {
-            [v4(g, h), None, None, None]
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            [last, None, None, None]
         }
         // NAT64 of local use. Where the address is depends on a length that only the translator knows (RFC 6052).
-        [0x64, 0xff9b, 1, d, e, f, g, h] => [
-            v4(g, h),
-            v4(d, (e << 8) | (f >> 8)),
-            v4((d << 8) | (e & 0xff), f),
-            v4((e << 8) | (f >> 8), (f << 8) | (g >> 8)),
+        [0x64, 0xff9b, 1, ..] => [
+            last,
+            v4(parts[3], (parts[4] << 8) | (parts[5] >> 8)),
+            v4((parts[3] << 8) | (parts[4] & 0xff), parts[5]),
+            v4((parts[4] << 8) | (parts[5] >> 8), (parts[5] << 8) | (parts[6] >> 8)),
         ],
         // Teredo: its server, and the client with every bit turned.
-        [0x2001, 0, c, d, _, _, g, h] => [v4(c, d), v4(!g, !h), None, None],
+        [0x2001, 0, ..] => [v4(parts[2], parts[3]), v4(!parts[6], !parts[7]), None, None],
         // 6to4.
-        [0x2002, b, c, ..] => [v4(b, c), None, None, None],
+        [0x2002, ..] => [v4(parts[1], parts[2]), None, None, None],
         // ISATAP, under any prefix.
-        [_, _, _, _, 0 | 0x0200, 0x5efe, g, h] => [v4(g, h), None, None, None],
+        [.., 0 | 0x0200, 0x5efe, _, _] => [last, None, None, None],
         _ => [None; 4],
     };
     found.into_iter().flatten()

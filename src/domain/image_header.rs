@@ -1,8 +1,8 @@
 //! The format and the size of a picture, read from the file's first bytes as they arrive.
 //!
-//! Nothing is buffered beyond `PREFIX` bytes. Of a JPEG every segment is looked at as it passes: it states its size behind
-//! others that may be megabytes long, and must not state another one later. Of a PNG the chunks before its data are, for
-//! the same reason.
+//! Nothing is buffered beyond `PREFIX` bytes. Every segment of a JPEG is looked at as it passes: the size may be behind
+//! segments that are megabytes long, and must not be stated twice. The chunks of a PNG before its data are looked at
+//! for the same reason.
 
 mod bmp;
 mod jpeg;
@@ -61,7 +61,7 @@ impl ImageKind {
         }
     }
 
-    /// What a file's first bytes say that it is, whatever follows them.
+    /// The kind of a file by its first bytes, whatever follows them.
     #[must_use]
     pub fn by_signature(file: &[u8]) -> Option<Self> {
         match file {
@@ -108,7 +108,8 @@ impl HeaderReader {
         Self { state: State::Prefix { bytes: [0; PREFIX], length: 0 } }
     }
 
-    /// Takes the next bytes of the file. `None` as long as no size is known; what has one may still prove corrupt.
+    /// Takes the next bytes of the file. `None` as long as no size is known. A file whose size is known may still prove
+    /// corrupt.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<Result<ImageHeader, CorruptHeader>> {
         match &mut self.state {
             State::Prefix { bytes: prefix, length } => {
@@ -146,7 +147,7 @@ impl Default for HeaderReader {
     }
 }
 
-/// What follows from a file's first bytes, and from those after them where a walk begins; `None` if more are needed.
+/// The result by the file's first bytes, and by the bytes after them where a walk begins; `None` if more are needed.
 fn judge(prefix: &[u8], rest: &[u8]) -> Option<State> {
     if begins(prefix, jpeg::SIGNATURE) {
         let behind_signature = prefix.get(jpeg::SIGNATURE.len()..)?;

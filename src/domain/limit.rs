@@ -1,4 +1,4 @@
-//! Limits as callers are told of them: what each allows, and how much of that is left.
+//! Limits as callers see them: how much each allows, and how much of it is left.
 
 use super::rate_limit::Burst;
 use std::time::Duration;
@@ -19,12 +19,12 @@ pub struct Limit {
     pub left: Option<LimitState>,
 }
 
-/// The rest of a limit.
+/// How much is left of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitState {
     /// Requests.
     pub requests: u64,
-    /// After how long there are more: the whole quota, or if there are none left, at least one.
+    /// The time until there are more: the whole quota, or at least one if none is left.
     pub resets_in: Duration,
 }
 
@@ -44,7 +44,7 @@ impl Limit {
         Self { policy: "burst", quota: burst.bounded().size.into(), window: Some(window), left }
     }
 
-    /// The credits of an account's window, and what it has bought beside.
+    /// The credits of an account's window. Prepaid credits are added to those that are left.
     #[must_use]
     pub fn month(quota: u64, left: Option<LimitState>) -> Self {
         Self { policy: "month", quota, window: None, left }

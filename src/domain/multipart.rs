@@ -1,8 +1,8 @@
 //! An incremental parser for `multipart/form-data` (RFC 7578, RFC 2046): bytes in, events out.
 //!
-//! The data of a part is handed on in slices of what came in, never copied. What has to wait for more bytes is at most an
-//! unfinished header line, or the count of bytes that may turn out to be a delimiter. Everything that a sender could make
-//! grow has a bound here but for the length of a part, which is the caller's to judge.
+//! The data of a part is passed on in slices of the input, never copied. Only an unfinished header line, or the number
+//! of bytes that may turn out to be a delimiter, waits for more input. Everything that a sender could make grow has a
+//! bound here, except the length of a part, which the caller of this parser judges.
 
 mod boundary;
 mod encoded_word;
@@ -27,7 +27,7 @@ pub const MAX_PREAMBLE: usize = 1024;
 /// Parts of one body.
 pub const MAX_PARTS: usize = 1_000;
 
-/// What stands between a part's last byte and the dashes of the delimiter behind it.
+/// The bytes between a part's last byte and the dashes of the next delimiter.
 const LINE_END: &[u8] = b"\r\n";
 
 /// The body breaks its own framing, or exceeds a bound on it.
@@ -35,7 +35,7 @@ const LINE_END: &[u8] = b"\r\n";
 #[error("malformed multipart body")]
 pub struct Malformed;
 
-/// What a body consists of, in the order sent.
+/// An event of a body, in the order sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A part begins; its data follows.
@@ -64,7 +64,7 @@ enum State {
     BehindDelimiter { dashes: usize },
     /// In the rest of the delimiter's line, or in the headers below it.
     Head(HeadReader),
-    /// Behind the last delimiter. What follows has no meaning.
+    /// Behind the last delimiter. The rest has no meaning.
     Epilogue,
 }
 
@@ -129,7 +129,7 @@ impl Multipart {
         matches!(self.state, State::Epilogue)
     }
 
-    /// Takes input up to the next delimiter, or as far as there can be none, and returns what of it is content.
+    /// Takes input up to the next delimiter, or as far as there can be none, and returns the content in it.
     fn content(&mut self, matched: usize) -> Bytes {
         if matched > 0 {
             return self.delimiter_continued(matched);

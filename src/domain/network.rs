@@ -15,9 +15,9 @@ pub struct Network {
     prefix: u8,
 }
 
-/// Why a text is no network.
+/// Why a text is not a network.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("\"{0}\" is no network; write an address, or one with a prefix length, such as \"10.0.0.0/8\"")]
+#[error("\"{0}\" is not a network; write an address, or one with a prefix length, such as \"10.0.0.0/8\"")]
 pub struct BadNetwork(String);
 
 impl Network {
@@ -78,9 +78,11 @@ impl fmt::Display for Network {
     }
 }
 
-/// The IPv4 address that an IPv6 one stands for (`::ffff:a.b.c.d`, or the translators' `64:ff9b::a.b.c.d`); else itself.
+/// The IPv4 address that an IPv6 one stands for (`::ffff:a.b.c.d`, or the translators' `64:ff9b::a.b.c.d`); any other
+/// address unchanged.
 ///
-/// A dual-stack socket or a translator shows every IPv4 client so: left alone, they would all share one /64.
+/// A dual-stack socket or a translator shows every IPv4 client in this form. Without this, they would all share one
+/// /64.
 #[must_use]
 pub fn unmapped(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };

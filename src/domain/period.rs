@@ -1,4 +1,4 @@
-//! Billing windows: which counters enforcement and `billingCycle` read at a moment (contract, section 3).
+//! Billing windows: the counters that admission and `billingCycle` read at a moment (contract, section 3).
 //!
 //! Stripe's latest known period counts until it ends; then predicted periods follow one another until the renewal
 //! webhook comes or the account lapses; without Stripe, and after a lapse, it is the UTC calendar month.
@@ -28,20 +28,20 @@ pub struct BillingPeriod {
     /// When a cancellation takes effect or has taken effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<UnixSeconds>,
-    /// The fall to the default plan has been written: a plan assigned since then stays.
+    /// Whether the fall to the default plan has been written. A plan that is assigned after that stays.
     #[serde(default)]
     pub fallen: bool,
 }
 
 impl BillingPeriod {
-    /// A period of which only the bounds are known, as other software writes it.
+    /// A period of which only the start and the end are known, as other software writes it.
     #[must_use]
     pub fn new(start: UnixSeconds, end: UnixSeconds) -> Self {
         Self { start, end, interval: None, anchor: None, ends_at: None, fallen: false }
     }
 
-    /// From when on the account is on the default plan and the calendar month: when the cancellation takes effect, or
-    /// `grace` after the end if no renewal has come by then.
+    /// The moment from which the account is on the default plan and the calendar month: when the cancellation takes
+    /// effect, or `grace` after the end if no renewal has come by then.
     #[must_use]
     pub fn lapses(&self, grace: Duration) -> UnixSeconds {
         let overdue = UnixSeconds(self.end.0.saturating_add(i64::try_from(grace.as_secs()).unwrap_or(i64::MAX)));
@@ -145,7 +145,7 @@ impl Window {
         Self { kind: WindowKind::Predicted, start, end, until: end.min(lapses) }
     }
 
-    /// Start of the billing cycle that usage is counted under besides the month; `None` without Stripe.
+    /// Start of the billing cycle that usage is counted under beside the month; `None` without Stripe.
     #[must_use]
     pub fn cycle(&self) -> Option<UnixSeconds> {
         match self.kind {
@@ -169,8 +169,8 @@ impl Window {
     }
 }
 
-/// Where the window that starts at `start` was predicted to end (exclusive): by the stored period if it is that or
-/// follows it, else a month later.
+/// The end (exclusive) that was predicted for the window that starts at `start`: by the stored period if the window is
+/// that or follows it, else a month later.
 #[must_use]
 pub fn predicted_end(period: Option<&BillingPeriod>, start: UnixSeconds) -> UnixSeconds {
     let end = match period {

@@ -1,4 +1,4 @@
-//! Plans: what an account may do, by the name of its membership; and the terms on which a subscription keeps one.
+//! Plans: the terms of accounts, by the name of their membership; and the terms on which a subscription keeps a plan.
 
 use super::{
     account::{Account, Overrides},
@@ -17,8 +17,8 @@ pub struct Plan {
     pub credits: u64,
     /// The short-term limit of the account.
     pub burst: Burst,
-    /// When the backend has more pictures than it can take, payers take turns; with priority N one gets N more turns than
-    /// with 0. 0 if not given.
+    /// When the backend has more pictures than it can take, payers take turns. Priority N gets N more turns than 0. The
+    /// default is 0.
     #[serde(default)]
     pub priority: u8,
     /// Pictures with more pixels are refused, however many the backend takes; 0 for no such limit.
@@ -48,7 +48,7 @@ impl Terms {
         stored.billing_period.is_some_and(|period| period.must_fall(self.renewal_grace, now))
     }
 
-    /// A stored account as it counts now: on the default plan from the second on in which its subscription lapses,
+    /// A stored account as it counts now. It is on the default plan from the second in which its subscription lapses,
     /// whenever that is written.
     #[must_use]
     pub fn in_force(&self, stored: Account, now: UnixSeconds) -> Account {

@@ -15,18 +15,18 @@ pub struct Burst {
 }
 
 impl Burst {
-    /// The most that either number may be. Requests are told apart by microseconds, and a whole bucket must fit where the
+    /// The largest value of either number. Requests are microseconds apart, and a whole bucket must fit where the
     /// stores keep it.
     pub const MOST: u32 = 1_000_000;
 
-    /// A limit of such numbers, each in its bounds.
+    /// A limit with these numbers, each within its bounds.
     #[must_use]
     pub fn of(per_minute: u64, size: u64) -> Self {
         let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Self { per_minute: number(per_minute), size: number(size) }.bounded()
     }
 
-    /// The same with both numbers in their bounds: what is stored may have been written by anybody.
+    /// The same with both numbers within their bounds: anybody may have written the stored ones.
     #[must_use]
     pub fn bounded(self) -> Self {
         Self { per_minute: self.per_minute.clamp(1, Self::MOST), size: self.size.clamp(1, Self::MOST) }
@@ -36,9 +36,9 @@ impl Burst {
 /// The bucket's decision on one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Let it through, and store this as the bucket's new theoretical arrival time.
+    /// The request is admitted. Store this as the bucket's new theoretical arrival time.
     Admit(UnixMicros),
-    /// Too fast; the bucket stays as it was, and has room again after this long.
+    /// The request is too fast. The bucket stays as it was, and has room again after this time.
     Wait(Duration),
 }
 
@@ -57,8 +57,8 @@ impl Burst {
 
     /// Judges one request at `now`, given the theoretical arrival time stored by the last one that was let through.
     ///
-    /// A stored time that this bucket could not have reached lets one request through and goes on from a full bucket's: a
-    /// raised plan unblocks at once, and a clock that was set back locks nobody out.
+    /// A stored time that this bucket could not have reached admits one request and goes on from a full bucket's time.
+    /// So a raised plan unblocks at once, and a clock that was set back locks nobody out.
     #[must_use]
     pub fn judge(self, stored: Option<UnixMicros>, now: UnixMicros) -> Verdict {
         let (interval, whole) = (self.interval_micros(), self.whole_micros());
@@ -148,7 +148,7 @@ mod tests {
         for (per_minute, size) in numbers.into_iter().flat_map(|one| numbers.map(|other| (one, other))) {
             let burst = Burst { per_minute, size };
             assert!(burst.interval_micros() >= 60 && burst.whole_micros() >= 60, "{burst:?}");
-            // What a store's Lua computes with, and a bucket of now's that is full, are exact numbers there.
+            // A full bucket's number, and those that a store's Lua computes with, are exact there.
             assert!(1_772_366_400_000_000 + burst.whole_micros() < 1 << 53, "{burst:?}");
             for (stored, now) in times.into_iter().flat_map(|stored| times.map(|now| (stored, now))) {
                 let verdict = burst.judge(Some(UnixMicros(stored)), UnixMicros(now));

@@ -1,4 +1,4 @@
-//! Every word that a caller is refused with: the one table (contract, section 1).
+//! All errors that a caller can get, with their words: the one table (contract, section 1).
 
 use super::{complaint::Complaint, order_fault::OrderFault};
 use std::{borrow::Cow, time::Duration};
@@ -14,14 +14,15 @@ pub enum Refusal {
     MalformedForm,
     /// A body that no documented message covers.
     BodyTooLarge,
-    /// More pixels than this gateway's backend takes, though within the contract's width and height.
+    /// The picture has more pixels than this gateway's backend takes, though its width and height are within the
+    /// contract.
     TooManyPixels {
         /// Width × height of the picture.
         pixels: u64,
         /// The configured maximum.
         most: u64,
     },
-    /// The answer that is asked for is known to be longer than this gateway keeps.
+    /// The requested answer is known to be longer than this gateway keeps.
     AnswerTooLarge {
         /// The answer's.
         bytes: u64,
@@ -53,19 +54,19 @@ pub enum Refusal {
     },
     /// A webhook that is not signed by Stripe, or not lately.
     BadSignature,
-    /// A webhook, rightly signed, that is no event.
+    /// A webhook with a valid signature that is not an event.
     NotAnEvent,
     /// No such path.
     NotFound,
     /// The path exists, the method does not.
     MethodNotAllowed,
-    /// A mistake of this program's own. The words promise nothing: nobody knows how far it had come.
+    /// A mistake in this program. The words promise nothing, because nobody knows how far the request had come.
     Internal,
-    /// The backend failed, or answered by half.
+    /// The backend failed, or its answer was incomplete.
     BackendFailed,
     /// The backend, or the request as a whole, took too long.
     TimedOut,
-    /// Something that a picture needs cannot be had right now.
+    /// Something that a picture needs is unavailable right now.
     Unavailable {
         /// The reason.
         shortage: Shortage,
@@ -83,7 +84,7 @@ pub enum Shortage {
     BackendUnavailable,
     /// Our own account at the backend is spent or asked too fast.
     BackendAccountExhausted,
-    /// The store, or an identity provider's keys: what is known of callers cannot be read.
+    /// The store, or an identity provider's keys, cannot be read.
     StoreUnavailable,
     /// No memory or disk is left for a body.
     NoRoom,

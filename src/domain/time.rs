@@ -30,13 +30,13 @@ impl UnixMicros {
         UnixSeconds(self.0.div_euclid(1_000_000))
     }
 
-    /// This moment, later by `span`; saturates at the far end of time.
+    /// This moment plus `span`; saturates at the end of time.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// How long from `self` until `later`; zero if that has passed.
+    /// The time from `self` until `later`; zero if that has passed.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {
         Duration::from_micros(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))

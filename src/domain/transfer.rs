@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-/// The slowest transfer that is put up with: a start, and from then on so many bytes a second on average.
+/// The slowest transfer that is accepted: a start, and from then on this many bytes a second on average.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransferRate {
     /// Time that any transfer gets, whatever its size.
     pub grace: Duration,
-    /// Beyond that; at least 1.
+    /// The rate after that; at least 1.
     pub bytes_per_second: u64,
 }
 
 impl TransferRate {
-    /// So many times as fast, after the same start.
+    /// The same start, and a rate that is this many times as fast.
     #[must_use]
     pub fn times(self, faster: u64) -> Self {
         Self { bytes_per_second: self.bytes_per_second.saturating_mul(faster), ..self }
     }
 
-    /// The longest that so many bytes may take.
+    /// The longest time that this many bytes may take.
     #[must_use]
     pub fn time_for(self, bytes: u64) -> Duration {
         self.grace.saturating_add(Duration::from_secs(bytes / self.bytes_per_second.max(1)))

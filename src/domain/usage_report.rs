@@ -36,13 +36,13 @@ pub struct MembershipUsage {
     pub credits: u64,
     /// Prepaid balance, now.
     pub prepaid_credits: i64,
-    /// Used in the month or cycle that was asked for, by signed-in users.
+    /// Usage by signed-in users in the month or cycle that was asked for.
     #[serde(rename = "app_usage")]
     pub app_usage: u64,
     /// The same by API keys.
     #[serde(rename = "api_usage")]
     pub api_usage: u64,
-    /// Only when asked for.
+    /// Present only if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub billing_cycle: Option<BillingCycle>,
 }
@@ -62,7 +62,7 @@ impl MembershipUsage {
     }
 }
 
-/// The `billingCycle` member: one window and what is left of it.
+/// The `billingCycle` member: one window, and the credits left in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BillingCycle {
@@ -96,8 +96,8 @@ impl BillingCycle {
         Self::new(account, (window.start, end), usage, synced)
     }
 
-    /// The window that starts at `start`, which may be a past one or one that never was. `starts` are the account's
-    /// windows with usage counters, in any order.
+    /// The window that starts at `start`, which may be past or may never have existed. `starts` are the starts of the
+    /// account's windows with usage counters, in any order.
     #[must_use]
     pub fn of_cycle(
         account: &Account,
@@ -179,8 +179,8 @@ impl BillingCycles {
     }
 }
 
-/// The end that is shown of a cycle: as stated if it is in force, else the second before the next one's start, else
-/// the second before it was predicted to end.
+/// The end that is shown for a cycle: the stated end if it is in force, else the second before the next one's start,
+/// else the second before its predicted end.
 fn shown_end(
     start: UnixSeconds,
     next: Option<UnixSeconds>,

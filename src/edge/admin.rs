@@ -1,4 +1,4 @@
-//! The admin listener's routes: alive, ready, metrics.
+//! The admin listener's routes: liveness, readiness, metrics.
 
 use super::{pages::harmless, panics::catch_panics_of_operators, reply, state::AdminState};
 use crate::domain::refusal::Refusal;

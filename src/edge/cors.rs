@@ -1,4 +1,4 @@
-//! Callers in browsers: which web pages may call, and what they may read of the answers (the Fetch standard's CORS).
+//! CORS (in the Fetch standard): which web pages may call, and which headers of the answers they may read.
 
 use super::{dialect_headers, rate_limit, reply};
 use axum::{
@@ -12,10 +12,10 @@ use hyper::{
 };
 use std::sync::Arc;
 
-/// How long a browser may remember a preflight's answer, in seconds; Chrome takes no more.
+/// How long a browser may keep a preflight's answer, in seconds. Chrome keeps none for longer.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("7200");
 
-/// Whose web pages may call.
+/// The rules for web pages that call.
 #[derive(Clone, Debug)]
 pub struct Cors {
     origins: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// Pages of these origins may call, `*` for any; user tokens come in `token_header`.
+    /// Allows pages of these origins to call; `*` allows all. User tokens are sent in `token_header`.
     #[must_use]
     pub fn new(origins: Vec<String>, token_header: &HeaderName) -> Self {
         let allowed = ["x-api-key", token_header.as_str(), "content-type", reply::REQUEST_ID.as_str()].join(", ");
@@ -42,7 +42,7 @@ impl Cors {
         Self { origins, allowed_headers: value(allowed), exposed_headers: value(exposed) }
     }
 
-    /// What `Access-Control-Allow-Origin` says to this page, if anything.
+    /// The value of `Access-Control-Allow-Origin` for this page, if it may call.
     fn allows(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
         let origin = origin?;
         if self.origins.iter().any(|allowed| allowed == "*") {
@@ -56,7 +56,7 @@ impl Cors {
     }
 }
 
-/// Answers preflights, which touch no limit, and marks every other answer for the page that asked.
+/// Answers preflights, which count against no limit. To every other answer, adds the headers for the page that asked.
 pub(super) async fn cors(State(cors): State<Arc<Cors>>, request: Request, next: Next) -> Response {
     if cors.is_off() {
         return next.run(request).await;
@@ -94,7 +94,8 @@ fn preflight(cors: &Cors, allowed: bool) -> Response {
     response
 }
 
-/// What is allowed to one page must not be served to another from a cache, refusals of the permission included.
+/// Adds the permission, if there is one. `Vary` keeps caches from serving the answer, or its lack of a permission, to
+/// another page.
 fn mark(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     if let Some(allowed) = allowed {

@@ -1,5 +1,5 @@
-//! Memory for deliveries to the webhook that are still coming. Until the last byte has come, nobody knows who sends one:
-//! so whoever comes finds room, and where there is none the one that gets on worst gives its own up.
+//! Memory for deliveries to the webhook that are still arriving. The sender of a delivery is unknown until its last byte
+//! has arrived, so every new delivery gets room. If there is none, the delivery that makes the least progress is cut off.
 
 use crate::domain::client_address::ClientAddress;
 use std::{
@@ -10,15 +10,15 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Bytes of all of them, and of those of one client.
+/// The most bytes of all deliveries, and of those of one client.
 const ROOM: u64 = 32 * 1024 * 1024;
 const PART: u64 = 8 * 1024 * 1024;
 
-/// What a delivery that gets on well sends in a second; by how far it may be ahead of that, and nobody further.
+/// The bytes in a second that count as good progress, and the most that a delivery can be ahead of that.
 const BYTES_PER_SECOND: u64 = 64 * 1024;
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// Deliveries under way.
+/// The deliveries that are still arriving.
 #[derive(Debug, Default)]
 pub struct Deliveries(Mutex<InFlight>);
 
@@ -34,12 +34,12 @@ struct InFlight {
 struct Delivery {
     client: ClientAddress,
     bytes: u64,
-    /// When it will have sent too little.
+    /// When the bytes that it has sent no longer count as good progress.
     due: Instant,
     cut_off: CancellationToken,
 }
 
-/// One delivery; under way until dropped.
+/// One delivery. Dropping it gives its memory back.
 #[derive(Debug)]
 pub(super) struct Coming {
     deliveries: Arc<Deliveries>,
@@ -48,7 +48,7 @@ pub(super) struct Coming {
 }
 
 impl Deliveries {
-    /// Another one.
+    /// Adds a delivery.
     pub(super) fn begin(self: &Arc<Self>, client: ClientAddress, now: Instant) -> Coming {
         let mut in_flight = self.in_flight();
         let (id, cut_off) = (in_flight.next, CancellationToken::new());
@@ -59,13 +59,13 @@ impl Deliveries {
     }
 
     fn in_flight(&self) -> MutexGuard<'_, InFlight> {
-        // No step of its leaves it half done.
+        // A panic cannot leave it half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Coming {
-    /// Makes room for a piece of it, if need be by cutting others off.
+    /// Makes room for the next bytes of the delivery. If there is none, other deliveries are cut off.
     pub(super) fn takes(&self, bytes: u64, now: Instant) {
         let mut in_flight = self.deliveries.in_flight();
         let Some(delivery) = in_flight.all.get_mut(&self.id) else { return };
@@ -83,7 +83,7 @@ impl Coming {
         }
     }
 
-    /// Waits until others need its room more.
+    /// Waits until the delivery is cut off.
     pub(super) async fn cut_off(&self) {
         self.cut_off.cancelled().await;
     }
@@ -96,7 +96,7 @@ impl Drop for Coming {
 }
 
 impl InFlight {
-    /// Cuts off the one that gets on worst, of all or of one client's, among those that have anything to give up.
+    /// Cuts off the delivery that makes the least progress, of all or of one client, among those that hold any bytes.
     fn cut_off_worst(&mut self, of: Option<&ClientAddress>) {
         let holding = self.all.iter().filter(|(_, one)| one.bytes > 0 && of.is_none_or(|client| *client == one.client));
         let Some((id, _)) = holding.min_by_key(|(_, one)| one.due) else { return };
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_finds_room_and_who_gets_on_worst_gives_it_up() {
+    fn a_new_delivery_finds_room_and_the_slowest_one_gives_it_up() {
         for clients in [1_u64, 200] {
             let (deliveries, start) = (Arc::new(Deliveries::default()), Instant::now());
             let begun = |number| {

@@ -1,4 +1,5 @@
-//! Before the handlers: the client that a request comes from, and whether the request is admitted at all.
+//! The first checks of a request, before its caller is known: how much its client asks for at once, and how many bad
+//! credentials it has sent.
 
 use super::{in_flight::InFlight, listener::Peer, shield::Shield};
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     identity::{Credentials, Visitor},
     telemetry::{Metrics, Outcome, Record, RejectedBy},
 };
-use axum::http::Extensions;
+use axum::{extract::Request, http::Extensions};
 use hyper::{
     HeaderMap,
     header::{HeaderName, HeaderValue},
@@ -20,65 +21,45 @@ use std::{
     time::Duration,
 };
 
-/// After this long a client with too many requests at once may have fewer.
+/// How long a client with too many requests in flight should wait.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// What is decided of a request before anybody knows who sends it.
+/// Checks requests before their callers are known.
 pub struct Ingress {
-    /// What one client may do.
+    /// The limits of each client.
     pub shield: Shield,
-    /// Whose word on client addresses is believed.
+    /// The proxies whose forwarding headers are believed.
     pub proxies: TrustedProxies,
-    /// Where user tokens are sent.
+    /// The header that user tokens are sent in.
     pub token_header: HeaderName,
-    /// Where requests in flight are counted.
+    /// The metrics that count requests in flight.
     pub metrics: Arc<Metrics>,
 }
 
 impl Ingress {
-    /// Counts a request in, whatever it asks for and with whatever proof: as one of its client's for as long as the guard
-    /// lives. Beside it, the client's address.
-    pub(super) fn count_in(
-        &self,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-        record: &mut Record,
-    ) -> Result<(InFlight, IpAddr), Refusal> {
-        let address = self.address(headers, extensions);
+    /// Counts a request, of any kind and with any credentials, as one that its client has in flight. Returns the guard
+    /// that keeps it counted, and the client's address.
+    pub(super) fn enter(&self, request: &Request, record: &mut Record) -> Result<(Arc<InFlight>, IpAddr), Refusal> {
+        let address = self.address(request.headers(), request.extensions());
         let Some(guard) = self.shield.enter(&ClientAddress::of(address)) else {
             record.rejected_by = Some(RejectedBy::InFlight);
             return Err(Refusal::TooFast { retry_after: RETRY_SOON });
         };
-        Ok((InFlight::new(guard, &self.metrics), address))
+        Ok((Arc::new(InFlight::new(guard, &self.metrics)), address))
     }
 
-    /// The same for a request that is to prove who sends it. One that is refused for its proof is counted all the same,
-    /// until its upload has run out and its answer is sent.
-    pub(super) fn enter(
+    /// Reads the credentials of a request that has entered. Rejects them unread if the client has sent too many bad ones.
+    pub(super) fn visitor(
         &self,
+        address: IpAddr,
         headers: &HeaderMap,
-        extensions: &Extensions,
         record: &mut Record,
-    ) -> (Option<InFlight>, Result<Visitor, Refusal>) {
-        let credentials = Credentials::from_headers(headers, &self.token_header);
-        self.enter_with(headers, extensions, credentials, record)
+    ) -> Result<Visitor, Refusal> {
+        self.visitor_with(address, Credentials::from_headers(headers, &self.token_header), record)
     }
 
-    /// The same for a request whose proof has been read.
-    pub(super) fn enter_with(
-        &self,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-        credentials: Result<Credentials, Refusal>,
-        record: &mut Record,
-    ) -> (Option<InFlight>, Result<Visitor, Refusal>) {
-        match self.count_in(headers, extensions, record) {
-            Ok((guard, address)) => (Some(guard), self.visitor(address, credentials, record)),
-            Err(refusal) => (None, Err(refusal)),
-        }
-    }
-
-    fn visitor(
+    /// The same for credentials that have been read from the request.
+    pub(super) fn visitor_with(
         &self,
         address: IpAddr,
         credentials: Result<Credentials, Refusal>,
@@ -93,7 +74,7 @@ impl Ingress {
         Ok(visitor)
     }
 
-    /// Remembers a visitor whose credentials opened nothing.
+    /// Counts the visitor's credentials as bad if they were refused.
     pub(super) fn remember(&self, visitor: &Visitor, outcome: &Outcome) {
         let opened_nothing = matches!(outcome, Outcome::Refused(Refusal::InvalidKey | Refusal::InvalidToken));
         if opened_nothing && visitor.claims_to_be_somebody() {
@@ -102,7 +83,7 @@ impl Ingress {
     }
 
     fn address(&self, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
-        // Every connection has a peer; without one, all are one client.
+        // Every connection has a peer. Without one, all requests would count as one client's.
         let peer = extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         let lines: Vec<&[u8]> = headers.get_all(self.proxies.header.name()).iter().map(HeaderValue::as_bytes).collect();
         self.proxies.client_ip(peer, lines)

@@ -1,12 +1,12 @@
-//! A listening socket, and who may come in by it.
+//! A listening socket, and the limits on its connections.
 
 mod connection;
 mod frames;
+mod open_requests;
 mod per_client;
 mod proxy_protocol;
 mod sockets;
 mod tls;
-mod open_requests;
 mod watched;
 
 pub use sockets::{Socket, Sockets};
@@ -23,6 +23,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use per_client::PerClient;
+use sockets::BACKLOG;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpStream,
@@ -32,56 +33,54 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-/// After an error of accept (out of descriptors, say) the next try waits this long.
+/// The pause after an error of accept, such as a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// When it is time to stop, those who are in the kernel's queue already are let in: the system has answered them.
-/// The queue counts as empty when it was for this long, and in no case is it emptied for longer than that.
+/// At a stop, the kernel's queue counts as empty if no connection has come for this long.
 const QUEUE_EMPTY: Duration = Duration::from_millis(20);
-const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// Connections that are let in at the very end: as many as the queue holds, so that nobody can keep a stop from ending.
-const LAST_ACCEPTED: usize = 1024;
+/// The longest time for which a stop accepts connections from the kernel's queue.
+const LONGEST_SWEEP: Duration = Duration::from_secs(1);
 
-/// Bounds on HTTP/1 heads. Beyond them the answer is 431. The buffer is also the most that is read at once.
+/// The bounds on HTTP/1 heads. A larger one is answered 431. The buffer is also the most that is read at once.
 const HTTP1_HEADERS: usize = 64;
 const HTTP1_BUFFER: usize = 64 * 1024;
 
-/// Bounds on HTTP/2, per connection: requests at once, a request's headers, what a client may send unasked, what
-/// waits to be sent, and streams that it has reset before we looked at them. Those that it resets later are counted with
-/// the requests under way.
+/// The bounds on HTTP/2 for each connection: requests at once, a request's headers, bytes that a client may send before
+/// they are read, bytes that wait to be sent, and streams that the client has reset before they are accepted. Streams that
+/// it resets later are counted with the open requests.
 const HTTP2_STREAMS: u32 = 64;
 const HTTP2_HEADERS: u32 = 32 * 1024;
 const HTTP2_WINDOW: u32 = 512 * 1024;
 const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 const HTTP2_RESETS: usize = 20;
 
-/// The connection's other end: the client's own address, or its last proxy's. Every request carries it as an extension.
+/// The other end of the connection: the client or its last proxy. Every request has it as an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// What connections may take.
+/// The limits of connections.
 #[derive(Clone, Debug)]
 pub struct ConnectionRules {
-    /// At once; more wait in the kernel's queue.
+    /// The most connections at once. More wait in the kernel's queue.
     pub connections: usize,
-    /// At once from one client; more are closed.
+    /// The most connections at once from one client. More are closed.
     pub connections_per_client: usize,
-    /// Peers that have no such limit of their own.
+    /// Peers whose connections that limit does not count.
     pub uncounted: Vec<Network>,
     /// Peers that begin every connection with a PROXY protocol header.
     pub proxy_protocol_from: Vec<Network>,
-    /// For the handshakes, the first request to begin, and any request's head from its first byte.
+    /// The time for each handshake, for the first request to begin, and for any request's head from its first byte.
     pub head_timeout: Duration,
-    /// Between two requests.
+    /// The longest pause between two requests.
     pub idle_timeout: Duration,
-    /// From a request's head to its answer's: longer than any request may take by the rules of its own.
+    /// The longest time from a request's head to its answer's. It is longer than any request may take by its own limits.
     pub request_timeout: Duration,
-    /// For reading the answer.
+    /// The least rate at which a client must read its answers.
     pub transfer_rate: TransferRate,
 }
 
-/// The rules, and the count of those inside. Several listeners may share one.
+/// The rules, and the counts of the open connections. Several listeners may share them.
 pub struct ConnectionLimits {
     rules: ConnectionRules,
     server: auto::Builder<TokioExecutor>,
@@ -100,6 +99,9 @@ impl ConnectionLimits {
     }
 }
 
+/// An accepted connection, and its slot. The last connections before a stop have none.
+type Accepted = (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>);
+
 /// A socket, and the limits on its connections.
 pub struct Listener {
     socket: Socket,
@@ -108,18 +110,18 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A listener that serves nobody yet; over TLS if there is a certificate.
+    /// A listener that does not serve yet. It uses TLS if there is a certificate.
     #[must_use]
     pub fn new(socket: Socket, limits: Arc<ConnectionLimits>, tls: Option<Arc<Tls>>) -> Self {
         Self { socket, limits, tls }
     }
 
-    /// The address that it listens on.
+    /// The address of the socket.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.accepting.local_addr()
     }
 
-    /// Serves until `stop`; then accepts no more and waits up to `grace` for requests under way.
+    /// Serves until `stop`. Then accepts no more, and waits up to `grace` for requests that have not ended.
     pub async fn serve(self, routes: Router, stop: CancellationToken, grace: Duration) {
         let handler = Arc::new(ConnectionHandler {
             limits: Arc::clone(&self.limits),
@@ -128,45 +130,48 @@ impl Listener {
             stop: stop.clone(),
         });
         let connections = TaskTracker::new();
-        let let_in = |(stream, address, slot)| {
+        let start = |(stream, address, slot)| {
             let handler = Arc::clone(&handler);
             connections.spawn(async move {
                 handler.receive(stream, address).await;
                 drop(slot);
             });
         };
-        while let Some(next) = stop.run_until_cancelled(self.next()).await {
-            let_in(next);
+        while let Some(accepted) = stop.run_until_cancelled(self.next()).await {
+            start(accepted);
         }
-        if !self.socket.inherited {
-            let last_call = Instant::now() + LAST_CALL;
-            while let Ok(Ok(next)) = timeout_at(last_call, timeout(QUEUE_EMPTY, self.next())).await {
-                let_in(next);
-            }
-        }
-        // Closing resets what is in the queue by then, so this is the last thing before it.
-        let (inherited, last) = (self.socket.inherited, self.socket.accepting.into_std());
-        if let Ok(socket) = &last
-            && !inherited
-        {
-            for _ in 0..LAST_ACCEPTED {
-                let Ok((stream, address)) = socket.accept() else { break };
-                let ready = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-                if let Ok(stream) = ready {
-                    let_in((stream, address, None));
-                }
-            }
-        }
-        drop(last);
+        self.close(start).await;
         connections.close();
         if timeout(grace, connections.wait()).await.is_err() && !grace.is_zero() {
             warn!("some requests did not end within {} s and are cut off", grace.as_secs());
         }
     }
 
-    /// The next connection, once there is a slot for it.
-    async fn next(&self) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
-        // Nobody closes the semaphore, so that there always is a slot in the end.
+    /// Closes the socket, which resets every connection in the kernel's queue. As the clients of those connections have
+    /// been told that they are connected, as many as possible are accepted before. An inherited socket stays open
+    /// elsewhere, and keeps its queue.
+    async fn close(self, start: impl Fn(Accepted)) {
+        if self.socket.inherited {
+            return;
+        }
+        let end = Instant::now() + LONGEST_SWEEP;
+        while let Ok(Ok(accepted)) = timeout_at(end, timeout(QUEUE_EMPTY, self.next())).await {
+            start(accepted);
+        }
+        // The last connections are accepted without waiting for slots, and immediately before the socket is closed.
+        let Ok(socket) = self.socket.accepting.into_std() else { return };
+        for _ in 0..BACKLOG {
+            let Ok((stream, address)) = socket.accept() else { break };
+            let ready = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = ready {
+                start((stream, address, None));
+            }
+        }
+    }
+
+    /// Accepts the next connection, once there is a slot for it.
+    async fn next(&self) -> Accepted {
+        // The semaphore is never closed, so this waits for a slot and never fails.
         let slot = Arc::clone(&self.limits.slots).acquire_owned().await.ok();
         loop {
             match self.socket.accepting.accept().await {
@@ -185,7 +190,7 @@ fn server(rules: &ConnectionRules) -> auto::Builder<TokioExecutor> {
     server
         .http1()
         .timer(TokioTimer::new())
-        // It would count a connection's idle time too; heads are watched from their first byte on instead.
+        // That timeout would also count a connection's idle time. Heads are timed from their first byte instead.
         .header_read_timeout(None)
         .max_headers(HTTP1_HEADERS)
         .max_buf_size(HTTP1_BUFFER);

@@ -1,6 +1,6 @@
 //! `GET /api/membership-usage`
 
-use super::{in_flight, reply, request_id::request_id, state::PublicState, unread::drain};
+use super::{in_flight, refuse::refuse_uncounted, reply, request_id::request_id, state::PublicState, unread::drain};
 use crate::{
     domain::refusal::Refusal,
     telemetry::{Outcome, Record, Route},
@@ -14,11 +14,15 @@ use std::sync::Arc;
 
 pub(super) async fn membership_usage(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::MembershipUsage);
+    let (in_flight, address) = match public.ingress.enter(&request, &mut record) {
+        Ok(entered) => entered,
+        Err(too_many) => return refuse_uncounted(&public, request, record, too_many),
+    };
+    let visitor = public.ingress.visitor(address, request.headers(), &mut record);
     let query = request.uri().query().unwrap_or_default();
-    let (counted, visitor) = public.ingress.enter(request.headers(), request.extensions(), &mut record);
     let report = match &visitor {
         Ok(visitor) => public.usage.report(visitor, query, &mut record).await,
-        // A user token opens nothing here, well-formed or not.
+        // Reports need an API key. A user token is refused, whether it is well-formed or not.
         Err(Refusal::InvalidToken) => Err(Refusal::InvalidKey.into()),
         Err(refusal) => Err(refusal.clone().into()),
     };
@@ -38,7 +42,6 @@ pub(super) async fn membership_usage(State(public): State<Arc<PublicState>>, req
         public.ingress.remember(visitor, &record.outcome);
     }
     public.metrics.finish(&record);
-    let counted = Arc::new(counted);
-    drain(&public.tasks, request, Arc::clone(&counted));
-    in_flight::until_sent(answer, counted)
+    drain(&public.tasks, request, Arc::clone(&in_flight));
+    in_flight::until_sent(answer, in_flight)
 }

@@ -1,7 +1,11 @@
-//! Pages, their assets and the description of the API, from memory.
+//! Serves the pages, their assets and the description of the API, from memory.
 
-use super::{in_flight, reply, request_id::request_id, state::PublicState, unknown::unknown_path, unread::drain};
+use super::{
+    in_flight, refuse::refuse_uncounted, reply, request_id::request_id, state::PublicState, unknown::unknown_path,
+    unread::drain,
+};
 use crate::{
+    failpoint::{self, Point},
     pages::{File, Found, Pages},
     telemetry::{Outcome, Record, Route},
 };
@@ -18,24 +22,24 @@ use hyper::{
 };
 use std::sync::Arc;
 
-/// What a page may load and do: its own scripts and styles, pictures of its own making, questions to this gateway.
+/// The policy of pages: they may load their own scripts and styles, show pictures that they make, and call this gateway.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// What an answer may do that is opened as if it were a page: nothing.
+/// The policy of all other answers. If one is opened as a page, it may do nothing.
 const OTHER_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
-/// Asked for again each time, and sent only if it has changed.
+/// The browser asks for the file each time, and it is sent only if it has changed.
 const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Never asked for again.
+/// The browser never asks for the file again.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// The routes of everything that browsers are shown.
+/// The routes of the files for browsers.
 pub(super) fn routes(pages: &Pages) -> Router<Arc<PublicState>> {
     let described =
         Router::new().route("/api/openapi", get(openapi_json)).route("/api/openapi.yaml", get(openapi_yaml));
@@ -43,7 +47,7 @@ pub(super) fn routes(pages: &Pages) -> Router<Arc<PublicState>> {
     if pages.paths().next().is_some() { router.route("/assets/{name}", get(asset)) } else { router }
 }
 
-/// Marks every answer: no browser guesses what it is, and none but a page's runs anything.
+/// Marks every answer, so that browsers do not guess its type and run nothing in it unless it is a page.
 pub(super) async fn harmless(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -78,14 +82,14 @@ async fn openapi_yaml(State(public): State<Arc<PublicState>>, request: Request) 
     described(&public, request, &public.pages.openapi().yaml)
 }
 
-/// Nothing in it is anybody's own, so that pages of all origins may read it.
+/// Answers with the description. Pages of all origins may read it, because it contains nothing private.
 fn described(public: &PublicState, request: Request, file: &File) -> Response {
     let mut answer = answer(public, request, file, FRESH);
     answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }
 
-/// The address has the hash in it: what was there once is there, or nothing is.
+/// The path contains the hash of the file, so the file at a path never changes.
 async fn asset(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     let name = request.uri().path().strip_prefix("/assets/").unwrap_or_default();
     let Some(file) = public.pages.asset(name) else {
@@ -94,26 +98,21 @@ async fn asset(State(public): State<Arc<PublicState>>, request: Request) -> Resp
     answer(&public, request, file, FOR_EVER)
 }
 
-/// The file, or that the caller has it already; or that it asks for too much at once.
+/// Answers with the file, or that the caller already has it.
 fn answer(public: &PublicState, request: Request, file: &File, kept: HeaderValue) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::Pages);
-    let (counted, answer) = match public.ingress.count_in(request.headers(), request.extensions(), &mut record) {
-        Ok((guard, _)) => {
-            record.outcome = Outcome::Served;
-            let mut answer = sent(request.headers(), file);
-            answer.headers_mut().insert(header::CACHE_CONTROL, kept);
-            (Some(guard), reply::with_request_id(answer, &record.request_id))
-        }
-        Err(refusal) => {
-            let answer = reply::refused(&refusal, &record.request_id);
-            record.outcome = Outcome::Refused(refusal);
-            (None, answer)
-        }
+    let in_flight = match public.ingress.enter(&request, &mut record) {
+        Ok((in_flight, _)) => in_flight,
+        Err(too_many) => return refuse_uncounted(public, request, record, too_many),
     };
+    failpoint::reach(Point::InPage);
+    record.outcome = Outcome::Served;
+    let mut answer = sent(request.headers(), file);
+    answer.headers_mut().insert(header::CACHE_CONTROL, kept);
+    let answer = reply::with_request_id(answer, &record.request_id);
     public.metrics.finish(&record);
-    let counted = Arc::new(counted);
-    drain(&public.tasks, request, Arc::clone(&counted));
-    in_flight::until_sent(answer, counted)
+    drain(&public.tasks, request, Arc::clone(&in_flight));
+    in_flight::until_sent(answer, in_flight)
 }
 
 fn sent(asked: &HeaderMap, file: &File) -> Response {
@@ -143,7 +142,7 @@ fn sent(asked: &HeaderMap, file: &File) -> Response {
     answer
 }
 
-/// A coding of weight 0 is refused.
+/// Whether the client accepts gzip. A weight of 0 means that it does not.
 fn takes_gzip(accept_encoding: &str) -> bool {
     accept_encoding.split(',').any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
@@ -152,7 +151,7 @@ fn takes_gzip(accept_encoding: &str) -> bool {
     })
 }
 
-/// The header's one line; browsers send no more.
+/// The value of a header that browsers send only once.
 fn listed<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

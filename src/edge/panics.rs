@@ -1,14 +1,15 @@
-//! A panic in a request ends that request and nothing else: 500 in our form.
+//! A panic in a request ends only that request: the answer is a 500 in the form of the API that was called.
 
 use super::{
-    dialect,
+    error_form::ErrorForm,
+    refuse::refuse,
     reply::{self, REQUEST_ID},
     request_id::request_id,
     state::PublicState,
 };
 use crate::{
     domain::refusal::Refusal,
-    telemetry::{Outcome, Record, Route, panics},
+    telemetry::{Record, Route, panics},
 };
 use axum::{
     extract::{Request, State},
@@ -18,35 +19,24 @@ use axum::{
 use hyper::header::HeaderValue;
 use std::sync::Arc;
 
-/// Gives each request its id for good, and answers for one that panics.
-pub(super) async fn catch_panics(State(public): State<Arc<PublicState>>, mut request: Request, next: Next) -> Response {
+/// Gives each request its id, which no later step changes. A request that panics is counted as this route.
+pub(super) async fn catch_panics(
+    State((public, route)): State<(Arc<PublicState>, Route)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = request_id(request.headers());
     if let Ok(value) = HeaderValue::try_from(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
-    let path = request.uri().path().to_owned();
-    let route = match path.as_str() {
-        "/rmbg" => Route::Rmbg,
-        "/v1.0/removebg" => Route::RemoveBg,
-        "/v1.0/account" => Route::RemoveBgAccount,
-        dialect::rembg::PATH => Route::Rembg,
-        "/api/membership-usage" => Route::MembershipUsage,
-        "/api/webhooks/stripe" => Route::StripeWebhook,
-        _ => Route::Other,
-    };
+    let form = ErrorForm::of(&public, request.uri().path());
     let answered = panics::of_request(id.clone(), panics::caught(next.run(request))).await;
-    answered.unwrap_or_else(|panics::Panicked| failed(&public, &path, Record::begin(id, route)))
+    let panicked = |panics::Panicked| refuse(&public.metrics, Record::begin(id, route), Refusal::Internal, form);
+    answered.unwrap_or_else(panicked)
 }
 
-/// The same for operators.
+/// Does the same for operators' requests, which are not counted.
 pub(super) async fn catch_panics_of_operators(request: Request, next: Next) -> Response {
     let answered = panics::caught(next.run(request)).await;
     answered.unwrap_or_else(|panics::Panicked| reply::refused(&Refusal::Internal, ""))
-}
-
-/// The answer to a request of which nothing is left but that it was there.
-fn failed(public: &PublicState, path: &str, mut record: Record) -> Response {
-    record.outcome = Outcome::Refused(Refusal::Internal);
-    public.metrics.finish(&record);
-    dialect::refused(public, path, &Refusal::Internal, &record.request_id)
 }

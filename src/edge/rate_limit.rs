@@ -1,4 +1,4 @@
-//! Limits as headers: draft-ietf-httpapi-ratelimit-headers.
+//! Writes limits as headers, as in draft-ietf-httpapi-ratelimit-headers.
 
 use crate::domain::limit::Limit;
 use hyper::{
@@ -10,13 +10,13 @@ use std::time::Duration;
 /// The largest integer that a structured field can hold (RFC 9651, section 3.3.1): fifteen digits.
 const LARGEST: u64 = 999_999_999_999_999;
 
-/// What each limit allows: `"burst";q=20;w=20, "month";q=50`
+/// The quota of each limit: `"burst";q=20;w=20, "month";q=50`
 pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// What is left of it: `"burst";r=19;t=1, "month";r=49;t=1425600`
+/// The rest of each limit: `"burst";r=19;t=1, "month";r=49;t=1425600`
 pub(super) const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Writes both headers; neither for a caller that no limit has been asked for.
+/// Writes both headers, or neither if no limit has been checked.
 pub(super) fn write(headers: &mut HeaderMap, limits: &[Limit]) {
     let policies = limits.iter().map(|limit| {
         let window = limit.window.map_or_else(String::new, |window| format!(";w={}", whole_seconds(window)));
@@ -34,7 +34,7 @@ pub(super) fn write(headers: &mut HeaderMap, limits: &[Limit]) {
     }
 }
 
-/// Rounded up: asking again after this many seconds is never too early.
+/// Rounds up, so that a retry after this many seconds is never too early.
 pub(super) fn whole_seconds(span: Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }

@@ -1,5 +1,4 @@
-//! Every answer to a caller is written here: the only place that knows the contract's status codes and JSON error
-//! bodies (section 1).
+//! Writes the contract's answers. Only this module knows their status codes and JSON error bodies (section 1).
 
 #[cfg(test)]
 mod described;
@@ -26,16 +25,16 @@ use hyper::{
 use serde::Serialize;
 use std::{io, sync::Arc};
 
-/// Tells a request from every other, in the answer and in the log.
+/// The id of the request, in the answer and in the log.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Credits that the answer cost.
+/// How many credits the answer cost.
 pub(super) const CREDITS_CHARGED: HeaderName = HeaderName::from_static("x-credits-charged");
 
-/// Credits that the account can still spend.
+/// How many credits the account can still spend.
 pub(super) const CREDITS_REMAINING: HeaderName = HeaderName::from_static("x-credits-remaining");
 
-/// The error body. Members beyond the contract's come last.
+/// The error body. The members that the contract does not have come last.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     error: &'a str,
@@ -70,7 +69,7 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Response {
     response
 }
 
-/// A picture, or whatever else the backend answered with, as it came.
+/// The backend's answer: a picture, or its own 400.
 pub(super) fn picture(served: Served, request_id: &str) -> Response {
     let answer = served.answer;
     let length = answer.body.len();
@@ -111,7 +110,7 @@ fn tell_credits(headers: &mut HeaderMap, spent: bool, remaining: Option<u64>) {
     }
 }
 
-/// `200` and a JSON value that nobody may keep: it is one caller's own, and an error may be over in a moment.
+/// `200` and a JSON value that caches must not keep: it is meant for one caller, and an error may soon be over.
 pub(super) fn json(value: &impl Serialize, request_id: &str) -> Response {
     let body = serde_json::to_vec(value).unwrap_or_default();
     let mut response = Response::new(Body::from(body));

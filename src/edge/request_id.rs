@@ -1,10 +1,10 @@
-//! What a request is called in its answer and in the log.
+//! The id of a request, in its answer and in the log.
 
 use super::reply::REQUEST_ID;
 use crate::random::fresh_operation_id;
 use hyper::HeaderMap;
 
-/// The longest request id of a caller's own that is kept.
+/// The longest id of a caller's own that is used.
 const LONGEST_REQUEST_ID: usize = 128;
 
 /// The caller's own id if it is sane, else a fresh one.

@@ -1,8 +1,15 @@
-//! `POST /rmbg`, and the journey of one picture in any dialect, with its answer.
+//! `POST /rmbg`; runs the journey of one picture, whatever it is written in, and answers.
 
-use super::{in_flight, rate_limit, reply, request_id::request_id, state::PublicState};
+use super::{
+    error_form::ErrorForm,
+    in_flight::{self, InFlight},
+    refuse::{refuse, refuse_uncounted},
+    reply,
+    request_id::request_id,
+    state::PublicState,
+};
 use crate::{
-    domain::{limit::Limit, refusal::Refusal},
+    domain::refusal::Refusal,
     identity::Credentials,
     rmbg::{Dialect, Served, Stop, Upload},
     telemetry::{Outcome, Record, Route, panics},
@@ -11,84 +18,67 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// How a dialect writes its answers.
-pub(super) trait Answers: Send + Sync {
-    /// A picture.
-    fn served(&self, served: Served, request_id: &str) -> Response;
-
-    /// An error. The limits are empty if none has been checked.
-    fn refused(&self, refusal: &Refusal, limits: &[Limit], request_id: &str) -> Response;
-}
+/// Writes the answer to a served request of this id.
+type Answer = Box<dyn Fn(Served, &str) -> Response + Send + Sync>;
 
 /// A request in some dialect, but for its body.
 pub(super) struct Call {
     pub(super) route: Route,
     pub(super) dialect: Dialect,
-    /// What it sends to prove who it is.
     pub(super) credentials: Result<Credentials, Refusal>,
-    pub(super) answers: Box<dyn Answers>,
-}
-
-struct Own;
-
-impl Answers for Own {
-    fn served(&self, served: Served, request_id: &str) -> Response {
-        reply::picture(served, request_id)
-    }
-
-    fn refused(&self, refusal: &Refusal, limits: &[Limit], request_id: &str) -> Response {
-        let mut answer = reply::refused(refusal, request_id);
-        rate_limit::write(answer.headers_mut(), limits);
-        answer
-    }
+    pub(super) answer: Answer,
+    pub(super) errors: ErrorForm,
 }
 
 pub(super) async fn rmbg(State(public): State<Arc<PublicState>>, request: Request) -> Response {
-    let credentials = Credentials::from_headers(request.headers(), &public.ingress.token_header);
-    let call = Call { route: Route::Rmbg, dialect: Dialect::Rmbg, credentials, answers: Box::new(Own) };
+    let call = Call {
+        route: Route::Rmbg,
+        dialect: Dialect::Rmbg,
+        credentials: Credentials::from_headers(request.headers(), &public.ingress.token_header),
+        answer: Box::new(reply::picture),
+        errors: ErrorForm::Own,
+    };
     serve(public, request, call).await
 }
 
-/// Runs the journey as a task of its own: hyper drops this future when the caller leaves, and the credit must be settled
+/// Runs the journey as a task of its own: hyper drops this future when the caller leaves, but the credit must be settled
 /// all the same.
 pub(super) async fn serve(public: Arc<PublicState>, request: Request, call: Call) -> Response {
+    let (route, errors) = (call.route, call.errors);
+    let request_id = request_id(request.headers());
+    let mut record = Record::begin(request_id.clone(), route);
+    let entered = match public.ingress.enter(&request, &mut record) {
+        Ok(entered) => entered,
+        Err(too_many) => return refuse_uncounted(&public, request, record, too_many),
+    };
     let gone = CancellationToken::new();
     let _left = gone.clone().drop_guard();
-    let request_id = request_id(request.headers());
     let (sender, answer) = oneshot::channel();
-    let call = Arc::new(call);
-    let journey = journey(Arc::clone(&public), request, Arc::clone(&call), (gone, sender));
+    let journey = journey(Arc::clone(&public), (request, record, call), entered, (gone, sender));
     public.tasks.spawn(panics::of_request(request_id.clone(), journey));
-    // Nobody answers only after a panic.
-    answer.await.unwrap_or_else(|_| {
-        let mut record = Record::begin(request_id, call.route);
-        record.outcome = Outcome::Refused(Refusal::Internal);
-        public.metrics.finish(&record);
-        call.answers.refused(&Refusal::Internal, &[], &record.request_id)
-    })
+    // The sender is dropped without an answer only after a panic.
+    let panicked = |_| refuse(&public.metrics, Record::begin(request_id, route), Refusal::Internal, errors);
+    answer.await.unwrap_or_else(panicked)
 }
 
 async fn journey(
     public: Arc<PublicState>,
-    request: Request,
-    call: Arc<Call>,
+    (request, mut record, call): (Request, Record, Call),
+    (in_flight, address): (Arc<InFlight>, IpAddr),
     (gone, sender): (CancellationToken, oneshot::Sender<Response>),
 ) {
     let (head, body) = request.into_parts();
-    let mut record = Record::begin(request_id(&head.headers), call.route);
-    let mut upload = Upload::new(&head.headers, body).in_dialect(call.dialect.clone());
-    let entered = public.ingress.enter_with(&head.headers, &head.extensions, call.credentials.clone(), &mut record);
-    let (counted, visitor) = entered;
-    let counted = Arc::new(counted);
+    let mut upload = Upload::new(&head.headers, body).in_dialect(call.dialect);
+    let visitor = public.ingress.visitor_with(address, call.credentials, &mut record);
     let served = match &visitor {
         Ok(visitor) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
         Err(refusal) => Err(refusal.clone().into()),
     };
-    let answer = answer_to(served, &*call.answers, &mut record);
+    let answer = answer_to(served, (&call.answer, call.errors), &mut record);
     if let Ok(visitor) = &visitor {
         public.ingress.remember(visitor, &record.outcome);
     }
@@ -97,23 +87,27 @@ async fn journey(
     }
     public.metrics.finish(&record);
     if let Some(answer) = answer {
-        // Nobody receives it when the caller has left; what was served is counted, as the contract says.
-        drop(sender.send(in_flight::until_sent(answer, Arc::clone(&counted))));
+        // If the caller has left, sending fails. A served picture still counts, as the contract says.
+        drop(sender.send(in_flight::until_sent(answer, Arc::clone(&in_flight))));
         upload.drain().await;
     }
-    drop(counted);
+    drop(in_flight);
 }
 
-fn answer_to(served: Result<Served, Stop>, answers: &dyn Answers, record: &mut Record) -> Option<Response> {
+fn answer_to(
+    served: Result<Served, Stop>,
+    (answer, errors): (&Answer, ErrorForm),
+    record: &mut Record,
+) -> Option<Response> {
     match served {
         Ok(served) => {
             record.spent = served.spent;
             record.bytes_out = served.answer.body.len();
             record.outcome = if served.answer.status == 400 { Outcome::BackendRefused } else { Outcome::Served };
-            Some(answers.served(served, &record.request_id))
+            Some(answer(served, &record.request_id))
         }
         Err(Stop::Refused { refusal, cause, limits }) => {
-            let answer = answers.refused(&refusal, &limits, &record.request_id);
+            let answer = errors.write(&refusal, &limits, &record.request_id);
             record.cause = cause;
             record.outcome = Outcome::Refused(refusal);
             Some(answer)

@@ -1,4 +1,4 @@
-//! The public listener's routes, and what every request to them goes through.
+//! The public listener's routes, and the layers that every request to them passes.
 
 use super::{
     cors::cors,
@@ -10,44 +10,50 @@ use super::{
     pages,
     panics::catch_panics,
     rmbg::rmbg,
-    state::{DialectRules, PublicState},
+    state::PublicState,
     unknown::{unknown_method, unknown_path},
     webhook::stripe_webhook,
 };
+use crate::telemetry::Route;
 use axum::{
     Router,
+    handler::Handler as _,
     middleware::{from_fn_with_state, map_response},
     routing::{get, post},
 };
 use std::sync::Arc;
 
-/// The routes of the contract.
+/// The routes of the contract. A panic is counted as the [`Route`] that stands beside the path.
 pub fn public_routes(public: Arc<PublicState>) -> Router {
     let cors = from_fn_with_state(Arc::clone(&public.cors), cors);
-    let catch_panics = from_fn_with_state(Arc::clone(&public), catch_panics);
+    let counted_as = |route| from_fn_with_state((Arc::clone(&public), route), catch_panics);
     Router::new()
-        .route("/rmbg", post(rmbg))
-        .route("/api/membership-usage", get(membership_usage))
-        .route("/api/webhooks/stripe", post(stripe_webhook))
-        .route("/healthz", get(async || "ok\n"))
-        .merge(dialects(&public.dialects))
-        .merge(pages::routes(&public.pages))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
-        .layer(catch_panics)
+        .route("/rmbg", post(rmbg).layer(counted_as(Route::Rmbg)))
+        .route("/api/membership-usage", get(membership_usage).layer(counted_as(Route::MembershipUsage)))
+        .route("/api/webhooks/stripe", post(stripe_webhook).layer(counted_as(Route::StripeWebhook)))
+        .route("/healthz", get(async || "ok\n").layer(counted_as(Route::Other)))
+        .merge(dialects(&public))
+        .merge(pages::routes(&public.pages).layer(counted_as(Route::Pages)))
+        .fallback(unknown_path.layer(counted_as(Route::Other)))
+        .method_not_allowed_fallback(unknown_method.layer(counted_as(Route::Other)))
         .layer(cors)
         .layer(map_response(pages::harmless))
         .with_state(public)
 }
 
 /// The routes of others' APIs.
-fn dialects(rules: &DialectRules) -> Router<Arc<PublicState>> {
+fn dialects(public: &Arc<PublicState>) -> Router<Arc<PublicState>> {
+    let counted_as = |route| from_fn_with_state((Arc::clone(public), route), catch_panics);
     let mut router = Router::new();
-    if rules.removebg {
-        router = router.route("/v1.0/removebg", post(removebg)).route("/v1.0/account", get(account));
+    if public.dialects.removebg {
+        router = router
+            .route("/v1.0/removebg", post(removebg).layer(counted_as(Route::RemoveBg)))
+            .route("/v1.0/account", get(account).layer(counted_as(Route::RemoveBgAccount)));
     }
-    if rules.rembg {
-        router = router.route("/api/remove", post(remove)).route("/api/remove", get(remove_url));
+    if public.dialects.rembg {
+        router = router
+            .route("/api/remove", post(remove).layer(counted_as(Route::Rembg)))
+            .route("/api/remove", get(remove_url).layer(counted_as(Route::Rembg)));
     }
     router
 }

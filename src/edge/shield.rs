@@ -1,15 +1,15 @@
-//! The flood shield: bounds on what one client may do before anybody knows who it is.
+//! The flood shield bounds what one client may do before it is identified.
 //!
-//! Counting is by sketches of fixed size, so that memory stays the same whatever addresses an attacker invents. The
-//! price is that a count may come out too high, never too low: two clients can share counters. A client is counted by
-//! four counters, each in a row of its own under a hash seeded at start, and the lowest speaks. So an innocent one is
-//! hurt only when each of its four is shared with an attacker:
+//! It counts in sketches of fixed size, so that memory stays the same whatever addresses an attacker invents. As two
+//! clients can share counters, a count may be too high, but it is never too low. Each client has four counters, each in a
+//! row of its own under a hash that is seeded at start, and the lowest of them is its count. So an innocent client is
+//! refused only if it shares each of its four counters with an attacker:
 //!
-//! - Bad credentials, 65,536 counters a row. An address stops counting once it is refused, so at 60 a minute every
-//!   attacking address fills one counter a row. Ten thousand of them fill 14 % of a row, and one innocent in 2,500 meets
-//!   four full ones; for one in two it takes 120,000 addresses, which is seven million bad credentials a minute.
-//! - Requests in flight, 8,192 counters a row. An address fills a counter with 512 requests, so a thousand addresses
-//!   need half a million open requests to hurt one innocent in 5,700.
+//! - Bad credentials have 65,536 counters a row. An address is not counted while it is refused, so at 60 a minute every
+//!   attacking address fills one counter a row. Ten thousand of them fill 14 % of a row, and one innocent client in 2,500
+//!   has four full counters. For one in two, it takes 120,000 addresses: seven million bad credentials a minute.
+//! - Requests in flight have 8,192 counters a row. An address fills a counter with 512 requests, so a thousand addresses
+//!   need half a million open requests before one innocent client in 5,700 is refused.
 
 use crate::domain::client_address::ClientAddress;
 use pingora_limits::{
@@ -25,38 +25,38 @@ use std::{
 };
 
 const ROWS: usize = 4;
-/// Counters a row for bad credentials: with two windows, 4 MiB in all. Those in flight have pingora's own 256 KiB.
+/// The counters in each row for bad credentials: with two windows, 4 MiB in all. Those for requests in flight take 256 KiB.
 const COUNTERS: usize = 1 << 16;
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// What one client may do.
+/// The limits of one client.
 #[derive(Clone, Copy, Debug)]
 pub struct ShieldLimits {
-    /// Bad credentials a minute.
+    /// The most bad credentials in a minute.
     pub bad_credentials_per_minute: NonZeroU32,
-    /// Requests at once.
+    /// The most requests in flight.
     pub in_flight_per_client: NonZeroU32,
 }
 
-/// Counts by client address, in memory of fixed size.
+/// Counts for each client address, in memory of fixed size.
 pub struct Shield {
     limits: ShieldLimits,
     window: Duration,
     seed: RandomState,
-    /// Locked, because `Rate` subtracts one reading of the clock from another that a second thread may have taken
-    /// later: without overflow checks it then forgets both windows, with them it panics.
+    /// Locked, because `Rate` subtracts a reading of the clock from one that another thread may have taken earlier. Without
+    /// overflow checks it then forgets both windows; with them it panics.
     bad_credentials: Mutex<Rate>,
     in_flight: Inflight,
 }
 
-/// One request in flight; counts until it is dropped.
+/// Keeps a request in flight counted until it is dropped.
 #[derive(Debug)]
 pub struct InFlightGuard {
     _counted: Guard,
 }
 
 impl Shield {
-    /// A shield that has seen nothing yet.
+    /// A shield with nothing counted yet.
     #[must_use]
     pub fn new(limits: ShieldLimits) -> Self {
         Self::with_window(limits, WINDOW)
@@ -67,14 +67,14 @@ impl Shield {
         Self { limits, window, seed: RandomState::new(), bad_credentials, in_flight: Inflight::new() }
     }
 
-    /// Counts one credential that opened nothing.
+    /// Counts one credential that was refused.
     pub fn bad_credential(&self, client: &ClientAddress) {
         self.rate().observe(&self.key(client), 1);
     }
 
-    /// How long until a client's credentials are looked at again; `None` when they are now.
+    /// How long until a client's credentials are checked again; `None` if they are checked now.
     ///
-    /// The minute slides: what the last whole window counted weighs by how much of it still lies within the minute.
+    /// The minute slides: the count of the last whole window is weighted by how much of it is still within the minute.
     #[must_use]
     pub fn guessing_too_fast(&self, client: &ClientAddress) -> Option<Duration> {
         let limit = f64::from(self.limits.bad_credentials_per_minute.get());
@@ -89,7 +89,7 @@ impl Shield {
         (windows > 0.0).then(|| self.window.mul_f64(windows))
     }
 
-    /// Counts a request in until the guard is dropped; `None` when the client has as many as it may.
+    /// Counts a request until the guard is dropped; `None` if the client already has as many as it may.
     #[must_use]
     pub fn enter(&self, client: &ClientAddress) -> Option<InFlightGuard> {
         let limit = isize::try_from(self.limits.in_flight_per_client.get()).unwrap_or(isize::MAX);
@@ -97,7 +97,7 @@ impl Shield {
         (now <= limit).then_some(InFlightGuard { _counted: counted })
     }
 
-    /// Hashed once here instead of once for every row there.
+    /// Hashes the address once here, and not once for every row there.
     fn key(&self, client: &ClientAddress) -> u64 {
         self.seed.hash_one(client)
     }
@@ -113,8 +113,8 @@ impl fmt::Debug for Shield {
     }
 }
 
-/// Windows, or parts of one, until the sliding count falls below the limit if nothing more is counted; 0 if it is now.
-/// `passed` is how much of the `current` window is over.
+/// How many windows, or parts of one, pass until the sliding count is below the limit if nothing more is counted; 0 if it
+/// is below it now. `passed` is the part of the `current` window that is over.
 fn windows_until_below(limit: f64, previous: f64, current: f64, passed: f64) -> f64 {
     let until = if previous * (1.0 - passed) + current < limit {
         0.0
@@ -122,13 +122,13 @@ fn windows_until_below(limit: f64, previous: f64, current: f64, passed: f64) -> 
         // `previous` fades within this window.
         1.0 - (limit - current) / previous - passed
     } else {
-        // Only in the next window, as its previous one, will `current` fade.
+        // `current` fades only in the next window, when it is the previous one.
         2.0 - limit / current - passed
     };
     until.max(0.0)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "what one minute counts is far below 2^52")]
+#[expect(clippy::cast_precision_loss, reason = "a count of one minute is far below 2^52")]
 fn count(samples: isize) -> f64 {
     samples as f64
 }

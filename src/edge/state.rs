@@ -1,4 +1,4 @@
-//! What the routes of each listener share.
+//! The state that the routes of a listener share.
 
 use super::{cors::Cors, deliveries::Deliveries, ingress::Ingress};
 use crate::{
@@ -8,27 +8,27 @@ use crate::{
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
-/// What the public routes need.
+/// The state of the public routes.
 pub struct PublicState {
-    /// What comes before everything else.
+    /// The first checks of every request.
     pub ingress: Ingress,
-    /// Callers in browsers.
+    /// The rules for callers in browsers.
     pub cors: Arc<Cors>,
-    /// `POST /rmbg`
+    /// Serves `POST /rmbg`.
     pub rmbg: Rmbg,
-    /// `GET /api/membership-usage`
+    /// Serves `GET /api/membership-usage`.
     pub usage: UsageReports,
-    /// `POST /api/webhooks/stripe`
+    /// Serves `POST /api/webhooks/stripe`.
     pub stripe: Webhook,
-    /// Memory for its deliveries under way.
+    /// The memory for deliveries of Stripe that are still arriving.
     pub deliveries: Arc<Deliveries>,
     /// The APIs of others that are spoken here.
     pub dialects: DialectRules,
-    /// What browsers are shown.
+    /// The files for browsers.
     pub pages: Pages,
-    /// Where records go.
+    /// The metrics that records are counted in.
     pub metrics: Arc<Metrics>,
-    /// Requests under way, the settling of those whose caller has left included.
+    /// The tasks of requests, including the settling of those whose caller has left.
     pub tasks: TaskTracker,
 }
 
@@ -45,14 +45,14 @@ pub struct DialectRules {
     pub model: Arc<str>,
 }
 
-/// What the admin routes need.
+/// The state of the admin routes.
 pub struct AdminState {
-    /// Asked whether it is ready, and how many holds are open.
+    /// The store, for its readiness and its open holds.
     pub store: Arc<dyn Metering>,
-    /// Asked whether it is ready.
+    /// The backend, for its readiness.
     pub backend: Arc<dyn Backend>,
-    /// What to show.
+    /// The metrics that are shown.
     pub metrics: Arc<Metrics>,
-    /// What to show.
+    /// The budgets whose use is shown.
     pub budgets: Budgets,
 }

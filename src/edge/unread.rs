@@ -1,22 +1,20 @@
-//! Bodies that nobody reads.
+//! Bodies that are not read.
 
-use super::in_flight::InFlight;
 use crate::rmbg::Upload;
 use axum::extract::Request;
 use http_body::Body as _;
-use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
-/// Lets a body that nobody reads run out beside its answer, so that whoever sends it sees the answer. The request is in
-/// flight until then.
-pub(super) fn drain(tasks: &TaskTracker, request: Request, counted: Arc<Option<InFlight>>) {
+/// Reads and discards the body while the answer is sent, so that the client sees the answer. The guard is dropped after
+/// that.
+pub(super) fn drain(tasks: &TaskTracker, request: Request, guard: impl Send + 'static) {
     let (head, body) = request.into_parts();
     if body.is_end_stream() {
         return;
     }
     let upload = Upload::new(&head.headers, body);
     tasks.spawn(async move {
-        let _counted = counted;
+        let _guard = guard;
         upload.drain().await;
     });
 }

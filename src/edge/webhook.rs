@@ -1,8 +1,9 @@
-//! `POST /api/webhooks/stripe`: the raw body within its bounds, and what Stripe is answered.
+//! `POST /api/webhooks/stripe`: reads the raw body within its bounds, and answers Stripe.
 
 use super::{
     deliveries::Coming,
     in_flight::{self, InFlight},
+    refuse::refuse_uncounted,
     reply,
     request_id::request_id,
     state::PublicState,
@@ -26,15 +27,15 @@ use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
-/// Bytes of the longest delivery. Stripe's largest events are some tens of KiB.
+/// The bytes of the longest delivery. Stripe's largest events have some tens of KiB.
 const LONGEST: usize = 1024 * 1024;
 
-/// For the whole body to arrive.
+/// The time within which the whole body must arrive.
 const UPLOAD_TIME: Duration = Duration::from_secs(30);
 
 const SIGNATURE: &str = "stripe-signature";
 
-/// What Stripe is told of a delivery that was taken.
+/// The answer to a delivery that was taken.
 #[derive(Serialize)]
 struct Received {
     received: bool,
@@ -45,20 +46,12 @@ type Refused = (Refusal, Option<String>);
 
 pub(super) async fn stripe_webhook(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     let mut record = Record::begin(request_id(request.headers()), Route::StripeWebhook);
-    let counted = public.ingress.count_in(request.headers(), request.extensions(), &mut record);
-    let (counted, taken) = match counted {
-        Ok((counted, address)) => {
-            let counted = Arc::new(Some(counted));
-            let client = ClientAddress::of(address);
-            let taken = take(&public, request, (Arc::clone(&counted), client), &mut record).await;
-            (counted, taken)
-        }
-        Err(too_many) => {
-            drain(&public.tasks, request, Arc::default());
-            (Arc::default(), Err((too_many, None)))
-        }
+    let (in_flight, address) = match public.ingress.enter(&request, &mut record) {
+        Ok(entered) => entered,
+        Err(too_many) => return refuse_uncounted(&public, request, record, too_many),
     };
-    let answer = match taken {
+    let client = ClientAddress::of(address);
+    let answer = match take(&public, request, (Arc::clone(&in_flight), client), &mut record).await {
         Ok(()) => {
             record.outcome = Outcome::Served;
             reply::json(&Received { received: true }, &record.request_id)
@@ -71,25 +64,25 @@ pub(super) async fn stripe_webhook(State(public): State<Arc<PublicState>>, reque
         }
     };
     public.metrics.finish(&record);
-    in_flight::until_sent(answer, counted)
+    in_flight::until_sent(answer, in_flight)
 }
 
 async fn take(
     public: &PublicState,
     request: Request,
-    (counted, client): (Arc<Option<InFlight>>, ClientAddress),
+    (in_flight, client): (Arc<InFlight>, ClientAddress),
     record: &mut Record,
 ) -> Result<(), Refused> {
     let signature = request.headers().get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let signature = signature.to_owned();
     let refusal = if public.stripe.is_on() {
-        // The body costs memory. Whoever cannot even have signed it lately does not get any.
+        // The body takes memory. It gets none if its signature cannot be a recent one.
         public.stripe.may_be_signed(&signature).err().map(|not_taken| refused(&not_taken))
     } else {
         Some((Refusal::NotFound, None))
     };
     if let Some(refusal) = refusal {
-        drain(&public.tasks, request, counted);
+        drain(&public.tasks, request, in_flight);
         return Err(refusal);
     }
     let coming = public.deliveries.begin(client, Instant::now());
@@ -107,7 +100,7 @@ async fn read(mut body: Body, coming: &Coming) -> Result<Vec<u8>, Refused> {
     loop {
         let frame = tokio::select! {
             frame = body.frame() => frame,
-            () = coming.cut_off() => return Err(no_room("too many deliveries at once, and this one gets on worst")),
+            () = coming.cut_off() => return Err(no_room("too many deliveries at once, and this one makes the least progress")),
         };
         let Some(frame) = frame else { return Ok(read) };
         let frame = frame.map_err(|error| (Refusal::NotAnEvent, Some(error.to_string())))?;

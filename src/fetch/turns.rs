@@ -36,6 +36,12 @@ impl Turns {
         Arc::new(turn)
     }
 
+    /// How many payers are remembered.
+    #[cfg(test)]
+    pub(super) fn payers(&self) -> usize {
+        self.map().len()
+    }
+
     fn map(&self) -> MutexGuard<'_, HashMap<Payer, Arc<Semaphore>>> {
         // A panic cannot leave the map half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -23,40 +23,41 @@ use std::{
     },
     time::Duration,
 };
-use time::PaceClock;
+use time::LimiterClock;
 
-/// Accounts remembered at most, give or take one sweep's; further ones are left to the store.
+/// The most accounts that are remembered, give or take one sweep. Further ones are left to the store.
 const ACCOUNTS: usize = 100_000;
-/// Different limits remembered at most: plans are few, but an account may have a limit of its own.
+/// The most limits that are remembered. Plans are few, but an account may have a limit of its own.
 const LIMITS: usize = 1_000;
 /// Requests from one sweep to the next.
 const SWEEP_EVERY: u64 = 4_096;
-/// The bucket here refills by one part in so many faster than the store's.
+/// The bucket here refills faster than the store's by one part in this many.
 const HEAD_START: u32 = 64;
 
-/// A local pre-check of the store's short-term limit, for accounts that are known. Never for made-up identities: it
-/// remembers each.
+/// A local pre-check of the store's short-term limit, for accounts that are known. It must not be used for invented
+/// identities, because it remembers each.
 ///
-/// The store decides, for all gateways together; this only says no when the store surely would. Hence it counts what
-/// was let through here and not given back, which on a single gateway is at most what the store counted too, from the
-/// moment the request left, which is before the store saw it; and it refills a little faster, so that two clocks which
-/// drift apart cannot make it the stricter one. What that gains, the store's own count takes back with each answer:
+/// The store decides, for all gateways together; this only rejects a request that the store surely would. So it counts
+/// the requests that it let through and that were not given back, each from the moment it left for the store: on a
+/// single gateway the store has counted at least as many. It also refills a little faster, so that clocks which drift
+/// apart cannot make it the stricter one; each answer of the store takes that advantage back, see [`Passed`]. Only
+/// while a denial is still on its way back can it be stricter, by that one request.
 /// see [`Passed`]. Only while a no is still on its way back can it be stricter, by that one request.
-pub struct AccountLimiter<C: Clock = PaceClock> {
+pub struct AccountLimiter<C: Clock = LimiterClock> {
     clock: C,
     by_limit: RwLock<ByLimit<C>>,
     asked: AtomicU64,
     full: AtomicBool,
 }
 
-/// By requests a minute and burst.
+/// Limits by requests a minute and burst size.
 type ByLimit<C> = HashMap<(u32, u32), Arc<Limit<C>>>;
 
-/// Everybody who has the same limit.
+/// The accounts that have the same limit.
 struct Limit<C: Clock> {
     started: C::Instant,
     interval: Duration,
-    /// How much sooner this bucket has room again than the store's.
+    /// How much sooner this bucket has room again than the store's bucket.
     head_start: Duration,
     /// How far the theoretical arrival may lie ahead.
     tolerance: Nanos,
@@ -64,11 +65,12 @@ struct Limit<C: Clock> {
     limiter: RateLimiter<Uid, Buckets, C, NoOpMiddleware<C::Instant>>,
 }
 
-/// A request that was let through to the store. What the store made of it is to be told; dropped, it stays counted.
+/// A request that was let through to the store. It must be told the store's decision; if it is dropped, the request
+/// stays counted.
 #[must_use]
-pub struct Passed<C: Clock = PaceClock> {
+pub struct Passed<C: Clock = LimiterClock> {
     uid: Uid,
-    /// By which limit, and how long after its start; `None` for who is left to the store alone.
+    /// The limit, and the time since its start; `None` for a request that only the store judges.
     counted: Option<(Arc<Limit<C>>, Nanos)>,
 }
 
@@ -76,7 +78,7 @@ impl AccountLimiter {
     /// A limiter that has seen no request. It goes by the monotonic clock, unless a test turns the time.
     #[must_use]
     pub fn new(clock: crate::clock::Clock) -> Self {
-        Self::with_clock(PaceClock::new(clock))
+        Self::with_clock(LimiterClock::new(clock))
     }
 }
 
@@ -85,8 +87,9 @@ impl<C: Clock + Clone> AccountLimiter<C> {
         Self { clock, by_limit: RwLock::default(), asked: AtomicU64::new(0), full: AtomicBool::new(false) }
     }
 
-    /// Lets a request of an account through to the store, or tells how long the store would have it wait: never less, if
-    /// it has told its count of the last one, and at most a second more.
+    /// Lets a request of an account through to the store, or returns how long the store would have it wait. If this
+    /// limiter was told the store's count of the last request, the time is never too short, and at most a second too
+    /// long.
     pub fn allow(&self, uid: &Uid, burst: Burst) -> Result<Passed<C>, Duration> {
         if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             self.sweep();
@@ -98,8 +101,8 @@ impl<C: Clock + Clone> AccountLimiter<C> {
         let Some(limit) = self.limit(burst) else { return Ok(uncounted) };
         let now = self.clock.now();
         // The head start has made the bucket refill too early since the store's last answer; that time is added again.
-        let told = |no: NotUntil<C::Instant>| no.wait_time_from(now) + limit.head_start;
-        limit.limiter.check_key(uid).map_err(told)?;
+        let wait = |denied: NotUntil<C::Instant>| denied.wait_time_from(now) + limit.head_start;
+        limit.limiter.check_key(uid).map_err(wait)?;
         let since_start = now.duration_since(limit.started);
         Ok(Passed { counted: Some((limit, since_start)), ..uncounted })
     }
@@ -117,7 +120,7 @@ impl<C: Clock + Clone> AccountLimiter<C> {
         Some(Arc::clone(limit))
     }
 
-    /// Forgets everybody whose bucket is full again.
+    /// Forgets every account whose bucket is full again.
     fn sweep(&self) {
         let mut by_limit = self.by_limit.write().unwrap_or_else(PoisonError::into_inner);
         by_limit.retain(|_, limit| {
@@ -130,15 +133,15 @@ impl<C: Clock + Clone> AccountLimiter<C> {
 }
 
 impl<C: Clock> Passed<C> {
-    /// The store's short-term limit let it through, and by its count the account's theoretical arrival now lies so far
-    /// ahead.
+    /// The store's short-term limit let the request through. By the store's count, the account's theoretical arrival
+    /// time is now this far ahead.
     pub fn counted(self, ahead: Duration) {
         if let Some((limit, at)) = self.counted {
             limit.buckets.raise_to(&self.uid, at + Nanos::from(less_head_start(ahead)));
         }
     }
 
-    /// The store found the account too fast after all, and knows for how long: nothing is let through before.
+    /// The store found the account too fast after all, and says for how long. Nothing is let through before.
     pub fn too_fast(self, retry_after: Duration) {
         if let Some((limit, at)) = self.counted {
             let room_again = at + Nanos::from(less_head_start(retry_after));
@@ -146,7 +149,7 @@ impl<C: Clock> Passed<C> {
         }
     }
 
-    /// The store did not take it into account.
+    /// The store did not count the request.
     pub fn give_back(self) {
         if let Some((limit, _)) = self.counted {
             limit.buckets.put_one_back(&self.uid, limit.interval);
@@ -188,18 +191,18 @@ fn less_head_start(span: Duration) -> Duration {
     span.saturating_sub(span / HEAD_START)
 }
 
-/// governor's buckets, shared with its limiter for what it has no verbs for.
+/// governor's buckets, shared with its limiter, for operations that governor does not offer.
 #[derive(Clone, Default)]
 struct Buckets(Arc<DashMapStateStore<Uid>>);
 
 impl Buckets {
-    /// Lets nothing through before what this arrival means.
+    /// Lets nothing through before the moment that this arrival time means.
     fn raise_to(&self, uid: &Uid, arrival: Nanos) {
         let _always_replaced: Result<(), ()> =
             self.measure_and_replace(uid, |known| Ok(((), known.map_or(arrival, |known| known.max(arrival)))));
     }
 
-    /// Puts one request back, and lets nothing through before what this arrival means.
+    /// Puts one request back, and lets nothing through before the moment that this arrival time means.
     fn empty_until(&self, uid: &Uid, arrival: Nanos, interval: Duration) {
         let _always_replaced: Result<(), ()> = self.measure_and_replace(uid, |known| {
             let put_back = known.map_or(arrival, |known| known.saturating_sub(interval.into()));
@@ -208,7 +211,7 @@ impl Buckets {
     }
 
     fn put_one_back(&self, uid: &Uid, interval: Duration) {
-        // `Err` leaves a bucket that nothing was taken from as it is.
+        // `Err` leaves a bucket unchanged if nothing was taken from it.
         let _untouched: Result<(), ()> = self.measure_and_replace(uid, |arrival| {
             arrival.map(|arrival| ((), arrival.saturating_sub(interval.into()))).ok_or(())
         });

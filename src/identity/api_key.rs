@@ -1,4 +1,4 @@
-//! API keys: how ours look, so that a typo needs no look-up, and which others are taken.
+//! API keys: the form of ours, so that a typo is found without a look-up, and the form of others that are accepted.
 //!
 //! Ours: `rgw_live_`, 30 random base62 digits (178 bits), then the CRC-32 of all that as 6 base62 digits. Secret scanners
 //! find the prefix; double-click selects the whole. Keys of other makers, such as the UUIDs of rembg.com, have no
@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 /// The prefix of every key that this gateway makes.
 pub const PREFIX: &str = "rgw_live_";
 
-/// Characters of a key of another maker.
+/// How many characters a key of another maker has.
 pub const FOREIGN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
 
 const RANDOM_DIGITS: usize = 30;
@@ -31,7 +31,7 @@ pub fn fresh_id() -> Result<KeyId, NoRandomness> {
     Ok(KeyId(format!("key_{}", base62_text(16)?)))
 }
 
-/// Whether this can be a key at all, told without a look-up: for ours the checksum decides; others are 16 to 256
+/// Whether this can be a key at all, judged without a look-up: for ours the checksum decides; others are 16 to 256
 /// printable ASCII characters without spaces.
 #[must_use]
 pub fn has_valid_shape(key: &SecretString) -> bool {

@@ -1,4 +1,4 @@
-//! From an API key to the account that it opens, and when it last did.
+//! Finds the account that an API key opens, and records when keys are used.
 
 use super::{Keyring, api_key};
 use crate::{
@@ -27,7 +27,7 @@ const WRITE_EVERY: Duration = Duration::from_mins(1);
 pub struct ApiKeys {
     store: Arc<dyn Metering>,
     keyring: Keyring,
-    /// Keys used since they were last written down; only ones that opened something, so no more than there are.
+    /// Keys used since they were last written down. Only keys that opened an account are here, so no more than exist.
     used: Mutex<HashMap<KeyId, UnixSeconds>>,
 }
 
@@ -54,22 +54,22 @@ impl ApiKeys {
         Ok(Some((key, account)))
     }
 
-    /// Writes down when keys were last used, once a minute until `stop`.
+    /// Writes down, once a minute until `stop`, when keys were last used.
     pub async fn keep_writing_uses(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(WRITE_EVERY)).await.is_some() {
             self.write_uses().await;
         }
     }
 
-    /// Writes down when keys were last used, all at once and off every request's way. What the store does not take is
-    /// tried again the next time.
+    /// Writes down when keys were last used, all in one call and apart from any request. Uses that the store does not
+    /// take are tried again the next time.
     pub async fn write_uses(&self) {
         let used: Vec<_> = mem::take(&mut *self.used()).into_iter().collect();
         if used.is_empty() {
             return;
         }
         if let Err(fault) = self.store.touch_keys(&used).await {
-            warn!(%fault, keys = used.len(), "when keys were last used could not be written down");
+            warn!(%fault, keys = used.len(), "the last use of keys could not be written down");
             let mut newer = self.used();
             for (key, at) in used {
                 newer.entry(key).or_insert(at);
@@ -82,7 +82,7 @@ impl ApiKeys {
     }
 }
 
-/// A key as stored, under whichever pepper, and its account.
+/// A stored key, under any of the peppers, and its account.
 pub(crate) async fn find(
     store: &dyn Metering,
     keyring: &Keyring,

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 const API_KEY: &str = "x-api-key";
 
-/// A request's proof, not verified yet.
+/// The credentials that a request carries, not verified yet.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// An API key.
@@ -23,11 +23,11 @@ pub enum Credentials {
 impl Credentials {
     /// Reads the headers, before anything is verified. Tokens come in `token_header`.
     ///
-    /// An `x-api-key` and a bearer token together are [`Refusal::KeyAndToken`], whatever either holds. A header that
-    /// is there but cannot hold a proof, because it is empty, not visible ASCII, or sent twice, is refused as a wrong
-    /// one would be: a caller who meant to prove something is never served as an anonymous one. An `Authorization` of
-    /// another scheme, such as the `Basic` of a proxy in front, is not meant for us and does not count. Where tokens have
-    /// a header of their own, everything in it is meant as a token, and `Authorization` is somebody else's.
+    /// An `x-api-key` and a bearer token together are [`Refusal::KeyAndToken`], whatever either holds. A header that is
+    /// present but cannot hold credentials, because it is empty, not visible ASCII, or sent twice, is refused like
+    /// wrong credentials: a caller who meant to identify itself is never served as an anonymous one. An `Authorization`
+    /// with another scheme, such as the `Basic` of a proxy in front, is not meant for us and does not count. Where
+    /// tokens have a header of their own, everything in it is meant as a token, and `Authorization` does not count.
     pub fn from_headers(headers: &HeaderMap, token_header: &HeaderName) -> Result<Self, Refusal> {
         Self::of(&keys(headers), &tokens(headers, token_header))
     }

@@ -1,4 +1,4 @@
-//! The pepper, and the hashes that keys are found by.
+//! The pepper, and the hashes by which keys are found.
 
 use crate::{
     config::{Config, SecretError},
@@ -36,22 +36,22 @@ pub enum PepperSource {
 /// Why there is no pepper.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// The configured secret cannot be had.
+    /// The configured secret cannot be read.
     #[error("auth.api_key.pepper: {0}")]
     Configured(#[from] SecretError),
-    /// None is configured, and the store is not the embedded one, which would keep its own.
+    /// None is configured, and the store is not the embedded one, which would make its own.
     #[error("auth.api_key.pepper is not set")]
     Missing,
     /// The file beside the store cannot be made or read.
     #[error("the pepper's file {}: {source}", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
-    /// The store is there, the pepper that its keys were hashed under is not. A new one would lock every key out.
-    #[error("the pepper's file {} is gone, and with it every API key; restore it from a backup", .0.display())]
+    /// The store exists, but the pepper that its keys were hashed under does not. A new one would lock every key out.
+    #[error("the pepper's file {} is missing, so no API key can be checked; restore it from a backup", .0.display())]
     Lost(PathBuf),
     /// A new pepper was needed.
     #[error(transparent)]
@@ -94,13 +94,13 @@ impl Keyring {
         Self { newest: hmac_key(pepper), older: Vec::new() }
     }
 
-    /// The same, which also knows keys that were hashed under these peppers.
+    /// The same keyring, which also finds keys that were hashed under these peppers.
     #[must_use]
     pub fn with_older(self, peppers: &[SecretString]) -> Self {
         Self { older: peppers.iter().map(hmac_key).collect(), ..self }
     }
 
-    /// HMAC-SHA256 of the key under the newest pepper, in hexadecimal: what a new key is stored under.
+    /// HMAC-SHA256 of the key under the newest pepper, in hexadecimal: a new key is stored under this hash.
     #[must_use]
     pub fn hash(&self, key: &SecretString) -> KeyHash {
         hash(&self.newest, key)
@@ -134,7 +134,8 @@ fn beside_store(path: &Path) -> Result<Vec<SecretString>, KeyringError> {
     Ok(peppers)
 }
 
-/// Makes the file, readable by its owner only, whole or not at all. Losing the race to another process is a success.
+/// Makes the file, readable by its owner only, whole or not at all. If another process makes it first, that is a
+/// success too.
 fn make(path: &Path, pepper: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

@@ -1,6 +1,6 @@
 //! User tokens: which account a signed JWT speaks for (contract, section 2).
 //!
-//! A token chooses nothing about how it is checked: its `iss` only picks among the configured issuers, its `kid` among
+//! A token decides nothing about how it is checked: its `iss` only picks among the configured issuers, its `kid` among
 //! that issuer's keys, and each key fixes the algorithms it may be used with. Every claim is read type-strictly, and
 //! only after the signature held.
 
@@ -22,10 +22,10 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Longer tokens are not looked at.
+/// The longest token that is read.
 const LONGEST_TOKEN: usize = 8 * 1024;
 
-/// The issuers whose tokens are taken, with their keys kept fresh in the background until this is dropped.
+/// The issuers whose tokens are accepted. Their keys are kept fresh in the background until this is dropped.
 #[derive(Debug)]
 pub struct UserTokens {
     issuers: Vec<Issuer>,
@@ -41,13 +41,13 @@ pub struct VerifiedUser {
     pub email_verified: Option<bool>,
 }
 
-/// Why a token opened nothing.
+/// Why a token was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// 401: the token is no good.
+    /// 401: the token is not valid.
     #[error("user token refused: {0}")]
     Refused(#[from] TokenRefused),
-    /// 503: the issuer's keys have never been read, so nobody can tell.
+    /// 503: the issuer's keys have never been read, so the token cannot be judged.
     #[error("the issuer's keys have not been read yet")]
     KeysUnavailable,
 }
@@ -58,19 +58,19 @@ pub enum TokenRefused {
     /// More than 8 KiB.
     #[error("too long")]
     TooLong,
-    /// No JWT, an algorithm that nobody here knows (`none`), or a `typ` or `crit` that we do not.
+    /// It is not a JWT, its algorithm is unknown here (`none`), or we do not know its `typ` or `crit`.
     #[error("malformed")]
     Malformed,
-    /// None of the configured issuers made it.
+    /// No configured issuer made it.
     #[error("issuer")]
     Issuer,
-    /// No key of the issuer has its `kid`, or without one, not exactly one fits.
+    /// No key of the issuer has its `kid`; or it has none, and not exactly one key fits.
     #[error("key")]
     Key,
     /// The key is not for this algorithm.
     #[error("algorithm")]
     Algorithm,
-    /// The signature is not the key's.
+    /// The signature was not made with the key.
     #[error("signature")]
     Signature,
     /// `exp` is missing or has passed.
@@ -79,7 +79,7 @@ pub enum TokenRefused {
     /// `nbf`, `iat` or `auth_time` lie in the future, or are no numbers.
     #[error("not yet valid")]
     NotYetValid,
-    /// Meant for somebody else, or asked for by somebody else.
+    /// It is meant for somebody else, or was asked for by somebody else.
     #[error("audience")]
     Audience,
     /// `sub` is missing or makes no account's id.
@@ -93,18 +93,18 @@ pub enum TokenRefused {
 /// Why user tokens cannot be started with this configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The secret's file.
+    /// The file of the secret cannot be read.
     #[error("cannot read {path}: {cause}")]
     SecretFile {
         /// As configured.
         path: String,
-        /// The system's word on it.
+        /// The system's error.
         cause: std::io::Error,
     },
-    /// Fewer than 32 bytes.
+    /// The secret has fewer than 32 bytes.
     #[error("the HS256 secret of issuer {0} must have at least 32 bytes")]
     ShortSecret(String),
-    /// `jwks_url`.
+    /// `jwks_url` is not an address.
     #[error("the issuer {0} has no jwks_url that is an address")]
     BadUrl(String),
     /// The TLS library refused its own defaults.

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 /// The sender of a request: its address and its credentials.
 #[derive(Clone, Debug)]
 pub struct Visitor {
-    /// The client's own address, as far as trusted proxies tell.
+    /// The client's own address, as far as trusted proxies name it.
     pub address: IpAddr,
-    /// Not verified yet.
+    /// The credentials, not verified yet.
     pub credentials: Credentials,
 }
 
@@ -20,7 +20,7 @@ impl Visitor {
         ClientAddress::of(self.address)
     }
 
-    /// Whether there is any proof to verify.
+    /// Whether there are credentials to verify.
     #[must_use]
     pub fn claims_to_be_somebody(&self) -> bool {
         !matches!(self.credentials, Credentials::None)

@@ -1,14 +1,14 @@
-//! What is sent: bytes in memory, as they are and gzipped.
+//! Files in memory, as they are and gzipped.
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use std::io::{self, Write as _};
 
-/// Digits of a hash in an address or an `ETag`: nobody forges our own files, so that they only must not meet by chance.
+/// Digits of a hash in an address or an `ETag`. Nobody forges our own files; hashes only must not meet by chance.
 const DIGITS: usize = 16;
 
-/// Something that is served as it is.
+/// A file that is served as it is.
 #[derive(Debug)]
 pub struct File {
     /// For `Content-Type`.
@@ -19,7 +19,7 @@ pub struct File {
 }
 
 impl File {
-    /// A file of these bytes; gzipped, too, where that makes it smaller by a tenth.
+    /// A file of these bytes. It is gzipped too, if that makes it smaller by a tenth.
     #[must_use]
     pub(super) fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         let plain = bytes.into();
@@ -34,13 +34,13 @@ impl File {
         &self.hash
     }
 
-    /// What to send as it is.
+    /// The bytes as they are.
     #[must_use]
     pub fn plain(&self) -> &Bytes {
         &self.plain
     }
 
-    /// What to send with `Content-Encoding: gzip`, if that is worth it.
+    /// The bytes to send with `Content-Encoding: gzip`, if that is worth it.
     #[must_use]
     pub fn gzipped(&self) -> Option<&Bytes> {
         self.gzipped.as_ref()

@@ -1,4 +1,4 @@
-//! Which of a page's languages a reader gets.
+//! Chooses among a page's languages.
 
 /// The one that `?lang=` names, if the page has it.
 pub(super) fn chosen<'a>(query: &str, tags: &[&'a str]) -> Option<&'a str> {

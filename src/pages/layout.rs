@@ -1,4 +1,4 @@
-//! What all pages share: the frame around their content, and the assets' addresses.
+//! The parts that all pages share: the frame around their content, and the assets' addresses.
 
 use super::{
     file::File,
@@ -15,12 +15,12 @@ const LAYOUT: &str = include_str!("assets/layout.html");
 const FRAME: [(&str, &str); 2] =
     [("en", include_str!("assets/layout.en.json")), ("vi", include_str!("assets/layout.vi.json"))];
 
-/// What the pages are rendered with.
+/// The data that the pages are rendered with.
 pub(super) struct Layout {
-    /// What the settings say, by the places' names.
+    /// The values from the settings, by the names of their places.
     settings: BTreeMap<&'static str, String>,
     links: String,
-    /// Names with the hash, by those without.
+    /// Asset names with the hash, by names without it.
     names: HashMap<&'static str, String>,
     files: HashMap<String, File>,
 }
@@ -116,7 +116,7 @@ fn navigation(current: &Page, tag: &str, chosen: bool) -> String {
         let keeps = chosen && same.is_some() && page.languages.len() > 1;
         let address = if keeps { format!("{}?lang={tag}", page.path) } else { page.path.to_owned() };
         let here = if page.path == current.path { " aria-current=\"page\"" } else { "" };
-        // A name in another language is read out in that one.
+        // A name in another language is marked, so that it is read out in that language.
         let foreign = page.languages.first().filter(|_| same.is_none());
         let tongue = foreign.map_or_else(String::new, |words| format!(" lang=\"{0}\" hreflang=\"{0}\"", words.tag));
         anchor(&address, &name.unwrap_or_default(), &format!("{here}{tongue}"))
@@ -124,7 +124,7 @@ fn navigation(current: &Page, tag: &str, chosen: bool) -> String {
     PAGES.iter().map(link).collect()
 }
 
-/// The switch, where there is something to choose.
+/// The language switch, if there is a choice.
 fn languages(page: &Page, tag: &str, frame: &BTreeMap<String, String>) -> String {
     if page.languages.len() < 2 {
         return String::new();
@@ -144,7 +144,7 @@ fn anchor(address: &str, text: &str, attributes: &str) -> String {
     format!("<a href=\"{}\"{attributes}>{}</a>\n", escaped(address), escaped(text))
 }
 
-/// The text with each `{{place}}` filled; one that nothing is known of stays as it is, which a test would see.
+/// The text with each `{{place}}` filled. An unknown place stays as it is, and a test finds it.
 pub(super) fn filled(text: &str, word: impl Fn(&str) -> Option<String>) -> String {
     let mut done = String::with_capacity(text.len());
     let mut rest = text;

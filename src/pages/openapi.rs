@@ -1,5 +1,5 @@
-//! The description of the API, in both of its forms: the one file `assets/openapi.json`, with what the settings say of
-//! this gateway.
+//! The description of the API, as JSON and as YAML: the file `assets/openapi.json` with the values of this gateway's
+//! settings.
 
 mod node;
 mod yaml;
@@ -8,7 +8,7 @@ use super::file::File;
 use crate::config::Config;
 use node::Node;
 
-/// As it is written; the tests of other modules compare it with their rules.
+/// The file's text. Tests of other modules compare it with their rules.
 pub(crate) const TEXT: &str = include_str!("assets/openapi.json");
 
 /// The document, ready to be sent.
@@ -22,7 +22,7 @@ pub struct OpenApi {
 
 impl OpenApi {
     pub(super) fn new(config: &Config) -> Self {
-        // It is a part of this program, and a test reads it.
+        // The file is a part of this program, and a test parses it.
         let mut document: Node = serde_json::from_str(TEXT).unwrap_or(Node::Map(Vec::new()));
         adapt(&mut document, config);
         let json = serde_json::to_vec(&document).unwrap_or_default();
@@ -33,8 +33,8 @@ impl OpenApi {
     }
 }
 
-/// The paths that are there, the server's address, and the header that user tokens come in, where they are not the usual
-/// ones.
+/// Leaves out the paths that are turned off, and sets the server's address and the header of user tokens, if they are not
+/// the usual ones.
 fn adapt(document: &mut Node, config: &Config) {
     if let Some(Node::Map(paths)) = document.at(&["paths"]) {
         paths.retain(|(path, _)| match path.as_str() {

@@ -1,10 +1,11 @@
-//! Every page and every asset. Another page is another row of [`PAGES`]; it is served, and named in the navigation.
+//! Every page and every asset. To add a page, add a row to [`PAGES`]: the page is then served, and named in the
+//! navigation.
 
 /// One page.
 pub(super) struct Page {
-    /// Where it is.
+    /// Its path.
     pub(super) path: &'static str,
-    /// What is in `<main>`.
+    /// The content of `<main>`.
     pub(super) content: &'static str,
     /// Style sheets beside `base.css`: names of [`ASSETS`].
     pub(super) styles: &'static [&'static str],
@@ -71,18 +72,18 @@ pub(super) const ASSETS: &[Asset] = &[
     Asset { name: "access.js", bytes: include_bytes!("assets/access.js") },
     Asset { name: "answers.js", bytes: include_bytes!("assets/answers.js") },
     Asset { name: "code.js", bytes: include_bytes!("assets/code.js") },
-    // Of the page to try it.
+    // For the page to try it.
     Asset { name: "mug.jpg", bytes: include_bytes!("../../deploy/sample/mug.jpg") },
     Asset { name: "picture.js", bytes: include_bytes!("assets/picture.js") },
     Asset { name: "samples.js", bytes: include_bytes!("assets/samples.js") },
     Asset { name: "viewer.js", bytes: include_bytes!("assets/viewer.js") },
     Asset { name: "try.css", bytes: include_bytes!("assets/try.css") },
     Asset { name: "try.js", bytes: include_bytes!("assets/try.js") },
-    // Of the usage page.
+    // For the usage page.
     Asset { name: "chart.js", bytes: include_bytes!("assets/chart.js") },
     Asset { name: "usage.css", bytes: include_bytes!("assets/usage.css") },
     Asset { name: "usage.js", bytes: include_bytes!("assets/usage.js") },
-    // Of the reference.
+    // For the reference.
     Asset { name: "docs.css", bytes: include_bytes!("assets/docs.css") },
     Asset { name: "docs-schema.js", bytes: include_bytes!("assets/docs-schema.js") },
     Asset { name: "docs-code.js", bytes: include_bytes!("assets/docs-code.js") },

@@ -71,7 +71,7 @@ fn every_page_is_small() {
         for variant in &page.variants {
             let mut found = BTreeMap::new();
             loaded(&pages, &String::from_utf8_lossy(variant.file.plain()), &mut found);
-            // The sample picture is fetched by whoever asks for it.
+            // The scripts that need the sample picture fetch it.
             let own = found.iter().filter(|(name, _)| !name.starts_with("mug."));
             let all = size(&variant.file) + own.map(|(_, file)| size(file)).sum::<usize>();
             assert!(all < 60_000, "{}: {all}", page.path);
@@ -89,7 +89,7 @@ fn the_languages_of_a_page_say_the_same_things() {
         for language in page.languages {
             let own = words(language);
             assert_eq!(own.keys().cloned().collect::<Vec<_>>(), names, "{} {}", page.path, language.tag);
-            // What scripts say is an object of its own.
+            // The scripts' own texts are in an object of their own.
             let said = |all: &BTreeMap<String, serde_json::Value>| -> Option<Vec<String>> {
                 Some(all.get("say")?.as_object()?.keys().cloned().collect())
             };

@@ -1,6 +1,7 @@
 //! The operator's colour, made readable: as text and under text, on a light and on a dark ground.
 
-/// What the accent is seen on: `--ground` and `--raised` of `base.css`, in the light and in the dark scheme.
+/// The colours that the accent is seen on: `--ground` and `--raised` of `base.css`, in the light and in the dark
+/// scheme.
 const LIGHT: [[u8; 3]; 2] = [[0xff, 0xff, 0xff], [0xf4, 0xf5, 0xf8]];
 const DARK: [[u8; 3]; 2] = [[0x12, 0x15, 0x1b], [0x1c, 0x21, 0x2a]];
 

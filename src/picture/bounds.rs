@@ -1,22 +1,22 @@
-//! What is refused before anything is computed or sent, because it is known to become too large.
+//! Refuses what is known to become too large, before anything is computed or sent.
 
 use super::{encode::foreseen_length, result_size};
 use crate::domain::form::Output;
 
-/// What a picture and its answer may be at most.
+/// The limits on a picture and its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Pixels of either.
     pub pixels: Option<u64>,
-    /// Bytes of the answer, where it is made here. Of an answer that comes from elsewhere no length is known before it is
-    /// here: a BMP may have a palette, or be compressed.
+    /// Bytes of the answer, if it is made here. The length of a service's answer is not known beforehand: a BMP may
+    /// have a palette, or be compressed.
     pub bytes: Option<u64>,
 }
 
-/// What would be too much.
+/// The limit that would be exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooMuch {
-    /// The picture, or what becomes of it.
+    /// The picture, or its result.
     #[error("{pixels} pixels, at most {most} were agreed")]
     Pixels {
         /// Width × height.
@@ -50,8 +50,9 @@ impl Bounds {
         }
     }
 
-    /// Judges by the size that a file's header states, before it is known whether EXIF turns the picture on its side: what is
-    /// made here is refused only if it would be too much either way, because it is judged again once it is upright.
+    /// Judges by the size that a file's header states, before it is known whether EXIF turns the picture on its side. A
+    /// picture that is processed here is refused only if it would be too large either way, because it is judged again
+    /// once it is upright.
     pub fn judge_header(self, (width, height): (u32, u32), output: &Output) -> Result<(), TooMuch> {
         let as_it_lies = self.judge((width, height), output);
         if self.bytes.is_some() && self.judge((height, width), output).is_ok() { Ok(()) } else { as_it_lies }

@@ -1,9 +1,9 @@
-//! What is seen where the background was.
+//! The colours that are seen where the background was.
 
 use crate::domain::form::{Output, OutputFormat, Rgba};
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
-/// What lies behind where a format has no transparency and no colour was asked for.
+/// The colour behind the subject if a format has no transparency and no colour was asked for.
 pub const WHITE: Rgba = Rgba { r: 255, g: 255, b: 255, a: 255 };
 
 /// The picture as it is to be encoded: its mask in grey, or its colours, with a fourth channel only if some of it may be

@@ -1,12 +1,13 @@
-//! The colours that a file means, and the way from there to sRGB.
+//! The colours that a file means, and their conversion to sRGB.
 //!
-//! Everything else here is sRGB: what the model has learnt from, the form's colours, and a file that names no profile, which
-//! is what is answered. A BMP cannot name one, and a pasted picture loses it. Colours that sRGB lacks become the nearest it
-//! has.
+//! Everything else here is sRGB: the pictures that the models were trained on, the form's colours, files without a
+//! profile, and every answer. An answer has no profile, because a BMP cannot name one and a pasted picture loses it.
+//! Colours that sRGB lacks become the nearest that it has.
 //!
-//! What a file does not say, or not in a way that can be read in a moment, is sRGB. Not listened to are: profiles of
-//! inks, as the decoder has made RGB of CMYK by itself; those for high dynamic range, which need more than another
-//! space; and `gAMA` and `cHRM` of PNG, which say the same as sRGB, or are wrong too often.
+//! A file counts as sRGB if it says nothing about its colours, or nothing that can be read quickly. Three kinds of
+//! statement are ignored: profiles of inks, because the decoder has converted CMYK to RGB by itself; profiles for high
+//! dynamic range, which need more than another colour space; and `gAMA` and `cHRM` of PNG, which say the same as sRGB
+//! or are wrong too often.
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use std::{
 /// Bytes of the longest profile that is read. A camera's has less than 1 KiB; those with tables have some hundred.
 const LONGEST_PROFILE: usize = 1 << 20;
 
-/// A profile has about twenty entries. All of them may point to the same long table, which would be read as often.
+/// A profile has about twenty entries. All of them may point to the same long table, which would then be read as often.
 const MOST_ENTRIES: u32 = 64;
 
 /// Where a profile says how many entries it has.
@@ -34,7 +35,7 @@ const ENTRIES_AT: usize = 128;
 /// Steps along each channel of the colours that are tried.
 const STEPS: [u8; 6] = [0, 51, 102, 153, 204, 255];
 
-/// A way from what a file means to sRGB.
+/// A conversion from a file's colours to sRGB.
 pub(super) enum ToSrgb {
     /// For each shade of grey.
     Grey(Box<[u8; 256]>),
@@ -42,7 +43,7 @@ pub(super) enum ToSrgb {
     Colour(Arc<Transform8BitExecutor>),
 }
 
-/// What the file says about its colours, as long as it can be read; asked before the pixels are.
+/// The conversion that the file asks for, as far as it can be read. It must be called before the pixels are read.
 pub(super) fn stated(file: &[u8], decoder: &mut impl ImageDecoder) -> Option<ToSrgb> {
     let in_colour = decoder.color_type().has_color();
     if let Some(code) = code_points(file) {
@@ -53,7 +54,7 @@ pub(super) fn stated(file: &[u8], decoder: &mut impl ImageDecoder) -> Option<ToS
 }
 
 impl ToSrgb {
-    /// Converts where the pixels are; opacity stays.
+    /// Converts the pixels in place; opacity stays.
     pub(super) fn apply(&self, picture: &mut RgbaImage) {
         match self {
             Self::Grey(shades) => {
@@ -77,13 +78,13 @@ impl ToSrgb {
     }
 }
 
-/// A broken profile is no reason to lose a picture that can be seen, not even one that the library trips over.
+/// A broken profile is no reason to lose a picture that can be seen, not even if the library panics on it.
 fn guarded(make: impl FnOnce() -> Option<ToSrgb>) -> Option<ToSrgb> {
     catch_unwind(AssertUnwindSafe(make)).ok().flatten()
 }
 
-/// What the `cICP` chunk of a PNG says, which the decoder does not tell of; it counts before any profile. A PNG has red, green
-/// and blue in their full range, or the chunk is a mistake.
+/// The colours that the `cICP` chunk of a PNG states. The decoder does not report it, and it counts before any profile.
+/// A PNG has red, green and blue in their full range, or the chunk is a mistake.
 fn code_points(file: &[u8]) -> Option<CicpProfile> {
     let &[primaries, transfer, 0, 1] = png::chunk(file, *b"cICP")? else { return None };
     Some(CicpProfile {
@@ -141,7 +142,7 @@ fn grey(profile: &ColorProfile) -> Option<ToSrgb> {
     differs(&tried, &shades[..]).then_some(ToSrgb::Grey(shades))
 }
 
-/// Most profiles are sRGB's own: then every pixel stays what it is, and what rounding makes of it does not count.
+/// Most profiles are sRGB's own. Then every pixel stays as it is, and rounding does not count as a difference.
 fn differs(before: &[u8], after: &[u8]) -> bool {
     before.iter().zip(after).any(|(before, after)| before.abs_diff(*after) > 1)
 }

@@ -1,18 +1,18 @@
-//! The background goes.
+//! Removes the background.
 
 use image::{GrayImage, Rgba, RgbaImage};
 
 const CLEAR: Rgba<u8> = Rgba([0; 4]);
 
-/// Opacity from which on a pixel is seen for sure.
+/// The opacity from which on a pixel counts as visible.
 const SEEN: u8 = 128;
 
 /// A picture without its background.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cut {
-    /// What is left.
+    /// The cut-out.
     pub cutout: RgbaImage,
-    /// Whether that is nothing to speak of, although the picture showed something.
+    /// Whether nothing visible is left, although the picture showed something.
     pub is_lost: bool,
 }
 
@@ -25,7 +25,7 @@ pub fn cut(mut picture: RgbaImage, mask: &GrayImage) -> Cut {
     for (pixel, keep) in picture.pixels_mut().zip(mask.pixels()) {
         let opacity = times(pixel.0[3], keep.0[0]);
         if opacity == 0 {
-            // Otherwise the background would still be in the file, merely not shown.
+            // Otherwise the background would still be in the file, though not shown.
             *pixel = CLEAR;
         }
         pixel.0[3] = opacity;
@@ -34,7 +34,7 @@ pub fn cut(mut picture: RgbaImage, mask: &GrayImage) -> Cut {
     Cut { cutout: picture, is_lost: showed_something && !is_seen }
 }
 
-/// Whether two pixels that are seen differ. In most pictures this is known after a few.
+/// Whether two visible pixels differ. In most pictures this is known after a few.
 fn shows_something(picture: &RgbaImage) -> bool {
     let mut seen = picture.pixels().filter(|pixel| pixel.0[3] >= SEEN);
     let first = seen.next();

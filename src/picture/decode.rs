@@ -11,14 +11,14 @@ use std::io::Cursor;
 /// Sixteen bits in each of four channels: the widest pixel there is.
 const MOST_BYTES_PER_PIXEL: u64 = 8;
 
-/// What a decoder may allocate beside the pixels.
+/// The memory that a decoder may allocate beside the pixels.
 const DECODER_SLACK: u64 = 8 * 1024 * 1024;
 
-/// Reads a PNG, JPEG, WebP or BMP file, whatever its name, turns it upright by its EXIF orientation and its colours to
-/// sRGB by its profile.
+/// Reads a PNG, JPEG, WebP or BMP file, whatever its name, turns it upright by its EXIF orientation, and converts its
+/// colours to sRGB by its profile.
 ///
-/// `most_pixels` is the width × height that the caller has agreed to; a decoder's memory is bounded by it. Of an animation
-/// it is the first frame.
+/// `most_pixels` is the largest width × height that is accepted; it bounds the decoder's memory. Of an animation, the
+/// first frame is read.
 pub fn decode(file: &[u8], most_pixels: u64) -> Result<RgbaImage, PictureError> {
     let mut decoder = decoder(file, most_pixels)?;
     // Broken metadata is no reason to refuse a picture that can be seen.
@@ -56,7 +56,7 @@ pub(super) fn is_turned(orientation: Orientation) -> bool {
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
-/// Reads a mask: its shades, or its opacity where it is a cut-out.
+/// Reads a mask: its shades, or its opacity if it is a cut-out.
 ///
 /// `most_pixels` is as in [`decode`].
 pub fn decode_mask(file: &[u8], most_pixels: u64) -> Result<GrayImage, PictureError> {
@@ -68,7 +68,7 @@ pub fn decode_mask(file: &[u8], most_pixels: u64) -> Result<GrayImage, PictureEr
     Ok(picture.into_luma8())
 }
 
-/// A decoder that knows the size, and may take the memory that it needs for that.
+/// A decoder that has read the size, and may take the memory that this size needs.
 fn decoder(file: &[u8], most_pixels: u64) -> Result<impl ImageDecoder, PictureError> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(most_pixels.saturating_mul(MOST_BYTES_PER_PIXEL).saturating_add(DECODER_SLACK));

@@ -8,7 +8,7 @@ use image::{
 };
 use webp::{WebPConfig, WebPEncodingError};
 
-/// JPEG quality, 1–100: little to be seen, a third of the size of 100.
+/// JPEG quality, 1–100. The loss is hardly visible, at a third of the size of 100.
 const JPEG_QUALITY: u8 = 90;
 
 /// WebP quality of the colours, 0–100; opacity is always kept exactly.
@@ -25,7 +25,7 @@ const BMP_PALETTE: u64 = 4 * 256;
 
 const NO_CONFIGURATION: WebPEncodingError = WebPEncodingError::VP8_ENC_ERROR_INVALID_CONFIGURATION;
 
-/// The media type of what [`finish`](super::finish) answers.
+/// The media type of the result of [`finish`](super::finish).
 #[must_use]
 pub fn content_type(format: OutputFormat) -> &'static str {
     match format {
@@ -36,8 +36,8 @@ pub fn content_type(format: OutputFormat) -> &'static str {
     }
 }
 
-/// Bytes of the file that becomes of a picture of `size`, where that is known beforehand: a BMP is not compressed. Of the
-/// others it is not: a picture of one colour has next to none.
+/// Bytes of the file for a picture of `size`, if that is known beforehand. It is for a BMP, which is not compressed. It
+/// is not for the others: a picture of one colour takes next to none.
 pub(super) fn foreseen_length((width, height): (u32, u32), output: &Output) -> Option<u64> {
     let rows_of = |bytes_per_pixel: u64| u64::from(height) * (u64::from(width) * bytes_per_pixel).next_multiple_of(4);
     match output.format {

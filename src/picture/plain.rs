@@ -1,13 +1,14 @@
-//! A picture that every program reads as we do.
+//! A version of a picture that every program reads as we do.
 
 use super::{PictureError, colour, decode, png};
 use image::codecs::png::PngEncoder;
 
-/// The picture as it is seen, on white, upright, in eight bits of sRGB, as a PNG; `None` for a file that all read alike.
+/// The picture as it is seen, on white, upright, in eight bits of sRGB, as a PNG; `None` for a file that all programs
+/// read alike.
 ///
-/// Not alike are read: sixteen bits of grey, of which Pillow takes the 256 darkest shades for all there are, so that the
-/// picture is white; and what is transparent, where others see the colour that is hidden there. `most_pixels` is as in
-/// [`decode`](decode()).
+/// Programs differ about sixteen bits of grey: Pillow takes the 256 darkest shades for all there are, so that the
+/// picture is white. They differ about transparent pixels too: some show the colour that is hidden there. `most_pixels`
+/// is as in [`decode`](decode()).
 pub fn plain(file: &[u8], most_pixels: u64) -> Result<Option<Vec<u8>>, PictureError> {
     let is_deep_grey = is_deep_grey(file);
     if !is_deep_grey && !may_be_transparent(file) {

@@ -1,7 +1,7 @@
-//! What stands before the pixels of a PNG.
+//! The chunks before the pixels of a PNG.
 
-/// The chunk's data, if there is one of this kind before the pixels. Chunks are length, kind, data and checksum, behind a
-/// signature of eight bytes; no checksum is looked at.
+/// The data of the first chunk of this kind before the pixels, if there is one. Each chunk is length, kind, data and
+/// checksum; they follow a signature of eight bytes. Checksums are not verified.
 pub(super) fn chunk(file: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
     let mut rest = file.strip_prefix(b"\x89PNG\r\n\x1a\n")?;
     loop {

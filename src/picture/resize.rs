@@ -1,4 +1,4 @@
-//! Size: which one the form asks for, and how to get there.
+//! The size that the form asks for, and resizing to it.
 
 use super::PictureError;
 use crate::domain::form::Output;
@@ -8,8 +8,8 @@ use fast_image_resize::{
 };
 use image::{GrayImage, RgbaImage};
 
-/// The contract's largest `w` and `h`. A side that follows from the aspect ratio keeps to it too, or a 10000 × 1 picture
-/// could ask for terabytes.
+/// The contract's largest `w` and `h`. A side that follows from the aspect ratio obeys it too; otherwise a 10000 × 1
+/// picture could ask for terabytes.
 const LONGEST_SIDE: u32 = 10_000;
 
 type Size = (u32, u32);
@@ -30,7 +30,8 @@ pub(super) fn fit(cutout: RgbaImage, output: &Output) -> Result<RgbaImage, Pictu
     if size == cutout.dimensions() { Ok(cutout) } else { resize(&cutout, size) }
 }
 
-/// Resizes by Lanczos3 to width and height in pixels, at least 1 each. What is transparent lends its colour to nothing.
+/// Resizes by Lanczos3 to width and height in pixels, at least 1 each. Transparent pixels do not affect the colours of
+/// others.
 pub fn resize(picture: &RgbaImage, size: (u32, u32)) -> Result<RgbaImage, PictureError> {
     let mut resized = RgbaImage::new(size.0, size.1);
     convolve((picture, picture.dimensions()), (&mut resized, size), PixelType::U8x4, &lanczos())?;
@@ -50,7 +51,7 @@ pub(super) struct Part {
     pub(super) height: f64,
 }
 
-/// Resizes a part of a picture as [`resize`] does. A part that has that size already is copied.
+/// Resizes a part of a picture as [`resize`] does. What lies around it counts for the pixels at its edges.
 pub(super) fn resize_part(picture: &RgbaImage, part: Part, size: Size) -> Result<RgbaImage, PictureError> {
     let mut resized = RgbaImage::new(size.0, size.1);
     let options = lanczos().crop(part.left, part.top, part.width, part.height);

@@ -55,12 +55,12 @@ pub(super) fn rotate(picture: RgbaImage, output: &Output) -> RgbaImage {
     }
 }
 
-/// Takes the last digit away, which is noise: the cosine of 60° is 0.5000000000000001, and would cost a row of pixels.
+/// Rounds off the last digit, which is noise: the cosine of 60° is 0.5000000000000001, and would cost a row of pixels.
 fn round_off(x: f64) -> f64 {
     (x * 1e15).round() / 1e15
 }
 
-/// Whole pixels that a length covers when it lies centred over a side: as Pillow counts them.
+/// Whole pixels that a length covers when it is centred over a side, counted as Pillow does.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length of at most 15,000 pixels")]
 fn spanned(side: f64, length: f64) -> u32 {
     (f64::midpoint(side, length).ceil() - ((side - length) / 2.0).floor()) as u32

@@ -1,4 +1,4 @@
-//! What the form asks for is what the file holds: read back after encoding.
+//! The file has everything that the form asks for: each is decoded again.
 
 mod bounds;
 mod files;

@@ -31,13 +31,13 @@ impl Budget {
         self.most
     }
 
-    /// A share of nothing yet.
+    /// A share that holds nothing yet.
     #[must_use]
     pub fn nothing(self: &Arc<Self>) -> Share {
         Share { budget: Arc::clone(self), size: 0 }
     }
 
-    /// Adds `more`, unless all shares together were more than the limit then.
+    /// Adds `more`, unless all shares together would then be more than the limit.
     fn add(&self, more: u64) -> bool {
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
@@ -61,7 +61,7 @@ impl Share {
         self.size
     }
 
-    /// Takes what is missing to `size`; `false`, and nothing taken, when the budget has not that much.
+    /// Grows to `size`. `false` if the budget has too little left; then nothing is taken.
     #[must_use]
     pub fn grow_to(&mut self, size: u64) -> bool {
         let more = size.saturating_sub(self.size);
@@ -72,7 +72,7 @@ impl Share {
         room
     }
 
-    /// Gives back what exceeds `size`.
+    /// Gives back the bytes beyond `size`.
     pub fn shrink_to(&mut self, size: u64) {
         let less = self.size.saturating_sub(size);
         self.budget.used.fetch_sub(less, Ordering::Relaxed);

@@ -1,12 +1,13 @@
-//! The temporary files' space, who holds how much of it, and who may have more.
+//! The space for temporary files: how much of it each client and account holds, and who may take more.
 //!
-//! Three rules keep it from being filled by some at the cost of all:
+//! Three rules keep a few from filling it at the cost of all:
 //!
-//! - Uploads never take what is kept for answers.
-//! - A client and an account hold no more than their parts. Who holds no answer yet may always have one.
-//! - What one longest answer takes is a reserve. Answers are given what they will likely need before the backend is asked;
-//!   one at a time that turns out longer may go on into the reserve, and the others wait meanwhile with what they have not
-//!   read yet still on the wire. So an answer that was paid for is never lost because another one was guessed wrongly.
+//! - Uploads never take the part that is kept for answers.
+//! - A client and an account hold no more than their parts. One that holds no answer yet may always have one.
+//! - The length of one longest answer is a reserve. Before the backend is asked, an answer is given the room that it
+//!   will likely need. One answer at a time that turns out longer may use the reserve. The others wait, and leave the
+//!   bytes that are not read yet on the connection. So an answer that was paid for is never lost because another one
+//!   was estimated wrongly.
 
 mod holders;
 mod recent;
@@ -28,21 +29,21 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-/// How often it is looked anew who holds the most.
+/// How often the largest holder is determined anew.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the space is shared by, in bytes.
+/// The rules by which the space is shared, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct DiskRules {
-    /// All of it.
+    /// The whole space.
     pub most: u64,
-    /// What uploads leave to answers.
+    /// The part that uploads leave to answers.
     pub kept_for_answers: u64,
-    /// The longest answer: as much is the reserve.
+    /// The longest answer. The reserve has the same size.
     pub max_answer: u64,
-    /// What one client may hold.
+    /// The most that one client may hold.
     pub per_client: u64,
-    /// What one account may hold.
+    /// The most that one account may hold.
     pub per_account: u64,
 }
 
@@ -50,9 +51,9 @@ pub struct DiskRules {
 pub struct Disk {
     rules: DiskRules,
     state: Mutex<State>,
-    /// Something was given back, or the reserve is free.
+    /// Notified when space was given back, or the reserve is free.
     freed: Notify,
-    /// Told of it too, once it was refused room.
+    /// Called too, if an answer was refused room before.
     waiting: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -63,7 +64,7 @@ struct State {
     /// Answers that are expected or being read.
     on_the_way: usize,
     reserve_taken: bool,
-    /// Answers that need more than they were given, in the order in which they found that out.
+    /// Answers that need more than they were given, in the order in which they found out.
     growing: BTreeSet<u64>,
     next_ticket: u64,
     /// Whether an answer was refused room since something was given back.
@@ -75,26 +76,26 @@ struct State {
 /// Why there is no room for an answer now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortfall {
-    /// Its client, or its account, holds its part: others may have room.
+    /// Its client, or its account, holds its whole part. Others may find room.
     OwnPart,
-    /// There is no room for anybody before this one.
+    /// There is no room, and nobody may take any before this answer.
     Full,
 }
 
 impl Disk {
-    /// Space that nobody holds any of.
+    /// An empty space with these rules.
     #[must_use]
     pub fn new(rules: DiskRules) -> Arc<Self> {
         Arc::new(Self { rules, state: Mutex::default(), freed: Notify::new(), waiting: OnceLock::new() })
     }
 
-    /// Bytes in use, or set aside.
+    /// Bytes in use or set aside.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.state().used
     }
 
-    /// All of it, in bytes.
+    /// The whole space, in bytes.
     #[must_use]
     pub fn most(&self) -> u64 {
         self.rules.most
@@ -106,23 +107,23 @@ impl Disk {
         self.rules.max_answer
     }
 
-    /// Who waits for room for an answer is told by this when there may be some. Only the first one is kept.
-    pub fn tell(&self, waiting: impl Fn() + Send + Sync + 'static) {
+    /// Sets the function that is called when there may be room for an answer again. Only the first one is kept.
+    pub fn on_freed(&self, waiting: impl Fn() + Send + Sync + 'static) {
         self.waiting.get_or_init(|| Box::new(waiting));
     }
 
-    /// What an answer will likely need, of which it is known that it has hardly more than `bound` bytes.
+    /// The room that an answer will likely need, if it is known to have hardly more than `bound` bytes.
     #[must_use]
     pub fn likely(&self, bound: u64) -> u64 {
         self.state().recent.likely(bound).min(self.rules.max_answer)
     }
 
-    /// A picture's answer was so long.
+    /// Takes note of the length of a picture's answer.
     pub fn learn(&self, length: u64) {
         self.state().recent.add(length);
     }
 
-    /// Whether [`answer`](Self::answer) would be given so much now.
+    /// Whether [`answer`](Self::answer) would succeed with this size now.
     pub fn has_room(&self, holder: &Holder, size: u64) -> bool {
         self.state().room_for(&self.rules, holder, size).is_ok()
     }
@@ -135,20 +136,20 @@ impl Disk {
         Ok(DiskShare::answer(Arc::clone(self), &mut state, holder, (size, reserve)))
     }
 
-    /// Room for an answer that is here already, or paid for: it goes before all that are still to be asked for.
+    /// Room for an answer that is here already, or paid for. It goes before all answers that are still to be asked for.
     pub async fn answer_at_hand(self: &Arc<Self>, holder: &Holder, size: u64) -> DiskShare {
         let mut share = DiskShare::answer(Arc::clone(self), &mut self.state(), holder, (0, false));
         share.grow_to(size).await;
         share
     }
 
-    /// Room for an upload, which grows as it comes.
+    /// Room for an upload, which grows as the upload arrives.
     #[must_use]
     pub fn upload(self: &Arc<Self>, holder: &Holder) -> DiskShare {
         DiskShare::upload(Arc::clone(self), holder)
     }
 
-    /// Whether others need what this client holds: much of the space is taken, and nobody holds more of it.
+    /// Whether others need the space that this client holds: much of the space is taken, and no client holds more.
     #[must_use]
     pub fn must_hurry(&self, client: &ClientAddress) -> bool {
         let mut state = self.state();
@@ -164,7 +165,7 @@ impl Disk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No step of its leaves it half done.
+        // No holder of the lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -182,8 +183,8 @@ impl Disk {
         Some(shortfall)
     }
 
-    /// Tells all who wait. Without the lock, because they come back for it.
-    pub(super) fn tell_all(&self) {
+    /// Wakes everybody who waits. The lock must not be held, because they take it.
+    pub(super) fn wake_all(&self) {
         self.freed.notify_waiters();
         let wanted = std::mem::take(&mut self.state().wanted);
         if let (true, Some(waiting)) = (wanted, self.waiting.get()) {
@@ -193,8 +194,8 @@ impl Disk {
 }
 
 impl State {
-    /// Whether an answer that is still to be asked for gets so much, and whether out of the reserve: that is how one gets
-    /// through, and then the next, where uploads and readers have left no more than that.
+    /// Whether an answer that is still to be asked for gets this size, and whether out of the reserve. The reserve lets
+    /// one answer through, and then the next, if uploads and readers have left no other room.
     fn room_for(&self, rules: &DiskRules, holder: &Holder, size: u64) -> Result<bool, Shortfall> {
         if self.holders.beyond_part(rules, holder, size) {
             return Err(Shortfall::OwnPart);
@@ -211,7 +212,7 @@ impl State {
 }
 
 impl DiskRules {
-    /// All but the reserve.
+    /// The space without the reserve.
     fn ordinary(&self) -> u64 {
         self.most.saturating_sub(self.max_answer)
     }

@@ -58,8 +58,8 @@ impl PixelMemory {
     }
 
     /// Registers a function that is called when there may be memory for waiting requests. Only the first one is kept.
-    pub fn tell(&self, waiting: impl Fn() + Send + Sync + 'static) {
-        self.space.tell(waiting);
+    pub fn on_freed(&self, waiting: impl Fn() + Send + Sync + 'static) {
+        self.space.on_freed(waiting);
     }
 
     /// A claim to `size` bytes that holds nothing yet.
@@ -130,7 +130,7 @@ impl Drop for PixelClaim {
         let stood_before_others = self.leave_line(&mut held);
         drop(held);
         if stood_before_others {
-            self.memory.space.tell_all();
+            self.memory.space.wake_all();
         }
     }
 }
@@ -182,7 +182,7 @@ mod tests {
         let memory = PixelMemory::new(100);
         let told = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&told);
-        memory.tell(move || {
+        memory.on_freed(move || {
             counter.fetch_add(1, Ordering::Relaxed);
         });
         let one = memory.claim(&client(1), 45);

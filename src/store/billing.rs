@@ -1,4 +1,5 @@
-//! What Stripe's events change, as the store sees it. What they mean is decided above; here it is only written.
+//! The changes that Stripe's events make, as the store sees them. `stripe` decides what an event means; the store only
+//! writes.
 
 use super::Fault;
 use crate::domain::{
@@ -9,39 +10,40 @@ use crate::domain::{
 };
 use serde::Serialize;
 
-/// Where a step starts from.
+/// The state that a step starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeState {
     /// The account as it is stored: a fall to the default plan that is due but not written yet does not show. `None` if
     /// there is no such account.
     pub account: Option<Account>,
-    /// What the last step left under [`StripeStep::remembered`].
+    /// The text that the last step left in [`StripeStep::remembered`].
     pub remembered: Option<String>,
-    /// Prepaid credits that are set aside for requests under way.
+    /// Prepaid credits that are set aside for requests in flight.
     pub held_prepaid: u64,
-    /// How many steps were applied to the account, and plans assigned to it by hand; to be sent back as [`StripeStep::expected`].
+    /// How many steps were applied to the account, and plans assigned to it by hand. Send it back as
+    /// [`StripeStep::expected`].
     pub version: u64,
 }
 
 /// Everything that follows from one event, to be written all at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeStep {
-    /// `evt_…`, and more where an event takes several steps: claimed for this account with the step's effect. It is the
-    /// operation id of the ledger entries.
+    /// `evt_…`, and more where an event takes several steps. It is claimed for this account together with the step's
+    /// effect, and is the operation id of the ledger entries.
     pub event: String,
-    /// The account; made, with nothing and not verified, if there is none.
+    /// The account. If there is none, it is made, with nothing and not verified.
     pub uid: Uid,
     /// The version of the state that the step was computed from.
     pub expected: u64,
-    /// What is remembered of the account's events from now on, in a form of the caller's.
+    /// The caller's own text about the account's events, which the next step gets.
     pub remembered: String,
-    /// Stripe's ids whose [`StripeObject`] is about this account, among others; a store's export takes them along.
+    /// Stripe's ids whose [`StripeObject`] concerns the account, among others. A store's export takes them along.
     pub learn: Vec<String>,
-    /// What changes about the account.
+    /// The changes to the account.
     pub changes: Changes,
 }
 
-/// What an event changes about an account; by default nothing.
+/// The changes that an event makes to an account; none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The plan to assign: its name and its included credits.
@@ -56,40 +58,40 @@ pub struct Changes {
     pub only_free: bool,
 }
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepOutcome {
-    /// Written, and its ids learnt.
+    /// The step was written, and its ids were learnt.
     Applied,
-    /// The event was claimed before: nothing is written, but its ids are learnt, should that have been cut off.
+    /// The event was claimed before. Nothing is written except its ids, in case learning them was interrupted.
     Duplicate,
-    /// Another step came in between: nothing is written. Read the state again.
+    /// Another step came in between. Nothing is written; read the state again.
     Stale,
 }
 
-/// What is known of one of Stripe's objects, or of a customer.
+/// The stored text about one of Stripe's objects, or about a customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StripeObject {
-    /// How often it was written; to be sent back when it is written next.
+    /// How often it was written. Send it back with the next write.
     pub version: u64,
-    /// In a form of the caller's; empty if nothing is known.
+    /// The caller's own text; empty if nothing is known.
     pub text: String,
 }
 
-/// An event that waits, or that an operator must see.
+/// An event that waits, or that an operator must look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ParkedEvent {
     /// `evt_…`
     pub id: String,
     /// When Stripe made it.
     pub created: UnixSeconds,
-    /// What it is about, for people.
+    /// Its subject, for people.
     pub about: String,
-    /// Why it waits, in one word of a closed set, and what else there is to say.
+    /// Why it waits: one word of a closed set, and perhaps more.
     pub reason: String,
-    /// Stripe's ids, any of which may lead to the account one day.
+    /// Stripe's ids, each of which may lead to the account some day.
     pub aliases: Vec<String>,
-    /// The event itself, in a form of the caller's.
+    /// The event itself, as the caller's own text.
     #[serde(skip)]
     pub event: String,
 }

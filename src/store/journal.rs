@@ -1,8 +1,9 @@
-//! Keeps that the store has not acknowledged: on this machine's disk before the caller gets the picture, and handed in
-//! until the store takes them.
+//! Keeps that the store has not acknowledged. They are on this machine's disk before the caller gets the picture, and
+//! are sent to the store until it takes them.
 //!
-//! One file per process, locked; a gateway that starts adopts the files of those that are gone. A torn last line
-//! is a keep whose caller never got an answer. Handing one in twice is free: keeps are idempotent.
+//! There is one file per process, locked. A gateway that starts adopts the files of processes that are gone. A torn
+//! last line is a keep whose caller never got an answer. Sending a keep twice changes nothing, because keeps are
+//! idempotent.
 
 mod entry;
 mod file;
@@ -32,21 +33,22 @@ use std::{path::Path, sync::Arc};
 use tokio::task::JoinHandle;
 use tracing::info;
 
-/// A store whose keeps survive its absence.
+/// A store whose keeps survive its outages.
 pub struct Journaled {
     store: Arc<dyn Metering>,
     journal: Arc<Journal>,
-    handing_in: JoinHandle<()>,
+    draining: JoinHandle<()>,
 }
 
 impl Journaled {
-    /// Opens a journal in the configured folder, with what earlier processes left there. Blocks on the disk.
+    /// Opens a journal in the configured folder, with the keeps that earlier processes left there. Blocks on the disk.
     pub fn open(store: Arc<dyn Metering>, config: &StoreConfig, clock: Clock, terms: Terms) -> Result<Self> {
         let folder = &config.journal;
-        let told = |error: std::io::Error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display()));
-        let (file, entries) = JournalFile::open(folder).map_err(told)?;
+        let failed =
+            |error: std::io::Error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display()));
+        let (file, entries) = JournalFile::open(folder).map_err(failed)?;
         if !entries.is_empty() {
-            info!(keeps = entries.len(), "the journal has keeps to hand in");
+            info!(keeps = entries.len(), "the journal has keeps that the store has not acknowledged yet");
         }
         let grace = match config.on_store_failure {
             OnStoreFailure::Refuse => None,
@@ -54,12 +56,12 @@ impl Journaled {
         };
         let journal = Arc::new(Journal::new(file, entries, clock, grace));
         let (from, to) = (Arc::clone(&journal), Arc::clone(&store));
-        let again = move || Arc::clone(&from).hand_in_for_ever(Arc::clone(&to));
-        let handing_in = tokio::spawn(panics::keep_alive(again));
-        Ok(Self { store, journal, handing_in })
+        let again = move || Arc::clone(&from).drain_for_ever(Arc::clone(&to));
+        let draining = tokio::spawn(panics::keep_alive(again));
+        Ok(Self { store, journal, draining })
     }
 
-    /// A credit that the store, which is away, does not know of.
+    /// A hold on a lent credit, which the unavailable store does not know of.
     fn lend(&self, request: &HoldRequest) -> Option<Hold> {
         let (grace, Draw::Account { uid, .. }) = (self.grace()?, &request.draw) else { return None };
         grace.lend(request, &self.store.last_known_account(uid)?, self.journal.clock.now())
@@ -77,7 +79,7 @@ pub fn keeps_left(folder: &Path) -> Result<usize> {
 
 impl Drop for Journaled {
     fn drop(&mut self) {
-        self.handing_in.abort();
+        self.draining.abort();
     }
 }
 
@@ -107,7 +109,7 @@ impl Metering for Journaled {
         self.store.put_account(change).await
     }
 
-    /// Fails while the journal is full: what is admitted must be countable.
+    /// Fails while the journal is full, because everything that is admitted must be countable.
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
         if self.journal.is_full() {
             return Err(Fault::Unavailable("the journal is full".into()));
@@ -121,8 +123,8 @@ impl Metering for Journaled {
         }
     }
 
-    /// Counted, or written down to be counted; [`Kept::remaining`] is not known then. The store itself has repeated what
-    /// was worth repeating.
+    /// Counts, or writes down to be counted later; then [`Kept::remaining`] is not known. The store itself has already
+    /// repeated the attempt where that can help.
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let payer = hold.charge.payer();
         let answer = match self.store.keep(hold).await {
@@ -140,7 +142,7 @@ impl Metering for Journaled {
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
         let lent = self.grace().is_some_and(|grace| grace.give_back(id, payer));
         match self.store.release(id, payer).await {
-            // The store never knew of it; if it did after all, without an answer, that lease ends.
+            // The store never knew of this hold. If it did after all, without an answer, that lease ends.
             Err(Fault::Unavailable(_)) if lent => Ok(Settlement::Released),
             answer => answer,
         }
@@ -158,7 +160,7 @@ impl Metering for Journaled {
         self.store.touch_keys(used).await
     }
 
-    /// What is lent need not be refused.
+    /// A request that can be lent a credit need not be refused.
     fn is_unavailable(&self) -> bool {
         self.journal.is_full() || (self.grace().is_none() && self.store.is_unavailable())
     }
@@ -176,7 +178,7 @@ impl Metering for Journaled {
             journal_waiting: self.journal.waiting_keeps(),
             journal_full: self.journal.is_full(),
             late: self.journal.late(),
-            set_aside: self.journal.set_aside(),
+            quarantined: self.journal.quarantined(),
             lent: self.grace().map_or(0, Grace::total),
             ..self.store.gauges()
         }

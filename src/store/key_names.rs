@@ -1,7 +1,7 @@
 //! The documented names of counters (contract, section 3), and ours beside them: spelled here and nowhere else.
 //!
-//! Whatever an account, a key or a client is called, its name takes exactly one place between two colons: characters
-//! that names are built from, and those that Redis tools stumble over, are percent-encoded.
+//! The name of every account, key and client takes exactly one place between two colons: characters that names are
+//! built from, and those that Redis tools stumble over, are percent-encoded.
 
 use crate::domain::{
     account::Uid,
@@ -49,7 +49,7 @@ impl AccountNames {
         &self.own
     }
 
-    /// The whole name of what is called `below` among the account's: `user:42:app_usage:2026:3` of `app_usage:2026:3`.
+    /// The whole name of the part `below` an account: `user:42:app_usage:2026:3` for `app_usage:2026:3`.
     pub(super) fn whole(&self, below: &str) -> String {
         format!("{}:{below}", self.own)
     }
@@ -59,7 +59,7 @@ impl AccountNames {
         format!("{}:{}_usage:{}", self.own, channel.as_str(), span(window))
     }
 
-    /// What the names of one channel's cycle counters begin with; the cycle's start follows.
+    /// The beginning of the names of one channel's cycle counters; the cycle's start follows.
     pub(super) fn cycles(&self, channel: Channel) -> String {
         format!("{}:{}_usage:cycle:", self.own, channel.as_str())
     }
@@ -99,7 +99,7 @@ impl AccountNames {
         format!("{}:keys", self.own)
     }
 
-    /// `user:42:revoked`: when which of them was revoked.
+    /// `user:42:revoked`: the time at which each revoked key was revoked.
     pub(super) fn revoked(&self) -> String {
         format!("{}:revoked", self.own)
     }
@@ -109,22 +109,22 @@ impl AccountNames {
         format!("{}:last_used", self.own)
     }
 
-    /// `user:42:stripe`: what Stripe's events have left, and how many steps that took.
+    /// `user:42:stripe`: the state that Stripe's events have left, and the number of steps.
     pub(super) fn stripe(&self) -> String {
         format!("{}:stripe", self.own)
     }
 
-    /// `user:42:stripe_events`: claimed events, by when.
+    /// `user:42:stripe_events`: claimed events, with the time of each.
     pub(super) fn stripe_events(&self) -> String {
         format!("{}:stripe_events", self.own)
     }
 
-    /// `user:42:stripe_ids`: Stripe's objects and customers that are about the account, among others.
+    /// `user:42:stripe_ids`: Stripe's objects and customers that concern the account, among others.
     pub(super) fn stripe_ids(&self) -> String {
         format!("{}:stripe_ids", self.own)
     }
 
-    /// `user:42:moved_cycles`: predicted billing cycles whose usage went to another: keeps that still come follow.
+    /// `user:42:moved_cycles`: predicted billing cycles whose usage was moved to another; keeps that come later follow.
     pub(super) fn moved_cycles(&self) -> String {
         format!("{}:moved_cycles", self.own)
     }
@@ -135,7 +135,7 @@ impl AccountNames {
     }
 }
 
-/// What one served picture is counted under.
+/// The channel, the pool, the windows and the key that one served picture is counted under.
 pub(super) struct Served<'a> {
     pub(super) channel: Channel,
     pub(super) pool: Pool,
@@ -157,7 +157,7 @@ impl Served<'_> {
 }
 
 impl Served<'_> {
-    /// What the name of the cycle's counter begins with, whichever cycle it is counted under in the end.
+    /// The beginning of the name of the cycle's counter, whichever cycle it is counted under in the end.
     pub(super) fn cycle_prefix(&self, names: &AccountNames) -> String {
         match self.pool {
             Pool::Included => names.cycles(self.channel),
@@ -189,14 +189,14 @@ pub(super) fn styled_payer(payer: &Payer, style: KeyStyle) -> String {
     }
 }
 
-/// What one payer's requests under way are kept in.
+/// The names under which one payer's requests in flight are kept.
 pub(super) struct PayerNames {
     /// `user:42:holds`: what each open hold will be counted under, by operation id. The holds on each allowance are in
     /// sorted sets beside it, such as `user:42:holds:included:2026:3`, by the end of their lease.
     pub(super) holds: String,
     /// `user:42:leases`: every open hold, by the end of its lease.
     pub(super) leases: String,
-    /// `user:42:settled`: operations that have ended, by when.
+    /// `user:42:settled`: operations that have ended, with the time of each.
     pub(super) settled: String,
     /// `user:42:bucket`: the short-term limit's one number.
     pub(super) bucket: String,
@@ -216,38 +216,38 @@ pub(super) const OPEN_HOLDS: &str = "gateway:holds";
 /// Set once the cycles that other software had counted are in their accounts' indexes.
 pub(super) const CYCLES_INDEXED: &str = "gateway:cycles_indexed";
 
-/// The gateways that serve, by when they were last there. What belongs to it shares the tag.
+/// The gateways that serve, with the time when each was last seen. Every name that belongs to it shares the tag.
 pub(super) const ALIVE: &str = "gateway:{peers}";
 
-/// `gateway:{peers}:replayed:…`: the gateways that have written again what this server, or these, may have lost.
+/// `gateway:{peers}:replayed:…`: the gateways that have replayed the writes that this server, or these, may have lost.
 pub(super) fn replayed(identity: &[String]) -> String {
     format!("{ALIVE}:recalled:{}", encode(&identity.join("+")))
 }
 
-/// Where changes of accounts and keys are told to every gateway.
+/// The channel on which changes of accounts and keys are announced to every gateway.
 pub(super) const CHANGES: &str = "gateway:changes";
 
-/// Written to see whether writing works.
+/// This key is written to see whether writing works.
 pub(super) const PULSE: &str = "gateway:pulse";
 
-/// What every account's own name looks like to `SCAN`, in either style; names below it match too.
+/// The pattern for `SCAN` that every account's own name matches, in either style; names below it match too.
 pub(super) const ANY_ACCOUNT: &str = "user:*";
 
-/// What every cycle counter's name looks like to `SCAN`.
+/// The pattern for `SCAN` that every cycle counter's name matches.
 pub(super) const ANY_CYCLE: &str = "user:*_usage:cycle:*";
 
-/// What every payer's leases look like to `SCAN`.
+/// The pattern for `SCAN` that every payer's leases match.
 pub(super) const ANY_LEASES: &str = "*:leases";
 
-/// Stripe's events whose account is not known yet, by their id. What belongs to them shares the tag.
+/// Stripe's events whose account is not known yet, by their id. Every name that belongs to them shares the tag.
 pub(super) const PARKED: &str = "stripe:{parked}";
 
-/// `stripe:{parked}:under:cus_1`: the parked events that this id may lead to the account of.
+/// `stripe:{parked}:under:cus_1`: the parked events that this id may lead to an account.
 pub(super) fn parked_under(alias: &str) -> String {
     format!("{PARKED}:under:{}", encode(alias))
 }
 
-/// `stripe:object:sub_1`: what is known of one of Stripe's objects, or of a customer, which belongs to no account.
+/// `stripe:object:sub_1`: the stored text about one of Stripe's objects, or a customer, which belongs to no account.
 pub(super) fn stripe_object(id: &str) -> String {
     format!("stripe:object:{}", encode(id))
 }
@@ -269,7 +269,7 @@ pub(super) fn account_named(name: &str) -> Option<Uid> {
     if tag.contains([':', '{', '}']) { None } else { Uid::new(decode(tag)?).ok() }
 }
 
-/// The account and the start that a cycle counter's name tells, in either style.
+/// The account and the start in a cycle counter's name, in either style.
 pub(super) fn cycle_named(name: &str) -> Option<(Uid, UnixSeconds)> {
     let (rest, start) = name.rsplit_once(":cycle:")?;
     let own = rest.strip_suffix(":app_usage").or_else(|| rest.strip_suffix(":api_usage"))?;

@@ -1,6 +1,6 @@
-//! Moves every account from one store to another, and looks whether all of it has arrived.
+//! Moves every account from one store to another, and checks that all of it has arrived.
 //!
-//! Cut off at any moment, it can be run again: what has arrived is compared, what is missing is written.
+//! It can be interrupted at any moment and run again: records that have arrived are compared, missing ones are written.
 
 use super::{
     Fault, Result,
@@ -13,10 +13,10 @@ use serde::Serialize;
 /// Accounts that are moved at once, so that the embedded store commits several together.
 const AT_ONCE: usize = 16;
 
-/// The longest that a value is shown.
+/// The most characters of a value that are shown.
 const SHOWN: usize = 60;
 
-/// What was moved, and what is not as it was.
+/// The result of a migration: how much was moved, and the differences.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Migration {
     /// Accounts that are at the target now.
@@ -31,22 +31,22 @@ pub struct Migration {
     pub problems: Vec<Problem>,
 }
 
-/// One thing that differs, or could not be moved.
+/// One difference, or one thing that could not be moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Whose, if it is an account's.
+    /// The account, if it concerns one.
     pub account: Option<Uid>,
-    /// What it is, in one sentence.
+    /// The problem, in one sentence.
     pub says: String,
 }
 
-/// Moves everything. `told` hears after each account how many of how many are done.
+/// Moves everything. After each account, `progress` gets how many are done and how many there are.
 ///
-/// [`Fault::Unusable`] if both are the same store, or if requests are under way at the source.
+/// [`Fault::Unusable`] if both are the same store, or if requests are in flight at the source.
 pub async fn migrate(
     from: &dyn Transfer,
     to: &dyn Transfer,
-    told: &(dyn Fn(usize, usize) + Send + Sync),
+    progress: &(dyn Fn(usize, usize) + Send + Sync),
 ) -> Result<Migration> {
     let place = at("target", to.place().await)?;
     if at("source", from.place().await)? == place {
@@ -55,7 +55,7 @@ pub async fn migrate(
     let open = at("source", from.holds_open().await)?;
     if open > 0 {
         return Err(Fault::Unusable(format!(
-            "{open} requests are under way at the source; stop the gateways first (one that was killed leaves requests \
+            "{open} requests are in flight at the source; stop the gateways first (one that was killed leaves requests \
              behind which end by themselves, minutes later)"
         )));
     }
@@ -70,7 +70,7 @@ pub async fn migrate(
     while let Some((uid, moved)) = moves.next().await {
         migration.count(&uid, moved)?;
         done += 1;
-        told(done, total);
+        progress(done, total);
     }
     drop(moves);
     move_parked(from, to, &mut migration).await?;
@@ -117,9 +117,9 @@ impl Migration {
     }
 }
 
-/// The account as it was moved, and what differs at the target.
+/// The account as it was moved, and the differences at the target.
 async fn move_account(from: &dyn Transfer, to: &dyn Transfer, uid: &Uid) -> Result<(AccountExport, Vec<String>)> {
-    let gone = || Fault::NotFound(format!("account {uid} has gone from the source meanwhile"));
+    let gone = || Fault::NotFound(format!("account {uid} has disappeared from the source meanwhile"));
     let export = at("source", from.export(uid).await)?.ok_or_else(gone)?;
     for list in List::ALL {
         move_list(from, to, uid, list).await?;
@@ -147,7 +147,7 @@ async fn move_list(from: &dyn Transfer, to: &dyn Transfer, uid: &Uid, list: List
     }
 }
 
-/// What is not at the target as it was moved, or does not add up there.
+/// Everything at the target that differs from the source, or does not agree with its ledger there.
 async fn differences(from: &dyn Transfer, to: &dyn Transfer, moved: &AccountExport) -> Result<Vec<String>> {
     let uid = &moved.account.uid;
     let Some(there) = at("target", to.export(uid).await)? else { return Ok(vec!["it is not at the target".into()]) };
@@ -159,7 +159,7 @@ async fn differences(from: &dyn Transfer, to: &dyn Transfer, moved: &AccountExpo
         })
         .collect();
     if at("source", from.cycles(uid).await)? != at("target", to.cycles(uid).await)? {
-        problems.push("its billing cycles are not listed as they were".into());
+        problems.push("its billing cycles differ".into());
     }
     let audit = at("target", to.audit(uid).await)?;
     if !audit.differences.is_empty() {
@@ -175,7 +175,7 @@ async fn differences(from: &dyn Transfer, to: &dyn Transfer, moved: &AccountExpo
     Ok(problems)
 }
 
-/// Parking is idempotent, and so is this.
+/// Moves the parked events. Parking is idempotent, and so is this.
 async fn move_parked(from: &dyn Transfer, to: &dyn Transfer, migration: &mut Migration) -> Result<()> {
     let events = at("source", from.parked().await)?;
     for event in &events {
@@ -186,13 +186,13 @@ async fn move_parked(from: &dyn Transfer, to: &dyn Transfer, migration: &mut Mig
         if there.contains(&event) {
             migration.parked_events += 1;
         } else {
-            migration.complain(None, format!("the parked event {} is another one at the target", event.id));
+            migration.complain(None, format!("the parked event {} is different at the target", event.id));
         }
     }
     Ok(())
 }
 
-/// Says at which end something went wrong.
+/// Adds to a fault at which end it happened.
 fn at<T>(end: &str, answer: Result<T>) -> Result<T> {
     answer.map_err(|fault| match fault {
         Fault::Unavailable(why) => Fault::Unavailable(format!("{why} (at the {end})")),

@@ -2,10 +2,10 @@
 
 use super::{Fault, Result, key_names::AccountNames, whole::MOST};
 
-/// What the balance is called among the counters of a ledger.
+/// The name of the balance among the counters of a ledger.
 pub(super) const PREPAID: &str = "prepaid";
 
-/// Fields of an account that are numbers, and that nothing is counted in.
+/// The fields of an account that are numbers and not counters.
 pub(super) const FIELDS: [&str; 5] =
     ["credits", "billing_period_start", "billing_period_end", "billing_anchor", "billing_ends_at"];
 
@@ -30,7 +30,7 @@ impl Number {
             None if below == PREPAID || below == "prepaid_credits" => Self::Prepaid,
             None if is_counter(below) => Self::Counter(below.to_owned()),
             None => {
-                return Err(Fault::NotFound(format!("{key} is no number of {own}; audit shows how they are called")));
+                return Err(Fault::NotFound(format!("{key} is not a number of {own}; audit shows their names")));
             }
         };
         let least = if number == Self::Prepaid { 1 - MOST } else { 0 };
@@ -40,7 +40,7 @@ impl Number {
         Ok(number)
     }
 
-    /// What it is called in the ledger, if that adds it up.
+    /// The name under which the ledger adds it up, if it does.
     pub(super) fn counter(&self) -> Option<&str> {
         match self {
             Self::Prepaid => Some(PREPAID),

@@ -1,4 +1,4 @@
-//! From an address to a store.
+//! Opens the store at an address.
 
 use super::{
     Fault, Journaled, Metering, Result, Store, Transfer,
@@ -11,21 +11,21 @@ use crate::{
 };
 use std::{path::Path, sync::Arc};
 
-/// A serving gateway's store.
+/// The store of a gateway that serves.
 pub struct Opened {
-    /// For pictures: with a journal in front of it, where the store is on another machine.
+    /// For pictures. If the store is on another machine, a journal is in front of it.
     pub metering: Arc<dyn Metering>,
     /// For everything else.
     pub engine: Arc<dyn Store>,
 }
 
-/// Opens the store that the configuration names, on its terms, for a command. Blocks on the disk for the embedded one.
+/// Opens the configured store for a command. Blocks on the disk for the embedded one.
 pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
     let store: Arc<dyn Store> = open_to_move(config, clock).await?;
     Ok(store)
 }
 
-/// The same for moving its accounts, or others to it.
+/// Opens it for a move of accounts from it or to it.
 pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Transfer>> {
     match redis_url(config)? {
         Some(url) => Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), Role::Command).await?)),
@@ -33,7 +33,7 @@ pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Trans
     }
 }
 
-/// The same for a gateway that serves: what a store on another machine does not acknowledge goes to the journal.
+/// Opens it for a gateway that serves: keeps that a store on another machine does not acknowledge go to the journal.
 pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Opened> {
     let Some(url) = redis_url(config)? else {
         let engine = embedded(config, clock)?;
@@ -44,9 +44,10 @@ pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Opened> {
     Ok(Opened { metering: Arc::new(metering), engine })
 }
 
-/// Copies the embedded store to a new file while it may be written to. Answers with the copy's bytes. Blocks on the disk.
+/// Copies the embedded store to a new file while it may be written to. Returns the size of the copy in bytes. Blocks
+/// on the disk.
 ///
-/// [`Fault::Unusable`] for a Redis, which has means of its own.
+/// [`Fault::Unusable`] for a Redis, which has its own means of backup.
 pub fn backup(config: &Config, copy: &Path) -> Result<u64> {
     match config.store.sqlite_path() {
         Some(path) => sqlite::backup(path, copy),
@@ -62,6 +63,6 @@ fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {
 fn embedded(config: &Config, clock: Clock) -> Result<Arc<SqliteStore>> {
     match config.store.sqlite_path() {
         Some(path) => Ok(Arc::new(SqliteStore::open(path, clock, config.terms())?)),
-        None => Err(Fault::Unusable("store.url is no address of a store".into())),
+        None => Err(Fault::Unusable("store.url is not the address of a store".into())),
     }
 }

@@ -1,7 +1,7 @@
-//! An account that goes from one store to another: what it is on the way, and the verbs for it.
+//! Moves an account from one store to another: the form in which it travels, and the verbs for it.
 //!
-//! Operators' verbs: they expect that nobody else writes to the account at either end. An account is seen at its new
-//! place only once everything of it is there; until then, what is written in parts can be written again.
+//! These verbs are an operator's: they expect that nobody else writes to the account at either end. An account becomes
+//! visible at its new place only once everything of it is there; until then, its parts can be written again.
 
 use super::{Fault, LedgerEntry, Result, Store};
 use crate::domain::{
@@ -13,39 +13,40 @@ use crate::domain::{
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Records that go in one part.
+/// The most records in one part.
 pub(super) const PART: usize = 500;
 
-/// For so long settled operations are worth moving: nothing repeats an older one (µs).
+/// How long settled operations are worth moving: nothing repeats an older one (µs).
 pub(super) const SETTLED_FOR: i64 = 7 * 86_400 * 1_000_000;
 
-/// A store whose accounts can go to another one. Both engines can; what stands in front of one cannot.
+/// A store whose accounts can move to another one. Both engines can; a wrapper around one cannot.
 #[async_trait]
 pub trait Transfer: Store {
-    /// Names the place where everything is kept, for comparing: stores that give the same name are the same.
+    /// The name of the place where everything is kept. Stores that give the same name are the same.
     async fn place(&self) -> Result<String>;
 
-    /// Everything of an account, as it is stored, but for its long lists; `None` without the account.
+    /// Everything of an account, as it is stored, except its long lists; `None` without the account.
     async fn export(&self, uid: &Uid) -> Result<Option<AccountExport>>;
 
     /// The next part of one of its long lists.
     async fn export_part(&self, uid: &Uid, list: List, after: &Cursor) -> Result<Page>;
 
-    /// Writes one part of a long list of an account that is not to be seen yet; what is there already is compared. Of an
-    /// account that can be seen, everything is compared and nothing written. [`Fault::Taken`] where something differs.
+    /// Writes one part of a long list of an account that is not visible yet; records that are there already are
+    /// compared. For a visible account, everything is compared and nothing written. [`Fault::Taken`] if something
+    /// differs.
     async fn import_part(&self, uid: &Uid, records: &Records, after: &Cursor) -> Result<Cursor>;
 
-    /// Writes everything else, in one step that ends with the account to be seen; once it is, only compares.
-    /// [`Fault::Taken`] where something else is there.
+    /// Writes everything else, in one step that ends by making the account visible. For a visible account, it only
+    /// compares. [`Fault::Taken`] if something else is there.
     async fn import(&self, export: &AccountExport) -> Result<()>;
 }
 
-/// Everything of an account but its long lists.
+/// Everything of an account except its long lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountExport {
-    /// As it is stored, which need not be how it counts now.
+    /// The account as it is stored, which may differ from how it counts now.
     pub account: Account,
-    /// By their public identifiers.
+    /// The keys, by their public identifiers.
     pub keys: Vec<KeyExport>,
     /// Every counter by its documented name, without the account's own: `app_usage:2026:3`.
     pub counters: BTreeMap<String, i64>,
@@ -53,9 +54,9 @@ pub struct AccountExport {
     pub ledger: u64,
     /// How many grants are remembered.
     pub grants: u64,
-    /// How many steps of Stripe's there were, and what is remembered of them.
+    /// The number of Stripe's steps, and the text that is remembered of them.
     pub stripe: Option<(u64, String)>,
-    /// What is known of Stripe's objects that are about the account, by their ids; they may be about others too.
+    /// The texts about Stripe's objects that concern the account, by their ids; they may concern others too.
     pub stripe_objects: BTreeMap<String, String>,
     /// Predicted billing cycles whose usage went to another.
     pub moved_cycles: BTreeMap<UnixSeconds, UnixSeconds>,
@@ -64,7 +65,7 @@ pub struct AccountExport {
 /// An API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyExport {
-    /// What it is found by.
+    /// The hash that it is found by.
     pub hash: KeyHash,
     /// The key.
     pub key: ApiKey,
@@ -95,16 +96,16 @@ impl List {
 pub enum Records {
     /// In order.
     Ledger(Vec<LedgerEntry>),
-    /// Each with its credits and the balance after it.
+    /// Each grant with its credits and the balance after it.
     Grants(Vec<(OperationId, i64, i64)>),
-    /// How each ended, and when.
+    /// Each operation with its settlement, and when it ended.
     Settled(Vec<(OperationId, Settlement, UnixMicros)>),
-    /// When each was claimed.
+    /// Each event with the time when it was claimed.
     Events(Vec<(String, UnixMicros)>),
 }
 
 impl Records {
-    /// How many.
+    /// The number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -115,7 +116,7 @@ impl Records {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -129,14 +130,14 @@ pub struct Cursor(pub(super) String);
 /// One part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// What it holds; a record may come in two parts.
+    /// The records; one may be in two parts.
     pub records: Records,
     /// Where the next one begins; `None` after the last.
     pub next: Option<Cursor>,
 }
 
 impl AccountExport {
-    /// What differs from `other`: a name, what it is here, and what it is there.
+    /// The differences from `other`: a name, the value here, and the value there.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
         let (here, there) = (self.by_name(), other.by_name());
@@ -170,7 +171,7 @@ impl AccountExport {
         all
     }
 
-    /// The operator's error if this is not what is there.
+    /// The operator's error if this differs from what is there.
     pub(super) fn must_equal(&self, there: &Self) -> Result<()> {
         match self.differences(there).first() {
             Some((name, ..)) => Err(other(&self.account.uid, name)),

@@ -1,11 +1,11 @@
-//! Whole numbers as other software may write them: what stands under a documented name is read by these rules alone.
+//! Whole numbers as other software may write them. Values under documented names are read by these rules alone.
 
 use super::Fault;
 
 /// Counts and balances stay below this: beyond it, neither a script nor a reader of JSON has whole numbers.
 pub(super) const MOST: i64 = 1 << 53;
 
-/// Digits that a number with an exponent may have: with so few, no fraction is rounded away.
+/// The most digits that a number with an exponent may have, so that no fraction is rounded away.
 const DIGITS: usize = 15;
 
 /// The whole number that a text spells in whatever way (`12`, `12.0`, `+12`, ` 12 `, `012`, `1.2e1`); `None` for anything
@@ -48,7 +48,7 @@ fn with_exponent(integer: &str, rest: &str) -> Option<i64> {
     if mantissa.len() > DIGITS {
         return None;
     }
-    // The point stands so many digits before the mantissa's end.
+    // The point is this many digits before the mantissa's end.
     let behind = i64::try_from(fraction.len()).ok()?.checked_sub(exponent.parse::<i64>().ok()?)?;
     let significant = mantissa.trim_end_matches('0');
     let zeros = i64::try_from(mantissa.len() - significant.len()).ok()? - behind;
@@ -61,9 +61,11 @@ pub(super) fn fits(number: i64) -> bool {
     (1 - MOST..MOST).contains(&number)
 }
 
-/// What stands under a name that is no number of ours. It is for operators: the name holds the account's id.
+/// The fault for a value that is not a whole number. It is for operators: the name holds the account's id.
 pub(super) fn strange(name: &str) -> Fault {
-    Fault::Unexpected(format!("{name} is no whole number: nothing can be counted there. It is set by: audit --mend"))
+    Fault::Unexpected(format!(
+        "{name} holds no whole number, so nothing can be counted there. Set it with: audit --mend"
+    ))
 }
 
 #[cfg(test)]

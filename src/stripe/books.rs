@@ -42,7 +42,7 @@ pub(super) struct Books {
 }
 
 /// The visible state of an account: plan, credits, window, balance.
-pub(super) type Seen = (String, u64, Window, i64);
+pub(super) type Visible = (String, u64, Window, i64);
 
 impl Books {
     /// One account, 42, on the default plan.
@@ -91,7 +91,7 @@ impl Books {
         self.waiting.keys().map(String::as_str).collect()
     }
 
-    pub(super) fn seen(&self, uid: &str, now: i64) -> Seen {
+    pub(super) fn visible(&self, uid: &str, now: i64) -> Visible {
         let account = terms().in_force(self.accounts[&Uid::new(uid).unwrap()].clone(), unix(now));
         let window = Window::at(account.billing_period.as_ref(), GRACE, unix(now));
         (account.membership, account.credits, window, account.prepaid)
@@ -109,12 +109,12 @@ impl Books {
 
     /// The window of account 42.
     pub(super) fn window(&self, now: i64) -> Window {
-        self.seen("42", now).2
+        self.visible("42", now).2
     }
 
     /// The plan that counts now.
     pub(super) fn membership(&self, uid: &str, now: i64) -> String {
-        self.seen(uid, now).0
+        self.visible(uid, now).0
     }
 
     /// The prepaid balance.
@@ -232,9 +232,9 @@ impl Books {
     }
 
     /// The plan, credits, window and balance of every account.
-    pub(super) fn everybody(&self, now: i64) -> BTreeMap<&str, Seen> {
+    pub(super) fn everybody(&self, now: i64) -> BTreeMap<&str, Visible> {
         let uids: BTreeSet<&str> = self.accounts.keys().map(Uid::as_str).collect();
-        uids.into_iter().map(|uid| (uid, self.seen(uid, now))).collect()
+        uids.into_iter().map(|uid| (uid, self.visible(uid, now))).collect()
     }
 }
 

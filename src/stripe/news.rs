@@ -7,7 +7,7 @@ use super::{
     claims::Claims,
     event::{Checkout, Event, EventKind, Invoice, Item, Status, Subscription},
     purchase::{Cause, Pack},
-    subscription::{Bought, Observation, Paid, Seen, Snapshot},
+    subscription::{Bought, Observation, Observed, Paid, Snapshot},
 };
 use crate::{
     config::{ReversalPolicy, StripeConfig},
@@ -39,8 +39,8 @@ pub struct Telling {
 /// A new fact about an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// A subscription has been seen.
-    Seen(Box<Observation>),
+    /// News about a subscription.
+    Subscription(Box<Observation>),
     /// A prepaid pack has been paid.
     Sold(Pack),
     /// The payment has been taken back in part or in whole, or that has been reversed.
@@ -101,13 +101,13 @@ impl News {
         match &event.kind {
             EventKind::Subscription(subscription) => {
                 let snapshot = snapshot(subscription, event.created, config).ok_or(Reason::NoPeriod)?;
-                Ok(Self::seen(event, &subscription.id, Seen::Snapshot(snapshot)))
+                Ok(Self::observed(event, &subscription.id, Observed::Snapshot(snapshot)))
             }
             EventKind::InvoicePaid(invoice) => {
                 let subscription = invoice.subscription.as_ref().filter(|_| invoice.starts_period);
                 let subscription = subscription.ok_or(Reason::StartsNoPeriod)?;
                 let paid = paid(invoice, config).ok_or(Reason::NoPeriod)?;
-                Ok(Self::seen(event, subscription, Seen::Paid(paid)))
+                Ok(Self::observed(event, subscription, Observed::Paid(paid)))
             }
             EventKind::Checkout(session) => Self::of_session(event, session, config),
             EventKind::Refund(refund) => {
@@ -129,9 +129,9 @@ impl News {
         Self { tellings: vec![telling], unreadable_credits: false }
     }
 
-    fn seen(event: &Event, subscription: &str, seen: Seen) -> Self {
-        let observation = Observation { event: event.id.clone(), created: event.created, seen };
-        Self::one(event, subscription.into(), Some(Fact::Seen(Box::new(observation))))
+    fn observed(event: &Event, subscription: &str, observed: Observed) -> Self {
+        let observation = Observation { event: event.id.clone(), created: event.created, observed };
+        Self::one(event, subscription.into(), Some(Fact::Subscription(Box::new(observation))))
     }
 
     /// A session tells the owner of its subscription or payment, whether or not it is paid.
@@ -158,7 +158,7 @@ impl Fact {
     /// Whether it is about a subscription without a price that stands for a plan.
     #[must_use]
     pub fn is_unlisted(&self) -> bool {
-        matches!(self, Self::Seen(observation) if !observation.is_listed())
+        matches!(self, Self::Subscription(observation) if !observation.is_listed())
     }
 }
 

@@ -73,7 +73,7 @@ impl Object {
                 return false;
             }
             match fact {
-                Fact::Seen(observation) => {
+                Fact::Subscription(observation) => {
                     object.listed |= observation.is_listed();
                     object.facts.subscription.get_or_insert_default().observe(observation);
                 }
@@ -134,9 +134,9 @@ impl Object {
         copies
     }
 
-    fn known(&self) -> Known {
+    fn ownership(&self) -> Ownership {
         let owner = self.owner().map(|(uid, rank)| (uid.clone(), rank));
-        Known { revision: self.revision, owner }
+        Ownership { revision: self.revision, owner }
     }
 
     fn changed<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> T {
@@ -153,12 +153,12 @@ impl Object {
 pub struct Customer {
     /// The owner by the operator's claim.
     operator: Option<Uid>,
-    objects: BTreeMap<String, Known>,
+    objects: BTreeMap<String, Ownership>,
 }
 
 /// The revision and the owner of one of a customer's objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+struct Ownership {
     revision: u64,
     owner: Option<(Uid, Rank)>,
 }
@@ -177,11 +177,11 @@ pub enum Leads {
 impl Customer {
     /// Records the owner of one of the customer's objects.
     pub fn note(&mut self, id: &str, object: &Object) {
-        let known = object.known();
+        let ownership = object.ownership();
         match self.objects.get_mut(id) {
-            Some(held) if held.revision >= known.revision => {}
-            Some(held) => *held = known,
-            None => _ = self.objects.insert(id.into(), known),
+            Some(held) if held.revision >= ownership.revision => {}
+            Some(held) => *held = ownership,
+            None => _ = self.objects.insert(id.into(), ownership),
         }
     }
 
@@ -196,7 +196,7 @@ impl Customer {
         if let Some(uid) = &self.operator {
             return Leads::To(Lead { uid: uid.clone(), firm: true });
         }
-        let owners = self.objects.values().filter_map(|known| known.owner.as_ref());
+        let owners = self.objects.values().filter_map(|ownership| ownership.owner.as_ref());
         let owners: Vec<_> = owners.filter(|(_, rank)| *rank > Rank::Customer).collect();
         let Some((uid, _)) = owners.first() else { return Leads::Nowhere };
         if owners.iter().any(|(other, _)| other != uid) {
@@ -214,10 +214,10 @@ impl Customer {
     #[must_use]
     pub fn strays(&self) -> Vec<String> {
         let Leads::To(Lead { uid, .. }) = self.leads() else { return Vec::new() };
-        let is_stray = |known: &Known| match &known.owner {
+        let is_stray = |ownership: &Ownership| match &ownership.owner {
             Some((owner, rank)) => *rank == Rank::Customer && *owner != uid,
             None => true,
         };
-        self.objects.iter().filter(|(_, known)| is_stray(known)).map(|(id, _)| id.clone()).collect()
+        self.objects.iter().filter(|(_, ownership)| is_stray(ownership)).map(|(id, _)| id.clone()).collect()
     }
 }

@@ -27,16 +27,16 @@ pub struct Observation {
     /// When Stripe created the event.
     pub created: UnixSeconds,
     /// The content of the news.
-    pub seen: Seen,
+    pub observed: Observed,
 }
 
 impl Observation {
     /// Whether it shows a configured price.
     #[must_use]
     pub fn is_listed(&self) -> bool {
-        match &self.seen {
-            Seen::Snapshot(snapshot) => snapshot.plan.is_some(),
-            Seen::Paid(paid) => paid.plan.is_some(),
+        match &self.observed {
+            Observed::Snapshot(snapshot) => snapshot.plan.is_some(),
+            Observed::Paid(paid) => paid.plan.is_some(),
         }
     }
 }
@@ -52,7 +52,7 @@ pub struct Bought {
 
 /// The content of news about a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Observed {
     /// The whole subscription.
     Snapshot(Snapshot),
     /// A period that has been paid for.
@@ -119,15 +119,15 @@ pub struct Standing {
 impl SubscriptionFacts {
     /// Records news.
     pub fn observe(&mut self, observation: &Observation) {
-        let Observation { event, created, seen } = observation;
+        let Observation { event, created, observed } = observation;
         let rank = |span: Span, of_snapshot| SpanRank {
             start: span.start,
             of_snapshot,
             created: *created,
             event: event.clone(),
         };
-        match seen {
-            Seen::Snapshot(snapshot) => {
+        match observed {
+            Observed::Snapshot(snapshot) => {
                 if let Some(span) = snapshot.span {
                     Ranked::offer(&mut self.span, rank(span, true), span);
                 }
@@ -138,7 +138,7 @@ impl SubscriptionFacts {
                 }
                 Ranked::offer(&mut self.snapshot, rank, snapshot.clone());
             }
-            Seen::Paid(paid) => {
+            Observed::Paid(paid) => {
                 Ranked::offer(&mut self.span, rank(paid.span, false), paid.span);
                 if let Some(plan) = &paid.plan {
                     Ranked::offer(&mut self.paid_plan, rank(paid.span, false), plan.clone());

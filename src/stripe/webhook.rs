@@ -95,7 +95,7 @@ impl Webhook {
         record.cause = record.cause.take().or(taken.first);
         record.uid = record.uid.take().or(taken.uid);
         outcome.map_err(|fault| {
-            record.events.push("store_away");
+            record.events.push("store_unavailable");
             record.cause = Some(format!("{id}: {fault}"));
             fault.into()
         })

@@ -3,11 +3,11 @@
 /// The backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackendGauges {
-    /// Requests in line.
+    /// Requests in the queue.
     pub waiting: u64,
     /// Each service behind the gateway.
     pub services: Vec<ServiceGauges>,
-    /// Our account at it, once it has reported.
+    /// Our account at the service, once it has reported.
     pub account: Option<AccountGauges>,
 }
 
@@ -16,7 +16,7 @@ pub struct BackendGauges {
 pub struct AccountGauges {
     /// Credits that can still be spent.
     pub remaining: u64,
-    /// Credits that the service has counted, since this process first looked, beyond the pictures that it answered us.
+    /// Credits that the service has counted beyond the pictures that it answered us, since this process first asked.
     pub drift: i64,
 }
 
@@ -31,17 +31,17 @@ pub struct ServiceGauges {
     pub up: bool,
 }
 
-/// The store, as this process sees it. All but the journal's only grow.
+/// The store, as this process sees it. All values except the journal's only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreGauges {
     /// Keeps in the journal that the store has not acknowledged yet.
     pub journal_waiting: u64,
     /// Whether the journal is full, so that no request is admitted.
     pub journal_full: bool,
-    /// Keeps that were handed in after their lease had ended: counted, and possibly beyond a limit.
+    /// Keeps that the store took after their lease had ended: counted, and possibly beyond a limit.
     pub late: u64,
-    /// Keeps that no store may take any more, for a person to look at.
-    pub set_aside: u64,
+    /// Keeps that are quarantined for a person to look at, because no store may take them any more.
+    pub quarantined: u64,
     /// Credits that were lent to known accounts while the store was unavailable.
     pub lent: u64,
     /// How often the store became unavailable.

@@ -50,44 +50,44 @@ impl Metrics {
             )?,
             durations: our.seconds(
                 "rgw_request_duration_seconds",
-                "From a request's head to its answer's.",
+                "Time from the head of a request to the head of its answer.",
                 "route",
             )?,
             steps: our.seconds("rgw_step_duration_seconds", "Time spent in each step of POST /rmbg.", "step")?,
             credits: our.counters(
                 "rgw_credits_spent_total",
-                "Credits counted, by where they came from and who spent them.",
+                "Credits spent, by pool (source) and kind of caller (channel).",
                 &["source", "channel"],
             )?,
             stripe_events: our.counters(
                 "rgw_stripe_events_total",
-                "Stripe's events, by what became of them; duplicate: said nothing new. One that was parked counts again when it is taken.",
+                "Events from Stripe, by outcome. A duplicate says nothing new. A parked event counts again when it is applied.",
                 &["outcome"],
             )?,
             rejected_by: our.counters(
                 "rgw_rejected_total",
-                "Requests answered 429 before the store was asked, and connections closed unheard, by what turned them away.",
+                "Requests answered 429 before the store was asked, and connections closed unread, by the check that rejected them.",
                 &["by"],
             )?,
-            in_flight: our.gauge("rgw_requests_in_flight", "Requests whose answers are not yet sent whole.")?,
+            in_flight: our.gauge("rgw_requests_in_flight", "Requests whose answers are not completely sent yet.")?,
             uploaded: our.sizes("rgw_image_size_bytes", "Size of uploaded images.")?,
-            panics: our.counter("rgw_panics_total", "Mistakes of this program; the log says where.")?,
-            holds_open: our.gauge("rgw_holds_open", "Credits set aside for requests under way.")?,
+            panics: our.counter("rgw_panics_total", "Panics, which are mistakes of this program; the log says where.")?,
+            holds_open: our.gauge("rgw_holds_open", "Credits held for requests in flight.")?,
             store_up: our.gauge("rgw_store_up", "1 if the store answered this scrape.")?,
             journal_waiting: our.gauge(
                 "rgw_journal_waiting",
-                "Pictures served that the store has not acknowledged yet, safe on this machine's disk.",
+                "Keeps in the journal on this machine's disk that the store has not acknowledged yet.",
             )?,
-            journal_full: our.gauge("rgw_journal_full", "1 if nobody is admitted until the store takes the journal.")?,
+            journal_full: our.gauge("rgw_journal_full", "1 if the journal is full, so that no request is admitted.")?,
             store_events: our.counters(
                 "rgw_store_events_total",
-                "The store went away (outage); keeps came after their lease (late) or too late (set_aside); credits lent.",
+                "Outages of the store (outage), keeps after their lease (late) or too late to count (quarantined), credits lent (lent).",
                 &["event"],
             )?,
             budget_used: our.gauges("rgw_body_budget_used_bytes", "Bytes of bodies held now.", "kind")?,
             budget_limit: our.gauges("rgw_body_budget_limit_bytes", "Bytes of bodies that may be held.", "kind")?,
-            backend_waiting: our.gauge("rgw_backend_waiting", "Requests in line for the backend.")?,
-            backend_in_flight: our.gauges("rgw_backend_in_flight", "Pictures at work, by service.", "backend")?,
+            backend_waiting: our.gauge("rgw_backend_waiting", "Requests in the queue for the backend.")?,
+            backend_in_flight: our.gauges("rgw_backend_in_flight", "Pictures that each service works on.", "backend")?,
             backend_up: our.gauges("rgw_backend_up", "1 if the service is given pictures.", "backend")?,
             shared_remaining: our.gauges(
                 "rgw_backend_account_remaining_credits",
@@ -134,12 +134,12 @@ impl Metrics {
         self.rejected_by.with_label_values(&[by.as_str()]).inc();
     }
 
-    /// A request has come (1), or is over (-1).
+    /// Counts a request that begins (1) or ends (-1).
     pub fn in_flight(&self, change: i64) {
         self.in_flight.add(change);
     }
 
-    /// Takes what is to be seen of the backend, for the next [`render`](Self::render).
+    /// Takes the state of the backend for the next [`render`](Self::render).
     pub fn see_backend(&self, gauges: &BackendGauges) {
         self.backend_waiting.set(clamp(gauges.waiting));
         for service in &gauges.services {
@@ -152,12 +152,12 @@ impl Metrics {
         }
     }
 
-    /// Takes what is to be seen of the store, for the next [`render`](Self::render).
+    /// Takes the state of the store for the next [`render`](Self::render).
     pub fn see_store(&self, gauges: &StoreGauges) {
         self.journal_waiting.set(clamp(gauges.journal_waiting));
         self.journal_full.set(i64::from(gauges.journal_full));
-        let StoreGauges { late, set_aside, lent, outages, .. } = *gauges;
-        for (event, total) in [("outage", outages), ("late", late), ("set_aside", set_aside), ("lent", lent)] {
+        let StoreGauges { late, quarantined, lent, outages, .. } = *gauges;
+        for (event, total) in [("outage", outages), ("late", late), ("quarantined", quarantined), ("lent", lent)] {
             let counter = self.store_events.with_label_values(&[event]);
             counter.inc_by(total.saturating_sub(counter.get()));
         }

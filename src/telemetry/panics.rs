@@ -1,7 +1,7 @@
 //! Panics: mistakes of this program, each of which may end one piece of work and nothing else.
 //!
-//! A serving process [watches](watch): every panic, on whichever thread, is counted and logged where it happens. What
-//! was under way there is caught by whoever waits for it.
+//! A serving process [watches](watch) for panics: every one, on whichever thread, is counted and logged where it
+//! happens. The code that waits for the work catches it.
 
 use futures_util::FutureExt as _;
 use std::{
@@ -15,17 +15,17 @@ use std::{
 use tokio::{task::JoinError, time::sleep};
 use tracing::error;
 
-/// Between a panic of something that must go on and its next start.
+/// The pause between a panic of work that must go on and its next start.
 const PAUSE: Duration = Duration::from_secs(1);
 
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
 tokio::task_local! {
-    /// The id of the request that is worked on, for the log.
+    /// The id of the request that this task works on, for the log.
     static REQUEST: String;
 }
 
-/// A piece of work panicked. What it said may hold anything and is gone; where it was is in the log.
+/// A piece of work panicked. Its message may hold anything and is dropped; the log says where it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panicked;
 
@@ -40,15 +40,21 @@ pub fn total() -> u64 {
     TOTAL.load(Ordering::Relaxed)
 }
 
-/// Where it was, and what it said only if the program's text holds every word of it: a message that was made when it was
-/// needed may hold what a caller sent, or a secret.
+/// Logs where it happened, and the message only if every word of it is in the program's text. A message that was
+/// formatted at run time may hold a caller's data, or a secret.
 fn note(panic: &PanicHookInfo<'_>) {
     TOTAL.fetch_add(1, Ordering::Relaxed);
     let at = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
     let said = literal(panic.payload());
     let request = REQUEST.try_with(String::clone).unwrap_or_else(|_| "-".into());
     let thread = thread::current();
-    error!(at, said, request, thread = thread.name().unwrap_or("-"), "a panic; what was under way there has failed");
+    error!(
+        at,
+        said,
+        request,
+        thread = thread.name().unwrap_or("-"),
+        "a panic; the work that was in progress there has failed"
+    );
 }
 
 fn literal(payload: &(dyn Any + Send)) -> &'static str {
@@ -70,18 +76,17 @@ pub fn of_request_here<T>(request_id: &str, work: impl FnOnce() -> T) -> T {
     REQUEST.sync_scope(request_id.to_owned(), work)
 }
 
-/// A task did not come to its end: its panic goes on in whoever waited for it, without being counted again. Otherwise it
-/// was called off.
+/// Handles a task that did not come to its end. If it panicked, the panic goes on in the code that waited for it,
+/// without being counted again. Otherwise the task was cancelled.
 #[must_use]
 pub fn pass_on(error: JoinError) -> &'static str {
     match error.try_into_panic() {
         Ok(payload) => panic::resume_unwind(payload),
-        Err(_) => "it was called off",
+        Err(_) => "it was cancelled",
     }
 }
 
-/// Goes on for as long as the work does, and starts it anew a moment after each panic: for what nobody waits for, and
-/// nobody would miss at once.
+/// Runs the work, and starts it again a moment after each panic. It is for work that nobody waits for.
 pub async fn keep_alive<W: Future<Output = ()>>(work: impl Fn() -> W) {
     start_anew_after(PAUSE, work).await;
 }
@@ -92,11 +97,11 @@ async fn start_anew_after<W: Future<Output = ()>>(pause: Duration, work: impl Fn
     }
 }
 
-/// For what nothing works without and nobody can start anew: its panic ends the process, which somebody else starts again,
-/// rather than leave one that hangs. What was promised is on the disk.
+/// Runs work that the process cannot do without and cannot start again. Its panic ends the process, so that a
+/// supervisor restarts it, instead of leaving one that hangs. Everything promised is on the disk.
 pub async fn or_die(work: impl Future<Output = ()>) {
     if caught(work).await.is_err() {
-        error!("this cannot go on without it: the process ends");
+        error!("the process cannot go on without this work, and ends");
         process::abort();
     }
 }
@@ -120,7 +125,7 @@ mod tests {
         assert_eq!(waiting, Err::<Result<(), &str>, _>(Panicked));
         let task = tokio::spawn(std::future::pending::<()>());
         task.abort();
-        assert_eq!(task.await.map_err(pass_on), Err("it was called off"));
+        assert_eq!(task.await.map_err(pass_on), Err("it was cancelled"));
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// One request from its first byte to the answer's head.
 #[derive(Debug)]
 pub struct Record {
-    /// As told to the caller.
+    /// The request's id; the caller is told the same.
     pub request_id: String,
     /// The endpoint.
     pub route: Route,
@@ -35,7 +35,7 @@ pub struct Record {
     pub events: Vec<&'static str>,
     /// How it ended.
     pub outcome: Outcome,
-    /// More for the log than the caller is told: what a backend or the store said.
+    /// Details for the log that the caller is not told, such as the words of a backend or the store.
     pub cause: Option<String>,
 }
 
@@ -84,7 +84,7 @@ pub enum Route {
     MembershipUsage,
     /// `POST /api/webhooks/stripe`
     StripeWebhook,
-    /// The pages for people, what they are made of, and `GET /api/openapi`.
+    /// The pages for people, their assets, and `GET /api/openapi`.
     Pages,
     /// Anything else.
     Other,
@@ -168,13 +168,13 @@ impl Step {
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// With what was asked for.
+    /// The caller got what it asked for.
     Served,
-    /// With the backend's own 400, passed on uncharged.
+    /// The backend's own 400 was passed on, uncharged.
     BackendRefused,
-    /// With an error of ours.
+    /// The caller got an error of ours.
     Refused(Refusal),
-    /// The caller went away before there was an answer.
+    /// The caller disconnected before there was an answer.
     Abandoned,
 }
 

@@ -12,20 +12,20 @@ use std::{
 };
 
 /// Plenty for a page that polls, little for the store.
-pub(super) const PACE: Burst = Burst { per_minute: 120, size: 60 };
+pub(super) const LIMIT: Burst = Burst { per_minute: 120, size: 60 };
 
-/// So many keys are remembered before those that have rested are forgotten.
+/// How many keys are remembered before those whose buckets are full again are forgotten.
 const KEYS: usize = 4_096;
 
-/// One bucket a key. Only keys that exist come here, so that nobody can fill the memory with names.
+/// One bucket a key. Only existing keys come here, so nobody can fill the memory with invented ones.
 #[derive(Debug, Default)]
 pub(super) struct QueryLimits(Mutex<HashMap<KeyId, UnixMicros>>);
 
 impl QueryLimits {
-    /// Takes one question from a key's bucket; the error is after how long there is room again.
+    /// Takes one question from a key's bucket. The error is the time after which there is room again.
     pub(super) fn take(&self, key: &KeyId, now: UnixMicros) -> Result<(), Duration> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match PACE.judge(buckets.get(key).copied(), now) {
+        match LIMIT.judge(buckets.get(key).copied(), now) {
             Verdict::Wait(span) => Err(span),
             Verdict::Admit(arrival) => {
                 if buckets.len() >= KEYS {

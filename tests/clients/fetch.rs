@@ -1,10 +1,25 @@
 //! `fetch` with `FormData`, in Node and in a browser.
 
-use crate::secured::{Secured, output};
+use crate::{
+    secured::{Secured, output},
+    support::browser::Browser,
+};
 use serde_json::Value;
 
 /// Enough that the refusal comes while the upload is under way.
 const LARGE: u32 = 12 << 20;
+
+/// Uploads a picture of this size from a page, and tells what came back.
+const UPLOAD: &str = r"async (key, size) => {
+  const form = new FormData();
+  const header = Uint8Array.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x04\0\0\0\x04\x08\x06\0\0\0', (c) => c.charCodeAt(0));
+  form.append('image', new Blob([header, new Uint8Array(size)]));
+  form.append('bg_color', 'Red');
+  const answer = await fetch('/rmbg', { method: 'POST', headers: { 'x-api-key': key }, body: form });
+  const body = await answer.text();
+  const protocol = performance.getEntriesByType('resource').at(-1)?.nextHopProtocol;
+  return { status: answer.status, type: answer.headers.get('content-type'), body, protocol };
+}";
 
 fn parsed(said: &str) -> Value {
     serde_json::from_str(said).unwrap_or_else(|error| panic!("{error}: {said}"))
@@ -34,15 +49,13 @@ async fn nodes_fetch_uploads_and_sees_early_refusals() {
 async fn a_browser_uploads_over_http2_and_sees_early_refusals() {
     let gateway = Secured::start().await;
     let (key, broke) = (gateway.key("ann", 10).await, gateway.key("broke", 0).await);
-    let origin = gateway.url("");
-    let browser = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|name| std::process::Command::new(name).arg("--version").output().is_ok())
-        .expect("a browser; run tests/tools.sh");
-    let fetched = |key: &str, size: u32| {
-        let size = size.to_string();
-        parsed(&output(gateway.node("browser.mjs").args([browser, &origin, key, &size]), ""))
-    };
+    let browser = Browser::trusting_any_certificate();
+    let page = browser.page_at(&gateway.url(""), "en");
+    for status in [401, 429] {
+        page.expects(&format!("status of {status}"));
+    }
+    page.open("/docs");
+    let fetched = |key: &str, size: u32| page.evaluate(&format!("({UPLOAD})({}, {size})", serde_json::json!(key)));
     let ok = fetched(&key, 2_000_000);
     assert_eq!(
         (&ok["status"], &ok["type"], &ok["protocol"]),

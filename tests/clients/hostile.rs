@@ -1,4 +1,4 @@
-//! Forms made to be read differently by the gateway and by what is behind it, where a Python server's parser reads them.
+//! Forms that are made to be read differently by the gateway and by a backend: a Python server's parser reads what was judged.
 
 use crate::secured::{Secured, output};
 use serde_json::Value;

@@ -1,23 +1,17 @@
-//! Clients that must work unchanged (contract, section 6), as they are: the official SDK, curl, Python, fetch, a browser.
+//! Programs of others, as they are: the clients that must work unchanged (contract, section 6), which are the official SDK,
+//! curl, Python, fetch and a browser; what judges our description of the API; and our own pages in a real browser.
 
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
 
-#[expect(dead_code, reason = "shared with tests/it")]
-#[path = "../it/backend.rs"]
-mod backend;
 mod documented;
 mod fetch;
-mod openapi;
-#[expect(dead_code, reason = "shared with tests/it")]
-#[path = "../it/form.rs"]
-mod form;
 mod hostile;
-#[expect(dead_code, reason = "shared with tests/it")]
-#[path = "../it/people.rs"]
-mod people;
-mod secured;
+mod openapi;
+mod pages;
 mod sdk;
-#[expect(dead_code, reason = "shared with tests/it")]
-#[path = "../it/world.rs"]
-mod world;
+mod secured;
+#[path = "../support/lib.rs"]
+mod support;
+
+use support::{backend, form, people, world};

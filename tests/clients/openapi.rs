@@ -1,12 +1,12 @@
 //! The description of the API, judged by tools of others: `openapi-spec-validator`, `schemathesis`, `PyYAML`.
 
 use crate::{
-    secured::{installed, output},
+    support::programs::{in_repository, installed, output, program},
     world::World,
 };
 use rembg_gateway::domain::rate_limit::Burst;
 use serde_json::{Value, json};
-use std::{num::NonZeroU32, process::Command};
+use std::num::NonZeroU32;
 
 const SECRET: &str = "whsec_for_tests_only";
 
@@ -27,11 +27,8 @@ async fn no_answer_is_missing_in_the_description() {
     let told = json!({
         "base": format!("http://{}", world.app.public), "keys": keys, "stripe_secret": SECRET, "now": world.now().0,
     });
-    let mut python = Command::new(installed(".cache/openapi-venv/bin/python3"));
-    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/openapi.py"));
-    for variable in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-        python.env_remove(variable);
-    }
+    let mut python = program(installed(".cache/openapi-venv/bin/python3"));
+    python.arg(in_repository("tests/clients/openapi.py"));
     let said = output(&mut python, &told.to_string());
     let counts: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     assert_eq!(counts.as_object().unwrap().len(), 6, "{counts}");

@@ -32,7 +32,7 @@ fn calls(gateway: &Secured, calls: &[Value]) -> Vec<Value> {
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
 }
 
-/// What the SDK threw: `❌ STATUS BODY`.
+/// The error that the SDK threw, which reads `❌ STATUS BODY`.
 fn thrown(result: &Value) -> (u16, Value) {
     let error = result["error"].as_str().unwrap_or_else(|| panic!("nothing was thrown: {result}"));
     let (status, body) = error.strip_prefix("❌ ").and_then(|rest| rest.split_once(' ')).expect(error);

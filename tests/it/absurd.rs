@@ -1,4 +1,4 @@
-//! Requests that nobody sends by mistake: refused or made sane, and nothing of them reaches the backend as it was.
+//! Malicious requests are refused or made sane, and nothing of them reaches the backend as it was.
 
 use crate::{
     form::{BOUNDARY, Form, png},

@@ -12,7 +12,7 @@ const MIDNIGHT: i64 = NOON + 12 * 3_600;
 
 const DAILY_LIMIT: &str = "You've reached your daily limit. Please sign up for more access.";
 
-/// A world in which strangers may call so often a day, seen through a proxy.
+/// A gateway behind a proxy that serves each anonymous client so many pictures a day.
 async fn open_world(per_day: u64) -> World {
     World::with(|config| {
         config.anonymous.per_day = per_day;

@@ -1,4 +1,4 @@
-//! What a backend's answer must be for a credit to be spent, and what of it a caller gets to see.
+//! A credit is spent only for an answer of the backend's that is a picture, and a caller sees only certain parts of it.
 
 use crate::{
     backend::{Manner, PICTURE, StubBackend},

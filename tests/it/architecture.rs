@@ -1,13 +1,14 @@
-//! The house's walls: imports point down, heavy libraries have one home, files stay small.
+//! The architecture's rules: imports point down, heavy libraries have one home, files stay small.
 
 mod circles;
+mod words;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Where a library may be named.
+/// Libraries, and the only places that may name them.
 const HOMES: [(&str, &[&str]); 16] = [
     ("redis", &["src/store/redis"]),
     ("rusqlite", &["src/store/sqlite"]),

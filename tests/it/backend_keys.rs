@@ -1,4 +1,4 @@
-//! Our own keys at a metered service: what rests them, what does not, and what callers are told meanwhile.
+//! Our own keys at a metered service: some answers suspend a key, others do not, and callers hear the contract's words.
 
 use crate::{
     backend::{Manner, PICTURE, StubBackend},
@@ -14,7 +14,7 @@ const BUSY: &str = "The service is busy. Please retry shortly.";
 const UNVERIFIED: &str = "Email address not verified \u{2013} please check your inbox";
 const TOO_FAST: &str = "You're making requests too quickly, Please Upgrade or slow down.";
 
-/// So many keys: `key-1`, `key-2`, …
+/// This many keys: `key-1`, `key-2`, …
 fn keys(config: &mut Config, count: usize) {
     config.backend.api_keys = (1..=count).map(|nth| format!("key-{nth}").into()).collect();
 }
@@ -29,7 +29,7 @@ async fn world(count: usize) -> World {
     .await
 }
 
-/// A world whose accounts at the service can be asked about; the second stub is who answers.
+/// A gateway that can ask about its accounts at the service; the second stub answers such questions.
 async fn reconciled(count: usize, interval: u64) -> (World, StubBackend) {
     let reports = StubBackend::start().await;
     reports.will_tell(left(10));
@@ -55,7 +55,7 @@ fn firewall(status: u16) -> Manner {
     Manner::says(status, "content-type: text/html\r\nretry-after: 3600\r\n", "<h1>You have been blocked</h1>")
 }
 
-/// What somebody sends whom the firewall does not like.
+/// A form that the service's firewall refuses.
 fn disliked() -> Form {
     Form::empty().image("select-from-users.png", &crate::form::png(4, 3))
 }
@@ -68,7 +68,7 @@ async fn status(person: &Person, form: &Form) -> u16 {
     person.cut(form).await.status
 }
 
-/// Which of our keys each request so far was sent with.
+/// The key of ours that each request so far was sent with.
 fn tried(backend: &StubBackend) -> Vec<String> {
     let key = |head: &str| head.lines().find_map(|line| Some(line.strip_prefix("x-api-key: ")?.trim().to_owned()));
     backend.seen().iter().filter_map(|seen| key(&seen.head)).collect()
@@ -258,7 +258,7 @@ async fn a_key_that_its_own_account_disowns_rests() {
             until(|| reports.checks().len() == asked).await;
             assert!(reports.checks()[asked - 1].contains(&format!("x-api-key: {key}\r\n")));
             if key == "key-1" {
-                // What was answered is known a moment after it was asked.
+                // The answer is counted a moment after it was sent.
                 until_told(&ann, 200).await;
             }
         }

@@ -1,4 +1,4 @@
-//! Signed-in users: whose account a token opens, and which tokens open none.
+//! Signed-in users: a good token opens its user's account, and any other token opens none.
 
 use crate::{form::Form, issuer::Issuer, people::Person, world::World};
 use rembg_gateway::domain::account::Uid;
@@ -194,7 +194,7 @@ async fn a_good_token_does_not_open_membership_usage() {
     assert_eq!((reply.status, reply.error().as_str()), (401, "invalid api key"));
 }
 
-/// A picture so wrong that the form is refused: what stands before it in the order of refusals is told first.
+/// This form is refused, so that a test sees which refusals come before that one.
 #[tokio::test]
 async fn refusals_come_in_their_order() {
     let issuer = Issuer::start("ES256").await;

@@ -1,4 +1,4 @@
-//! Nobody overshoots, and what is counted is what was served.
+//! No caller spends more credits than there are, and exactly what was served is counted.
 
 use crate::{
     backend::Manner,
@@ -52,7 +52,7 @@ async fn of_1000_at_once_against_100_credits_exactly_100_are_served_and_counted(
         all.spawn(async move { ann.cut(&Form::with_picture()).await });
     }
     let replies = all.join_all().await;
-    // A hold that is released by nobody: every loser lost against credits that were really spent.
+    // No request released its hold, so each one that was refused lost to credits that were really spent.
     assert_eq!(by_status(&replies), BTreeMap::from([(200, 100), (429, 900)]));
     assert_eq!(world.backend.seen().len(), 100);
     assert_eq!(ann.used().await, 60, "the counters hold included usage only");

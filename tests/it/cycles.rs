@@ -1,4 +1,4 @@
-//! Billing windows: what enforcement spends by and what `GET /api/membership-usage` shows is the same, always.
+//! Billing windows: credits are always spent by the window that `GET /api/membership-usage` shows.
 
 use crate::{
     billed::{Shape, UPDATED, billed_world, event, subscription},
@@ -112,7 +112,7 @@ async fn a_subscription_on_the_31st_is_spent_as_it_is_shown_through_late_webhook
     // The renewal's webhook has not come.
     spends_all(&world, &ann, "2026-02-28", ("2026-02-28", "2026-03-31"), 2).await;
     spends_all(&world, &ann, "2026-03-02T23:59:59", ("2026-02-28", "2026-03-31"), 0).await;
-    // Now it has, and the period began seven seconds later than predicted.
+    // Now the webhook has come, and the period began seven seconds later than predicted.
     let renewed = (at("2026-02-28T00:00:07"), at("2026-03-31T00:00:07"));
     let mut object = subscription(Shape::Acacia, "ann", renewed);
     object["billing_cycle_anchor"] = json!(anchor);
@@ -121,14 +121,14 @@ async fn a_subscription_on_the_31st_is_spent_as_it_is_shown_through_late_webhook
     let list = ann.get(LIST).await.json();
     assert_eq!(list["billingCycles"].as_array().map(Vec::len), Some(2), "{list}");
     assert_eq!(list["billingCycles"][1]["periodEndUnix"], renewed.0 - 1);
-    // A month has no 31st; and no news comes for the whole grace.
+    // This month has no 31st, and no webhook comes for the whole grace.
     spends_all(&world, &ann, "2026-03-31T00:00:07", ("2026-03-31T00:00:07", "2026-04-30T00:00:07"), 2).await;
     assert_eq!(ann.get(CYCLE).await.json()["membership"], "Premium-20000");
     world.turn_clock_to(at("2026-04-02"));
     assert_eq!(ann.cut(&Form::with_picture()).await.status, 429, "the credits of the cycle are spent");
     spends_all(&world, &ann, "2026-04-03T00:00:07", ("2026-04-01", "2026-05-01"), 1).await;
     assert_eq!(ann.get(CYCLE).await.json()["membership"], "Free");
-    // Then it comes after all.
+    // Then the webhook comes after all.
     let back = (at("2026-03-31T00:00:07"), at("2026-04-30T00:00:07"));
     world.delivered(&event("evt_3", back.0, UPDATED, &subscription(Shape::Basil, "ann", back))).await;
     let report = ann.get(CYCLE).await.json();
@@ -189,7 +189,7 @@ async fn ten_thousand_cycles_are_listed_whole() {
     let list = ann.get(LIST).await.json();
     let one = ann.get(&format!("{CYCLE}&periodStartUnix={}", start(5_000))).await.json();
     let cycles = list["billingCycles"].as_array().unwrap();
-    // The present one has no counters yet, but is Stripe's.
+    // The present window has no counters yet, but Stripe has stated it.
     assert_eq!(cycles.len(), 10_001);
     assert!(cycles.is_sorted_by(|newer, older| newer["periodStartUnix"].as_i64() > older["periodStartUnix"].as_i64()));
     assert_eq!(cycles[10_000]["periodStartUnix"], start(0));

@@ -1,4 +1,4 @@
-//! Deliveries to the webhook that never end, and the true ones beside them.
+//! Forged deliveries to the webhook that stall do not keep genuine ones out.
 
 use crate::{
     billed::{PATH, SECRET, event},
@@ -18,7 +18,7 @@ async fn world() -> World {
     .await
 }
 
-/// Far less than an upload's own time; a true delivery needs a few milliseconds.
+/// This is far less than an upload may take; a genuine delivery needs a few milliseconds.
 const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn forged_deliveries_that_stall_keep_no_true_one_out() {
         }
         world.metric_reaches("rgw_requests_in_flight ", 1.0).await;
         for (number, from) in [(1, "192.0.2.0"), (2, "198.51.100.1")] {
-            // Of a type that changes nothing, and as long as the longest.
+            // The event has a type that changes nothing, and the greatest length.
             let filled = json!({"id": "price_1", "metadata": {"long": "x".repeat(900_000)}});
             let body = event(&format!("evt_{number}"), NOON, "price.created", &filled);
             let signed = signature(&body, SECRET, NOON);

@@ -1,5 +1,5 @@
-//! Whatever the numbers of a configuration that `check` accepts: every request is answered with a picture or with a refusal of
-//! the contract, and none by a panic.
+//! With any numbers in a configuration that `check` accepts, every request is answered with a picture or with a refusal of
+//! the contract, and none panics.
 
 use crate::{backend::Manner, form::Form, world::World};
 use futures_util::StreamExt as _;
@@ -10,7 +10,7 @@ use proptest::{
 use rembg_gateway::{config::Config, domain::account::Uid, store::AccountChange};
 use std::{collections::BTreeMap, io::Write as _};
 
-/// Every setting that is a number, `check`'s bounds for which are to be found out.
+/// Every setting that is a number. The tests find out its bounds by asking `check`.
 const SETTINGS: [&str; 33] = [
     "listen.head_timeout_s",
     "listen.idle_timeout_s",
@@ -72,7 +72,7 @@ const NUMBERS: [i64; 22] = [
     i64::MAX,
 ];
 
-/// The settings that are not as by default.
+/// Settings that differ from their defaults, and their numbers.
 type Choice = BTreeMap<&'static str, i64>;
 
 /// A configuration with these numbers, if `check` accepts it.
@@ -119,7 +119,7 @@ async fn answers(choice: &Choice) {
     let plan = Some(("Free".into(), chosen.plans["Free"].credits));
     let change = AccountChange { plan, ..AccountChange::of(Uid::new("ann").unwrap()) };
     world.store.put_account(&change).await.unwrap();
-    // One client, for there may be one connection alone.
+    // All requests use one client, as the gateway may accept only one connection.
     let stranger = ann.clone().without_proof();
     let mut statuses = Vec::new();
     for person in [&ann, &stranger, &ann] {
@@ -145,7 +145,7 @@ async fn answers(choice: &Choice) {
     }
 }
 
-/// Some at once, because each waits for something now and then.
+/// Tries several configurations at once, because each waits for something now and then.
 async fn all_answer(choices: Vec<Choice>) {
     let answered = choices.into_iter().map(async |choice| answers(&choice).await);
     futures_util::stream::iter(answered).buffer_unordered(12).collect::<()>().await;

@@ -55,7 +55,7 @@ async fn a_backend_that_is_not_there_costs_nothing_and_is_not_ready() {
     assert_eq!(ready.header("retry-after"), Some("1"));
 }
 
-/// Whoever connects hears nothing: the queue of new connections is full and nobody takes one out.
+/// A client that connects hears nothing: the queue of new connections is full, and the test accepts none.
 #[tokio::test]
 async fn a_backend_to_which_no_connection_comes_to_stand_is_given_up_and_costs_nothing() {
     let deaf = TcpSocket::new_v4().unwrap();

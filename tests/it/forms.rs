@@ -123,7 +123,7 @@ async fn too_many_pixels_are_refused_where_a_limit_is_set() {
 /// A part as multer reads it: name, file name, content type, value.
 type Part = (String, Option<String>, Option<String>, Vec<u8>);
 
-/// What the backend got, read by another parser.
+/// Reads what the backend got with another parser.
 async fn parts_of(seen: &Seen) -> Vec<Part> {
     let content_type = seen.head.lines().find_map(|line| line.strip_prefix("content-type: ")).expect("a type");
     let boundary = multer::parse_boundary(content_type).unwrap();

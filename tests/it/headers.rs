@@ -1,4 +1,4 @@
-//! What answers say of limits and credits.
+//! Answers say in their headers what is left of limits and credits.
 
 use crate::{
     backend::Manner,
@@ -65,7 +65,7 @@ async fn a_429_says_which_limit_has_nothing_left_and_for_how_long() {
     assert_eq!(told(&exhausted), [policy, Some(left.as_str()), None, None]);
     assert_eq!(exhausted.header("retry-after"), Some(month.as_str()));
     ann.cut(&Form::with_picture()).await;
-    // From here on without the store: the answer is the same.
+    // From here on the store is not asked, and the answer is the same.
     for _ in 0..2 {
         let too_fast = ann.cut(&Form::with_picture()).await;
         assert_eq!(told(&too_fast), [policy, Some(r#""burst";r=0;t=10"#), None, None]);

@@ -1,4 +1,4 @@
-//! An identity provider: signs tokens, and publishes its keys on a loopback port.
+//! An identity provider that signs tokens and publishes its keys on a loopback port.
 
 #[path = "../../src/identity/user_token/tests/forge.rs"]
 #[expect(dead_code, reason = "these tests need only some of what the forge can do")]
@@ -56,7 +56,7 @@ impl Issuer {
         self.signer.token("k1", &claims)
     }
 
-    /// Somebody who has signed in, and whose address is verified.
+    /// A caller who has signed in, and whose e-mail address is verified.
     pub fn user(&self, world: &World, sub: &str) -> Person {
         self.user_but(world, sub, &json!({}))
     }

@@ -1,4 +1,4 @@
-//! The ordinary way of a picture, and which callers are rejected.
+//! The ordinary journey of a picture, and the callers that are rejected.
 
 use crate::{
     backend::{Manner, PICTURE},

@@ -1,4 +1,4 @@
-//! API keys with conditions: where from, how many, under which pepper, last used when.
+//! API keys with conditions: networks, caps, peppers, and the time of their last use.
 
 use crate::{
     form::Form,

@@ -36,7 +36,7 @@ async fn status(person: &Person) -> u16 {
     person.cut(&Form::with_picture()).await.status
 }
 
-/// How many of so many calls in a row are not refused as too fast.
+/// Makes so many calls in a row, and counts those that are not refused as too fast.
 async fn let_through(person: &Person, calls: usize) -> usize {
     let mut through = 0;
     for _ in 0..calls {

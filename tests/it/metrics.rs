@@ -1,4 +1,4 @@
-//! What Prometheus's own tool says of our metrics.
+//! Prometheus's own tool accepts our metrics, and they name no caller.
 
 use crate::{form::Form, world::World};
 use std::{

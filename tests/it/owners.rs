@@ -1,4 +1,5 @@
-//! Whose Stripe's events are: over HTTP, on a real store. All orders of all words are tried beside the rules.
+//! Each event of Stripe's changes the account that owns it: over HTTP, on a real store. The unit tests of the rules try
+//! all orders of all words.
 
 use crate::{
     billed::{Shape, UPDATED, billed_world, event, invoice, refund, session, subscription},
@@ -43,7 +44,8 @@ fn shared(mut object: Value, more: &Value) -> Value {
     object
 }
 
-/// What two accounts buy with one customer: each a subscription and a pack by its own session, and a part of it back.
+/// Events of two accounts that share one customer: each buys a subscription and a pack by a session of its own, and gets
+/// a part of the money back.
 fn purchases(run: usize) -> Vec<String> {
     let mut events = Vec::new();
     for (number, who) in ["ann", "bob"].into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What browsers are shown, and what no answer may do in one.
+//! Pages for browsers, and headers that keep any answer from doing harm in one.
 
 use crate::{form::Form, people::Reply, world::World};
 use hyper::Method;

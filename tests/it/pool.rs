@@ -1,4 +1,4 @@
-//! Several services behind one gateway: who is asked, who is asked next, and who is left alone.
+//! Several services behind one gateway: which one is asked, which one is asked next, and which one is left alone.
 
 use crate::{
     backend::{Manner, PICTURE, StubBackend},
@@ -13,11 +13,11 @@ use tokio_rustls::{TlsAcceptor, rustls};
 const FAILED: &str = "The background-removal service failed. You have not been charged.";
 const BUSY: &str = "The service is busy. Please retry shortly.";
 
-/// An address at which nobody listens.
+/// Nothing listens at this address.
 const NOBODY: &str = "http://127.0.0.1:9/rmbg";
 
-/// A world with a second service after the first, and no health check but the first: on a busy machine, an impatient one
-/// is missed for no fault of the service.
+/// A gateway with a second service after the first. Only one health check is made: on a busy machine, the service may
+/// miss an impatient one for no fault of its own.
 async fn two(change: impl FnOnce(&mut Config)) -> (World, StubBackend) {
     let second = StubBackend::start().await;
     let world = World::with(|config| {
@@ -29,7 +29,7 @@ async fn two(change: impl FnOnce(&mut Config)) -> (World, StubBackend) {
     (world, second)
 }
 
-/// Finds a service that hangs within six seconds.
+/// With these settings, a service that hangs is found within six seconds.
 fn impatient(config: &mut Config) {
     config.backend.check_interval_s = 1;
     config.backend.connect_timeout_s = 2;

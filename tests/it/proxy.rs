@@ -1,4 +1,4 @@
-//! The PROXY protocol: believed from those who must speak it, and from nobody else.
+//! The PROXY protocol is believed from peers that must speak it, and from no others.
 
 use crate::{rawsocket::Raw, world::World};
 

@@ -1,4 +1,4 @@
-//! The line before the backend: by turns, bounded, and honest.
+//! The queue before the backend: accounts take turns, its length is bounded, and refusals say when to come back.
 
 use crate::{
     backend::Manner,
@@ -16,7 +16,7 @@ use rembg_gateway::{
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// A world whose backend takes one picture at a time and answers when it is told to.
+/// A gateway whose backend takes one picture at a time and answers when it is told to.
 async fn one_at_a_time() -> World {
     let world = World::with(|config| config.backend.concurrency = 1).await;
     world.backend.will(Manner::Wait);
@@ -94,7 +94,7 @@ fn unchanged(uid: &str) -> AccountChange {
     AccountChange::of(Uid::new(uid).unwrap())
 }
 
-/// Which pictures are vip's, of three of ann's and two of vip's that ask after them, in the order in which they are served.
+/// Sends three requests of ann's and then two of vip's. Answers, in the order in which they are served, which are vip's.
 async fn turns_of_vip(change: AccountChange) -> Vec<bool> {
     let world = World::with(|config| {
         config.backend.concurrency = 1;

@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
-/// What the server sees of every picture of 40 × 30: its left half.
+/// The mask that the server makes of every picture of 40 × 30: the left half is opaque.
 fn mask() -> Vec<u8> {
     file_of(GrayImage::from_fn(40, 30, |x, _| Luma([if x < 20 { 255 } else { 0 }])))
 }
@@ -186,7 +186,7 @@ async fn soft_edges_have_the_pictures_own_colour() {
     world.backend.will(answers(200, "image/png", shade(40, 30, 100)));
     let soft = decoded(&ann.cut(&picture().text("format", "png")).await.body).1.into_rgba8();
     assert_eq!(soft.get_pixel(20, 15).0, [200, 30, 30, 100], "nothing is mixed with black");
-    // A server that does not know how to send the mask alone sends its cut, whose colours nobody needs.
+    // A server that cannot send the mask alone sends the whole cut-out; only its opacity is used.
     let cut = RgbaImage::from_pixel(40, 30, Rgba([70, 10, 10, 100]));
     world.backend.will(answers(200, "image/png", file_of(cut)));
     let soft = decoded(&ann.cut(&picture().text("format", "png")).await.body).1.into_rgba8();
@@ -231,7 +231,7 @@ async fn a_bmp_that_is_known_to_be_too_long_is_refused_before_the_server_sees_an
     assert_eq!(ann.used().await, 2);
 }
 
-/// What has been warned of in this process since the first call.
+/// The warnings in this process since the first call.
 fn warned() -> String {
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);

@@ -1,4 +1,4 @@
-//! A gateway is replaced by its successor and nobody who connects notices.
+//! A gateway is replaced by its successor, and no client is refused meanwhile.
 
 use crate::{rawsocket::Raw, world::World};
 use rembg_gateway::{app::App, clock::Clock};
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::task::{JoinSet, block_in_place};
 
-/// Holds a listening socket as systemd does, and starts the gateway anew with every line.
+/// Holds a listening socket as systemd does, and starts the gateway anew for every line on its standard input.
 const HOLDER: &str = r#"
 import os, signal, socket, subprocess, sys
 held = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -96,7 +96,7 @@ async fn a_successor_on_the_same_port_takes_over_and_nobody_is_refused() {
 async fn a_socket_that_is_handed_over_outlives_the_gateway_and_nobody_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let backend = "http://127.0.0.1:9/rmbg";
-    // Without orders it ends, and the gateway with it, also when the test fails.
+    // When its standard input is closed, it ends and ends the gateway, also when the test fails.
     let mut holder = Command::new("python3")
         .args(["-c", HOLDER, env!("CARGO_BIN_EXE_rembg-gateway")])
         .env("REMBG_GATEWAY__STORE__URL", format!("sqlite:{}", folder.path().join("gateway.db").display()))

@@ -1,4 +1,4 @@
-//! Room for bodies: who holds it, who waits for it, and who is served meanwhile.
+//! Room for bodies: some requests hold it, others wait for it, and the rest are served meanwhile.
 
 use crate::{
     backend::Manner,
@@ -252,7 +252,7 @@ async fn slow_uploads_of_one_client_leave_room_for_the_uploads_of_others() {
         raw.try_send(&body[..3 << 20]).await;
         slow.push(raw);
     }
-    // Whichever came to be beyond the client's part.
+    // One of them is beyond the client's share.
     let (refused, ..) = select_all(slow.iter_mut().map(|raw| Box::pin(raw.head()))).await;
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
     assert_eq!(bob.calling_from("192.0.2.2").cut(&form).await.status, 200);

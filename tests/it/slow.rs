@@ -12,7 +12,7 @@ use rembg_gateway::config::{Bytes, Config};
 use std::time::Duration;
 use tokio::{net::TcpStream, time::Instant};
 
-/// A tenth of this lies between two bytes of whoever trickles.
+/// A client that trickles sends one byte in a tenth of this time.
 const SHORT: Duration = Duration::from_secs(1);
 
 fn impatient(config: &mut Config) {
@@ -233,7 +233,7 @@ async fn who_takes_requests_back_as_fast_as_they_are_made_is_hung_up_on() {
             .body(Pending);
         async move {
             client.ready().await?;
-            // Long enough to be begun, and never to be answered: its body does not come.
+            // The request begins and is never answered, because its body does not come.
             tokio::time::timeout(SHORT / 100, client.send_request(request.unwrap()))
                 .await
                 .map_or(Ok(()), |end| end.map(drop))

@@ -148,8 +148,8 @@ async fn while_the_store_is_away_stripe_is_told_to_come_again() {
     world.engine.goes_away();
     let reply = world.deliver(&pack).await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
-    assert!((events(&world, "store_away").await - 1.0).abs() < 0.1);
-    world.engine.comes_back();
+    assert!((events(&world, "store_unavailable").await - 1.0).abs() < 0.1);
+    world.engine.comes_back().await;
     world.ready().await;
     world.delivered(&pack).await;
     assert_eq!(report(&ann).await["prepaidCredits"], 5);
@@ -161,7 +161,7 @@ fn a_month(uid: &str) -> Vec<String> {
     let renewed = (PERIOD.1, PERIOD.1 + 31 * DAY);
     let mut cancelled = subscription(Shape::Basil, uid, renewed);
     cancelled["cancel_at_period_end"] = true.into();
-    // Only its customer tells whose it is.
+    // Only its customer says which account it belongs to.
     cancelled["metadata"] = json!({});
     [
         (0, "customer.subscription.created", subscription(Shape::Basil, uid, PERIOD)),
@@ -227,7 +227,7 @@ async fn what_comes_before_its_account_is_known_waits_for_it() {
     let ann = world.customer("ann", 1).await;
     let mut nameless = subscription(Shape::Basil, "ann", PERIOD);
     nameless["metadata"] = json!({});
-    // Two steps away: the session names the account and its customer, the subscription has that customer.
+    // It takes two steps: the session names the account and its customer, and the subscription has that customer.
     world.delivered(&event("evt_1", NOON, UPDATED, &nameless)).await;
     world.delivered(&event("evt_2", NOON, REFUNDED, &refund("cs_1", 100))).await;
     let waiting: Vec<_> =

@@ -1,6 +1,6 @@
 //! TLS on the public listener.
 
-use crate::{rawsocket::Raw, world::World};
+use crate::{rawsocket::Raw, support::certificate, world::World};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rembg_gateway::config::Config;
@@ -16,16 +16,13 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// A new certificate in the two files.
 fn certify(folder: &Path) -> CertificateDer<'static> {
-    let made = rcgen::generate_simple_self_signed(["api.rembg.com".to_owned()]).unwrap();
-    fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
-    made.cert.der().clone()
+    certificate::certify(folder, "cert", &["api.rembg.com"]).der
 }
 
 async fn secured(folder: &Path, change: impl FnOnce(&mut Config)) -> World {
     World::with(|config| {
         config.listen.tls_cert = Some(folder.join("cert.pem"));
-        config.listen.tls_key = Some(folder.join("key.pem"));
+        config.listen.tls_key = Some(folder.join("cert-key.pem"));
         config.listen.plain = Some(([127, 0, 0, 1], 0).into());
         change(config);
     })
@@ -102,8 +99,8 @@ async fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
     assert!(taken_up(&new).await);
     assert!(!offers(&old).await);
 
-    // A key that belongs to another certificate, then a whole pair again: had the first been taken, `new` would not
-    // have served until the second came.
+    // First comes a key that belongs to another certificate, then a matching pair: if the first had been taken, `new`
+    // would not have served until the second came.
     let next = {
         let other = tempfile::tempdir().unwrap();
         let next = certify(other.path());

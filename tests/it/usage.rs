@@ -26,7 +26,7 @@ type Used = (u64, u64);
 /// A cycle's start, end as it is shown, and usage.
 type Shown = (i64, i64, Used);
 
-/// Somebody with counters of every kind: of now, of other months, of the edges of time.
+/// A caller with counters of every kind: of this month, of other months, of the first and last that there can be.
 async fn somebody(world: &World) -> Person {
     let ann = world.customer("ann", 3).await;
     world.prepaid("ann", 4).await;
@@ -202,7 +202,7 @@ async fn only_a_verified_accounts_key_opens_it_and_nobody_may_keep_any_answer() 
         (both, 400, "This is a mistake: Cannot use both API key and user token"),
         (una, 403, "Email address not verified \u{2013} please check your inbox"),
     ] {
-        // Who may not ask is told so first, whatever is asked.
+        // A caller who may not ask hears that first, whatever the question is.
         for query in ["", "?month=13", "?listBillingCycles=1"] {
             let reply = person.get(&format!("{USAGE}{query}")).await;
             assert_eq!((reply.status, reply.error().as_str()), (status, error), "{query}");

@@ -1,4 +1,4 @@
-//! `store backup` under load, and what a gateway makes of the copy; `ready`, which containers ask.
+//! `store backup` under load makes a copy that a gateway can serve from; `ready` answers containers.
 
 use crate::{form::Form, gateway::Installation};
 use std::{fs, os::unix::fs::PermissionsExt as _};

@@ -1,6 +1,6 @@
 //! Every command works while the gateway serves, and scripts can read what it says.
 
-use crate::{form::Form, gateway::Installation};
+use crate::{form::Form, gateway::Installation, support::programs::GATEWAY};
 use serde_json::json;
 use std::{io::Write as _, process::Stdio};
 
@@ -39,8 +39,8 @@ async fn a_key_of_another_service_is_imported_from_standard_input() {
     let here = Installation::new().await;
     here.json(&["user", "add", "ann"]);
     let key = "7b1ff8b0-6f2c-4f47-9d6e-6a2a8ff0c0de";
-    let mut import = std::process::Command::new(env!("CARGO_BIN_EXE_rembg-gateway"))
-        .current_dir(here.temporary().parent().unwrap())
+    let mut import = std::process::Command::new(GATEWAY)
+        .current_dir(here.folder())
         .args(["--config", "gateway.toml", "key", "import", "ann"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -59,10 +59,8 @@ async fn mistakes_in_the_configuration_are_all_named_and_nothing_starts() {
     std::fs::write(&file, "default_plan = \"None\"\n[backend]\nkind = \"carrier pigeon\"\n[limits]\nspeed = 5\n")
         .unwrap();
     for command in ["check", "serve"] {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_rembg-gateway"))
-            .args([command, "--config", file.to_str().unwrap()])
-            .output()
-            .unwrap();
+        let output =
+            std::process::Command::new(GATEWAY).args([command, "--config", file.to_str().unwrap()]).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(64), "{words}");
         for path in ["default_plan", "backend.kind", "limits.speed"] {

@@ -1,27 +1,31 @@
-//! `make run` once all is built: what it prints can be pasted.
+//! `make run`, once all is built, prints commands that can be pasted.
 
-use crate::backend::{PICTURE, StubBackend};
+use crate::support::{
+    backend::{PICTURE, StubBackend},
+    process::{Log, Process},
+    programs::{GATEWAY, in_repository},
+};
 use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::{SocketAddr, TcpListener},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 /// A gateway that the script has started. Killed when dropped.
 struct Demo {
-    child: Child,
-    /// What the script printed.
+    _process: Process,
+    /// Everything that the script has printed.
     words: String,
 }
 
 impl Demo {
     /// The script in a folder of its own, with addresses and a backend from the environment.
     fn start(folder: &Path, listen: [SocketAddr; 2], backend: &StubBackend) -> Self {
-        let mut child = Command::new("bash")
+        let child = Command::new("bash")
             .arg(folder.join("deploy/demo.sh"))
-            .arg(env!("CARGO_BIN_EXE_rembg-gateway"))
+            .arg(GATEWAY)
             .env("REMBG_GATEWAY__LISTEN__PUBLIC", listen[0].to_string())
             .env("REMBG_GATEWAY__LISTEN__ADMIN", listen[1].to_string())
             .env("REMBG_GATEWAY__BACKEND__KIND", "rmbg")
@@ -30,29 +34,19 @@ impl Demo {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
-        let mut demo = Self { child, words: String::new() };
-        let before: Vec<_> = log.by_ref().take_while(|line| !line.contains(" serving ")).collect();
-        assert!(demo.child.try_wait().unwrap().is_none(), "{before:?}");
-        // Whatever else it says must not fill the pipe.
-        std::thread::spawn(move || log.for_each(drop));
-        let printed = BufReader::new(demo.child.stdout.take().unwrap()).lines().map(|line| line.unwrap() + "\n");
-        demo.words = printed.take_while(|line| !line.contains("Stop with Ctrl-C")).collect();
-        demo
+        let mut process = Process(child);
+        let (serving, _log) = Log::after(" serving ", process.0.stderr.take().unwrap());
+        serving.expect("the gateway serves");
+        let printed = BufReader::new(process.0.stdout.take().unwrap()).lines().map(|line| line.unwrap() + "\n");
+        let words = printed.take_while(|line| !line.contains("Stop with Ctrl-C")).collect();
+        Self { _process: process, words }
     }
 
-    /// The command that cuts out the sample picture, as one would paste it.
+    /// The command that cuts out the sample picture, as it is printed.
     fn curl(&self) -> &str {
         let start = self.words.find("curl ").unwrap();
         let end = self.words.find("-o cutout.png").unwrap() + "-o cutout.png".len();
         &self.words[start..end]
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -72,7 +66,7 @@ async fn the_curl_line_that_it_prints_works_as_pasted_wherever_it_listens() {
     let folder = folder.path();
     fs::create_dir_all(folder.join("deploy/sample")).unwrap();
     for file in ["deploy/demo.sh", "deploy/sample/mug.jpg"] {
-        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(file), folder.join(file)).unwrap();
+        fs::copy(in_repository(file), folder.join(file)).unwrap();
     }
     let listen = [free_address(), free_address()];
     let demo = Demo::start(folder, listen, &backend);

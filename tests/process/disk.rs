@@ -1,4 +1,4 @@
-//! A disk that takes no temporary file: what needs one is refused and not charged, everything else goes on.
+//! The disk takes no temporary file: a request that needs one is refused and not charged, and all others are served.
 
 use crate::{
     backend::{Manner, PICTURE},

@@ -1,4 +1,4 @@
-//! `kill -9` at any moment: what was served is counted, what was not is not, and nothing is left lying about.
+//! After `kill -9` at any moment, exactly what was served is counted, and no file is left behind.
 
 use crate::{
     backend::Manner,
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 const CREDITS: u64 = 150;
 
-/// Callers that go on until the gateway is gone; answers with how many pictures arrived.
+/// One caller, who goes on until the gateway is killed and counts the pictures that arrive.
 async fn call_until_killed(person: Person, served: Arc<AtomicUsize>) {
     loop {
         let person = person.clone();

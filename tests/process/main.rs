@@ -1,26 +1,20 @@
-//! The real binary: its command line while it serves, and what is left when it is killed.
+//! The real binary as a process: its command line, its end by signals and faults, its memory, and the files of `deploy/`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
 
-#[path = "../it/backend.rs"]
-#[expect(dead_code, reason = "the journey's tests use the rest")]
-mod backend;
 mod backup;
+mod chaos;
 mod command_line;
 mod demo;
+mod deploy;
 mod disk;
-#[path = "../it/form.rs"]
-#[expect(dead_code, reason = "the journey's tests use the rest")]
-mod form;
-mod gateway;
+mod faults;
 mod killed;
 mod migration;
 mod panics;
-#[path = "../faults/servers.rs"]
-#[expect(dead_code, reason = "made for tests/faults, which needs more of it")]
-mod servers;
+mod shield_memory;
 mod stopped;
-#[path = "../it/people.rs"]
-#[expect(dead_code, reason = "the journey's tests use the rest")]
-mod people;
+#[path = "../support/lib.rs"]
+mod support;
+
+use support::{backend, form, gateway, people};

@@ -1,9 +1,9 @@
-//! `store migrate`: a team outgrows its one file, and goes back to it.
+//! `store migrate` moves everything from the embedded store to Redis, and back.
 
 use crate::{
     form::Form,
     gateway::Installation,
-    servers::{Redis, SAVED},
+    support::redis::{Redis, SAVED},
 };
 use serde_json::json;
 use std::process::Output;
@@ -57,7 +57,7 @@ async fn a_gateway_moves_to_redis_and_back_and_its_callers_notice_nothing() {
         "{back}"
     );
     assert_eq!((&back["good"], back["from"].as_str().unwrap().contains("hush")), (&json!(true), false));
-    // The old file has stayed as it was, which is no longer what Redis has.
+    // The old file has stayed as it was, and Redis has changed since.
     let stale = here.run(&["store", "migrate", "--from", &url, "--to", "sqlite:data/gateway.db"]);
     let said = words(&stale);
     assert_eq!(stale.status.code(), Some(1), "{said}");
@@ -92,7 +92,7 @@ async fn keeps_that_a_journal_still_has_forbid_to_leave_the_store() {
     let keep = json!({"at": 5, "hold": {"id": "o", "taken": 1, "expires": 2,
         "charge": {"client": {"client": "203.0.113.7", "day": {"year": 2026, "month": 3, "day": 9}}}}});
     std::fs::write(journal.join("left.journal"), format!("{keep}\n")).unwrap();
-    let from = format!("redis://127.0.0.1:{}", redis.port);
+    let from = redis.url();
     let output = here.run(&["store", "migrate", "--from", &from, "--to", "sqlite:data/gateway.db"]);
     let said = words(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -159,3 +159,16 @@ async fn a_picture_that_was_counted_before_the_panic_stays_counted_once() {
     assert_eq!((ann.used().await, panics(&serving).await), (1, 1));
     here.json(&["audit", "ann"]);
 }
+
+#[tokio::test]
+async fn a_panic_counts_as_the_route_that_it_happened_in() {
+    let here = Installation::new().await;
+    let serving = mistaken(&here, Point::InPage, &[]);
+    let browser = Person::stranger(serving.public);
+    let failed = browser.clone().with("x-request-id", "first").get("/api/openapi").await;
+    assert_internal_error(&failed, "first");
+    assert_told(&serving, "first", "src/failpoint.rs:").await;
+    let line = r#"rgw_requests_total{channel="none",outcome="internal_error",route="pages"}"#;
+    assert!((serving.metric(line).await - 1.0).abs() < 0.5);
+    assert_eq!(browser.get("/api/openapi").await.status, 200);
+}

@@ -1,9 +1,10 @@
-//! Told to stop, it finishes what is under way; and it says in one sentence why it cannot start.
+//! A gateway that is told to stop finishes what is under way, and one that cannot start says why in one sentence.
 
 use crate::{
     backend::{Manner, PICTURE},
     form::Form,
     gateway::Installation,
+    support::programs::GATEWAY,
 };
 use std::process::Command;
 
@@ -50,8 +51,8 @@ async fn what_fails_while_it_stops_is_released_before_it_exits() {
 async fn a_busy_port_is_one_sentence_and_exit_1() {
     let here = Installation::new().await;
     let serving = here.serve();
-    let second = Command::new(env!("CARGO_BIN_EXE_rembg-gateway"))
-        .current_dir(here.temporary().parent().unwrap())
+    let second = Command::new(GATEWAY)
+        .current_dir(here.folder())
         .env("REMBG_GATEWAY__LISTEN__ADMIN", serving.admin.to_string())
         .args(["--config", "gateway.toml", "serve"])
         .output()
@@ -65,7 +66,7 @@ async fn a_busy_port_is_one_sentence_and_exit_1() {
 #[tokio::test]
 async fn an_unreadable_model_is_one_sentence_that_names_the_way_out() {
     let here = Installation::new().await;
-    let output = Command::new(env!("CARGO_BIN_EXE_rembg-gateway"))
+    let output = Command::new(GATEWAY)
         .current_dir(here.temporary())
         .env("REMBG_GATEWAY__BACKEND__MODEL", "nowhere.onnx")
         .arg("serve")

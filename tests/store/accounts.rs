@@ -1,4 +1,4 @@
-//! What operators do: accounts, grants, keys.
+//! The verbs of operators: accounts, grants, keys.
 
 use crate::world::{MARCH, NOON, World, key};
 use rembg_gateway::{

@@ -1,4 +1,4 @@
-//! What Stripe's events write: once, all of it or nothing, and the counters follow.
+//! An event of Stripe's writes once, all of it or nothing, and the counters follow.
 
 use crate::world::{GRACE, LEASE, MARCH, NOON, World, key};
 use futures_util::future::join_all;
@@ -61,7 +61,7 @@ pub(crate) async fn a_step_is_written_once(world: &World) {
     assert_eq!((account.membership.as_str(), account.credits, account.prepaid), ("Premium", 20, 100));
     assert_eq!((account.billing_period, account.overrides), (Some(present_period()), Overrides::default()));
     assert_eq!((after.version, after.remembered.as_deref()), (1, Some("{\"after\":\"evt_1\"}")));
-    // The same event again, also as if it had been computed anew.
+    // The same event comes again, also as if it had been computed anew.
     for repeat in [first, step(&uid, "evt_1", 1, changes)] {
         assert_eq!(world.store.apply_stripe(&repeat).await.unwrap(), StepOutcome::Duplicate);
     }

@@ -1,7 +1,7 @@
 //! The documented names on a real Cluster; the suite itself runs there too (`main.rs`).
 
 use crate::{
-    servers::Cluster,
+    support::redis::cluster::Cluster,
     world::{MARCH, World},
 };
 use rembg_gateway::domain::{period::BillingPeriod, time::UnixSeconds};
@@ -14,7 +14,7 @@ impl Empty {
         Self(Cluster::start(0).await)
     }
 
-    /// A world on it, once more with nothing there.
+    /// A store on it, after everything there is deleted.
     pub(crate) async fn world(&self) -> World {
         for node in &self.0.nodes {
             node.say::<()>(&["FLUSHALL"]).unwrap();
@@ -22,7 +22,7 @@ impl Empty {
         World::at(&self.0.url()).await
     }
 
-    /// What whichever primary has the key says.
+    /// Asks every primary; the one that has the key answers.
     fn by_hand(&self, words: &[&str]) -> Option<String> {
         self.0.nodes.iter().find_map(|node| node.say::<Option<String>>(words).ok()).unwrap()
     }

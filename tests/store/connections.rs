@@ -1,8 +1,12 @@
-//! Ways to reach a Redis, and a way that leads nowhere any more.
+//! A Redis is reached by TLS, with a user and a password, and again after a connection was lost without a word.
 
 use crate::{
-    proxy::{Proxy, Wire},
-    servers::{Redis, free_port, until},
+    support::{
+        certificate::certify,
+        redis::{Redis, free_port},
+        tcp_proxy::{Proxy, Wire},
+        wait::until,
+    },
     world::{World, key},
 };
 use rembg_gateway::{
@@ -12,7 +16,7 @@ use rembg_gateway::{
 };
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,26 +28,17 @@ async fn open(url: &str, ca_file: Option<PathBuf>) -> Result<Arc<dyn Store>, Fau
     store::open(&Config { store, ..Config::default() }, Clock::Own).await
 }
 
-/// A certificate for this machine, which is its own authority, in `NAME.pem`, with its key in `NAME-key.pem`.
-fn certify(folder: &Path, name: &str) -> [PathBuf; 2] {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let files = [format!("{name}.pem"), format!("{name}-key.pem")].map(|file| folder.join(file));
-    fs::write(&files[0], made.cert.pem()).unwrap();
-    fs::write(&files[1], made.signing_key.serialize_pem()).unwrap();
-    files
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_is_spoken_with_a_server_that_the_named_authority_vouches_for_and_with_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let [certificate, private] = certify(folder.path(), "server");
+    let ours = certify(folder.path(), "server", &["127.0.0.1"]);
     let port = free_port();
-    let tls = ["--tls-port", &port.to_string(), "--tls-cert-file", certificate.to_str().unwrap(), "--tls-key-file"];
-    let clients = [private.to_str().unwrap(), "--tls-auth-clients", "no"];
+    let tls = ["--tls-port", &port.to_string(), "--tls-cert-file", ours.file.to_str().unwrap(), "--tls-key-file"];
+    let clients = [ours.key_file.to_str().unwrap(), "--tls-auth-clients", "no"];
     let server = Redis::start(&[&NOTHING_SAVED[..], &tls, &clients].concat()).await;
     let url = format!("rediss://127.0.0.1:{port}");
 
-    let world = World::on(&url, Some(certificate)).await;
+    let world = World::on(&url, Some(ours.file)).await;
     let uid = world.account("42", 2, 0).await;
     let (hash, stored) = key("k1", &uid);
     world.store.put_key(&hash, &stored).await.unwrap();
@@ -52,8 +47,8 @@ async fn tls_is_spoken_with_a_server_that_the_named_authority_vouches_for_and_wi
     let heard = || server.say::<(String, u64)>(&["PUBSUB", "NUMSUB", "gateway:changes"]).unwrap().1;
     until("changes are heard by TLS too", async || heard() == 1).await;
 
-    let [stranger, _] = certify(folder.path(), "stranger");
-    for authority in [Some(stranger), None] {
+    let stranger = certify(folder.path(), "stranger", &["127.0.0.1"]);
+    for authority in [Some(stranger.file), None] {
         let refused = open(&url, authority).await.err();
         assert!(matches!(refused, Some(Fault::Unavailable(_))), "{refused:?}");
     }
@@ -68,7 +63,7 @@ async fn tls_is_spoken_with_a_server_that_the_named_authority_vouches_for_and_wi
 async fn user_password_and_database_are_those_of_the_address() {
     let server = Redis::start(&NOTHING_SAVED).await;
     server.say::<()>(&["ACL", "SETUSER", "gate", "on", ">p@ss:w/rd", "~*", "&*", "+@all"]).unwrap();
-    // Whoever does not log in may look, and no more.
+    // A client that does not log in may read, and no more.
     server.say::<()>(&["ACL", "SETUSER", "default", "-@write", "-@scripting", "+select"]).unwrap();
     let url = |password: &str| format!("redis://gate:{password}@127.0.0.1:{}/3", server.port);
 
@@ -90,9 +85,9 @@ async fn user_password_and_database_are_those_of_the_address() {
     assert!(!words.contains("guessed"), "{words}");
 }
 
-/// The world's store through the proxy, in use.
+/// A store behind the proxy that has been used.
 async fn through(proxy: &Proxy) -> World {
-    let world = World::at(&format!("redis://{}", proxy.address)).await;
+    let world = World::at(&proxy.redis_url()).await;
     let uid = world.account("42", 5, 0).await;
     world.served(&world.request(&uid)).await;
     world
@@ -104,7 +99,7 @@ async fn a_connection_that_leads_nowhere_is_replaced() {
     let proxy = Proxy::to(server.port).await;
     let world = through(&proxy).await;
     proxy.is_now(Wire::Hole);
-    // Nothing breaks it, nobody ends it, and the system's keepalive is answered: only that no answers come can tell.
+    // The connection stays open and the system's keepalive is answered: only the missing answers show that it is lost.
     until("a new one answers", async || world.store.ping().await.is_ok()).await;
 }
 
@@ -122,6 +117,6 @@ async fn when_a_silent_way_is_whole_again_so_is_the_store_within_a_second() {
     proxy.is_now(Wire::Whole);
     let begun = Instant::now();
     until("the store answers", async || world.store.ping().await.is_ok()).await;
-    // A second, and what a busy machine adds.
+    // The promise is a second; a busy machine adds to it.
     assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
 }

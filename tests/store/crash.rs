@@ -1,4 +1,4 @@
-//! kill -9 in the middle: what was acknowledged is counted, and repeating what was in doubt counts it once.
+//! After kill -9 in the middle, every acknowledged keep is counted, and repeating a doubtful one counts it once.
 
 use crate::world::{LEASE, World, terms};
 use rembg_gateway::{
@@ -28,7 +28,7 @@ fn uid() -> Uid {
     Uid::new("42").unwrap()
 }
 
-/// What the helper had told before it died.
+/// Everything that the helper had told before it died.
 #[derive(Default)]
 struct Told {
     /// Every hold that it had begun to keep.

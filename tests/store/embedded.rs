@@ -1,4 +1,4 @@
-//! What the embedded engine promises of its file.
+//! Further promises of the embedded engine, which concern its file.
 
 use crate::{
     races::spend_fifty_credits_in_two_hundred_requests,
@@ -17,7 +17,7 @@ use rembg_gateway::{
 use rusqlite::Connection;
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
-/// What another program does with the file.
+/// Runs SQL in the file, as another program might.
 fn by_hand(world: &World, sql: &str) {
     let db = Connection::open(world.file()).unwrap();
     db.busy_timeout(Duration::from_secs(5)).unwrap();

@@ -1,4 +1,4 @@
-//! What the journal does with keeps that the store refuses, and what an account may borrow meanwhile.
+//! The journal sets aside keeps that the store refuses, and an account may borrow credits meanwhile.
 
 use crate::{
     outages::{EVERYTHING_SAVED, journal_lines, lending, serving, serving_all},
@@ -25,8 +25,8 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-fn set_aside(world: &World) -> String {
-    fs::read_to_string(world.journal().join("set-aside.jsonl")).unwrap_or_default()
+fn quarantined(world: &World) -> String {
+    fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap_or_default()
 }
 
 fn settled_of(uid: &Uid) -> String {
@@ -50,13 +50,13 @@ async fn one_is_refused(world: &mut World) -> (Arc<dyn Metering>, Uid, Hold) {
         assert_eq!(gateway.keep(hold).await.unwrap().remaining, None);
     }
     assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().journal_full), (1 + OTHERS, false));
-    server.revive(&EVERYTHING_SAVED).await;
+    server.start_again().await;
     until("the others' keeps are handed in", async || gateway.gauges().journal_waiting == 1).await;
     until("the file is short", async || journal_lines(world) == 1).await;
     until("the test's own store is back, too", async || world.store.ping().await.is_ok()).await;
     assert_eq!(world.usage(&other, MARCH).await.app, OTHERS);
     assert_eq!(world.audited(&other).await, OTHERS);
-    assert_eq!((set_aside(world), gateway.gauges().set_aside), (String::new(), 0));
+    assert_eq!((quarantined(world), gateway.gauges().quarantined), (String::new(), 0));
     (gateway, uid, refused)
 }
 
@@ -66,22 +66,22 @@ async fn a_keep_that_the_store_refuses_holds_up_nobody_and_is_counted_when_the_m
     let (gateway, uid, _) = one_is_refused(&mut world).await;
     world.server.as_ref().unwrap().by_hand::<()>(&["DEL", &settled_of(&uid)]);
     until("it is handed in", async || journal_lines(&world) == 0).await;
-    assert_eq!((world.audited(&uid).await, set_aside(&world)), (1, String::new()));
-    assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().set_aside), (0, 0));
+    assert_eq!((world.audited(&uid).await, quarantined(&world)), (1, String::new()));
+    assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().quarantined), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keep_that_the_store_refuses_for_six_days_is_set_aside() {
+async fn a_keep_that_the_store_refuses_for_six_days_is_quarantined() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let (gateway, _, refused) = one_is_refused(&mut world).await;
     world.turn(Duration::from_hours(6 * 24 + 1));
     until("it is set aside", async || journal_lines(&world) == 0).await;
-    assert!(set_aside(&world).contains(&refused.id.0));
-    assert_eq!(gateway.gauges().set_aside, 1);
+    assert!(quarantined(&world).contains(&refused.id.0));
+    assert_eq!(gateway.gauges().quarantined, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keep_of_an_account_that_is_gone_is_set_aside_at_once() {
+async fn a_keep_of_an_account_that_is_gone_is_quarantined_at_once() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let uid = world.account("42", 5, 0).await;
     let Opened { metering: gateway, engine } = serving_all(&world).await;
@@ -90,11 +90,11 @@ async fn a_keep_of_an_account_that_is_gone_is_set_aside_at_once() {
     server.by_hand::<()>(&["DEL", &format!("user:{uid}")]);
     server.kill();
     gateway.keep(&hold).await.unwrap();
-    // Without what the gateways remember, nobody makes the account again.
+    // Without what the gateways remember, no gateway makes the account again.
     world.store = engine;
-    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    world.server.as_mut().unwrap().start_again().await;
     until("it is set aside", async || journal_lines(&world) == 0).await;
-    assert!(set_aside(&world).contains(&hold.id.0));
+    assert!(quarantined(&world).contains(&hold.id.0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,7 +115,7 @@ async fn what_is_lent_is_owed_until_it_is_counted_whatever_the_store_answers_mea
         Err(Fault::Unavailable(_)) => None,
         other => panic!("{other:?}"),
     };
-    // With a short-term limit the first thing that a hold does needs memory.
+    // With a short-term limit, a hold needs memory first.
     let burst = Some(Burst { per_minute: 60_000, size: 60_000 });
     let request = || HoldRequest { burst, ..world.request(&uid) };
     for again in 1..=2 {
@@ -126,7 +126,7 @@ async fn what_is_lent_is_owed_until_it_is_counted_whatever_the_store_answers_mea
         }
         for hold in &lent {
             assert_eq!(asked(&request()).await, None);
-            // To say this needs no memory, so the server may well answer.
+            // This answer needs no memory, so the server may well give it.
             let answer = gateway.hold(&world.request(&exhausted)).await;
             let denied = matches!(answer, Ok(Admission::Denied(Denial::Exhausted { .. })) | Err(Fault::Unavailable(_)));
             assert!(denied, "{answer:?}");

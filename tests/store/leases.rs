@@ -1,4 +1,4 @@
-//! A hold is a lease: what its end gives back, and what it does not settle.
+//! A hold is a lease: its end gives the credit back, and settles nothing.
 
 use crate::world::{LEASE, MARCH, World, until_month_ends};
 use rembg_gateway::domain::{

@@ -1,6 +1,6 @@
-//! The store's promises: one suite, to be kept by every engine, and what each engine promises beside it.
+//! The store's promises: one suite that every engine keeps, and further promises of each engine.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod accounts;
 mod billing;
@@ -8,30 +8,25 @@ mod cluster;
 mod connections;
 mod crash;
 mod embedded;
-mod furniture;
+mod full_account;
 mod journal;
 mod leases;
 mod limits;
 mod migration;
 mod model;
 mod outages;
-#[path = "../faults/proxy.rs"]
-#[expect(dead_code, reason = "made for tests/faults, which needs more of it")]
-mod proxy;
 mod races;
 mod recalled;
 mod redis;
-mod server;
 mod sequences;
-#[path = "../faults/servers.rs"]
-#[expect(dead_code, clippy::expect_used, reason = "made for tests/faults, which needs more of it")]
-mod servers;
 mod settling;
 mod spoilt;
+#[path = "../support/lib.rs"]
+mod support;
 mod windows;
 mod world;
 
-/// Runs each promise against each engine, in a world of its own; on a Cluster, which is slow to start, one after another.
+/// Runs each promise against each engine, on a store of its own; on a Cluster, which is slow to start, one after another.
 macro_rules! every_engine_keeps {
     ($($group:ident { $($promise:ident)+ })+) => {
         mod on_sqlite {

@@ -1,8 +1,8 @@
 //! Accounts go from any store to any other, whole, once, and only where nothing else is.
 
 use crate::{
-    furniture::{Furnished, furnish},
-    servers::Cluster,
+    full_account::{Accounts, make_accounts},
+    support::redis::cluster::Cluster,
     world::{MARCH, NOON, World, key, terms},
 };
 use rembg_gateway::{
@@ -23,7 +23,7 @@ use rembg_gateway::{
 };
 use std::sync::Arc;
 
-/// The same store a second time, as the command has it open beside the gateway.
+/// Opens the same store a second time, as the command does beside the gateway.
 async fn opened(world: &World) -> Arc<dyn Transfer> {
     match &world.server {
         Some(server) => at(&server.url(), world.clock()).await,
@@ -76,14 +76,14 @@ async fn whole(store: &Arc<dyn Transfer>, uid: &Uid, list: List) -> Records {
     all
 }
 
-/// Under an id that no other world has used.
+/// The same request under an id that no other store has seen.
 fn fresh(request: HoldRequest) -> HoldRequest {
     HoldRequest { id: OperationId("after the move".into()), ..request }
 }
 
-/// What was done at the source is known at the target, and goes on from there.
-async fn goes_on(target: &World, furnished: &Furnished) {
-    let Furnished { uid, kept, released, step, parked } = furnished;
+/// The target knows what was done at the source, and goes on from there.
+async fn goes_on(target: &World, made: &Accounts) {
+    let Accounts { uid, kept, released, step, parked } = made;
     let store = &target.store;
     let before = target.audited(uid).await;
     let repeat = store.grant(uid, 20, &OperationId("invoice 1".into())).await.unwrap();
@@ -109,7 +109,7 @@ async fn goes_on(target: &World, furnished: &Furnished) {
 }
 
 async fn there_and_back(first: World, second: World, third: World) {
-    let furnished = furnish(&first).await;
+    let made = make_accounts(&first).await;
     for world in [&second, &third] {
         world.turn_to(first.now());
     }
@@ -122,14 +122,14 @@ async fn there_and_back(first: World, second: World, third: World) {
         assert_eq!(done.problems, []);
         assert_eq!((done.accounts, done.keys, done.parked_events), (4, 2, 1));
         assert_eq!(everything(to).await, original);
-        assert_eq!(to.keys(&furnished.uid).await.unwrap(), stores[0].keys(&furnished.uid).await.unwrap());
-        assert_eq!(to.cycles(&furnished.uid).await.unwrap(), stores[0].cycles(&furnished.uid).await.unwrap());
+        assert_eq!(to.keys(&made.uid).await.unwrap(), stores[0].keys(&made.uid).await.unwrap());
+        assert_eq!(to.cycles(&made.uid).await.unwrap(), stores[0].cycles(&made.uid).await.unwrap());
         assert_eq!(to.accounts().await.unwrap(), stores[0].accounts().await.unwrap());
         assert_eq!(moved(from, to).await, done, "again, nothing changes");
         assert_eq!(everything(to).await, original);
     }
-    goes_on(&second, &furnished).await;
-    goes_on(&third, &furnished).await;
+    goes_on(&second, &made).await;
+    goes_on(&third, &made).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,7 +161,7 @@ async fn everything_comes_from_redis_to_sqlite_and_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_comes_from_sqlite_to_a_cluster_and_back() {
     let (world, cluster, last) = (World::sqlite(), Cluster::start(0).await, World::sqlite());
-    let furnished = furnish(&world).await;
+    let made = make_accounts(&world).await;
     last.turn_to(world.now());
     let stores = [opened(&world).await, at(&cluster.url(), world.clock()).await, opened(&last).await];
     let original = everything(&stores[0]).await;
@@ -170,7 +170,7 @@ async fn everything_comes_from_sqlite_to_a_cluster_and_back() {
         assert_eq!(moved(from, to).await.problems, []);
         assert_eq!(everything(to).await, original);
     }
-    goes_on(&last, &furnished).await;
+    goes_on(&last, &made).await;
 }
 
 fn other_software(world: &World, words: &str) {
@@ -185,7 +185,7 @@ async fn what_other_software_had_counted_is_adopted_on_the_way() {
     for counter in ["user:7:app_usage:2026:3 4", "user:7:app_usage:2019:12 5", "user:7:api_usage:cycle:1700000000 6"] {
         other_software(&redis, &format!("SET {counter}"));
     }
-    // Without the index of cycles, as on a server that no gateway has seen yet.
+    // The index of cycles is missing, as on a server that no gateway has seen yet.
     other_software(&redis, "DEL gateway:cycles_indexed");
     let uid = Uid::new("7").unwrap();
     // This one is adopted by the gateway itself.
@@ -205,7 +205,7 @@ async fn what_other_software_had_counted_is_adopted_on_the_way() {
         target.served(&fresh(target.request(&uid))).await;
         assert_eq!(target.audited(&uid).await, 2);
     }
-    // Where all of it came from, nothing has changed, nor does a way back change anything.
+    // At the source nothing has changed, and moving back changes nothing either.
     assert_eq!(moved(&stores[2], &stores[0]).await.problems.len(), 1, "one more picture");
     assert_eq!(redis.audited(&uid).await, 1);
 }
@@ -230,7 +230,7 @@ async fn cut_off_it_goes_on(first: World, target: World) {
     assert!(matches!(whole(&source, &uid, List::Ledger).await, Records::Ledger(all) if all == long_ledger(1_200)));
     target.turn_to(first.now());
     let to = opened(&target).await;
-    // It was cut off in the second part, and somebody looks.
+    // It was cut off in the second part, and a test looks at what is there.
     let mut cursor = Cursor::default();
     for some in [0..500, 500..650] {
         let some = Records::Ledger(long_ledger(1_200)[some].to_vec());
@@ -244,7 +244,7 @@ async fn cut_off_it_goes_on(first: World, target: World) {
     assert_eq!(everything(&to).await, everything(&source).await);
     assert_eq!(target.audited(&uid).await, 1_200);
 
-    // What was begun by another migration is not gone on with.
+    // A migration does not go on with what another one has begun.
     let (uid, began) = (first.account("43", 1, 5).await, Records::Ledger(long_ledger(2)));
     to.import_part(&uid, &began, &Cursor::default()).await.unwrap();
     let problems = moved(&source, &to).await.problems;

@@ -1,4 +1,4 @@
-//! What a store is meant to answer, in its simplest form: maps, and a textbook's token bucket.
+//! A model of a store in its simplest form: it answers from maps and a textbook's token bucket.
 
 use rembg_gateway::{
     domain::{
@@ -79,7 +79,7 @@ impl Model {
         self.settle(&(payer.clone(), id.clone()), Settlement::Released, |_| ())
     }
 
-    /// `None` where the store should find it impossible, or the id used up.
+    /// Answers `None` where the store should find it impossible, or the id used up.
     pub(crate) fn grant(&mut self, uid: &Uid, credits: i64, id: &OperationId, now: UnixMicros) -> Option<Granted> {
         let balance = self.accounts.get(uid)?.prepaid;
         if let Some((earlier, prepaid)) = self.granted.get(&(uid.clone(), id.clone())) {
@@ -148,7 +148,7 @@ impl Model {
         }
     }
 
-    /// What the next picture is charged as and how many are left after it, or until when there is none.
+    /// Says as what the next picture is charged and how many are left after it, or until when there is none.
     fn charge(&self, draw: &Draw, now: UnixMicros) -> Result<(Charge, u64), UnixMicros> {
         let payer = draw.payer();
         let earliest = |leases: Vec<UnixMicros>, end: UnixMicros| leases.into_iter().chain([end]).min().unwrap();
@@ -200,14 +200,14 @@ impl Model {
         }
     }
 
-    /// When the leases of a payer's open holds end, of those that are `meant`.
+    /// The ends of the leases of those open holds of a payer that are `meant`.
     fn open(&self, payer: &Payer, now: UnixMicros, meant: impl Fn(&Charge) -> bool) -> Vec<UnixMicros> {
         let of_payer = self.holds.iter().filter(|((of, _), _)| of == payer).map(|(_, hold)| hold);
         let open = of_payer.filter(|hold| hold.expires > now && meant(&hold.charge));
         open.map(|hold| hold.expires).collect()
     }
 
-    /// When the bucket will be full again, or after how long it will have one.
+    /// The moment at which the bucket will be full again, or the time until it has one.
     fn take_from_bucket(&mut self, payer: &Payer, burst: Burst, now: UnixMicros) -> Result<UnixMicros, Duration> {
         let (cost, brim) = (burst.interval_micros(), burst.interval_micros() * i64::from(burst.size));
         let (level, seen) = self.buckets.entry(payer.clone()).or_insert((brim, now));

@@ -1,7 +1,7 @@
-//! A Redis that is away, comes back, or will not do.
+//! A Redis that becomes unavailable, comes back, or cannot be used.
 
 use crate::{
-    server::Server,
+    support::{redis::Redis, wait::until},
     world::{MARCH, World, key},
 };
 use rembg_gateway::{
@@ -19,8 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) const NOTHING_SAVED: [&str; 4] = ["--save", "", "--appendonly", "no"];
-pub(crate) const EVERYTHING_SAVED: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+pub(crate) const NOTHING_SAVED: [&str; 2] = ["--appendonly", "no"];
+pub(crate) const EVERYTHING_SAVED: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 #[tokio::test]
 async fn while_it_is_away_every_verb_fails_at_once_and_within_a_second_of_its_return_none_does() {
@@ -34,7 +34,7 @@ async fn while_it_is_away_every_verb_fails_at_once_and_within_a_second_of_its_re
         assert!(matches!(world.store.hold(&world.request(&uid)).await, Err(Fault::Unavailable(_))));
         assert!(asked.elapsed() < Duration::from_millis(50), "{:?}", asked.elapsed());
     }
-    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    world.server.as_mut().unwrap().start_again().await;
     let back = Instant::now();
     while world.store.ping().await.is_err() {
         assert!(back.elapsed() < Duration::from_secs(1), "it should be used again");
@@ -60,9 +60,8 @@ async fn a_grant_that_finds_no_memory_is_an_outage_and_not_the_operators_mistake
 
 #[tokio::test]
 async fn a_server_that_drops_counters_is_refused_in_plain_words() {
-    let folder = tempfile::tempdir().unwrap();
     let settings = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"];
-    let server = Server::with(folder.path(), &settings).await;
+    let server = Redis::on_socket(&settings).await;
     let refused = store::open(&server.config(), Clock::Own).await.err();
     let Some(Fault::Unusable(words)) = refused else { panic!("{refused:?}") };
     assert!(words.contains("noeviction"), "{words}");
@@ -70,8 +69,7 @@ async fn a_server_that_drops_counters_is_refused_in_plain_words() {
 
 #[tokio::test]
 async fn a_user_who_may_run_no_scripts_is_refused_in_plain_words() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::with(folder.path(), &NOTHING_SAVED).await;
+    let server = Redis::on_socket(&NOTHING_SAVED).await;
     server.by_hand::<()>(&["ACL", "SETUSER", "default", "-eval"]);
     let refused = store::open(&server.config(), Clock::Own).await.err();
     assert!(matches!(&refused, Some(Fault::Unusable(words)) if words.contains("script")), "{refused:?}");
@@ -79,8 +77,7 @@ async fn a_user_who_may_run_no_scripts_is_refused_in_plain_words() {
 
 #[tokio::test]
 async fn what_is_found_is_said_in_one_sentence_each() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::with(folder.path(), &NOTHING_SAVED).await;
+    let server = Redis::on_socket(&NOTHING_SAVED).await;
     let url = server.config().store.redis_url().unwrap().unwrap();
     let remarks = inspect(&url, &Clock::Own).await.unwrap();
     let found: Vec<_> = remarks.iter().map(|remark| (remark.weight, remark.says.as_str())).collect();
@@ -107,7 +104,7 @@ async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
     let prepaid = [world.held(&world.request(&uid)).await, world.held(&world.request(&uid)).await];
     let server = world.server.as_mut().unwrap();
     server.kill();
-    server.revive(&NOTHING_SAVED).await;
+    server.start_again().await;
     while world.store.ping().await.is_err() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -123,7 +120,7 @@ async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
     assert_eq!((world.store.keys(&uid).await.unwrap().len(), world.overrides(&uid).await), (1, own));
 }
 
-/// A serving gateway's store on the world's server, with its journal in the world's folder.
+/// A serving gateway's store on the test's server, with its journal in the test's folder.
 pub(crate) async fn serving(world: &World) -> Arc<dyn Metering> {
     serving_all(world).await.metering
 }
@@ -134,12 +131,18 @@ pub(crate) async fn serving_all(world: &World) -> Opened {
     store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
 }
 
-/// The same, which lends each account so many credits while the server is away.
+/// The same, which lends each account so many credits while the server is unavailable.
 pub(crate) async fn lending(world: &World, grace_credits: u64) -> Arc<dyn Metering> {
     let store = world.server.as_ref().unwrap().config().store;
     let on_store_failure = OnStoreFailure::Allow;
     let store = StoreConfig { journal: world.journal(), on_store_failure, grace_credits, ..store };
     store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap().metering
+}
+
+/// Waits until no keep is in the journal, and until the test's own store is back, too.
+async fn journal_is_empty(world: &World) {
+    until("the journal is empty", async || journal_lines(world) == 0).await;
+    until("the store answers", async || world.store.ping().await.is_ok()).await;
 }
 
 pub(crate) fn journal_lines(world: &World) -> usize {
@@ -160,10 +163,8 @@ async fn a_keep_that_is_not_acknowledged_is_on_disk_and_counted_once_later() {
         assert_eq!(kept, Kept { settlement: Settlement::Kept, remaining: None });
     }
     assert_eq!(journal_lines(&world), 2);
-    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
-    while journal_lines(&world) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    world.server.as_mut().unwrap().start_again().await;
+    journal_is_empty(&world).await;
     assert_eq!(world.usage(&uid, MARCH).await.app, 2);
     assert_eq!(gateway.keep(&holds[0]).await.unwrap().remaining, Some(3));
     assert_eq!(world.audited(&uid).await, 2);
@@ -178,17 +179,15 @@ async fn what_a_gateway_leaves_in_its_journal_the_next_one_hands_in() {
     world.server.as_mut().unwrap().kill();
     gateway.keep(&hold).await.unwrap();
     drop(gateway);
-    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
+    world.server.as_mut().unwrap().start_again().await;
     let next = serving(&world).await;
-    while journal_lines(&world) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    journal_is_empty(&world).await;
     assert_eq!(next.keep(&hold).await.unwrap().remaining, Some(4));
     assert_eq!(world.audited(&uid).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keep_that_is_older_than_the_store_remembers_is_set_aside() {
+async fn a_keep_that_is_older_than_the_store_remembers_is_quarantined() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let uid = world.account("42", 5, 0).await;
     let hold = world.held(&world.request(&uid)).await;
@@ -196,11 +195,9 @@ async fn a_keep_that_is_older_than_the_store_remembers_is_set_aside() {
     world.server.as_mut().unwrap().kill();
     gateway.keep(&hold).await.unwrap();
     world.turn(Duration::from_hours(6 * 24 + 1));
-    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
-    while journal_lines(&world) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let aside = fs::read_to_string(world.journal().join("set-aside.jsonl")).unwrap();
+    world.server.as_mut().unwrap().start_again().await;
+    journal_is_empty(&world).await;
+    let aside = fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap();
     assert!(aside.contains(&hold.id.0), "{aside}");
     assert_eq!(world.usage(&uid, MARCH).await.app, 0);
 }
@@ -215,7 +212,7 @@ async fn known_accounts_are_lent_so_many_credits_while_it_is_away_and_all_are_co
         world.store.put_key(hash, key).await.unwrap();
     }
     let gateway = lending(&world, 3).await;
-    // Until changes are heard of, nothing that was looked up is remembered.
+    // Until it hears of changes, the store remembers nothing that it looked up.
     let seen = async || {
         drop(gateway.account(&poor).await.unwrap());
         drop(gateway.caller_of_key(&revoked_hash).await.unwrap());
@@ -256,10 +253,8 @@ async fn known_accounts_are_lent_so_many_credits_while_it_is_away_and_all_are_co
     }
     assert_eq!((journal_lines(&world), gateway.gauges().lent, gateway.gauges().journal_waiting), (3, 4, 3));
 
-    world.server.as_mut().unwrap().revive(&EVERYTHING_SAVED).await;
-    while journal_lines(&world) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    world.server.as_mut().unwrap().start_again().await;
+    journal_is_empty(&world).await;
     let used = world.usage(&uid, MARCH).await;
     assert_eq!((used.app, used.api, world.audited(&uid).await), (1, 2, 3));
     let Ok(Admission::Held(..)) = gateway.hold(&world.request(&uid)).await else { panic!("the store is back") };

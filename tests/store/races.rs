@@ -1,4 +1,4 @@
-//! Many at once: nobody overshoots, nothing is lost.
+//! Many requests at once: no account overshoots, and no credit is lost.
 
 use crate::world::{MARCH, World};
 use futures_util::future::join_all;
@@ -11,7 +11,7 @@ use rembg_gateway::{
 };
 use std::sync::Arc;
 
-/// Sends every request from a task of its own; the holds that were given.
+/// Sends every request from a task of its own. Answers with their admissions.
 async fn all_at_once(world: &World, requests: Vec<HoldRequest>) -> Vec<Admission> {
     let tasks = requests.into_iter().map(|request| {
         let store = Arc::clone(&world.store);

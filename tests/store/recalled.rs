@@ -1,4 +1,4 @@
-//! What a server that was started anew has lost, and gateways write again.
+//! Gateways write again what a server has lost that was started anew.
 
 use crate::{
     outages::{NOTHING_SAVED, serving, serving_all},
@@ -33,7 +33,7 @@ async fn after_a_restart_no_gateway_admits_before_the_others_have_written_again_
     }
     let server = world.server.as_mut().unwrap();
     server.kill();
-    server.revive(&NOTHING_SAVED).await;
+    server.start_again().await;
     let request = world.request(&uid);
     let admission = loop {
         match idle.hold(&request).await {
@@ -45,7 +45,7 @@ async fn after_a_restart_no_gateway_admits_before_the_others_have_written_again_
     assert_eq!(world.usage(&uid, MARCH).await.app, USED as u64);
 }
 
-/// Each of two gateways writes again what it remembers, in an order that nobody knows.
+/// Each of two gateways writes again what it remembers, in any order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_several_gateways_changed_of_an_account_comes_back_whichever_of_them_is_first() {
     for round in 0..4 {
@@ -78,7 +78,7 @@ async fn what_several_gateways_changed_of_an_account_comes_back_whichever_of_the
 
         let server = world.server.as_mut().unwrap();
         server.kill();
-        server.revive(&NOTHING_SAVED).await;
+        server.start_again().await;
         for store in [&one, &other] {
             while store.ping().await.is_err() {
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,4 +1,4 @@
-//! What the Redis engine promises beside the suite: documented names, other software's numbers, several gateways.
+//! Further promises of the Redis engine: documented names, other software's numbers, several gateways.
 
 use crate::{
     races::spend_fifty_credits_in_two_hundred_requests,
@@ -81,7 +81,7 @@ async fn a_period_that_other_software_writes_counts_from_the_next_request_on() {
     let uid = world.account("42", 1, 0).await;
     world.served(&world.request(&uid)).await;
     world.exhausted(&world.request(&uid)).await;
-    // Nobody has told the gateway: it still believes in the calendar month.
+    // The gateway does not know yet: it still believes in the calendar month.
     by_hand(&world, &format!("HSET user:42 billing_period_start {} billing_period_end {}", NOON.0, NOON.0 + 3600));
     let spanning = world.held(&world.request(&uid)).await;
     by_hand(&world, &format!("HSET user:42 billing_period_start {} billing_period_end {}", NOON.0 + 9, NOON.0 + 3600));

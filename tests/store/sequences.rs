@@ -18,7 +18,7 @@ use rembg_gateway::{
 };
 use std::{collections::HashMap, time::Duration};
 
-/// One thing that happens. Operations, accounts and clients are few, so that they meet again.
+/// One thing that happens. Operations, accounts and clients are few, so that a sequence uses each of them often.
 #[derive(Clone, Debug)]
 enum Step {
     Turn(Duration),
@@ -79,7 +79,7 @@ struct Pair {
 impl Pair {
     async fn new(world: World) -> Self {
         let mut pair = Self { world, model: Model::default(), given: HashMap::new() };
-        // An hour before the month ends, so that some sequences see the next.
+        // The clock begins an hour before the month ends, so that some sequences reach the next month.
         pair.world.turn_to(UnixMicros(MARCH.end().micros().0 - 3_600_000_000));
         for number in 0..2 {
             pair.change(number, 3).await;
@@ -156,7 +156,7 @@ impl Pair {
     }
 }
 
-/// Takes every step in a world and in the model, and compares.
+/// Takes every step in a store and in the model, and compares.
 fn answered_alike(steps: Vec<Step>, world: impl AsyncFnOnce() -> World) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -1,5 +1,5 @@
-//! Numbers that other software, or somebody's hand, has left: read where they are whole numbers, and otherwise the end of the
-//! service for that account alone, until an operator says what it should be.
+//! Numbers that other software or a person has written: whole numbers are read; anything else stops the service for that
+//! account alone, until an operator says what the number should be.
 
 use crate::world::{MARCH, NOON, World, key};
 use rembg_gateway::{
@@ -20,7 +20,7 @@ fn by_hand(world: &World, words: &[&str]) -> Option<String> {
     world.server.as_ref().unwrap().by_hand(words)
 }
 
-/// Whatever a counter is called, what it stands at.
+/// The value of a counter, by its name.
 fn stands(world: &World, name: &str) -> Option<String> {
     by_hand(world, &["GET", name])
 }
@@ -269,7 +269,7 @@ async fn a_spoilt_limit_of_its_own_or_bucket_stops_nobody() {
     }
 }
 
-/// What another program does with the file.
+/// Runs SQL in the file, as another program might.
 fn in_file(world: &World, sql: &str) -> rusqlite::Result<()> {
     Connection::open(world.file()).unwrap().execute_batch(sql)
 }

@@ -1,9 +1,9 @@
-//! A store to itself, a clock that the test turns, and words for what tests do all the time.
+//! A store of the test's own, a clock that it turns, and what tests do with them all the time.
 
-use crate::server::Server;
+use crate::support::{clock::TurnedClock, redis::Redis};
 use rembg_gateway::{
     clock::Clock,
-    config::StoreConfig,
+    config::{Config, StoreConfig},
     domain::{
         account::{Overrides, Uid},
         api_key::{ApiKey, KeyHash, KeyId},
@@ -24,16 +24,16 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tempfile::TempDir;
 
-/// 2026-03-09T12:00:00Z, when every world begins.
+/// 2026-03-09T12:00:00Z, when every test begins.
 pub(crate) const NOON: UnixSeconds = UnixSeconds(1_773_057_600);
 
-/// The month that it lies in.
+/// The month of [`NOON`].
 pub(crate) const MARCH: Month = Month { year: 2026, month: 3 };
 
 /// How long a hold lasts unless the test says otherwise.
@@ -50,34 +50,34 @@ pub(crate) fn terms() -> Terms {
 /// One store and one clock.
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
-    clock: Arc<AtomicI64>,
+    clock: TurnedClock,
     operations: AtomicU64,
     folder: TempDir,
-    /// The Redis, if it is one; ends with the world.
-    pub(crate) server: Option<Server>,
+    /// The Redis, if it is one.
+    pub(crate) server: Option<Redis>,
 }
 
 impl World {
     /// The embedded engine on a fresh file.
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(AtomicI64::new(NOON.micros().0));
+        let clock = TurnedClock::at(NOON.micros());
         let file = folder.path().join("gateway.db");
-        let store = SqliteStore::open(&file, Clock::Turned(Arc::clone(&clock)), terms()).unwrap();
+        let store = SqliteStore::open(&file, clock.clock(), terms()).unwrap();
         Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder, server: None }
     }
 
     /// The Redis engine on a server of its own.
     pub(crate) async fn redis() -> Self {
-        Self::redis_with(&["--save", "", "--appendonly", "no"]).await
+        Self::redis_with(&["--appendonly", "no"]).await
     }
 
     /// The same with settings of the server.
     pub(crate) async fn redis_with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::with(folder.path(), settings).await;
-        let clock = Arc::new(AtomicI64::new(NOON.micros().0));
-        let store = server.open(Clock::Turned(Arc::clone(&clock))).await;
+        let server = Redis::on_socket(settings).await;
+        let clock = TurnedClock::at(NOON.micros());
+        let store = server.open(clock.clock()).await;
         Self { store, clock, operations: AtomicU64::new(0), folder, server: Some(server) }
     }
 
@@ -86,12 +86,12 @@ impl World {
         Self::on(url, None).await
     }
 
-    /// The same, vouched for by an authority.
+    /// The same, by TLS, with a certificate of this authority.
     pub(crate) async fn on(url: &str, ca_file: Option<PathBuf>) -> Self {
-        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(AtomicI64::new(NOON.micros().0)));
+        let (folder, clock) = (tempfile::tempdir().unwrap(), TurnedClock::at(NOON.micros()));
         let config = StoreConfig { url: url.to_owned(), ca_file, ..StoreConfig::default() };
         let url = config.redis_url().unwrap().unwrap();
-        let store = RedisStore::open(&url, Clock::Turned(Arc::clone(&clock)), terms(), Role::Command).await.unwrap();
+        let store = RedisStore::open(&url, clock.clock(), terms(), Role::Command).await.unwrap();
         Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder, server: None }
     }
 
@@ -113,19 +113,19 @@ impl World {
 
     /// The clock, for a second store.
     pub(crate) fn clock(&self) -> Clock {
-        Clock::Turned(Arc::clone(&self.clock))
+        self.clock.clock()
     }
 
     pub(crate) fn now(&self) -> UnixMicros {
-        UnixMicros(self.clock.load(Ordering::Acquire))
+        self.clock.now()
     }
 
     pub(crate) fn turn(&self, by: Duration) {
-        self.turn_to(self.now().plus(by));
+        self.clock.turn_by(by);
     }
 
     pub(crate) fn turn_to(&self, moment: UnixMicros) {
-        self.clock.store(moment.0, Ordering::Release);
+        self.clock.turn_to(moment);
     }
 
     /// An operation id that was never used.
@@ -145,7 +145,7 @@ impl World {
         uid
     }
 
-    /// Gives an account numbers of its own, which are told.
+    /// Gives an account limits of its own. Answers with them.
     pub(crate) async fn overridden(&self, uid: &Uid) -> Overrides {
         let burst = Some(Burst { per_minute: 9, size: 3 });
         let overrides = Overrides { burst, priority: Some(7), max_pixels: Some(40_000_000) };
@@ -207,7 +207,7 @@ impl World {
         self.store.release(&hold.id, &hold.charge.payer()).await.unwrap()
     }
 
-    /// After how long an exhausted payer is told to come back.
+    /// Asks for a hold of an exhausted payer. Answers with the time after which it is told to come back.
     pub(crate) async fn exhausted(&self, request: &HoldRequest) -> Duration {
         let admission = self.ask(request).await;
         let Admission::Denied(Denial::Exhausted { retry_after, .. }) = admission else {
@@ -229,6 +229,19 @@ impl World {
         let audit = self.store.audit(uid).await.unwrap();
         assert_eq!(audit.differences, [], "counters and ledger of {uid} should agree");
         audit.entries
+    }
+}
+
+impl Redis {
+    /// The configuration of a gateway on it.
+    pub(crate) fn config(&self) -> Config {
+        Config { store: StoreConfig { url: self.url(), ..StoreConfig::default() }, ..Config::default() }
+    }
+
+    /// A store on it.
+    pub(crate) async fn open(&self, clock: Clock) -> Arc<dyn Store> {
+        let url = self.config().store.redis_url().unwrap().unwrap();
+        Arc::new(RedisStore::open(&url, clock, terms(), Role::Command).await.unwrap())
     }
 }
 

@@ -32,7 +32,7 @@ fn a_key_rests_as_long_as_the_service_says_within_reason_and_the_next_one_is_use
 }
 
 #[test]
-fn when_all_rest_it_is_told_what_the_one_that_wakes_first_rests_for_and_how_long() {
+fn when_all_keys_rest_the_error_is_about_the_one_that_wakes_first() {
     use Shortage::{BackendAccountExhausted, BackendUnavailable};
     for (first, second, shortage) in [
         (Spent, Spent, BackendAccountExhausted),
@@ -63,7 +63,7 @@ fn good_news_wakes_a_key_unless_it_was_used_too_fast() {
 }
 
 #[test]
-fn only_the_third_caller_in_a_row_is_believed_and_who_has_no_account_is_one_of_them() {
+fn only_the_third_caller_in_a_row_is_believed_and_all_callers_without_an_account_are_one() {
     let now = Instant::now();
     for (refused, believed) in [
         (&[account("ann"), account("ann"), account("ann"), account("ann")][..], 0),
@@ -81,7 +81,7 @@ fn only_the_third_caller_in_a_row_is_believed_and_who_has_no_account_is_one_of_t
 }
 
 #[test]
-fn whoever_is_served_in_between_shows_that_the_key_is_good() {
+fn a_caller_who_is_served_in_between_shows_that_the_key_is_good() {
     let (keys, now) = (keys(&["a", "b"]), Instant::now());
     let key = keys.choose(now).expect("a key");
     for _ in 0..9 {
@@ -98,7 +98,7 @@ fn whoever_is_served_in_between_shows_that_the_key_is_good() {
 }
 
 #[test]
-fn each_key_is_asked_about_once_in_ten_seconds() {
+fn each_key_is_checked_once_in_ten_seconds() {
     let (keys, now) = (keys(&["a", "b"]), Instant::now());
     let [a, b] = [0, 1].map(|at| Chosen { value: HeaderValue::from_static("x"), at });
     let asked = |key, after| keys.may_ask(key, now + seconds(after));

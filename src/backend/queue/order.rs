@@ -131,17 +131,17 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_the_line_is_not_served_and_is_soon_forgotten() {
+    fn a_request_that_leaves_the_queue_is_not_served_and_its_payer_is_soon_forgotten() {
         let mut order = Order::new();
         let first = order.join(&payer(1), 1, 'a');
         order.join(&payer(2), 1, 'b');
         assert_eq!((order.leave(first), order.leave(first)), (Some('a'), None));
         assert_eq!((order.next(|_| true), order.next(|_| true)), (Some('b'), None));
-        assert!(order.payers.is_empty(), "nothing is kept of payers who wait for nothing");
+        assert!(order.payers.is_empty(), "no clock is kept of payers without waiting requests");
     }
 
     #[test]
-    fn who_is_given_up_is_the_last_one_and_has_not_used_a_turn() {
+    fn the_request_that_is_given_up_is_the_last_one_and_has_not_used_a_turn() {
         let mut order = Order::new();
         for (who, item) in [(1, 'a'), (1, 'b'), (2, 'c'), (1, 'd')] {
             order.join(&payer(who), 1, item);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_served_now_is_passed_over_and_stays_first() {
+    fn a_request_that_cannot_be_served_now_is_passed_over_and_stays_first() {
         let mut order = Order::new();
         order.join(&payer(1), 1, 1);
         order.join(&payer(2), 1, 2);
@@ -183,12 +183,12 @@ mod tests {
             let ahead = order.ahead_of(&newcomer, 1);
             order.join(&newcomer, 1, 99);
             let turns = std::iter::from_fn(|| order.next(|_| true)).position(|who| who == 99);
-            prop_assert_eq!(turns, Some(ahead), "as many went first as it was told");
-            prop_assert!(ahead <= 2 * crowds.len(), "{} stood before it", ahead);
+            prop_assert_eq!(turns, Some(ahead), "as many were served first as it was told");
+            prop_assert!(ahead <= 2 * crowds.len(), "{} were before it", ahead);
         }
 
         #[test]
-        fn everybody_in_line_is_served_once(requests in prop::collection::vec((0_u8..5, 0_u8..9), 0..80)) {
+        fn every_queued_request_is_served_once(requests in prop::collection::vec((0_u8..5, 0_u8..9), 0..80)) {
             let mut all: Vec<u8> = requests.iter().map(|(who, _)| *who).collect();
             let mut turns = served(&requests);
             all.sort_unstable();

@@ -1,4 +1,4 @@
-//! What removes the background: its model is the right one, or its address answers.
+//! Checks the backend: its model is the right one, or its address can be reached.
 
 use super::Finding;
 use crate::{
@@ -33,7 +33,7 @@ async fn model(path: PathBuf) -> Finding {
     }
 }
 
-/// What is left on our own account there.
+/// The credits left on our own account there.
 async fn account(config: &BackendConfig) -> Option<Finding> {
     let report = match SharedAccount::new(config) {
         Ok(account) => account?.report().await.map_err(|error| error.to_string()),
@@ -42,14 +42,14 @@ async fn account(config: &BackendConfig) -> Option<Finding> {
     Some(match report.map(|report| report.remaining()) {
         Ok(0) => Finding::warn("backend", "Our own account at the backend has no credits left."),
         Ok(left) => Finding::ok("backend", format!("Our own account at the backend has {left} credits left.")),
-        Err(error) => Finding::warn("backend", format!("Our own account at the backend is not known: {error}.")),
+        Err(error) => Finding::warn("backend", format!("Our own account at the backend cannot be read: {error}.")),
     })
 }
 
-/// Whether a connection stands. Nothing is sent: a picture would cost money.
+/// Whether a connection can be made. Nothing is sent, because a picture would cost money.
 async fn address(url: &str, patience: Duration) -> Finding {
     let Some((host, port)) = host_and_port(url) else {
-        return Finding::fail("backend", format!("{url} is no address."));
+        return Finding::fail("backend", format!("{url} is not an address."));
     };
     match timeout(patience, TcpStream::connect((host.as_str(), port))).await {
         Ok(Ok(_)) => Finding::ok("backend", format!("{url} can be reached.")),

@@ -1,4 +1,4 @@
-//! The machine: room on its disks, and the ports to listen on.
+//! Checks the machine: the free space on its disks, and the ports to listen on.
 
 use super::Finding;
 use crate::config::{Bytes, Config};
@@ -8,10 +8,10 @@ use std::{
     path::Path,
 };
 
-/// Less room than this for the store is soon none.
+/// With less free space than this, the store soon runs out of it.
 const SCARCE: Bytes = Bytes(1 << 30);
 
-/// Less room than this for the store is none: the next checkpoint may not fit.
+/// With less free space than this, the store's next checkpoint may not fit.
 const NONE: Bytes = Bytes(64 << 20);
 
 pub(super) fn look(config: &Config) -> Vec<Finding> {
@@ -24,11 +24,13 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
 }
 
 fn room_for_the_store(folder: &Path) -> Finding {
-    // A folder that will be made is on the disk of the nearest one that is there.
+    // A folder that does not exist yet will be on the disk of its nearest existing parent.
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
     match free(there) {
-        Err(error) => Finding::fail("store's disk", format!("{} cannot be looked at: {error}.", there.display())),
+        Err(error) => {
+            Finding::fail("store's disk", format!("The free space of {} cannot be read: {error}.", there.display()))
+        }
         Ok(free) if free < NONE => Finding::fail("store's disk", format!("Only {} are free.", rounded(free))),
         Ok(free) if free < SCARCE => Finding::warn("store's disk", format!("Only {} are free.", rounded(free))),
         Ok(free) => Finding::ok("store's disk", format!("{} are free.", rounded(free))),
@@ -39,7 +41,7 @@ fn room_for_bodies(budget: Bytes) -> Finding {
     let folder = env::temp_dir();
     let shown = folder.display();
     match free(&folder) {
-        Err(error) => Finding::fail("bodies' disk", format!("{shown} cannot be looked at: {error}.")),
+        Err(error) => Finding::fail("bodies' disk", format!("The free space of {shown} cannot be read: {error}.")),
         Ok(free) if free < budget => {
             let says =
                 format!("{shown} has {} free, limits.spool_budget is {budget}; lower it or set TMPDIR.", rounded(free));
@@ -64,7 +66,7 @@ fn free(folder: &Path) -> io::Result<Bytes> {
     Ok(Bytes(disk.f_bavail.saturating_mul(disk.f_frsize)))
 }
 
-/// To whole mebibytes: nobody reads the rest.
+/// In whole mebibytes, which is exact enough.
 fn rounded(bytes: Bytes) -> String {
     format!("{} MiB", bytes.0 >> 20)
 }

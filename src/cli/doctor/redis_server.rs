@@ -1,9 +1,9 @@
-//! The Redis or Valkey, if that is the store: what the gateway needs of it.
+//! Checks the Redis or Valkey, if that is the store.
 
 use super::{super::Session, Finding};
 use crate::store::redis::{Weight, inspect};
 
-/// Nothing for the embedded store, and nothing more for a server that does not answer.
+/// No findings for the embedded store, and none for a server that does not answer: another check reports that.
 pub(super) async fn look(session: &Session) -> Vec<Finding> {
     let Some(Ok(url)) = session.config.store.redis_url() else { return Vec::new() };
     let remarks = inspect(&url, &session.clock).await.unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Every mistake that a file can hold, and its words.
 
-/// A file, and what is said about it.
+/// Files, each with the mistakes that are reported.
 pub(super) const MISTAKES: &[(&str, &str)] = &[
     ("colour = 1", "colour: unknown setting"),
     ("[pages]\ntitle = \" \"", "pages.title: must be 1 to 80 characters in one line"),
@@ -55,7 +55,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[backend]\nkind = \"rmbg\"\nurls = [\"http://me:secret@a/\"]",
-        "backend.urls[0]: must hold no password; use api_key",
+        "backend.urls[0]: must not hold a password; use api_key",
     ),
     ("[backend]\nurls = [1]", "backend.urls: invalid type: integer `1`, expected a string"),
     ("[backend]\napi_key = 1234", "backend.api_key: expected text in quotes"),
@@ -65,20 +65,23 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "backend.api_key_file: cannot read /no/such/file: No such file or directory (os error 2)",
     ),
     ("[listen]\npublic = \"8080\"", "listen.public: expected an address such as \"127.0.0.1:8080\""),
-    ("[listen]\nadmin = \"127.0.0.1:8080\"", "listen.admin: is 127.0.0.1:8080, as is listen.public; take another port"),
-    ("[listen]\ntls_cert = \"cert.pem\"", "listen.tls_key: needs a file: there is a tls_cert"),
-    ("[listen]\ntls_key = \"key.pem\"", "listen.tls_cert: needs a file: there is a tls_key"),
+    (
+        "[listen]\nadmin = \"127.0.0.1:8080\"",
+        "listen.admin: is 127.0.0.1:8080, the same as listen.public; use another port",
+    ),
+    ("[listen]\ntls_cert = \"cert.pem\"", "listen.tls_key: needs a file, because tls_cert is set"),
+    ("[listen]\ntls_key = \"key.pem\"", "listen.tls_cert: needs a file, because tls_key is set"),
     (
         "[listen]\nplain = \"127.0.0.1:80\"",
-        "listen.plain: needs tls_cert and tls_key; without them, listen.public itself is plain",
+        "listen.plain: needs tls_cert and tls_key; without them, listen.public itself has no TLS",
     ),
     ("[listen]\nidle_timeout_s = 0", "listen.idle_timeout_s: must be between 1 and 86400, is 0"),
     (
         "[listen]\nproxy_protocol_from = [\"10.0.0.0/99\"]",
-        "listen.proxy_protocol_from: \"10.0.0.0/99\" is no network; write an address, or one with a prefix length, such as \
+        "listen.proxy_protocol_from: \"10.0.0.0/99\" is not a network; write an address, or one with a prefix length, such as \
          \"10.0.0.0/8\"",
     ),
-    ("[limits]\ntransfer_min_rate = 0", "limits.transfer_min_rate: must be at least 1 byte (a second)"),
+    ("[limits]\ntransfer_min_rate = 0", "limits.transfer_min_rate: must be at least 1 byte (per second)"),
     (
         "[store]\nurl = \"postgres://u:secret@h/d\"",
         "store.url: unknown kind \"postgres\"; write sqlite:PATH, such as \"sqlite:data/gateway.db\", or redis://HOST:PORT",
@@ -89,16 +92,19 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[store]\nurl = \"redis://h\"\nca_file = \"Cargo.toml\"\n[auth.api_key]\npepper = \"sixteen-or-longer\"",
-        "store.ca_file: is for a Redis that is reached by TLS; write rediss:// in store.url",
+        "store.ca_file: is only for a Redis with TLS; write rediss:// in store.url",
     ),
     (
         "[store]\nurl = \"rediss://h\"\nca_file = \"/no/such/file\"\n[auth.api_key]\npepper = \"sixteen-or-longer\"",
         "store.ca_file: cannot be read: No such file or directory (os error 2)",
     ),
-    ("[store]\nurl = \"redis://h\"", "auth.api_key.pepper: must be set: every gateway on one Redis needs the same"),
+    (
+        "[store]\nurl = \"redis://h\"",
+        "auth.api_key.pepper: must be set, to the same value for every gateway on one Redis",
+    ),
     (
         "[store]\non_store_failure = \"allow\"",
-        "store.on_store_failure: is for a Redis; the embedded store has no other outage",
+        "store.on_store_failure: must be \"refuse\" for the embedded store; \"allow\" is only for a Redis",
     ),
     (
         "[store]\nurl = \"redis://h\"\non_store_failure = \"allow\"\ngrace_credits = 0\n\
@@ -108,17 +114,20 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
     ("[store]\nurl = \"sqlite:\"", "store.url: names no file; write sqlite:PATH, such as \"sqlite:data/gateway.db\""),
     (
         "[limits]\nmemory_budget = \"1 MB\"",
-        "limits.memory_budget: \"1 MB\" is no size; write a number of bytes, or one with KiB, MiB or GiB, such as \
+        "limits.memory_budget: \"1 MB\" is not a size; write a number of bytes, or one with KiB, MiB or GiB, such as \
          \"256 MiB\"",
     ),
-    ("[limits]\nheld_per_client = 7", "limits.held_per_client: must be between one answer and all (160 MiB and 8 GiB)"),
+    (
+        "[limits]\nheld_per_client = 7",
+        "limits.held_per_client: must be between max_answer (160 MiB) and spool_budget (8 GiB)",
+    ),
     (
         "[limits]\nheld_per_account = \"9 GiB\"",
-        "limits.held_per_account: must be between one answer and all (160 MiB and 8 GiB)",
+        "limits.held_per_account: must be between max_answer (160 MiB) and spool_budget (8 GiB)",
     ),
     (
         "[limits]\nspool_budget = \"1 MiB\"",
-        "limits.spool_budget: is 1 MiB, less than two answers (max_answer: 160 MiB)",
+        "limits.spool_budget: is 1 MiB, must be at least twice max_answer (160 MiB)",
     ),
     ("default_plan = \"Gold\"", "default_plan: there is no plan \"Gold\"; there are: Free, Premium-20000"),
     ("[auth.api_key]\npepper = \"short\"", "auth.api_key.pepper: must have at least 16 characters"),
@@ -141,7 +150,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[limits]\ntrusted_proxies = [\"10.0.0.0/99\"]",
-        "limits.trusted_proxies: \"10.0.0.0/99\" is no network; write an address, or one with a prefix length, such as \"10.0.0.0/8\"",
+        "limits.trusted_proxies: \"10.0.0.0/99\" is not a network; write an address, or one with a prefix length, such as \"10.0.0.0/8\"",
     ),
     (
         "[limits]\nin_flight_per_client = 0",
@@ -172,7 +181,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
     ("[limits]\nspool_budget = \"1048577 GiB\"", "limits.spool_budget: must be at most 1048576 GiB"),
     (
         "[auth.user_token]\nheader = \"Host\"",
-        "auth.user_token.header: \"Host\" means something already; name another header, such as \"x-user-token\"",
+        "auth.user_token.header: \"Host\" has another meaning; use another header, such as \"x-user-token\"",
     ),
     (
         "[cors]\norigins = [\"*\", \"http://[::1]:3000\", \"https://a.example/\"]",

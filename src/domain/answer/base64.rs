@@ -2,7 +2,7 @@
 
 use crate::domain::image_header::ImageKind;
 
-/// Bytes that the longest signature ends within.
+/// The longest signature ends within this many bytes.
 const SIGNATURE: usize = 12;
 
 /// The longest beginning of a `data:` address that is looked through.
@@ -49,7 +49,7 @@ pub(super) fn is_in_a_member(json: &[u8]) -> bool {
     false
 }
 
-/// Up to its closing quote, or to the end of what is there.
+/// The length up to its closing quote, or up to the end of the text.
 fn length_of_string(json: &[u8]) -> usize {
     let mut escaped = false;
     for (at, byte) in json.iter().enumerate() {
@@ -63,7 +63,7 @@ fn length_of_string(json: &[u8]) -> usize {
     json.len()
 }
 
-/// Enough of a JSON string to know a picture by. It ends at an escape that base64 has no use for.
+/// Enough of a JSON string to recognise a picture. It ends at an escape that base64 does not use.
 fn unescaped_beginning(string: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     let mut rest = string;
@@ -76,7 +76,7 @@ fn unescaped_beginning(string: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// What is meant by what follows a backslash, and what comes after it.
+/// The byte that follows from the text after a backslash, and the rest of the text.
 fn escaped(json: &[u8]) -> (Option<u8>, &[u8]) {
     match json.split_first() {
         Some((b'/', behind)) => (Some(b'/'), behind),
@@ -92,7 +92,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok().filter(u8::is_ascii)
 }
 
-/// What a `data:` address holds, if that is base64.
+/// The content of a `data:` address, if that is base64.
 fn in_data_address(address: &[u8]) -> Option<&[u8]> {
     let comma = address.iter().take(DATA_ADDRESS).position(|byte| *byte == b',')?;
     let (head, code) = address.split_at(comma);
@@ -100,7 +100,7 @@ fn in_data_address(address: &[u8]) -> Option<&[u8]> {
     is_base64.then(|| &code[1..])
 }
 
-/// As many bytes as a signature may need; `None` if it is no base64 that far.
+/// As many bytes as a signature may need; `None` if the text is not base64 that far.
 fn decoded_beginning(code: &[u8]) -> Option<Vec<u8>> {
     let mut file = Vec::with_capacity(SIGNATURE + 1);
     let (mut bits, mut count) = (0_u32, 0_u32);

@@ -1,10 +1,10 @@
-//! Words instead of a picture, as far as they are in the contract's own form: `{"error": …, "status": …}`.
+//! Errors instead of a picture, if they have the contract's own form: `{"error": …, "status": …}`.
 
 use crate::domain::refusal::Refusal;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Bytes of the longest words that are read; what is longer is not in the contract's form.
+/// Bytes of the longest error that is read; a longer one is not in the contract's form.
 pub const LONGEST_WORDS: usize = 64 * 1024;
 
 /// The contract's error body; it may have more members.
@@ -30,18 +30,18 @@ pub enum KeyRefusal {
     Rejected,
     /// Nothing is left on the key's account.
     Spent,
-    /// The key's account asks too fast, says the short-term limit's own sentence.
+    /// The key's account asks too fast, by the short-term limit's own sentence.
     TooFast,
 }
 
-/// Whether a status is usually about our key and not about the picture. A firewall in front of a service answers with the
-/// same ones, to whatever a caller has sent.
+/// Whether a status is usually about our key and not about the picture. A firewall in front of a service uses the same
+/// ones, and whatever a caller has sent may provoke them.
 #[must_use]
 pub fn is_about_our_key(status: u16) -> bool {
     matches!(status, 401 | 402 | 403 | 429)
 }
 
-/// What such an answer, with its whole body, says of our key; `None` for words that anybody could have provoked.
+/// The meaning of such an answer, with its whole body, for our key; `None` if anybody could have provoked it.
 #[must_use]
 pub fn key_refusal(status: u16, body: &[u8]) -> Option<KeyRefusal> {
     let said = in_our_form(status, body)?;
@@ -55,7 +55,7 @@ pub fn key_refusal(status: u16, body: &[u8]) -> Option<KeyRefusal> {
     }
 }
 
-/// Whether the whole body of a backend's own 400 is for the caller to read: in the contract's form, and not about the
+/// Whether the body of a backend's own 400 is meant for the caller: it has the contract's form, and is not about the
 /// credentials, which are ours.
 #[must_use]
 pub fn is_about_the_form(body: &[u8]) -> bool {

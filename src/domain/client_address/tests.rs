@@ -30,7 +30,7 @@ fn the_client_is_the_first_stranger_from_the_right() {
         (&["::ffff:203.0.113.7"], "203.0.113.7"),
         (&["203.0.113.7, ::ffff:10.1.1.1"], "203.0.113.7"),
         (&["203.0.113.7, 2001:db8:ffff::1"], "203.0.113.7"),
-        // Strangers may write what they like to the left of the address that our proxy saw.
+        // Strangers may write anything to the left of the address that our proxy saw.
         (&["garbage, 203.0.113.7"], "203.0.113.7"),
         (&["\"open quote, 203.0.113.7"], "203.0.113.7"),
         (&["garbage", "203.0.113.7"], "203.0.113.7"),

@@ -1,13 +1,13 @@
 //! The rules of the fields beside the image (contract, section 1).
 //!
-//! A value is read without the white space around it and echoed as it was sent. An empty one is not set; one of nothing
-//! but white space is, and is wrong.
+//! A value is read without the white space around it, and echoed as it was sent. An empty value is not set. A value of
+//! white space alone is set, and wrong.
 
 use super::{Field, MAX_PIXELS, Output, OutputFormat, Rgba};
 use crate::domain::complaint::Complaint;
 use std::{borrow::Cow, num::IntErrorKind};
 
-/// What is passed on of a text whose name the contract does not know.
+/// The longest name of an unknown text that is passed on.
 const MAX_NAME: usize = 64;
 const MAX_CONTENT_TYPE: usize = 128;
 
@@ -25,8 +25,8 @@ pub(super) fn is_known(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-/// Whether a text that the contract does not know may be passed on under this name: no reader can take it for one that
-/// was judged.
+/// Whether a text that the contract does not know may be passed on under this name: no reader may take it for a field
+/// that was judged.
 pub(super) fn may_pass(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     let is_known = || NAMES.iter().chain([&IMAGE]).any(|known| folded(name).eq(folded(known)));
@@ -38,7 +38,7 @@ fn folded(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(|byte| !b"_-.".contains(byte)).map(|byte| byte.to_ascii_lowercase())
 }
 
-/// The content type of such a text, if it says that it is one.
+/// The content type of such a text, if it is a type of texts.
 pub(super) fn text_type(content_type: Option<String>) -> Option<String> {
     content_type.filter(|sent| {
         let begins = |start: &str| sent.get(..start.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(start));
@@ -47,7 +47,8 @@ pub(super) fn text_type(content_type: Option<String>) -> Option<String> {
     })
 }
 
-/// Makes the value of a field that the contract knows what was judged; whether the field is set, and is passed on.
+/// Replaces the value of a field that the contract knows with the value that was judged. Returns whether the field is
+/// set, and so passed on.
 pub(super) fn keep_as_judged(field: &mut Field) -> bool {
     if is_known(&field.name) {
         field.value = field.value.slice_ref(field.value.trim_ascii());
@@ -56,7 +57,7 @@ pub(super) fn keep_as_judged(field: &mut Field) -> bool {
     true
 }
 
-/// What the fields mean, and everything that is wrong with them in the contract's order. What is wrong counts as not set.
+/// The meaning of the fields, and every fault in the contract's order. A field with a fault counts as not set.
 pub(super) fn judge(fields: &[Field]) -> (Output, Vec<Complaint>) {
     let mut reading = Reading { fields, complaints: Vec::new() };
     let w = reading.field("w", pixels).flatten();
@@ -106,7 +107,7 @@ fn pixels(field: &'static str, sent: &str) -> Result<Option<u32>, Complaint> {
     }
 }
 
-/// What is too large for a double is no number, like `inf`.
+/// A number that is too large for a double is not a number, like `inf`.
 fn degrees(field: &'static str, sent: &str) -> Result<f64, Complaint> {
     match sent.trim_ascii().parse::<f64>() {
         Ok(degrees) if degrees.abs() <= MAX_ANGLE => Ok(degrees),

@@ -6,7 +6,7 @@ use crate::domain::{
     image_header::{CorruptHeader, HeaderReader, ImageHeader},
 };
 
-/// What a filename may end in, any case.
+/// The endings that a filename may have, in any case.
 const EXTENSIONS: [&str; 5] = ["webp", "bmp", "png", "jpg", "jpeg"];
 
 /// An `image` part being received. It does not keep the bytes.
@@ -25,7 +25,8 @@ impl ImageCheck {
         Self { misnamed: name_complaint(&filename), filename, header: HeaderReader::new(), size: 0 }
     }
 
-    /// Takes the part's next bytes. Whether they are worth keeping: `false` once the image is known to be refused.
+    /// Takes the part's next bytes. Returns whether they are worth keeping: `false` once the image is known to be
+    /// refused.
     pub fn take(&mut self, bytes: &[u8]) -> bool {
         self.size += bytes.len() as u64;
         if self.misnamed.is_some() || self.size > MAX_IMAGE {
@@ -64,8 +65,8 @@ fn name_complaint(filename: &str) -> Option<Complaint> {
     (!known).then(|| Complaint::UnsupportedType(format!(".{extension}")))
 }
 
-/// What follows the last dot of the last segment of a path, be it Unix's or Windows's. Systems drop what a name ends in
-/// here, and open `x.exe.` as `x.exe`.
+/// The text after the last dot in the last segment of a path, Unix's or Windows's. Systems drop dots and spaces at the
+/// end of a name, and open `x.exe.` as `x.exe`.
 fn extension(filename: &str) -> Option<&str> {
     let name = filename.trim_end_matches(['.', ' ', '/', '\\']).rsplit(['/', '\\']).next()?;
     name.rsplit_once('.').map(|(_, extension)| extension)

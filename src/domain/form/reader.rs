@@ -19,7 +19,7 @@ pub struct FormReader {
 enum Body {
     Form(Box<Multipart>),
     NoForm,
-    /// There is nothing more to learn from it.
+    /// Nothing that follows can change the result.
     Refused(FormError),
 }
 
@@ -35,8 +35,8 @@ impl FormReader {
         Self { body, received: 0, parts: Parts::default() }
     }
 
-    /// Takes the next bytes of the body and appends to `image` the slices of them that are the image file's; none any
-    /// more once it is known that the image will be refused.
+    /// Takes the next bytes of the body, and appends to `image` the slices of them that belong to the image file. It
+    /// appends nothing more once the image is known to be refused.
     ///
     /// # Errors
     /// [`FormError::Malformed`] and [`FormError::TooLarge`] are final: nothing that follows can make it a form.
@@ -95,7 +95,7 @@ struct Parts {
     fields: Vec<Field>,
     fields_length: usize,
     unknown: usize,
-    /// Whether a field was thrown away, as all together would have been more than is held.
+    /// Whether a field was thrown away, because all together would have exceeded the limit.
     overflowed: bool,
     image: Option<ImageCheck>,
     fields_before_image: usize,
@@ -105,7 +105,7 @@ struct Parts {
 /// The part that is being received.
 #[derive(Debug, Default)]
 enum Current {
-    /// None, or one that counts for nothing.
+    /// No part, or a part that is ignored.
     #[default]
     Ignored,
     Image,
@@ -124,7 +124,7 @@ impl Parts {
         };
     }
 
-    /// Without a filename it is no image, nor is it passed on, where it might be taken for one.
+    /// A part without a filename is not an image. It is not passed on either, because it might be taken for one.
     fn begin_image(&mut self, head: PartHead) -> Current {
         match head.filename {
             Some(filename) if self.image.is_none() => {
@@ -136,7 +136,7 @@ impl Parts {
         }
     }
 
-    /// It is a text, even if it was sent as a file: so it is judged, and so it is passed on.
+    /// A known field is a text, even if it was sent as a file. It is judged and passed on as a text.
     fn begin_known(&mut self, head: PartHead) -> Current {
         if self.fields.iter().any(|field| field.name == head.name) {
             return Current::Ignored;
@@ -175,7 +175,8 @@ impl Parts {
         }
     }
 
-    /// Without an image it is not their size that is wrong: whoever sent the file under another name is told so in the end.
+    /// Without an image, the size of the fields is not the fault to report: a caller who sent the file under another
+    /// name is told that.
     fn are_too_large(&self) -> bool {
         self.overflowed && self.image.is_some()
     }

@@ -17,7 +17,7 @@ const START: u8 = 0xd8;
 const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
 
-/// Sample precision, height and width: what is read of a frame header.
+/// The bytes of a frame header that are read: sample precision, height and width.
 const FRAME_BYTES: usize = 5;
 
 /// A segment's length counts its own two bytes.
@@ -27,13 +27,13 @@ const LENGTH_BYTES: u16 = 2;
 #[derive(Clone, Debug)]
 pub(super) struct Walker {
     step: Step,
-    /// What the frame header says, once it was read.
+    /// The content of the frame header, once it was read.
     frame: Option<Size>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// To the next marker, over anything in between, as decoders do: so are scans passed.
+    /// To the next marker, past anything in between, as decoders do. Scans are skipped in this way.
     Marker,
     /// At a marker's second byte.
     Code,
@@ -100,7 +100,7 @@ impl Walker {
         }
     }
 
-    /// What is known so far.
+    /// The size as far as it is known.
     pub(super) fn size(&self) -> Size {
         if matches!(self.step, Step::Corrupt) { Size::Corrupt } else { self.frame.unwrap_or(Size::NotYet) }
     }
@@ -153,7 +153,7 @@ fn is_frame(code: u8) -> bool {
     matches!(code, 0xc0..=0xcf) && !matches!(code, 0xc4 | 0xc8 | 0xcc)
 }
 
-/// A height of zero would be told after the first scan (DNL): nobody reads that, and so it is no size.
+/// A height of zero would be stated after the first scan (DNL). No reader supports that, so it is not a size.
 fn frame_size([_precision, h0, h1, w0, w1]: [u8; FRAME_BYTES]) -> Size {
     Size::Pixels { width: u16::from_be_bytes([w0, w1]).into(), height: u16::from_be_bytes([h0, h1]).into() }
 }

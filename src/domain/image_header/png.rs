@@ -73,7 +73,7 @@ impl Walker {
         }
     }
 
-    /// What is known so far.
+    /// The size as far as it is known.
     pub(super) fn size(&self) -> Size {
         self.size
     }

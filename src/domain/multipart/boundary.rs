@@ -1,17 +1,17 @@
-//! What the `Content-Type` of a body says about its framing.
+//! The boundary that the `Content-Type` of a body announces.
 
 use super::{Malformed, parameters};
 
 /// The most characters of a boundary (RFC 2046, section 5.1.1).
 pub const MAX_BOUNDARY: usize = 70;
 
-/// What separates the parts of a body: 1 to [`MAX_BOUNDARY`] printable ASCII characters, the last of them no space.
+/// The separator of a body's parts: 1 to [`MAX_BOUNDARY`] printable ASCII characters; the last one is not a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary(Vec<u8>);
 
 impl Boundary {
-    /// The boundary that a `Content-Type` announces; `None` if it is not that of a form. A form without a usable boundary
-    /// cannot be read.
+    /// The boundary that a `Content-Type` announces; `None` if it is not the type of a form. A form without a usable
+    /// boundary cannot be read.
     pub fn announced(content_type: &str) -> Result<Option<Self>, Malformed> {
         let (kind, parameters) = parameters::split(content_type.as_bytes());
         if !kind.eq_ignore_ascii_case(b"multipart/form-data") {

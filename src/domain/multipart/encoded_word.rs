@@ -11,8 +11,8 @@ struct Word<'a> {
     encoded: &'a [u8],
 }
 
-/// The text in UTF-8, with every word in it decoded. What is no word, or one of another charset, stays as it is; blanks
-/// between two words fall away.
+/// The text in UTF-8, with every encoded word in it decoded. Other text, and words of another charset, stay as they
+/// are. Blanks between two words are dropped.
 pub(super) fn decode(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -45,7 +45,7 @@ pub(super) fn is_all_of(text: &[u8]) -> bool {
 }
 
 impl<'a> Word<'a> {
-    /// The word that the text begins with, and what comes behind it.
+    /// The word that the text begins with, and the text after it.
     fn beginning(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (charset, rest) = up_to_question_mark(text.strip_prefix(b"=?")?)?;
         let (&[encoding @ (b'Q' | b'q' | b'B' | b'b')], rest) = up_to_question_mark(rest)? else { return None };
@@ -53,7 +53,7 @@ impl<'a> Word<'a> {
         Some((Self { charset, encoding, encoded }, rest.strip_prefix(b"=")?))
     }
 
-    /// What it stands for, in UTF-8 if that is what it says.
+    /// The text that it stands for, in UTF-8, if its charset and encoding are known.
     fn decoded(&self) -> Option<Vec<u8>> {
         // A language may follow the charset (RFC 2231, section 5).
         let charset = Charset::named(self.charset.split(|byte| *byte == b'*').next()?)?;

@@ -6,12 +6,12 @@ use bytes::Bytes;
 /// Header lines of one part, the folded ones counted singly.
 pub const MAX_HEAD_LINES: usize = 16;
 
-/// What the headers of a part say.
+/// The headers of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartHead {
     /// The field's name, decoded; has no control character.
     pub name: String,
-    /// The file's name, if there is one of either kind that can be read; decoded, without control characters.
+    /// The file's name, decoded and without control characters, if there is one of either kind that can be read.
     pub filename: Option<String>,
     /// `Content-Type`, as sent.
     pub content_type: Option<String>,
@@ -91,7 +91,7 @@ impl HeadReader {
 }
 
 impl Disposition {
-    /// `name*` is no name, as no reader of forms takes it for one.
+    /// `name*` does not count as a name, because no reader of forms takes it for one.
     fn parse(value: &[u8]) -> Result<Self, Malformed> {
         let (kind, parameters) = parameters::split(value);
         if !kind.eq_ignore_ascii_case(b"form-data") {

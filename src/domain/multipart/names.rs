@@ -1,4 +1,4 @@
-//! What a `name`, `filename` or `filename*` parameter says, decoded (contract, section 1).
+//! Decodes the `name`, `filename` and `filename*` parameters (contract, section 1).
 
 use super::{
     Malformed, encoded_word,
@@ -6,7 +6,8 @@ use super::{
 };
 use memchr::memmem;
 
-/// The text of a parameter in its plain form: encoded words first, then UTF-8, with U+FFFD for what is none.
+/// The text of a parameter in its plain form: encoded words are decoded first, then UTF-8, with U+FFFD for invalid
+/// bytes.
 ///
 /// Browsers send a quote in a name as `%22`. Their `%0D` and `%0A` stay as they are.
 pub(super) fn decode(sent: &[u8]) -> Result<String, Malformed> {
@@ -18,8 +19,8 @@ pub(super) fn decode(sent: &[u8]) -> Result<String, Malformed> {
     visible(if text.contains("%22") { text.replace("%22", "\"") } else { text.into_owned() })
 }
 
-/// The file's name, of `filename` and `filename*`. The second counts where the first is absent or an encoded word: old
-/// clients send it alone, and newer ones beside what no other reader decodes.
+/// The file's name, from `filename` and `filename*`. The second counts if the first is absent or an encoded word: old
+/// clients send it alone, and newer ones send it beside a word that no other reader decodes.
 pub(super) fn file_name(plain: Option<&[u8]>, extended: Option<&[u8]>) -> Result<Option<String>, Malformed> {
     let extended = extended.filter(|_| plain.is_none_or(encoded_word::is_all_of)).and_then(decode_extended);
     match (extended, plain) {
@@ -56,8 +57,8 @@ fn percent_decode(encoded: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// A text without anything in it that ends a line or is not to be seen, for readers of any kind: C0, DEL, C1, U+2028,
-/// U+2029. What another reader might drop could make another name of it.
+/// Rejects a text that holds anything invisible or anything that ends a line for some reader: C0, DEL, C1, U+2028,
+/// U+2029. A reader that drops such a character would see another name.
 fn visible(text: String) -> Result<String, Malformed> {
     let hidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     if text.chars().any(hidden) { Err(Malformed) } else { Ok(text) }

@@ -31,7 +31,7 @@ pub struct ReportQuery {
 /// The counters that a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// A UTC calendar month; what is not set is now's.
+    /// A UTC calendar month. A value that is not set is the present one.
     Month {
         /// 1–9999.
         year: Option<u16>,
@@ -45,8 +45,8 @@ pub enum Asked {
 impl UsageQuery {
     /// Reads a raw query string, without its `?`.
     ///
-    /// The first of a repeated parameter counts, an empty value is not set, what cannot be decoded stands as sent,
-    /// unknown parameters and flags are ignored. List mode ignores everything else, wrong or not.
+    /// The first of a repeated parameter counts, an empty value is not set, a value that cannot be decoded stays as
+    /// sent, and unknown parameters and flags are ignored. List mode ignores everything else, wrong or not.
     pub fn parse(raw: &str) -> Result<Self, Vec<Complaint>> {
         let query = Parameters(raw);
         if query.is_set("listBillingCycles") {
@@ -124,7 +124,7 @@ impl<'a> Parameters<'a> {
         self.is_set("includeBillingCycle") || self.value("expand").is_some_and(expands)
     }
 
-    /// An integer, judged by `fault`; one that is too long to hold is judged as the farthest that is not.
+    /// An integer, judged by `fault`. One that is too long for the type is judged as the type's farthest value.
     fn integer(
         self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! One connection, from the handshakes to its end.
+//! Serves one connection, from the handshakes to its end.
 
 use super::{
     ConnectionLimits, Peer, Tls,
@@ -32,23 +32,22 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-/// The kernel gives up on a peer that has taken nothing for so many milliseconds.
+/// The kernel closes a connection whose peer has acknowledged nothing for so many milliseconds.
 const STALLED_MS: u32 = 120_000;
 
-/// Who connected just before we were told to stop gets this long to ask.
+/// A client that connected just before a stop has this long to begin its first request.
 const FIRST_REQUEST: Duration = Duration::from_secs(2);
 
-/// A connection that is being closed has this long to take what is on its way, and to end the request that it may have
-/// begun to send.
+/// A connection that is being closed has this long to receive its answers, and to end a request that it has begun to send.
 const LINGER: Duration = Duration::from_mins(1);
 
-/// A connection that is not to go on has this long to take its last answers, and HTTP/2's GOAWAY.
+/// A connection that must end at once has this long to receive its last answers, and HTTP/2's GOAWAY.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How much faster than others the client that holds the most must read its answers while much of the spool is taken.
+/// How much faster than other clients the one that holds the most must read its answers, while much of the spool is used.
 const HURRIED: u64 = 64;
 
-/// What every connection of a listener is received with.
+/// Serves the connections of a listener.
 pub(super) struct ConnectionHandler {
     pub(super) limits: Arc<ConnectionLimits>,
     pub(super) tls: Option<Arc<Tls>>,
@@ -65,17 +64,17 @@ impl ConnectionHandler {
     }
 
     async fn handshakes(self: Arc<Self>, mut stream: TcpStream, address: SocketAddr) -> io::Result<()> {
-        // A small answer must not wait for the acknowledgement of the one before.
+        // A small answer must not wait until the previous one is acknowledged.
         stream.set_nodelay(true)?;
         set_tcp_user_timeout(&stream, STALLED_MS)?;
         let rules = &self.limits.rules;
         let peer = within(rules.head_timeout, self.peer_behind(&mut stream, address)).await?;
         let Ok(_counted) = self.count(peer) else {
-            debug!(%peer, "has as many connections as it may");
+            debug!(%peer, "a connection is rejected: its client has as many as it may");
             self.limits.metrics.reject(RejectedBy::Connections);
             return Ok(());
         };
-        // What a handshake takes is given back after it: most connections spend their time being idle.
+        // The handshake's memory is freed after it, because most connections are idle most of the time.
         match &self.tls {
             None => Arc::clone(&self).converse(stream, peer).await,
             Some(tls) => {
@@ -85,7 +84,7 @@ impl ConnectionHandler {
         }
     }
 
-    /// The peer, or whom it speaks for.
+    /// The address of the peer, or of the client that it names in a PROXY protocol header.
     async fn peer_behind(&self, stream: &mut TcpStream, address: SocketAddr) -> io::Result<SocketAddr> {
         if self.limits.rules.proxy_protocol_from.iter().any(|network| network.contains(address.ip())) {
             return Ok(proxy_protocol::read(stream).await?.unwrap_or(address));
@@ -93,7 +92,7 @@ impl ConnectionHandler {
         Ok(address)
     }
 
-    /// `Err` for one too many.
+    /// Counts the connection. Fails if its client already has as many as it may.
     fn count(&self, peer: SocketAddr) -> Result<Option<Counted>, ()> {
         if self.limits.rules.uncounted.iter().any(|network| network.contains(peer.ip())) {
             return Ok(None);
@@ -101,7 +100,8 @@ impl ConnectionHandler {
         self.limits.clients.enter(peer.ip()).map(Some).ok_or(())
     }
 
-    /// Not an async function, which would hold the stream twice: as what it was called with, and in the connection.
+    /// Serves requests until the connection ends. An async function would hold the stream twice: as an argument, and in the
+    /// connection.
     fn converse(
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -171,7 +171,7 @@ impl ConnectionHandler {
     }
 }
 
-/// Of the body, in bytes; the header knows what a stream does not.
+/// The length of the body in bytes. A stream does not know its length, but the header does.
 fn length(answer: &Response) -> Option<u64> {
     let announced = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     announced.or_else(|| answer.body().size_hint().exact())

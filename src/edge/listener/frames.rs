@@ -1,8 +1,8 @@
-//! What a client sends on a connection, as far as the listener must know: where HTTP/2's frames begin and end, whether a
-//! request's head has begun, and how many frames there are that ask for nothing. Pure: time is an argument.
+//! Follows the bytes that a client sends on a connection: where HTTP/2's frames begin and end, whether a request's head has
+//! begun, and how many frames belong to no request. Pure: time is an argument.
 //!
 //! h2 bounds small and empty DATA frames, CONTINUATION frames, a head's size and streams that were reset. It answers every
-//! PING and SETTINGS, and reads every PRIORITY, `WINDOW_UPDATE` and unknown frame, for ever.
+//! PING and SETTINGS, and reads every PRIORITY, `WINDOW_UPDATE` and unknown frame, without any bound.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,19 +15,19 @@ const HEADERS: u8 = 1;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
-/// Frames beside requests and bodies that a connection may send at once, and then for each second.
+/// The most frames that a connection may send at once, and then in each second, beside those of requests and bodies.
 const AT_ONCE: u64 = 1_000;
 const PER_SECOND: u64 = 100;
 
-/// More of them for each request, and for each so many bytes of bodies in either direction: windows are moved on in frames
-/// of their own, by some clients for every few KiB.
+/// A connection may send more of them for each request, and for so many bytes of bodies in either direction: windows are
+/// moved on in frames of their own, by some clients for every few KiB.
 const PER_REQUEST: u64 = 4;
 const BYTES_EACH: u64 = 1_024;
 
-/// Which protocol it is, and where in it the client is.
+/// The protocol, and the position in it.
 #[derive(Debug)]
 enum State {
-    /// So many bytes are as HTTP/2 begins.
+    /// So many bytes of the preface of HTTP/2 have come.
     Preface(usize),
     Http1,
     /// So many bytes of a frame's head have come.
@@ -36,13 +36,13 @@ enum State {
     Payload(u64),
 }
 
-/// Follows what a client sends.
+/// Follows the bytes of a client.
 #[derive(Debug)]
 pub(super) struct Frames {
     state: State,
-    /// Whether the end of a head is still to come, in this frame or in another one.
+    /// Whether a head has begun and its end is still to come, in this frame or in another one.
     head: bool,
-    /// Whether it comes with this frame.
+    /// Whether the head ends with this frame.
     ends_head: bool,
     allowance: Allowance,
 }
@@ -52,7 +52,7 @@ pub(super) struct Frames {
 pub(super) enum Head {
     Begun,
     NotBegun,
-    /// HTTP/1 says so only by what comes after a request's end.
+    /// In HTTP/1, a head has begun if the bytes belong to no request.
     IfNoRequest,
 }
 
@@ -108,7 +108,7 @@ impl Frames {
         }
     }
 
-    /// So many bytes have been sent to the client.
+    /// Notes that so many bytes have been sent to the client.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.allowance.earn_by_bytes(bytes as u64);
     }
@@ -140,14 +140,14 @@ impl Frames {
     }
 }
 
-/// How many frames more a client may send that are neither requests nor bodies.
+/// How many more frames a client may send that belong to neither requests nor bodies.
 #[derive(Debug)]
 struct Allowance {
     left: u64,
-    /// When the last one of `left` was given.
+    /// When `left` was last increased.
     given: Instant,
     earned: u64,
-    /// Bytes for which nothing has been earned yet.
+    /// The bytes for which no frame has been earned yet.
     bytes: u64,
 }
 

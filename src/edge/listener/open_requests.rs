@@ -1,49 +1,44 @@
-//! The requests under way on one connection: from the head until the answer's last byte is handed to the wire.
+//! The open requests of one connection: from the head until the answer's last byte is sent.
 
-use crate::spool::Claim;
+use crate::{edge::guarded_body::GuardedBody, spool::Claim};
 use axum::{body::Body, response::Response};
-use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Body as _;
 use hyper::body::Incoming;
-use std::{
-    future::pending,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{future::pending, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout_at},
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
-/// Requests that one connection may take back within a second before they are answered. HTTP/2 makes that so cheap that
-/// a client could have us begin, and ask the store, as fast as it can write (the "rapid reset" of 2023).
-const TAKEN_BACK: u32 = 200;
+/// The most requests that one connection may cancel within a second before they are answered. In HTTP/2 that is so cheap
+/// that a client could make us begin requests, and ask the store, as fast as it can write (the "rapid reset" of 2023).
+const CANCELLED: u32 = 200;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     open: usize,
+    /// Whether there has been any request.
     ever: bool,
-    /// Requests whose bodies are still being read, some of them after their answers.
+    /// How many bodies of requests are still being read, some of them after their answers.
     reading: usize,
-    /// When the head that is coming began.
+    /// When the head that is arriving began.
     head_since: Option<Instant>,
-    /// How many were taken back since then, within about a second.
-    taken_back: Option<(Instant, u32)>,
+    /// How many requests were cancelled since this moment, within about a second.
+    cancelled: Option<(Instant, u32)>,
 }
 
 impl Count {
-    /// One was taken back; whether that was one too many.
-    fn take_back(&mut self, now: Instant) -> bool {
-        let (since, before) = self.taken_back.filter(|(since, _)| now - *since < SECOND).unwrap_or((now, 0));
-        self.taken_back = Some((since, before + 1));
-        before >= TAKEN_BACK
+    /// Counts a cancelled request. Returns whether it was one too many.
+    fn cancel(&mut self, now: Instant) -> bool {
+        let (since, before) = self.cancelled.filter(|(since, _)| now - *since < SECOND).unwrap_or((now, 0));
+        self.cancelled = Some((since, before + 1));
+        before >= CANCELLED
     }
 }
 
-/// Counts them, and knows when the client has gone too far with one, or with many.
+/// Counts the open requests, and notes when the client has exceeded a limit.
 #[derive(Clone, Debug)]
 pub(super) struct OpenRequests {
     count: watch::Sender<Count>,
@@ -51,16 +46,16 @@ pub(super) struct OpenRequests {
     flood: CancellationToken,
 }
 
-/// Why a connection is not to go on.
+/// Why a connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// It was without a request for as long as it may.
+    /// It had no request for as long as it may.
     Idle,
-    /// There was no request, or no end of its head, in time.
+    /// No request began in time, or its head did not end in time.
     NoHead,
 }
 
-/// One request; under way until dropped.
+/// A request that is open until this is dropped.
 #[derive(Debug)]
 pub(super) struct RequestGuard {
     open_requests: OpenRequests,
@@ -72,7 +67,7 @@ impl OpenRequests {
         Self { count: watch::Sender::default(), too_far: CancellationToken::new(), flood: CancellationToken::new() }
     }
 
-    /// Another request.
+    /// Adds a request.
     pub(super) fn begin(&self) -> RequestGuard {
         self.count.send_modify(|count| {
             count.open += 1;
@@ -82,13 +77,13 @@ impl OpenRequests {
         RequestGuard { open_requests: self.clone(), answered: false }
     }
 
-    /// A request's body, until it has been read or thrown away.
+    /// Counts a request's body until it has been read or dropped.
     pub(super) fn reads(&self, body: Incoming) -> RequestBody {
         self.count.send_modify(|count| count.reading += 1);
-        RequestBody { body, open_requests: self.clone() }
+        GuardedBody::new(body, Reading(self.clone()))
     }
 
-    /// Bytes have come on HTTP/1. Unless they belong to a request, a head begins.
+    /// Notes that bytes have come on HTTP/1. Unless they belong to a request, a head begins.
     pub(super) fn heard(&self) {
         self.count.send_if_modified(|count| {
             let begins = count.open == 0 && count.reading == 0 && count.head_since.is_none();
@@ -99,7 +94,7 @@ impl OpenRequests {
         });
     }
 
-    /// Whether a head has begun and not ended.
+    /// Notes whether a head has begun and not ended.
     pub(super) fn head(&self, begun: bool) {
         self.count.send_if_modified(|count| {
             let changed = begun != count.head_since.is_some();
@@ -110,24 +105,24 @@ impl OpenRequests {
         });
     }
 
-    /// More frames have come than any use could need.
+    /// Notes that more frames have come than any client needs.
     pub(super) fn flood(&self) {
         self.flood.cancel();
     }
 
-    /// Waits until that happens.
+    /// Waits for such a flood.
     pub(super) async fn flooded(&self) {
         self.flood.cancelled().await;
     }
 
     /// Waits for the first request.
     pub(super) async fn first(&self) {
-        // The sender is ours: it does not go away meanwhile.
+        // This cannot fail, because we hold the sender.
         let _ = self.count.subscribe().wait_for(|count| count.ever).await;
     }
 
-    /// Waits until no request has been under way for `idle`, there was none at all for `head`, or one's head has taken
-    /// longer than that.
+    /// Waits until no request has been open for `idle`, there was none at all for `head`, or a head has taken longer than
+    /// that.
     pub(super) async fn end(&self, head: Duration, idle: Duration) -> End {
         tokio::select! {
             end = self.quiet(head, idle) => end,
@@ -137,11 +132,11 @@ impl OpenRequests {
 
     async fn quiet(&self, first: Duration, later: Duration) -> End {
         let (mut count, begun) = (self.count.subscribe(), Instant::now());
-        // The sender is ours: it does not go away meanwhile.
+        // This cannot fail, because we hold the sender.
         loop {
             let ever = count.wait_for(|count| count.open == 0).await.is_ok_and(|count| count.ever);
             let (until, end) = if ever { (Instant::now() + later, End::Idle) } else { (begun + first, End::NoHead) };
-            // Any change will do: a request may begin and end before it is looked at here.
+            // Any change starts the wait anew: a request may begin and end before it is noticed here.
             if timeout_at(until, count.changed()).await.is_err() {
                 return end;
             }
@@ -159,15 +154,15 @@ impl OpenRequests {
         }
     }
 
-    /// Waits until an answer has not been taken in its time, or too many requests were taken back.
+    /// Waits until an answer has not been received in time, or too many requests were cancelled.
     pub(super) async fn too_far(&self) {
         self.too_far.cancelled().await;
     }
 }
 
 impl RequestGuard {
-    /// The answer, which keeps the request under way until its body is sent, for at most `limit`. When it has taken
-    /// longer than `hurried`, it goes as soon as others need what it holds.
+    /// Keeps the request open until the answer's body is sent. The connection ends if that takes longer than `limit`, or
+    /// longer than `hurried` while others need the room that the answer holds.
     pub(super) fn answered(mut self, mut answer: Response, limit: Duration, hurried: Duration) -> Response {
         self.answered = true;
         let claim = answer.extensions_mut().remove::<Claim>();
@@ -183,7 +178,7 @@ impl RequestGuard {
                     }
                 });
             }
-            Body::new(AnswerBody { body, _sent: sent.drop_guard(), _turn: self })
+            Body::new(GuardedBody::new(body, (sent.drop_guard(), self)))
         })
     }
 }
@@ -201,7 +196,7 @@ impl Drop for RequestGuard {
         let mut too_many = false;
         self.open_requests.count.send_modify(|count| {
             count.open -= 1;
-            too_many = !self.answered && count.take_back(Instant::now());
+            too_many = !self.answered && count.cancel(Instant::now());
         });
         if too_many {
             self.open_requests.too_far.cancel();
@@ -209,61 +204,15 @@ impl Drop for RequestGuard {
     }
 }
 
-/// A request's body on its way in.
-pub(super) struct RequestBody {
-    body: Incoming,
-    open_requests: OpenRequests,
-}
+/// A body of a request that has not been read whole or dropped yet.
+pub(super) type RequestBody = GuardedBody<Incoming, Reading>;
 
-impl Drop for RequestBody {
+/// Keeps a body counted until it is dropped.
+pub(super) struct Reading(OpenRequests);
+
+impl Drop for Reading {
     fn drop(&mut self) {
-        self.open_requests.count.send_modify(|count| count.reading -= 1);
-    }
-}
-
-impl HttpBody for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-struct AnswerBody {
-    body: Body,
-    _sent: DropGuard,
-    _turn: RequestGuard,
-}
-
-impl HttpBody for AnswerBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.0.count.send_modify(|count| count.reading -= 1);
     }
 }
 
@@ -272,13 +221,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_may_see_so_many_taken_back_and_no_more() {
+    fn so_many_requests_may_be_cancelled_in_a_second_and_no_more() {
         let (mut count, start) = (Count::default(), Instant::now());
         for second in 0..3 {
-            for _ in 0..TAKEN_BACK {
-                assert!(!count.take_back(start + SECOND * second));
+            for _ in 0..CANCELLED {
+                assert!(!count.cancel(start + SECOND * second));
             }
         }
-        assert!(count.take_back(start + SECOND * 5 / 2));
+        assert!(count.cancel(start + SECOND * 5 / 2));
     }
 }

@@ -1,4 +1,4 @@
-//! How many connections each client has.
+//! Counts the connections of each client.
 
 use crate::domain::network::{truncated, unmapped};
 use std::{
@@ -7,19 +7,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// An IPv6 client holds at least a /64 and can call from any address in it.
+/// An IPv6 client has at least a /64, and can call from any address in it.
 const IPV6_CLIENT_BITS: u8 = 64;
 
 type Counts = HashMap<IpAddr, usize>;
 
-/// Exact counts: there are never more entries than connections.
+/// Counts exactly: there are never more entries than connections.
 #[derive(Clone, Debug)]
 pub(super) struct PerClient {
     most: usize,
     counts: Arc<Mutex<Counts>>,
 }
 
-/// One connection; counts until it is dropped.
+/// Keeps a connection counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct Counted {
     client: IpAddr,
@@ -31,7 +31,7 @@ impl PerClient {
         Self { most, counts: Arc::default() }
     }
 
-    /// Counts a connection in; `None` when its client has as many as it may.
+    /// Counts a connection; `None` if its client already has as many as it may.
     pub(super) fn enter(&self, address: IpAddr) -> Option<Counted> {
         let client = client(address);
         let mut counts = locked(&self.counts);
@@ -76,7 +76,7 @@ mod tests {
         let clients = PerClient::new(2);
         let enter = |address: &str| clients.enter(address.parse().unwrap());
         let first = enter("192.0.2.1").expect("the first");
-        let _second = enter("::ffff:192.0.2.1").expect("the second, the same client in IPv6 clothes");
+        let _second = enter("::ffff:192.0.2.1").expect("the second, of the same client, as an IPv6 address");
         assert!(enter("192.0.2.1").is_none());
         assert!(enter("192.0.2.2").is_some(), "somebody else");
         drop(first);
@@ -85,6 +85,6 @@ mod tests {
         let two = enter("2001:db8::ffff:1");
         assert!(one.is_some() && two.is_some() && enter("2001:db8::2").is_none(), "a /64 is one client");
         drop((one, two));
-        assert_eq!(locked(&clients.counts).len(), 1, "who has left is forgotten");
+        assert_eq!(locked(&clients.counts).len(), 1, "no count is kept of clients without connections");
     }
 }

@@ -1,5 +1,4 @@
-//! The PROXY protocol, versions 1 and 2: a load balancer's word on whom it speaks for, before the first byte of TLS or
-//! HTTP.
+//! The PROXY protocol, versions 1 and 2: before the first byte of TLS or HTTP, a load balancer sends its client's address.
 
 use std::{
     io::{self, ErrorKind},
@@ -8,19 +7,19 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// Both versions' headers have at least this many bytes, so that so many can be read without knowing the version.
+/// The headers of both versions have at least this many bytes, so they can be read before the version is known.
 const SHORTEST: usize = "PROXY UNKNOWN\r\n".len();
 
-/// The longest of version 1, by its specification.
+/// The longest header of version 1, by its specification.
 const LONGEST_V1: usize = 107;
 
 const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 const V2_HEAD: usize = 16;
-/// Addresses and extensions after that; real ones have far less.
+/// The most bytes of addresses and extensions after that. Real ones have far fewer.
 const LONGEST_V2_REST: usize = 536;
 
-/// Reads a header and not one byte more. `None` when the peer speaks for itself (a health check, say), or for somebody
-/// without an address of the internet.
+/// Reads a header and not one byte more. Returns `None` if the peer speaks for itself, as in a health check, or for a client
+/// without an internet address.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
     let mut head = [0; SHORTEST];
     stream.read_exact(&mut head).await?;
@@ -82,7 +81,7 @@ async fn version_2(stream: &mut (impl AsyncRead + Unpin), start: &[u8; SHORTEST]
     }
 }
 
-/// Source, destination, source port, destination port; whatever follows are extensions.
+/// The bytes are source, destination, source port, destination port, and then extensions.
 fn address_of<const N: usize>(rest: &[u8]) -> io::Result<SocketAddr>
 where
     IpAddr: From<[u8; N]>,
@@ -105,7 +104,7 @@ mod tests {
         let bytes = [header, b"GET / HTTP/1.1"].concat();
         let mut rest = &bytes[..];
         let source = read(&mut rest).await.map_err(|error| error.kind())?;
-        assert_eq!(rest, b"GET / HTTP/1.1", "what follows the header is left alone");
+        assert_eq!(rest, b"GET / HTTP/1.1", "the bytes after the header are not read");
         Ok(source.map(|address| address.to_string()))
     }
 

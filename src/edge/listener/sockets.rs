@@ -1,34 +1,34 @@
-//! Where listening sockets come from: systemd, or ourselves.
+//! Listening sockets: inherited from systemd, or opened here.
 
 use listenfd::ListenFd;
 use std::{io, net::SocketAddr};
 use tokio::net::{TcpListener, TcpSocket};
 use tracing::warn;
 
-/// Connections that the kernel holds until they are accepted.
-const BACKLOG: u32 = 1024;
+/// The most connections that the kernel queues until they are accepted.
+pub(super) const BACKLOG: u32 = 1024;
 
 /// A listening socket.
 pub struct Socket {
     pub(super) accepting: TcpListener,
-    /// Whether somebody else holds it too and will see to whoever is in its queue when we stop.
+    /// Whether systemd holds the socket too, so that its queue is kept when we stop.
     pub(super) inherited: bool,
 }
 
-/// The sockets that were handed over, by address, and how others are made.
+/// The inherited sockets by address, and how others are opened.
 pub struct Sockets {
     inherited: Vec<(SocketAddr, TcpListener)>,
     reuse_port: bool,
 }
 
 impl Sockets {
-    /// Takes what systemd has handed over (`LISTEN_FDS`), if anything. Sockets of our own share their addresses with
-    /// another process's if `reuse_port`.
+    /// Takes the sockets that systemd passes in `LISTEN_FDS`, if any. With `reuse_port`, the sockets that are opened here
+    /// can share their addresses with those of another process.
     pub fn from_environment(reuse_port: bool) -> io::Result<Self> {
-        let mut handed_over = ListenFd::from_env();
+        let mut passed = ListenFd::from_env();
         let mut inherited = Vec::new();
-        for index in 0..handed_over.len() {
-            if let Some(socket) = handed_over.take_tcp_listener(index)? {
+        for index in 0..passed.len() {
+            if let Some(socket) = passed.take_tcp_listener(index)? {
                 socket.set_nonblocking(true)?;
                 inherited.push((socket.local_addr()?, TcpListener::from_std(socket)?));
             }
@@ -36,20 +36,20 @@ impl Sockets {
         Ok(Self { inherited, reuse_port })
     }
 
-    /// The socket that was handed over for this address, or a fresh one; port 0 takes a free one.
+    /// The inherited socket for this address, or a new one. Port 0 stands for any free port.
     pub fn take(&mut self, address: SocketAddr) -> io::Result<Socket> {
         if let Some(at) = self.inherited.iter().position(|(theirs, _)| *theirs == address) {
             return Ok(Socket { accepting: self.inherited.swap_remove(at).1, inherited: true });
         }
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // Connections of a predecessor that still linger must not keep the address taken.
+        // Old connections of the previous process must not keep the address in use.
         socket.set_reuseaddr(true)?;
         socket.set_reuseport(self.reuse_port)?;
         socket.bind(address)?;
         Ok(Socket { accepting: socket.listen(BACKLOG)?, inherited: false })
     }
 
-    /// Warns of sockets that nobody took.
+    /// Logs the inherited sockets that were not taken.
     pub fn warn_of_the_rest(&self) {
         for (address, _) in &self.inherited {
             warn!(%address, "a socket was handed over for an address that no setting of [listen] names");

@@ -1,4 +1,4 @@
-//! TLS: the certificate from files, taken anew when they change.
+//! TLS: the certificate is loaded from files, and again when they change.
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -19,24 +19,24 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// How often the files are looked at. They are small.
+/// How often the files are read. They are small.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// A file.
+    /// A file cannot be read.
     #[error("cannot read {0}: {1}")]
     Unreadable(PathBuf, io::Error),
-    /// Not PEM, or not what it should be.
+    /// A file is not PEM, or does not contain the expected item.
     #[error("there is no {1} in {0}: {2}")]
     Nothing(PathBuf, &'static str, pem::Error),
-    /// The two do not belong together, or are of a kind that is not known.
+    /// The two do not belong together, or are of an unknown kind.
     #[error("certificate and key are of no use together: {0}")]
     Unusable(#[from] rustls::Error),
 }
 
-/// A certificate with its key, in force.
+/// The certificate in use, with its key.
 pub struct Tls {
     acceptor: TlsAcceptor,
     files: Files,
@@ -45,7 +45,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads both files, PEM, and makes sure that they belong together.
+    /// Reads both files, which are PEM, and checks that they belong together.
     pub async fn load(certificate: &Path, key: &Path) -> Result<Self, CertificateError> {
         let files = Files { certificate: certificate.into(), key: key.into() };
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -60,13 +60,13 @@ impl Tls {
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), files, loaded, in_force })
     }
 
-    /// The handshake.
+    /// Makes the handshake.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.acceptor.accept(stream).await
     }
 
-    /// Takes up new contents of the files until `stop`. Contents that make no pair, such as half of a renewal, change
-    /// nothing; they are logged once.
+    /// Reloads the files whenever they have changed, until `stop`. Contents that are not a pair, such as half of a renewal,
+    /// change nothing and are logged once.
     pub async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) {
         let provider = aws_lc_rs::default_provider();
         let mut seen = Some(self.loaded.clone());
@@ -108,7 +108,7 @@ impl Files {
     }
 }
 
-/// What is in the files. Never shown: one of them is secret.
+/// The contents of the files. They are never printed, because the key is secret.
 #[derive(Clone, PartialEq, Eq)]
 struct Contents {
     certificate: Vec<u8>,

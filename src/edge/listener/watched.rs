@@ -1,4 +1,4 @@
-//! A connection whose bytes are watched on their way: for heads that begin, and for floods of frames.
+//! A connection whose bytes are observed, to detect the beginning of heads and floods of frames.
 
 use super::{
     frames::{Frames, Head},
@@ -14,7 +14,7 @@ use tokio::{
     time::Instant,
 };
 
-/// Tells [`OpenRequests`] what it sees. After a flood nothing more is read.
+/// Reports to [`OpenRequests`]. After a flood, nothing more is read.
 pub(super) struct Watched<S> {
     stream: S,
     frames: Frames,
@@ -42,7 +42,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.flooded {
-            // Nobody is woken: the connection is about to be closed.
+            // No waker is needed: the connection is about to be closed.
             return Poll::Pending;
         }
         let before = buffer.filled().len();

@@ -1,4 +1,4 @@
-//! The description of the API says what is so: its errors, limits, names and paths are those of the rules.
+//! The description of the API is true: its errors, limits, names and paths are those of the code.
 
 use super::{
     refused,
@@ -23,7 +23,7 @@ fn document() -> Value {
     serde_json::from_str(TEXT).unwrap()
 }
 
-/// The value, or what it refers to.
+/// The value, or the one that it refers to.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     value["$ref"].as_str().map_or(value, |path| document.pointer(&path[1..]).unwrap_or_else(|| panic!("{path}")))
 }
@@ -33,7 +33,7 @@ fn is_dialect(path: &str) -> bool {
     path.starts_with("/v1.0/") || path == "/api/remove"
 }
 
-/// Every response of every operation, and the two that belong to none: status, response.
+/// The responses of all operations, and the two that belong to none, each with its status.
 fn responses(document: &Value) -> Vec<(u16, &Value)> {
     responses_of(document, |_| true)
 }
@@ -108,8 +108,8 @@ async fn every_refusal_is_an_example_of_its_status_and_every_example_a_refusal()
 #[test]
 fn every_error_of_a_dialect_is_an_example_of_its_status_and_every_example_an_error() {
     let document = document();
-    let removebg = include_str!("../dialect/removebg/errors.tsv");
-    let rembg = include_str!("../dialect/rembg/errors.tsv");
+    let removebg = include_str!("../error_form/removebg.tsv");
+    let rembg = include_str!("../error_form/rembg.tsv");
     for (path, table) in [("/v1.0/removebg", removebg), ("/api/remove", rembg)] {
         let mut described = BTreeSet::new();
         for (status, response) in responses_of(&document, |one| one == path) {
@@ -210,7 +210,7 @@ fn headers_are_described_where_they_are_sent() {
     }
 }
 
-/// The routers' own source, as axum does not tell its routes: `.route("/rmbg", post(rmbg))`.
+/// Reads the routers' source, because axum does not list its routes: `.route("/rmbg", post(rmbg))`.
 #[test]
 fn every_public_route_is_described_and_nothing_else() {
     let mut routes = BTreeSet::new();
@@ -222,7 +222,7 @@ fn every_public_route_is_described_and_nothing_else() {
             routes.insert((path, method));
         }
     }
-    // What pages are made of, for browsers only.
+    // The assets of pages are for browsers only.
     assert!(routes.remove(&("/assets/{name}".to_owned(), "get".to_owned())));
     let document = document();
     let described = operations(&document).into_iter().map(|(path, method, _)| (path.clone(), method.clone()));

@@ -4,7 +4,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The contract's error table, and below it what is decided and what is ours: status, `error`.
+/// The contract's error table, and below it our own errors. A row is the status and `error`.
 const TABLE: &str = include_str!("refusals.tsv");
 
 const SOON: Duration = Duration::from_millis(1_500);
@@ -30,7 +30,7 @@ pub(super) fn complaints() -> Vec<Complaint> {
     ]
 }
 
-/// Every refusal there is, in the table's order.
+/// All refusals, in the table's order.
 pub(super) fn refusals() -> Vec<Refusal> {
     let mut all: Vec<_> = complaints().into_iter().map(|one| Refusal::Invalid(vec![one])).collect();
     all.extend([
@@ -77,7 +77,7 @@ async fn every_refusal_has_the_tables_status_and_words_and_every_row_a_refusal()
 }
 
 #[test]
-fn every_429_and_503_says_when_to_come_back_rounded_up() {
+fn every_429_and_503_says_when_to_retry_rounded_up() {
     for refusal in refusals() {
         let response = refused(&refusal, "id");
         let needs_it = [429, 503].contains(&response.status().as_u16());

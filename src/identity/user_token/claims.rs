@@ -12,7 +12,7 @@ type Claims = Map<String, Value>;
 /// The claims that one issuer's tokens must have.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// The `iss`, to the letter.
+    /// The `iss`, exactly as tokens must have it.
     pub(super) issuer: String,
     /// Empty only if `authorized_parties` is not.
     pub(super) audience: Vec<String>,
@@ -20,7 +20,7 @@ pub(super) struct Rules {
     /// Names, or with a leading slash JSON pointers; the first that is present counts.
     pub(super) email_verified: Vec<String>,
     pub(super) uid_prefix: String,
-    /// The other issuers' prefixes: no `sub` of this one may begin so.
+    /// The other issuers' prefixes. No `sub` of this issuer may begin with one.
     pub(super) foreign_prefixes: Vec<String>,
     pub(super) preset: Option<Preset>,
     pub(super) leeway_s: i64,
@@ -70,7 +70,7 @@ impl Rules {
         let party = claims.get("azp").and_then(Value::as_str);
         let known = |party| self.authorized_parties.iter().any(|own| own == party);
         let asked_for_by_ours = party.is_some_and(known);
-        // Without either list nothing says that the token is for us.
+        // Without either list, nothing says that the token is for us.
         let for_us = if self.authorized_parties.is_empty() { !self.audience.is_empty() } else { asked_for_by_ours };
         if for_us { Ok(()) } else { Err(TokenRefused::Audience) }
     }
@@ -100,7 +100,7 @@ impl Rules {
         Uid::new(uid).map_err(|_| TokenRefused::Subject)
     }
 
-    /// Some issuers write booleans as text. Anything else that is there is not "verified".
+    /// Some issuers write booleans as text. Any other value counts as not verified.
     fn email_verified(&self, claims: &Claims) -> Option<bool> {
         let value = self.email_verified.iter().find_map(|place| at(claims, place))?;
         Some(value.as_bool().unwrap_or_else(|| value.as_str() == Some("true")))

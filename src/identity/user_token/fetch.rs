@@ -18,7 +18,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Longer key sets are not read; real ones have a few KiB.
+/// The longest key set that is read; real ones have a few KiB.
 const LONGEST_SET: usize = 256 * 1024;
 /// From connecting to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,13 +37,13 @@ pub(super) type Stamp = (SystemTime, u64);
 
 /// The result of reading a source.
 pub(super) enum Fetched {
-    /// A set, and for how long the issuer would have it kept.
+    /// A set, and how long the issuer wants it to be kept.
     Set(Bytes, Option<Duration>),
     /// The file has not changed.
     Unchanged,
 }
 
-/// Why a source gave nothing, in words for the log.
+/// Why a source could not be read, for the log.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     #[error("{0}")]
@@ -69,12 +69,12 @@ impl Source {
             .https_or_http()
             .enable_http1()
             .build();
-        // One request in minutes: no connection is worth keeping.
+        // There is one request in minutes, so no connection is kept.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(Self::Url(uri, Box::new(client)))
     }
 
-    /// Reads the set; `stamp` is what a file looked like last time, and is brought up to date.
+    /// Reads the set. `stamp` is the state of a file when it was last read; it is updated.
     pub(super) async fn fetch(&self, stamp: &mut Option<Stamp>) -> Result<Fetched, FetchError> {
         match self {
             Self::Url(uri, client) => tokio::time::timeout(TIMEOUT, get(uri, client))
@@ -123,7 +123,7 @@ async fn read(path: &PathBuf, stamp: &mut Option<Stamp>) -> std::io::Result<Fetc
     Ok(Fetched::Set(text.into(), None))
 }
 
-/// An error with its causes: hyper's own words are "client error (Connect)" and no more.
+/// An error with its causes: hyper's own message is only "client error (Connect)".
 fn chain(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! One issuer, from its configuration and what its preset knows.
+//! One issuer, from its configuration and its preset.
 
 use super::{
     StartError,
@@ -80,7 +80,7 @@ async fn read_secret(path: &Path) -> Result<SecretString, StartError> {
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 
-/// The configured address, or where the preset's issuer is known to publish its keys; else empty.
+/// The configured address, or the one at which the preset's issuer publishes its keys; else empty.
 fn jwks_url(issuer: &IssuerConfig) -> String {
     match (&issuer.jwks_url, issuer.preset) {
         (Some(url), _) => url.clone(),

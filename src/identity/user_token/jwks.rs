@@ -1,4 +1,4 @@
-//! A set of keys, and which one a token is checked with.
+//! A set of keys, and the choice of the key for a token.
 
 use super::TokenRefused;
 use jsonwebtoken::{
@@ -15,7 +15,7 @@ use std::{collections::HashSet, sync::Arc};
 const RSA: [Algorithm; 6] =
     [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
 
-/// One key and what it may be used for.
+/// One key, and the purposes it may be used for.
 #[derive(Debug)]
 pub(super) struct Key {
     kid: Option<String>,
@@ -38,7 +38,7 @@ impl Key {
     }
 
     /// A key of a published set; `None` if it is not for signatures that we know. Symmetric keys are left out whatever
-    /// they claim to be for: who can read a published secret can sign with it.
+    /// they claim to be for: everybody who can read a published secret can sign with it.
     fn published(key: Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(key).ok()?;
         let verifies = |allowed: &Vec<KeyOperations>| allowed.contains(&KeyOperations::Verify);
@@ -82,12 +82,12 @@ pub(super) struct KeySet(Vec<Arc<Key>>);
 /// The key that a token is checked with.
 pub(super) enum Choice {
     Key(Arc<Key>),
-    /// No key has the token's `kid`: a newer set may.
+    /// No key has the token's `kid`. A newer set may have it.
     Unknown,
     Refused(TokenRefused),
 }
 
-/// Why a published set is none.
+/// Why a text is not a usable key set.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BadKeySet {
     #[error("no JWK set: {0}")]
@@ -109,7 +109,7 @@ impl KeySet {
         if usable.is_empty() { Err(BadKeySet::NoneUsable(all)) } else { Ok(Self(usable)) }
     }
 
-    /// The one key of an issuer with whom a secret is shared. It has no `kid`, so it fits any.
+    /// The one key of an issuer that shares a secret with us. It has no `kid`, so it fits any.
     pub(super) fn of_secret(secret: &[u8]) -> Self {
         let key = Key::new(None, DecodingKey::from_secret(secret), vec![Algorithm::HS256]);
         Self(vec![Arc::new(key)])

@@ -1,8 +1,9 @@
-//! Keeps one issuer's keys fresh without ever hammering the issuer.
+//! Keeps one issuer's keys fresh, and asks the issuer seldom.
 //!
-//! Read at start, then as often as the issuer's `Cache-Control` asks within bounds. A token whose `kid` is not known may
-//! mean that keys were rotated: then the set is read again, by one for all who wait, at most once in a while, and not
-//! for a `kid` that was just found missing. If the issuer is unavailable, the last good set stays.
+//! The key set is read at start, then as often as the issuer's `Cache-Control` asks, within bounds. A token whose `kid`
+//! is not known may mean that keys were rotated. Then the set is read again: once for all requests that wait, at most
+//! once in a while, and not for a `kid` that was just found missing. If the issuer is unavailable, the last good set
+//! stays.
 
 use super::{
     TokenRefused, VerifyError,
@@ -19,7 +20,7 @@ use tokio::{
 
 /// Missing `kid`s remembered at most.
 const MISSING: usize = 256;
-/// A longer `kid` is nobody's: it is not worth asking for, nor remembering.
+/// The longest `kid` that is asked for or remembered. A longer one belongs to nobody.
 const LONGEST_KID: usize = 256;
 
 /// How often an issuer is asked.
@@ -28,12 +29,12 @@ pub(super) struct Timing {
     /// Bounds on how long a set is kept, whatever `Cache-Control` says.
     pub(super) shortest: Duration,
     pub(super) longest: Duration,
-    /// How often a file is looked at.
+    /// How often a file is checked.
     pub(super) file: Duration,
-    /// Until the first retry after a failure; doubles.
+    /// The pause before the first retry after a failure; it doubles.
     pub(super) retry: Duration,
     pub(super) longest_retry: Duration,
-    /// Between the last reading, for whatever reason, and one for the sake of an unknown `kid`.
+    /// The least time between the last reading, for whatever reason, and one because of an unknown `kid`.
     pub(super) floor: Duration,
     /// How long a `kid` that a fresh set lacked is not asked for again.
     pub(super) missing: Duration,
@@ -81,7 +82,7 @@ struct Reading {
     due: Instant,
     failures: u32,
     stamp: Option<Stamp>,
-    /// `kid`s that a fresh set lacked, and until when that is believed.
+    /// The `kid`s that a fresh set lacked, each with the time until which it counts as missing.
     missing: HashMap<String, Instant>,
 }
 
@@ -93,7 +94,7 @@ impl Keys {
         keys
     }
 
-    /// Keys that are yet to be read, by [`Keys::keep_fresh`].
+    /// Keys that [`Keys::keep_fresh`] has yet to read.
     pub(super) fn read_from(issuer: &str, source: Source, timing: Timing) -> Self {
         Self::new(issuer, Some(source), timing)
     }
@@ -168,7 +169,7 @@ impl Keys {
         reading.due = Instant::now() + keep_for;
     }
 
-    /// Takes over what the source gives, and tells for how long it may be kept.
+    /// Applies the result of a reading, and returns how long it may be kept.
     async fn take(&self, source: &Source, stamp: &mut Option<Stamp>) -> Result<Duration, FetchError> {
         let Fetched::Set(text, max_age) = source.fetch(stamp).await? else { return Ok(self.timing.file) };
         let set = KeySet::parse(&text)?;
@@ -182,7 +183,7 @@ impl Keys {
 }
 
 impl Reading {
-    /// Whether the source may be read for the sake of this `kid`.
+    /// Whether the source may be read because of this `kid`.
     fn may_ask_for(&self, kid: &str, now: Instant, timing: &Timing) -> bool {
         let rested = self.last.is_none_or(|last| now.duration_since(last) >= timing.floor);
         rested && self.missing.get(kid).is_none_or(|until| *until <= now)

@@ -56,7 +56,7 @@ fn with_jwks_file(jwks: &Value) -> (UserTokenConfig, tempfile::NamedTempFile) {
     (config, file)
 }
 
-/// What becomes of each token when the issuer publishes these keys.
+/// The result for each token when the issuer publishes these keys.
 fn verify_all(jwks: &Value, tokens: &[String]) -> Vec<Result<VerifiedUser, VerifyError>> {
     let (config, _file) = with_jwks_file(jwks);
     verify_under(&config, tokens)

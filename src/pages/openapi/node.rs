@@ -21,7 +21,7 @@ impl Node {
         Self::Scalar(Value::String(text.to_owned()))
     }
 
-    /// What these keys and indices lead to.
+    /// The node that these keys and indices lead to.
     pub(super) fn at(&mut self, path: &[&str]) -> Option<&mut Self> {
         let Some((first, rest)) = path.split_first() else { return Some(self) };
         let inner = match self {

@@ -1,10 +1,10 @@
-//! A JSON value as YAML 1.2, in blocks. What could mean anything but the text that it is, is quoted as JSON quotes it,
-//! which YAML reads alike.
+//! A JSON value as YAML 1.2, in blocks. A text that YAML could take for something else is quoted as in JSON, which YAML
+//! reads alike.
 
 use super::node::Node;
 use serde_json::Value;
 
-/// What YAML 1.1 or 1.2 takes for something else than text.
+/// Words that YAML 1.1 or 1.2 takes for something other than text.
 const WORDS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan"];
 
 /// The whole value, with a line's end.
@@ -43,7 +43,7 @@ fn block(node: &Node, indent: usize, out: &mut String) {
     }
 }
 
-/// What stands behind a key or a dash.
+/// Writes the part behind a key or a dash.
 fn after(node: &Node, indent: usize, out: &mut String) {
     match node {
         Node::Scalar(Value::String(lines)) if is_literal(lines) => {
@@ -72,7 +72,7 @@ fn is_inline(node: &Node) -> bool {
     }
 }
 
-/// Several lines that can stand as they are.
+/// Whether a text of several lines can be written as it is.
 fn is_literal(text: &str) -> bool {
     let plain = |c: char| c == '\n' || !c.is_control();
     text.contains('\n') && !text.ends_with('\n') && !text.starts_with([' ', '\n']) && text.chars().all(plain)

@@ -24,7 +24,7 @@ const COLOURS: [([u8; 3], [u8; 3]); 9] = [
 /// A shade of gamma 1.8, and in sRGB.
 const SHADES: [(u8, u8); 6] = [(0, 0), (20, 26), (64, 81), (128, 146), (200, 210), (255, 255)];
 
-/// What may differ between two good conversions.
+/// The difference that two good conversions may have.
 const ROUNDING: u8 = 2;
 
 /// A field of 16 x 16 pixels.

@@ -1,6 +1,5 @@
 //! Rectangles of whole pixels.
 
-use crate::picture::resize::Part;
 use image::RgbaImage;
 
 /// A rectangle of a picture, in pixels. It is not empty.
@@ -30,13 +29,6 @@ impl Area {
     pub(super) fn contains(self, x: u32, y: u32) -> bool {
         let inside = |at: u32, start: u32, length: u32| at.checked_sub(start).is_some_and(|offset| offset < length);
         inside(x, self.left, self.width) && inside(y, self.top, self.height)
-    }
-}
-
-impl From<Area> for Part {
-    fn from(area: Area) -> Self {
-        let [left, top, width, height] = [area.left, area.top, area.width, area.height].map(f64::from);
-        Self { left, top, width, height }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     picture::{
         PictureError,
         colour::over,
-        resize::{Part, resize_part},
+        resize::{Part, resize, resize_part},
     },
 };
 use image::{RgbaImage, imageops};
@@ -55,13 +55,17 @@ pub(super) fn draw(
     Ok(picture)
 }
 
+/// The subject alone, in its place. What lies around it in the cut does not blur into its edges.
 fn subject(cut: RgbaImage, layout: &Layout, size: (u32, u32)) -> Result<RgbaImage, PictureError> {
-    let place = layout.place(size);
-    if place == Area::whole(size) && layout.part == Area::whole(cut.dimensions()) && cut.dimensions() == size {
-        return Ok(cut);
+    let (part, place) = (layout.part, layout.place(size));
+    let mut subject = if part == Area::whole(cut.dimensions()) {
+        cut
+    } else {
+        imageops::crop_imm(&cut, part.left, part.top, part.width, part.height).to_image()
+    };
+    if subject.dimensions() != place.size() {
+        subject = resize(&subject, place.size())?;
     }
-    let subject = resize_part(&cut, layout.part.into(), place.size())?;
-    drop(cut);
     if subject.dimensions() == size {
         return Ok(subject);
     }

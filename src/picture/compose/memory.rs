@@ -32,17 +32,17 @@ pub fn memory(composition: &Composition, input: (u32, u32), background: Option<(
     let steps = [
         times(cut, DECODED).saturating_add(opacity),
         times(cut, PIXEL).saturating_add(times(background, DECODED)),
-        times(cut, PIXEL).saturating_add(times(background, PIXEL)).saturating_add(resizing(cut, result)),
-        times(result, PIXEL).saturating_add(times(background, PIXEL)).saturating_add(resizing(background, result)),
+        times(background, PIXEL).saturating_add(resizing(cut, result)),
+        times(result, PIXEL).saturating_add(resizing(background, result)),
         times(result, ENCODED),
     ];
     steps.into_iter().max().unwrap_or(0).saturating_add(SLACK)
 }
 
-/// Bytes to resize what is there already: a copy with its colours multiplied by its opacity, one that has the new size in one
-/// direction only, and the resized picture, alone and on a canvas.
+/// Bytes to resize: a picture, a copy with its colours multiplied by its opacity, one that has the new size in one direction
+/// only, and the resized picture.
 fn resizing(from: u64, to: u64) -> u64 {
-    times(from, PIXEL).saturating_add(times(from.max(to), PIXEL)).saturating_add(times(to, 2 * PIXEL))
+    times(from, 2 * PIXEL).saturating_add(times(from.max(to), PIXEL)).saturating_add(times(to, PIXEL))
 }
 
 fn pixels((width, height): (u32, u32)) -> u64 {

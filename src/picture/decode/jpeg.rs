@@ -1,4 +1,4 @@
-//! Whether a JPEG file is all there: the decoder fills what is missing with grey, and nobody should pay for that.
+//! Whether a JPEG file is complete. The decoder fills missing parts with grey, and nobody should pay for that.
 
 use memchr::{memchr, memmem};
 
@@ -17,14 +17,14 @@ pub(super) fn is_complete(file: &[u8]) -> bool {
 fn scans(file: &[u8]) -> Option<&[u8]> {
     let mut rest = file.strip_prefix(&[0xFF, 0xD8])?;
     loop {
-        // Over anything that is no marker, as the decoder does it.
+        // Skips anything that is not a marker, as the decoder does.
         rest = rest.get(memchr(0xFF, rest)? + 1..)?;
         let (&marker, after) = rest.split_first()?;
         match marker {
             // Any number of fill bytes may stand before a marker.
             0xFF => {}
             SOS => return Some(after),
-            // What stands alone.
+            // These markers have no segment.
             0x00 | 0x01 | 0xD0..=0xD7 => rest = after,
             _ => {
                 let length = u16::from_be_bytes([*after.first()?, *after.get(1)?]);

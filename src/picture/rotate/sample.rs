@@ -4,9 +4,10 @@ use image::{Rgba, RgbaImage};
 
 const TRANSPARENT: Rgba<u8> = Rgba([0; 4]);
 
-/// The colour at a place in pixels, where a pixel's centre is at one half. Around the picture all is transparent.
+/// The colour at a place in pixels, where a pixel's centre is at one half. Everything around the picture is
+/// transparent.
 ///
-/// Colours are weighted by their opacity, so that what is transparent leaves no fringe on what is not.
+/// Colours are weighted by their opacity, so that transparent pixels leave no fringe on others.
 pub(super) fn sample(picture: &RgbaImage, x: f64, y: f64) -> Rgba<u8> {
     let (width, height) = picture.dimensions();
     let near = |place: f64, side: u32| place > -1.5 && place < f64::from(side) + 1.5;

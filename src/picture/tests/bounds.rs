@@ -1,4 +1,4 @@
-//! What is known to become too large is known exactly, and nothing else is refused.
+//! A result that is known to become too large is refused, and nothing else is.
 
 use super::*;
 use crate::{domain::form::Rgba as Colour, picture::encode::foreseen_length};

@@ -4,16 +4,16 @@ use super::DiskRules;
 use crate::domain::{account::Uid, client_address::ClientAddress};
 use std::{collections::HashMap, hash::Hash};
 
-/// Whom a body is held for.
+/// The client and the account that a body is held for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Where the request came from.
+    /// The client that sent the request.
     pub client: ClientAddress,
-    /// The account that it is served for, whatever opened it; `None` for an anonymous caller.
+    /// The account that is served, whichever credential opened it; `None` for an anonymous caller.
     pub account: Option<Uid>,
 }
 
-/// Only of those who hold something.
+/// The clients and accounts that hold something.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     clients: HashMap<ClientAddress, Held>,
@@ -27,7 +27,7 @@ struct Held {
     of_answers: u64,
 }
 
-/// What a body is.
+/// The kind of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Upload,
@@ -52,13 +52,13 @@ impl Holders {
         }
     }
 
-    /// Whether an answer of so many bytes is more than its client's or its account's part leaves.
+    /// Whether an answer of this size is more than its client's or its account's part leaves.
     pub(super) fn beyond_part(&self, rules: &DiskRules, holder: &Holder, size: u64) -> bool {
         let beyond = |held: Held, part| held.of_answers > 0 && held.all.saturating_add(size) > part;
         self.any(rules, holder, beyond)
     }
 
-    /// The same for an upload of `own` bytes that comes to have `more`.
+    /// The same for an upload of `own` bytes that gets `more`.
     pub(super) fn upload_beyond_part(&self, rules: &DiskRules, holder: &Holder, own: u64, more: u64) -> bool {
         let beyond = |held: Held, part| held.all > own && held.all.saturating_add(more) > part;
         self.any(rules, holder, beyond)

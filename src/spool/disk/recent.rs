@@ -1,9 +1,9 @@
-//! How long answers were lately.
+//! The lengths of recent answers.
 
-/// How many of them are remembered.
+/// How many lengths are remembered.
 const REMEMBERED: usize = 64;
 
-/// The least that an answer is given.
+/// The least room that an answer is given.
 const AT_LEAST: u64 = 1024 * 1024;
 
 /// The lengths of the latest answers.
@@ -27,7 +27,7 @@ impl Recent {
         self.next = (self.next + 1) % REMEMBERED;
     }
 
-    /// Twice the longest of them, but no more than `bound`.
+    /// Twice the longest of them, but at most `bound`.
     pub(super) fn likely(&self, bound: u64) -> u64 {
         let longest = self.lengths.iter().max().copied().unwrap_or_default();
         longest.saturating_mul(2).min(bound).max(AT_LEAST)

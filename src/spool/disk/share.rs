@@ -1,4 +1,4 @@
-//! What one body holds of the space.
+//! The part of the space that one body holds.
 
 use super::{
     Disk, State,
@@ -14,7 +14,7 @@ pub struct DiskShare {
     holder: Holder,
     kind: Kind,
     size: u64,
-    /// Whether it may go on into the reserve.
+    /// Whether it may use the reserve.
     reserve: bool,
     /// Whether it is an answer that is expected or being read.
     on_the_way: bool,
@@ -25,7 +25,7 @@ impl DiskShare {
         Self { disk, holder: holder.clone(), kind: Kind::Upload, size: 0, reserve: false, on_the_way: false }
     }
 
-    /// An answer that has been found to have room for `size`, out of the reserve or not.
+    /// An answer for which room for `size` was found, out of the reserve or not.
     pub(super) fn answer(disk: Arc<Disk>, state: &mut State, holder: &Holder, (size, reserve): (u64, bool)) -> Self {
         let mut share = Self { disk, holder: holder.clone(), kind: Kind::Answer, size: 0, reserve, on_the_way: true };
         state.on_the_way += 1;
@@ -39,7 +39,7 @@ impl DiskShare {
         self.size
     }
 
-    /// Whose it is.
+    /// The client that it is held for.
     #[must_use]
     pub fn client(&self) -> &ClientAddress {
         &self.holder.client
@@ -49,7 +49,7 @@ impl DiskShare {
         &self.disk
     }
 
-    /// Takes what is missing to `size`. An upload is told at once when there is not so much; an answer waits for it.
+    /// Grows to `size`. An upload fails at once if there is too little room; an answer waits.
     pub async fn grow(&mut self, size: u64) -> bool {
         match self.kind {
             Kind::Upload => self.grow_upload_to(size),
@@ -76,13 +76,13 @@ impl DiskShare {
         fits
     }
 
-    /// Waits for what is missing to `size`, for ever if need be. Cancel safe.
+    /// Waits until it has grown to `size`, for ever if need be. Cancel safe.
     pub(super) async fn grow_to(&mut self, size: u64) {
         if self.grown_to(size, None) {
             return;
         }
         let disk = Arc::clone(&self.disk);
-        let place = InLine::join(&disk);
+        let place = WaitingPlace::join(&disk);
         loop {
             let mut freed = std::pin::pin!(disk.freed.notified());
             freed.as_mut().enable();
@@ -93,7 +93,7 @@ impl DiskShare {
         }
     }
 
-    /// First come, first served, except that nobody stands before the one that the reserve was given to.
+    /// First come, first served, except that nobody goes before the answer that has the reserve.
     fn grown_to(&mut self, size: u64, ticket: Option<u64>) -> bool {
         let more = size.saturating_sub(self.size);
         if more == 0 {
@@ -117,12 +117,12 @@ impl DiskShare {
         fits
     }
 
-    /// Gives back what exceeds `size`.
+    /// Gives back the bytes beyond `size`.
     pub fn shrink_to(&mut self, size: u64) {
         let less = self.size.saturating_sub(size);
         if less > 0 {
             self.remove(&mut self.disk.clone().state(), less);
-            self.disk.tell_all();
+            self.disk.wake_all();
         }
     }
 
@@ -140,7 +140,7 @@ impl DiskShare {
                 state.reserve_taken = false;
             }
         }
-        self.disk.tell_all();
+        self.disk.wake_all();
     }
 
     fn add(&mut self, state: &mut State, more: u64) {
@@ -162,13 +162,13 @@ impl Drop for DiskShare {
     }
 }
 
-/// A place in line of an answer that needs more; left when dropped.
-struct InLine<'a> {
+/// The place of an answer that waits for more room; given up when dropped.
+struct WaitingPlace<'a> {
     disk: &'a Disk,
     ticket: u64,
 }
 
-impl<'a> InLine<'a> {
+impl<'a> WaitingPlace<'a> {
     fn join(disk: &'a Disk) -> Self {
         let mut state = disk.state();
         let ticket = state.next_ticket;
@@ -178,9 +178,9 @@ impl<'a> InLine<'a> {
     }
 }
 
-impl Drop for InLine<'_> {
+impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
         self.disk.state().growing.remove(&self.ticket);
-        self.disk.tell_all();
+        self.disk.wake_all();
     }
 }

@@ -13,7 +13,7 @@ fn client(number: u8) -> Holder {
     Holder { client: ClientAddress(format!("192.0.2.{number}")), account: None }
 }
 
-/// Time stands still, so that whoever waits for nothing is found out at once.
+/// The clock stands still, so a wait for nothing fails at once.
 fn run<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(work)
@@ -72,7 +72,7 @@ fn a_client_and_an_account_hold_their_parts_and_others_the_rest() {
 fn whoever_is_refused_is_told_when_there_may_be_room() {
     let (disk, told) = (Disk::new(RULES), Arc::new(AtomicUsize::new(0)));
     let counter = Arc::clone(&told);
-    disk.tell(move || {
+    disk.on_freed(move || {
         counter.fetch_add(1, Ordering::Relaxed);
     });
     let (mut all, small) = (disk.answer(&client(1), 75).unwrap(), disk.answer(&client(1), 5).unwrap());

@@ -1,4 +1,4 @@
-//! What is written down and waits for the store, and the task that hands it in.
+//! The keeps in the journal that the store has not taken yet, and the task that drains them.
 
 use super::{entry::Entry, file::JournalFile, grace::Grace};
 use crate::{
@@ -23,23 +23,23 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-/// Keeps handed in at once.
+/// Keeps that are sent to the store at once.
 const AT_ONCE: usize = 16;
 
-/// Between two attempts while the store is away.
+/// The pause between two attempts while the store is unavailable.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The shortest and the longest pause before keeps are tried again that the store has refused.
+/// The shortest and the longest pause before refused keeps are tried again.
 const SOON: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_mins(1);
 
-/// An older keep is set aside: the store forgets operations after a week, and would count it twice (µs).
+/// An older keep is quarantined: the store forgets operations after a week, and would count it twice (µs).
 const TOO_OLD: i64 = 6 * 86_400 * 1_000_000;
 
-/// So many lines that are not needed any more are put up with before the file is written anew without them.
-const USELESS: usize = 1_024;
+/// How many dead lines are accepted before the file is written anew without them.
+const MOST_DEAD: usize = 1_024;
 
-/// The file, and what in it is still to be handed in.
+/// The file, and the keeps in it that the store has not taken yet.
 pub(super) struct Journal {
     pub(super) grace: Option<Grace>,
     pub(super) clock: Clock,
@@ -47,14 +47,14 @@ pub(super) struct Journal {
     waiting: Mutex<Waiting>,
     written: Notify,
     late: AtomicU64,
-    set_aside: AtomicU64,
+    quarantined: AtomicU64,
 }
 
 struct Waiting {
     keeps: VecDeque<Pending>,
-    /// How many more are on their way to the disk: until they are here, the file must not be emptied.
+    /// How many more keeps are on their way to the disk. Until they are counted here, the file must not be emptied.
     coming: usize,
-    /// Lines of the file that are not needed any more.
+    /// Lines of the file that are no longer needed.
     dead: usize,
 }
 
@@ -65,22 +65,22 @@ struct Pending {
     refused: bool,
 }
 
-/// What became of one attempt.
+/// The outcome of one attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// Nothing more is to be done about it.
+    /// The keep needs nothing more.
     Done,
-    /// The store is away.
-    Away,
-    /// The store is there and will not: a mistake of an operator's, perhaps, which can be mended.
+    /// The store is unavailable.
+    Unavailable,
+    /// The store is available and refuses. Perhaps an operator has made a mistake, which can be mended.
     Refused,
 }
 
-/// What became of all of them.
+/// The outcomes of a round through all keeps.
 #[derive(Default)]
 struct Round {
     done: usize,
-    away: usize,
+    unavailable: usize,
     refused: usize,
 }
 
@@ -94,11 +94,11 @@ impl Journal {
             waiting: Mutex::new(Waiting { keeps, coming: 0, dead: 0 }),
             written: Notify::new(),
             late: AtomicU64::new(0),
-            set_aside: AtomicU64::new(0),
+            quarantined: AtomicU64::new(0),
         }
     }
 
-    /// Whether nothing more should be promised.
+    /// Whether the journal is full, so that nothing more may be promised.
     pub(super) fn is_full(&self) -> bool {
         self.file.is_full()
     }
@@ -107,14 +107,14 @@ impl Journal {
         self.waiting().keeps.len() as u64
     }
 
-    /// Keeps that came after their lease.
+    /// How many keeps came after their lease.
     pub(super) fn late(&self) -> u64 {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// Keeps that were set aside.
-    pub(super) fn set_aside(&self) -> u64 {
-        self.set_aside.load(Ordering::Relaxed)
+    /// How many keeps were quarantined.
+    pub(super) fn quarantined(&self) -> u64 {
+        self.quarantined.load(Ordering::Relaxed)
     }
 
     /// Returns when the keep is on the disk.
@@ -129,20 +129,20 @@ impl Journal {
             written.map(|()| waiting.keeps.push_back(Pending::new(entry)))
         });
         let written = written.await.map_err(|_| Fault::Unavailable("the journal gave up".into()))?;
-        // A failed one, too: perhaps the file could only not be emptied because it was coming.
+        // A write that failed notifies too: perhaps this keep was the only reason why the file could not be emptied.
         self.written.notify_one();
         written.map_err(|error| Fault::Unavailable(format!("the journal cannot be written: {error}")))
     }
 
-    pub(super) async fn hand_in_for_ever(self: Arc<Self>, store: Arc<dyn Metering>) {
+    pub(super) async fn drain_for_ever(self: Arc<Self>, store: Arc<dyn Metering>) {
         let mut pause = SOON;
         loop {
-            let round = self.hand_in_all(&*store).await;
+            let round = self.drain_all(&*store).await;
             pause = if round.done > 0 || round.refused == 0 { SOON } else { (pause * 2).min(LATEST) };
-            if round.away > 0 {
+            if round.unavailable > 0 {
                 sleep(PAUSE).await;
             } else if round.refused > 0 {
-                // Whichever comes first.
+                // The pause or the notification, whichever comes first.
                 drop(timeout(pause, self.written.notified()).await);
             } else {
                 self.written.notified().await;
@@ -150,8 +150,9 @@ impl Journal {
         }
     }
 
-    /// Tries every keep once, but for those that come meanwhile. Ends when the store is away for all that are tried at once.
-    async fn hand_in_all(self: &Arc<Self>, store: &dyn Metering) -> Round {
+    /// Tries every keep once, except those that come meanwhile. Stops if the store is unavailable for all that are
+    /// tried at once.
+    async fn drain_all(self: &Arc<Self>, store: &dyn Metering) -> Round {
         let (mut round, mut left) = (Round::default(), self.waiting().keeps.len());
         while left > 0 {
             let some: Vec<Pending> = self.waiting().keeps.iter().take(AT_ONCE.min(left)).cloned().collect();
@@ -165,8 +166,8 @@ impl Journal {
             let count = |wanted: Outcome| outcomes.iter().filter(|outcome| **outcome == wanted).count();
             round.done += count(Outcome::Done);
             round.refused += count(Outcome::Refused);
-            round.away += count(Outcome::Away);
-            if count(Outcome::Away) == outcomes.len() {
+            round.unavailable += count(Outcome::Unavailable);
+            if count(Outcome::Unavailable) == outcomes.len() {
                 break;
             }
         }
@@ -189,7 +190,7 @@ impl Journal {
                 Outcome::Done
             }
             Ok(_) => self.quarantine(keep, "it had been released").await,
-            Err(Fault::Unavailable(_)) => Outcome::Away,
+            Err(Fault::Unavailable(_)) => Outcome::Unavailable,
             Err(
                 Fault::NotFound(why)
                 | Fault::Insufficient(why)
@@ -212,24 +213,24 @@ impl Journal {
 
     async fn quarantine(self: &Arc<Self>, keep: &Pending, why: &str) -> Outcome {
         let (journal, entry) = (Arc::clone(self), keep.entry.clone());
-        let put = spawn_blocking(move || journal.file.set_aside(&entry).map_err(|error| error.to_string())).await;
+        let put = spawn_blocking(move || journal.file.quarantine(&entry).map_err(|error| error.to_string())).await;
         match put.unwrap_or_else(|gave_up| Err(gave_up.to_string())) {
             Ok(()) => {
                 let operation = &keep.entry.hold.id.0;
-                error!(operation, why, "a picture was served that is not counted; its keep is set aside");
-                self.set_aside.fetch_add(1, Ordering::Relaxed);
+                error!(operation, why, "a picture was served and is not counted; its keep is quarantined");
+                self.quarantined.fetch_add(1, Ordering::Relaxed);
                 Outcome::Done
             }
             Err(error) => {
                 if !keep.refused {
-                    warn!(error, why, "a keep cannot be set aside: it stays in the journal");
+                    warn!(error, why, "a keep cannot be quarantined: it stays in the journal");
                 }
                 Outcome::Refused
             }
         }
     }
 
-    /// Takes the first keeps from their place: those that are done for good, the others go to the end.
+    /// Takes the first keeps from their place: those that are done are removed, the others go to the end.
     fn sort(&self, outcomes: &[Outcome]) {
         let mut waiting = self.waiting();
         for outcome in outcomes {
@@ -246,13 +247,13 @@ impl Journal {
         }
     }
 
-    /// Empties the file when nothing in it is needed; writes it anew when most of it is not. Blocks on the disk.
+    /// Empties the file if nothing in it is needed, and writes it anew if most of it is dead. Blocks on the disk.
     fn make_room(&self) {
         let mut waiting = self.waiting();
         let Waiting { keeps, coming: 0, dead: 1.. } = &*waiting else { return };
         let made = match keeps.len() {
             0 => self.file.empty(),
-            needed if waiting.dead < USELESS.max(needed) => return,
+            needed if waiting.dead < MOST_DEAD.max(needed) => return,
             _ => self.file.shrink_to(keeps.iter().map(|keep| &keep.entry)),
         };
         match made {

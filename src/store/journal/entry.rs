@@ -12,7 +12,7 @@ use std::{collections::HashSet, path::Path};
 pub(super) struct Entry {
     /// When it was written down.
     pub(super) at: UnixMicros,
-    /// What to keep.
+    /// The hold to keep.
     pub(super) hold: Hold,
 }
 
@@ -30,13 +30,13 @@ impl Entry {
 pub(super) struct Entries {
     pub(super) all: Vec<Entry>,
     /// Lines that cannot be read.
-    pub(super) strange: Vec<u8>,
+    pub(super) unreadable: Vec<u8>,
     seen: HashSet<OperationId>,
 }
 
 impl Entries {
-    /// Adds every whole line. A torn last one was never answered for; any other that cannot be read is reported, and is
-    /// for a person to look at.
+    /// Adds every whole line. A torn last line was never answered for. Any other line that cannot be read is reported,
+    /// and is for a person to look at.
     pub(super) fn read(&mut self, left: &[u8], path: &Path) {
         let whole = left.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         for line in left[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -44,7 +44,7 @@ impl Entries {
                 Ok(entry) if self.seen.insert(entry.hold.id.clone()) => self.all.push(entry),
                 Ok(_) => {}
                 Err(error) => {
-                    self.strange.extend(line.iter().chain(b"\n"));
+                    self.unreadable.extend(line.iter().chain(b"\n"));
                     let line = String::from_utf8_lossy(line);
                     tracing::error!(
                         %error, %line, file = %path.display(),

@@ -1,7 +1,7 @@
 //! The journal's file in its folder: one JSON line for each keep, on the disk before the writer goes on.
 //!
-//! Who opens a journal, or puts another file in the place of its own, has the folder to itself meanwhile (`lock`):
-//! otherwise one gateway would remove the file that another has just made and not locked yet.
+//! A process that opens a journal, or puts another file in the place of its own, has the folder to itself meanwhile
+//! (`lock`). Otherwise one gateway would remove the file that another has just made and not locked yet.
 
 use super::{
     entry::{Entries, Entry},
@@ -19,19 +19,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The longest that a journal gets (bytes): about a hundred thousand keeps.
+/// The longest that a journal gets, in bytes: about a hundred thousand keeps.
 const LONGEST: u64 = 32 << 20;
 
 const ENDING: &str = "journal";
 
-/// A file that is to take the place of a journal.
+/// The ending of a file that is to take the place of a journal.
 const UNFINISHED: &str = "new";
 
-/// Locked while the folder's files are being made, adopted or replaced. It stays when it is not.
+/// Locked while the folder's files are being made, adopted or replaced. The file itself stays.
 const LOCK: &str = "lock";
 
-/// Where keeps go that no store may take any more, for a person to look at.
-const SET_ASIDE: &str = "set-aside.jsonl";
+/// Keeps that no store may take any more go to this file, for a person to look at.
+const QUARANTINE: &str = "quarantine.jsonl";
 
 /// This process's file, locked for as long as it is open.
 pub(super) struct JournalFile {
@@ -40,7 +40,7 @@ pub(super) struct JournalFile {
     lines: Lines<File>,
 }
 
-/// How many keeps are in the folder's files, whoever has them open.
+/// How many keeps are in the folder's files, even in files that other processes have open.
 pub(super) fn left(folder: &Path) -> io::Result<usize> {
     let mut entries = Entries::default();
     for path in with_ending(folder, ENDING)? {
@@ -75,19 +75,19 @@ impl JournalFile {
         Ok((journal, entries.all))
     }
 
-    /// All in one write, and the file's name safe too, before the old files go. What a start leaves that is killed
-    /// meanwhile is the old files and a part of a copy, which the next one makes one of.
+    /// Writes all keeps at once, and makes the file's name safe too, before the old files are removed. A start that is
+    /// killed meanwhile leaves the old files and a part of a copy, which the next start merges into one.
     fn take_over(&self, entries: &Entries) -> io::Result<()> {
         if !entries.all.is_empty() {
             self.lines.append(&written(&entries.all)?)?;
         }
-        if !entries.strange.is_empty() {
-            self.quarantine(&entries.strange)?;
+        if !entries.unreadable.is_empty() {
+            self.quarantine_lines(&entries.unreadable)?;
         }
         sync(&self.folder)
     }
 
-    /// Whether nothing more should be promised.
+    /// Whether the file is full, so that nothing more may be promised.
     pub(super) fn is_full(&self) -> bool {
         self.lines.length() >= LONGEST
     }
@@ -97,12 +97,13 @@ impl JournalFile {
         self.lines.append(&written([entry])?)
     }
 
-    /// Nothing in it is needed any more, but for lines that arrive meanwhile: those stay.
+    /// Empties the file, of which nothing is needed any more. Lines that arrive meanwhile stay.
     pub(super) fn empty(&self) -> io::Result<()> {
         self.lines.empty()
     }
 
-    /// Only these are needed any more, and lines that arrive meanwhile. Not now, if somebody opens a journal.
+    /// Shrinks the file to these entries and the lines that arrive meanwhile. Does nothing while another process opens
+    /// a journal.
     pub(super) fn shrink_to<'a>(&self, entries: impl IntoIterator<Item = &'a Entry>) -> io::Result<()> {
         self.lines.go_on_in(|| {
             let _alone = alone(&self.folder, FlockOperation::NonBlockingLockExclusive)?;
@@ -119,13 +120,13 @@ impl JournalFile {
         })
     }
 
-    /// Writes a keep where a person finds it.
-    pub(super) fn set_aside(&self, entry: &Entry) -> io::Result<()> {
-        self.quarantine(&written([entry])?)
+    /// Writes a keep to the file for a person.
+    pub(super) fn quarantine(&self, entry: &Entry) -> io::Result<()> {
+        self.quarantine_lines(&written([entry])?)
     }
 
-    fn quarantine(&self, lines: &[u8]) -> io::Result<()> {
-        let path = self.folder.join(SET_ASIDE);
+    fn quarantine_lines(&self, lines: &[u8]) -> io::Result<()> {
+        let path = self.folder.join(QUARANTINE);
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         // Half a line would spoil the next one; and gateways may share the folder.
         flock(&file, FlockOperation::LockExclusive)?;
@@ -142,12 +143,12 @@ fn written<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> io::Result<Vec<u
     Ok(lines)
 }
 
-/// Reads the keeps in unlocked files, and locks these.
+/// Reads the keeps in unlocked files, and locks those files.
 fn left_behind(folder: &Path, entries: &mut Entries) -> io::Result<Vec<(PathBuf, File)>> {
     let mut old = Vec::new();
     for path in with_ending(folder, ENDING)? {
         let Some(mut file) = unless_gone(OpenOptions::new().read(true).write(true).open(&path))? else { continue };
-        // A file without a name has been replaced between the two.
+        // A file without a name was replaced in between.
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() || file.metadata()?.nlink() == 0 {
             continue;
         }
@@ -166,14 +167,14 @@ fn make(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The folder's lock; let go when dropped.
+/// The folder's lock, which is released when dropped.
 fn alone(folder: &Path, how: FlockOperation) -> io::Result<File> {
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK))?;
     retry_on_intr(|| flock(&lock, how))?;
     Ok(lock)
 }
 
-/// Makes names in the folder that were made or removed safe.
+/// Makes sure that names that were made or removed in the folder are on the disk.
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

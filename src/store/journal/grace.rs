@@ -1,8 +1,8 @@
-//! Credits that are lent to known accounts while the store is away, if the operator wants that: bounded for each account,
-//! written to the journal when they are spent, counted when the store is back.
+//! Credits that are lent to known accounts while the store is unavailable, if the operator wants that. They are bounded
+//! for each account, written to the journal when they are spent, and counted when the store is available again.
 //!
-//! What an account was lent is its own again when it was given back, or when the store has counted it, and not because
-//! the store answers something meanwhile: full of memory, it answers some questions and takes no keep.
+//! A lent credit is free again when it was given back, or when the store has counted it. That the store answers
+//! something meanwhile does not free it: a store that is out of memory answers some questions and takes no keep.
 
 use crate::domain::{
     account::{Account, Uid},
@@ -18,7 +18,7 @@ use std::{
     },
 };
 
-/// What is lent, and to whom.
+/// The credits that are lent, and the accounts that they are lent to.
 pub(super) struct Grace {
     credits: u64,
     terms: Terms,
@@ -26,17 +26,18 @@ pub(super) struct Grace {
     total: AtomicU64,
 }
 
-/// The operations that an account was lent a credit for, and when the lease of each ends; `None` once it is spent: then
-/// it stays until the store has counted it.
+/// The operations that an account was lent a credit for, and when the lease of each ends. `None` once the credit is
+/// spent: then it stays until the store has counted it.
 type Loans = HashMap<OperationId, Option<UnixMicros>>;
 
 impl Grace {
-    /// So many credits for each account while the store is away.
+    /// Lends this many credits to each account while the store is unavailable.
     pub(super) fn new(credits: u64, terms: Terms) -> Self {
         Self { credits, terms, lent: Mutex::default(), total: AtomicU64::new(0) }
     }
 
-    /// A hold that the store does not know of; `None` for who has had as many as there are, or never had any credits.
+    /// A hold that the store does not know of; `None` for an account that has borrowed all that it may, or never had
+    /// any credits.
     pub(super) fn lend(&self, request: &HoldRequest, account: &Account, now: UnixMicros) -> Option<Hold> {
         let Draw::Account { uid, channel, key } = &request.draw else { return None };
         let pool = match (account.credits, account.prepaid) {
@@ -47,7 +48,7 @@ impl Grace {
         let of_key = key.as_ref().and_then(|key| key.monthly_cap).unwrap_or(u64::MAX);
         let mut all = self.lent();
         let loans = all.entry(uid.clone()).or_default();
-        // Neither kept nor given back in time: nobody will.
+        // It was neither kept nor given back in time, so nobody will.
         loans.retain(|_, lease_end| lease_end.is_none_or(|end| now < end));
         let expires = now.plus(request.lease);
         if !loans.contains_key(&request.id) {
@@ -68,7 +69,7 @@ impl Grace {
         Some(Hold { id: request.id.clone(), charge, taken: now, expires })
     }
 
-    /// The operation's picture was served, and is to be counted.
+    /// Notes that the operation's picture was served, and is to be counted.
     pub(super) fn spent(&self, id: &OperationId, payer: &Payer) {
         let Payer::Account(uid) = payer else { return };
         if let Some(lease_end) = self.lent().get_mut(uid).and_then(|loans| loans.get_mut(id)) {
@@ -76,7 +77,7 @@ impl Grace {
         }
     }
 
-    /// Whether the operation had been lent a credit, which is free again: given back, or counted by the store.
+    /// Whether the operation had been lent a credit. It is free again now: given back, or counted by the store.
     pub(super) fn give_back(&self, id: &OperationId, payer: &Payer) -> bool {
         let Payer::Account(uid) = payer else { return false };
         let mut all = self.lent();

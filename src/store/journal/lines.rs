@@ -1,5 +1,5 @@
-//! Lines that many write to one file at once. Those that arrive together share one sync, and every writer hears what
-//! became of its own lines, whatever becomes of others' meanwhile.
+//! Lines that many threads write to one file at once. Those that arrive together share one sync. Every writer learns
+//! the outcome of its own lines, whatever becomes of others' meanwhile.
 
 use std::{
     fs::File,
@@ -11,12 +11,12 @@ use std::{
     },
 };
 
-/// What lines are written to.
+/// The medium that lines are written to.
 pub(super) trait Disk {
     /// Appends. Returns when all of it is on the disk; on an error a part of it may be.
     fn append(&self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Takes away what comes after so many bytes.
+    /// Removes everything after this many bytes.
     fn cut(&self, length: u64) -> io::Result<()>;
 }
 
@@ -32,7 +32,7 @@ impl Disk for File {
     }
 }
 
-/// A file and who writes to it.
+/// A file and its writers.
 pub(super) struct Lines<D> {
     queue: Mutex<Queue<D>>,
     written: Condvar,
@@ -42,18 +42,18 @@ pub(super) struct Lines<D> {
 
 struct Queue<D> {
     disk: Arc<D>,
-    /// The next batch, and what will have become of it: whoever adds to the batch keeps a clone.
+    /// The next batch, and the outcome that it will have. Every thread that adds to the batch keeps a clone.
     lines: Vec<u8>,
     outcome: Arc<Outcome>,
     writing: bool,
-    /// Whether something may be behind the last line that does not belong there.
+    /// Whether something that does not belong there may follow the last line.
     torn: bool,
 }
 
 type Outcome = OnceLock<Result<(), io::ErrorKind>>;
 
 impl<D: Disk> Lines<D> {
-    /// On an empty file.
+    /// Starts with an empty file.
     pub(super) fn new(disk: D) -> Self {
         let (disk, outcome) = (Arc::new(disk), Arc::default());
         let queue = Queue { disk, lines: Vec::new(), outcome, writing: false, torn: false };
@@ -82,7 +82,8 @@ impl<D: Disk> Lines<D> {
         }
     }
 
-    /// Writes what is queued. A line always begins a line: what a failed write has left goes before the next one.
+    /// Writes the queued lines. Each batch begins at the start of a line: the remains of a failed write are removed
+    /// first.
     fn write<'a>(&'a self, mut queue: MutexGuard<'a, Queue<D>>) -> MutexGuard<'a, Queue<D>> {
         queue.writing = true;
         let (lines, outcome) = (mem::take(&mut queue.lines), mem::take(&mut queue.outcome));
@@ -96,13 +97,13 @@ impl<D: Disk> Lines<D> {
         if written.is_ok() {
             self.length.store(length + lines.len() as u64, Ordering::Relaxed);
         }
-        // Nobody else has this batch to write.
+        // No other thread has this batch to write.
         _ = outcome.set(written.map_err(|error| error.kind()));
         self.written.notify_all();
         queue
     }
 
-    /// Takes everything away, unless lines are on their way.
+    /// Empties the file, unless lines are on their way.
     pub(super) fn empty(&self) -> io::Result<()> {
         let mut queue = self.queue();
         if !queue.is_busy() {
@@ -113,7 +114,7 @@ impl<D: Disk> Lines<D> {
         Ok(())
     }
 
-    /// Goes on in another file, which has so many bytes already, unless lines are on their way.
+    /// Goes on in another file, which has this many bytes already, unless lines are on their way.
     pub(super) fn go_on_in(&self, other: impl FnOnce() -> io::Result<(D, u64)>) -> io::Result<()> {
         let mut queue = self.queue();
         if !queue.is_busy() {
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
     use std::{collections::BTreeSet, sync::atomic::AtomicBool, thread};
 
-    /// A disk that fails as it is told, and then leaves half of what it was given.
+    /// A disk that fails as a test says, and then leaves half of the bytes.
     struct Failing {
         bytes: Mutex<Vec<u8>>,
         writes: AtomicU64,
@@ -177,7 +178,7 @@ mod tests {
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// Many hands write many lines each; what they were told is written must be there, and nothing else.
+    /// Many threads write many lines each. Exactly the lines whose writes succeeded must be there.
     fn told_is_written(fails: fn(u64) -> bool) {
         const HANDS: usize = 16;
         let lines = lines(fails);

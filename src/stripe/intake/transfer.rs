@@ -32,7 +32,7 @@ impl Intake {
         }
         if self.store.stripe_object(id).await?.text.is_empty() {
             return Err(Fault::NotFound(format!(
-                "no event has told of {id}; name a subscription (sub_…), a payment (pi_…) or a customer (cus_…)"
+                "no event about {id} has come; name a subscription (sub_…), a payment (pi_…) or a customer (cus_…)"
             )));
         }
         let now = self.clock.now();

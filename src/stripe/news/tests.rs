@@ -16,14 +16,14 @@ fn telling(kind: &str, object: &Value) -> Telling {
     news.tellings.remove(0)
 }
 
-fn seen(kind: &str, object: &Value) -> (String, Seen) {
+fn observed(kind: &str, object: &Value) -> (String, Observed) {
     let telling = telling(kind, object);
-    let Some(Fact::Seen(observation)) = telling.fact else { panic!("{telling:?}") };
-    (telling.object, observation.seen)
+    let Some(Fact::Subscription(observation)) = telling.fact else { panic!("{telling:?}") };
+    (telling.object, observation.observed)
 }
 
 fn snapshot_of(kind: &str, object: &Value) -> Snapshot {
-    let (_, Seen::Snapshot(snapshot)) = seen(kind, object) else { panic!() };
+    let (_, Observed::Snapshot(snapshot)) = observed(kind, object) else { panic!() };
     snapshot
 }
 
@@ -58,7 +58,7 @@ fn an_items_quantity_goes_with_its_plan() {
     }
     let mut object = invoice(Shape::Basil, "sub_1", "price_premium", (APRIL, MAY));
     object["lines"]["data"][0]["quantity"] = 3.into();
-    let (_, Seen::Paid(paid)) = seen("invoice.paid", &object) else { panic!() };
+    let (_, Observed::Paid(paid)) = observed("invoice.paid", &object) else { panic!() };
     assert_eq!(paid.plan.unwrap().quantity, 3);
 }
 
@@ -114,8 +114,8 @@ fn a_paid_invoice_brings_the_plans_latest_line() {
         );
         object["lines"]["data"] = json!([metered, line, other]);
         let span = Span { start: unix(APRIL), end: unix(MAY) };
-        let paid = Seen::Paid(Paid { plan: Some(bought("Premium-20000")), span });
-        assert_eq!(seen("invoice.paid", &object), ("sub_1".into(), paid), "{shape:?}");
+        let paid = Observed::Paid(Paid { plan: Some(bought("Premium-20000")), span });
+        assert_eq!(observed("invoice.paid", &object), ("sub_1".into(), paid), "{shape:?}");
     }
 }
 

@@ -103,7 +103,7 @@ fn metadata_that_are_corrected_move_everything_in_any_order() {
     for order in orders(&events, 0) {
         let books = of(&order);
         assert_eq!((books.membership("42", NOW), books.membership("43", NOW)), ("Free".into(), "Premium-20000".into()));
-        assert_eq!(books.seen("42", NOW).2.cycle(), None, "its window went too");
+        assert_eq!(books.visible("42", NOW).2.cycle(), None, "its window went too");
         let mut ended = books.clone();
         let over = merged(named("sub_1", "price_premium", "43"), json!({"status": "canceled"}));
         ended.take(&event("evt_9", MARCH + 5, "customer.subscription.deleted", &over), NOW);
@@ -183,26 +183,26 @@ fn whoever_names_an_account_takes_neither_its_plan_nor_its_credits() {
     let given = books.clone();
     for evil in [starter("active"), names.clone(), starter("unpaid"), starter("canceled")] {
         books.take(&evil, NOW);
-        assert_eq!(books.seen("42", NOW), given.seen("42", NOW), "{}", evil.id);
+        assert_eq!(books.visible("42", NOW), given.visible("42", NOW), "{}", evil.id);
     }
     let mut books = given.clone();
     books.take(&names, NOW);
     books.take(&premium("active"), NOW);
     assert_eq!(books.membership("42", NOW), "Premium-20000", "more than it has is a present");
     books.take(&premium("canceled"), NOW);
-    assert_eq!(books.seen("42", NOW), given.seen("42", NOW), "and its end takes no more than that");
+    assert_eq!(books.visible("42", NOW), given.visible("42", NOW), "and its end takes no more than that");
     let mut books = given.clone();
     books.take(&names, NOW);
     books.take(&premium("active"), NOW);
     books.take(&premium("past_due"), NOW);
-    assert_eq!(books.seen("42", NOW), given.seen("42", NOW), "nor does its grace stand in the way");
+    assert_eq!(books.visible("42", NOW), given.visible("42", NOW), "nor does its grace stand in the way");
     // Of its own subscription.
     let mut books = of([&event("evt_own", MARCH, UPDATED, &named("sub_own", "pro_monthly", "42"))]);
-    let own = books.seen("42", NOW);
+    let own = books.visible("42", NOW);
     for evil in [names, starter("active"), premium("active"), premium("past_due"), premium("canceled")] {
         books.take(&evil, NOW);
     }
-    assert_eq!(books.seen("42", NOW), own);
+    assert_eq!(books.visible("42", NOW), own);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! No circles: of two modules beside each other, one may use the other, but not both.
+//! There are no circles: of two modules beside each other, one may use the other, but not both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,7 +96,7 @@ fn resolve(modules: &Modules, from: &[String], path: &[String], depth: usize) ->
     Some(at)
 }
 
-/// Where a name comes from that a module has by a `use` of its own.
+/// The path behind a name that a module has by a `use` of its own.
 fn handed_on(modules: &Modules, module: &[String], name: &str, depth: usize) -> Option<Vec<String>> {
     if depth > 4 {
         return None;

@@ -1,4 +1,4 @@
-//! What is sent, read by another parser: exactly what was judged, whatever came in.
+//! Another parser reads the form that is sent: it has exactly the parts that were judged, whatever the caller sent.
 
 use super::*;
 use crate::{
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 const IMAGE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x03\0\0\0\x02\x08\x06\0\0\0";
 
-/// What a part of a form is to a reader of it.
+/// A part of a form, as a reader finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Read {
     name: String,
@@ -21,7 +21,7 @@ struct Read {
     value: Vec<u8>,
 }
 
-/// One part as a sender may write it, and what the contract makes of it.
+/// One part, as a sender may write it.
 #[derive(Clone, Debug)]
 struct Sent {
     name: String,
@@ -81,7 +81,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// Reads what came in, and what is sent of it, by multer. A refused form is never sent.
+/// Reads the form, and reads with multer the form that is sent for it. A refused form is never sent.
 fn sent_on(parts: &[Sent]) -> Result<Vec<Read>, FormError> {
     let (mut reader, mut pieces) = (FormReader::new(Some("multipart/form-data; boundary=XX")), Vec::new());
     let body = [parts.iter().flat_map(Sent::written).collect(), b"--XX--".to_vec()].concat();
@@ -129,7 +129,7 @@ fn image(filename: &str) -> Read {
 }
 
 #[test]
-fn attacks_reach_nobody() {
+fn no_attack_reaches_the_service() {
     let cat = Sent::file("image", "cat.png", IMAGE);
     let larger = [&IMAGE[..16], b"\0\0\x4e\x20\0\0\x4e\x20\x08\x06\0\0\0"].concat();
     let second = |name: &str| Sent::file(name, "b.png", &larger);
@@ -170,7 +170,7 @@ fn attacks_reach_nobody() {
 }
 
 #[test]
-fn a_known_field_is_sent_as_a_text_of_what_was_judged() {
+fn a_known_field_is_sent_as_a_text_of_the_judged_value() {
     let w = Sent::file("w", "w.txt", b" 5 ");
     let cat = Sent { spelling: Spelling::Folded, ..Sent::file("image", "C:\\a\\say \"cheese\".png", IMAGE) };
     let parts = [w, Sent::text("h", b"0"), cat, Sent::text("mask", b""), Sent::text("return_base64", b" x\r\n")];
@@ -180,7 +180,7 @@ fn a_known_field_is_sent_as_a_text_of_what_was_judged() {
 }
 
 #[test]
-fn what_would_end_a_header_is_encoded_should_it_ever_come_here() {
+fn characters_that_would_end_a_header_are_encoded_although_they_are_refused_before() {
     let mut out = BytesMut::new();
     put_quoted(&mut out, "a\r\nb\"\\\0\u{7f}\u{e8}");
     assert_eq!(out, "\"a%0D%0Ab%22%5C%00%7F\u{e8}\"".as_bytes());
@@ -223,7 +223,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     })
 }
 
-/// A delimiter's first bytes in a value would be the sender's own fault.
+/// Whether a value has the first bytes of a delimiter, which would be the sender's own mistake.
 fn has_delimiter(parts: &[Sent]) -> bool {
     parts.iter().any(|part| memchr::memmem::find(&part.value, b"--XX").is_some())
 }
@@ -232,7 +232,7 @@ fn is_hidden(text: &str) -> bool {
     text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
 }
 
-/// By the contract's words and not by the code: what is sent of these parts, of which one is a good image.
+/// The parts that the contract, and not the code, says are sent of these. One of them is a good image.
 fn expected(parts: &[Sent]) -> Result<Vec<Read>, FormError> {
     if parts.iter().any(|part| is_hidden(&part.name) || part.filename.as_deref().is_some_and(is_hidden)) {
         return Err(FormError::Malformed);

@@ -43,10 +43,10 @@ fn scheduler(slots: &[usize], most_waiting: usize, typical: Duration) -> Schedul
 fn the_service_with_the_least_in_flight_is_next_and_none_gets_more_than_its_slots() {
     let (mut scheduler, ann, now) = (scheduler(&[2, 1, 2], 10, seconds(1)), ann(), Instant::now());
     for item in 0..7 {
-        scheduler.enter(at(now, &ann, MINUTE), item).expect("room in line");
+        scheduler.enter(at(now, &ann, MINUTE), item).expect("a place in the queue");
     }
     let served: Vec<usize> = std::iter::from_fn(|| scheduler.serve(now, roomy)).map(|(_, at)| at).collect();
-    assert_eq!(served, [0, 1, 2, 0, 2], "five slots, two in line");
+    assert_eq!(served, [0, 1, 2, 0, 2], "five slots, two in the queue");
     scheduler.done(1, now, None);
     assert_eq!(scheduler.serve(now, roomy), Some((5, 1)));
     assert_eq!((scheduler.serve(now, roomy), scheduler.waiting()), (None, 1));
@@ -64,7 +64,7 @@ fn equal_services_take_turns() {
 }
 
 #[test]
-fn a_service_that_is_down_gets_nothing_and_one_that_failed_a_request_not_that_one() {
+fn a_service_that_is_down_gets_nothing_and_one_that_failed_a_request_does_not_get_it_again() {
     let (mut scheduler, ann, now) = (scheduler(&[1, 1], 10, seconds(1)), ann(), Instant::now());
     let failed_by_the_second = Request { tried: &[1], ..at(now, &ann, MINUTE) };
     scheduler.allow(0, 0);
@@ -77,14 +77,14 @@ fn a_service_that_is_down_gets_nothing_and_one_that_failed_a_request_not_that_on
     assert_eq!(scheduler.serve(now, roomy), Some((3, 0)));
     scheduler.allow(0, 0);
     scheduler.allow(1, 0);
-    assert_eq!(scheduler.enter(at(now, &ann, MINUTE), 4), Err(DOWN), "nobody is up");
+    assert_eq!(scheduler.enter(at(now, &ann, MINUTE), 4), Err(DOWN), "no service is up");
 }
 
 #[test]
-fn a_request_that_cannot_be_served_in_time_is_told_at_once_and_honestly() {
+fn a_request_that_cannot_be_served_in_time_is_rejected_at_once_with_a_true_estimate() {
     // There are two slots, and work takes ten seconds. Each case has the number of waiting requests, the seconds since
     // both slots were taken, the seconds left, and the result.
-    for (in_line, since, left, told) in [
+    for (queued, since, left, told) in [
         (0, 0, 20, Ok(())),
         (0, 0, 19, full(1)),
         (0, 7, 13, Ok(())),
@@ -96,17 +96,17 @@ fn a_request_that_cannot_be_served_in_time_is_told_at_once_and_honestly() {
         (3, 7, 3, full(20)),
     ] {
         let (mut scheduler, ann, start) = (scheduler(&[2], 10, seconds(10)), ann(), Instant::now());
-        for item in 0..2 + in_line {
+        for item in 0..2 + queued {
             scheduler.enter(at(start, &ann, 60 * MINUTE), item).expect("time enough");
             scheduler.serve(start, roomy);
         }
         let answer = scheduler.enter(at(start + seconds(since), &ann, seconds(left)), 99).map(drop);
-        assert_eq!(answer, told, "{in_line} in line, {left} s left, {since} s later");
+        assert_eq!(answer, told, "{queued} in the queue, {left} s left, {since} s later");
     }
 }
 
 #[test]
-fn nobody_is_refused_on_a_guess_or_while_a_slot_is_free() {
+fn no_request_is_rejected_before_a_time_is_measured_or_while_a_slot_is_free() {
     let (ann, now) = (ann(), Instant::now());
     let mut unmeasured = Scheduler::new(&[1], 10, RECHECK);
     unmeasured.enter(at(now, &ann, MINUTE), 1).expect("a free slot");
@@ -117,7 +117,7 @@ fn nobody_is_refused_on_a_guess_or_while_a_slot_is_free() {
 }
 
 #[test]
-fn a_full_line_refuses_with_the_time_that_it_will_take() {
+fn a_full_queue_rejects_with_the_time_that_it_will_take() {
     let (mut scheduler, ann, now) = (scheduler(&[2], 2, seconds(3)), ann(), Instant::now());
     for item in 0..4 {
         scheduler.enter(at(now, &ann, MINUTE), item).expect("two slots, two places");
@@ -128,7 +128,7 @@ fn a_full_line_refuses_with_the_time_that_it_will_take() {
 }
 
 #[test]
-fn who_fills_the_line_keeps_nobody_else_out() {
+fn a_payer_who_fills_the_queue_does_not_keep_others_out() {
     let (ann, bob, now) = (ann(), Payer::Account(Uid::new("bob").expect("an id")), Instant::now());
     let mut scheduler = scheduler(&[1], 3, seconds(3));
     for item in 0..4 {
@@ -137,7 +137,7 @@ fn who_fills_the_line_keeps_nobody_else_out() {
     }
     assert!(scheduler.enter(at(now, &ann, MINUTE), 4).is_err());
     scheduler.enter(at(now, &bob, MINUTE), 10).expect("in place of ann's last");
-    assert!(scheduler.enter(at(now, &bob, seconds(5)), 11).is_err(), "too late for it: nobody is given up");
+    assert!(scheduler.enter(at(now, &bob, seconds(5)), 11).is_err(), "too late for it: no request is given up");
     assert!(scheduler.enter(at(now, &ann, MINUTE), 5).is_err());
     assert_eq!(scheduler.waiting(), 3);
     let served = std::iter::from_fn(|| {
@@ -148,7 +148,7 @@ fn who_fills_the_line_keeps_nobody_else_out() {
 }
 
 #[test]
-fn who_holds_its_part_is_passed_over_and_who_finds_no_room_at_all_is_not() {
+fn a_request_whose_own_part_is_full_is_passed_over_and_one_for_which_there_is_no_room_at_all_is_not() {
     let (mut scheduler, ann, now) = (scheduler(&[4], 10, seconds(1)), ann(), Instant::now());
     for item in 0..3 {
         scheduler.enter(at(now, &ann, MINUTE), item).expect("four slots");
@@ -161,14 +161,14 @@ fn who_holds_its_part_is_passed_over_and_who_finds_no_room_at_all_is_not() {
 }
 
 #[test]
-fn the_line_for_room_is_as_long_as_the_line_for_slots_and_says_what_is_missing() {
+fn the_queue_for_room_is_as_long_as_the_queue_for_slots_and_says_which_one_is_short() {
     let (mut scheduler, ann, now) = (scheduler(&[9], 2, seconds(3)), ann(), Instant::now());
     let short = Request { room: false, ..at(now, &ann, MINUTE) };
     for item in 0..2 {
         scheduler.enter(short, item).expect("two places");
     }
     assert_eq!(scheduler.serve(now, |_| Fit::NobodyMay), None);
-    let refused = scheduler.enter(short, 2).expect_err("the line is full").shortage;
+    let refused = scheduler.enter(short, 2).expect_err("the queue is full").shortage;
     assert_eq!(refused, Shortage::NoRoom, "nine slots are free");
     let fits = at(now, &ann, MINUTE);
     assert!(scheduler.enter(fits, 3).is_err(), "nor is there a place for a smaller one behind them");
@@ -180,7 +180,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn who_is_let_in_is_served_in_time_where_work_takes_what_it_did(
+    fn a_queued_request_is_served_in_time_if_work_takes_as_long_as_before(
         slots in prop::collection::vec(1_usize..4, 1..3),
         arrivals in prop::collection::vec((0_u64..4, 1_u64..60), 1..60),
     ) {
@@ -222,18 +222,18 @@ proptest! {
     }
 
     #[test]
-    fn slots_are_never_overdrawn_and_nobody_is_lost(
+    fn slots_are_never_overdrawn_and_no_request_is_lost(
         slots in prop::collection::vec(0_usize..4, 1..4),
         steps in prop::collection::vec((0_u8..4, 0_usize..4), 0..120),
     ) {
         let (ann, now) = (ann(), Instant::now());
         let mut scheduler: Scheduler<usize> = Scheduler::new(&slots, 16, RECHECK);
-        let (mut in_line, mut at_work, mut places) = (0, Vec::new(), Vec::new());
+        let (mut queued, mut at_work, mut places) = (0, Vec::new(), Vec::new());
         for (step, number) in steps {
             match step {
                 0 | 1 => {
                     if let Ok(place) = scheduler.enter(at(now, &ann, MINUTE), number) {
-                        in_line += 1;
+                        queued += 1;
                         places.push(place);
                     }
                 }
@@ -243,14 +243,14 @@ proptest! {
                     places.pop().into_iter().for_each(|place| {
                         scheduler.leave(place);
                     });
-                    in_line -= before - scheduler.waiting();
+                    queued -= before - scheduler.waiting();
                 }
             }
             while let Some((_, service)) = scheduler.serve(now, roomy) {
                 at_work.push(service);
-                in_line -= 1;
+                queued -= 1;
             }
-            prop_assert_eq!(in_line, scheduler.waiting());
+            prop_assert_eq!(queued, scheduler.waiting());
             for (service, allowed) in slots.iter().enumerate() {
                 let at_work = at_work.iter().filter(|one| **one == service).count();
                 prop_assert!(at_work <= *allowed && scheduler.in_flight(service) == at_work);

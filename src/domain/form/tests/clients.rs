@@ -105,7 +105,7 @@ fn browsers_name_a_blob_blob_and_escape_quotes_and_line_ends() {
     }
 }
 
-/// What these libraries send of a picture in a file of this name.
+/// The form that these libraries send for a picture in a file of this name.
 #[test]
 fn libraries_that_encode_file_names_are_understood() {
     let boundary = "----=_Part_0_1190524093.1764313200000";

@@ -1,4 +1,4 @@
-//! The checks of the image, and what of its bytes is kept.
+//! The checks of the image, and the bytes of it that are kept.
 
 use super::*;
 use crate::domain::image_header::ImageKind;

@@ -1,4 +1,4 @@
-//! What is passed on: what was judged, and what no reader can take for something that was.
+//! The parts that are passed on: those that were judged, and those that no reader can take for one of them.
 
 use super::*;
 

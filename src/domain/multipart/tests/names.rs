@@ -85,7 +85,7 @@ fn the_extended_filename_counts_where_there_is_no_other_that_every_reader_knows(
         ("filename=\"a =?UTF-8?Q?b?=\"; filename*=UTF-8''c.png", Some("a b")),
         ("filename=\"\"; filename*=UTF-8''c.png", Some("")),
         ("filename*=UTF-8''a.png; filename*=UTF-8''b.png", Some("a.png")),
-        // What cannot be decoded is not there.
+        // A name that cannot be decoded counts as absent.
         ("filename*=UTF-8''m%E8o.png", None),
         ("filename*=UTF-8''a%2.png", None),
         ("filename*=UTF-8''a%2", None),

@@ -1,4 +1,4 @@
-//! Time on a connection, turned: nothing here waits for a clock.
+//! The time limits of a connection. The clock is paused: no test waits.
 
 use super::*;
 use crate::{edge::listener::ConnectionRules, telemetry::Metrics};
@@ -16,7 +16,7 @@ use tokio::{
 
 const HEAD: Duration = Duration::from_secs(15);
 const IDLE: Duration = Duration::from_secs(90);
-/// As long as common balancers keep a connection that they do not use.
+/// How long common load balancers keep an unused connection.
 const UNUSED: Duration = Duration::from_secs(75);
 
 /// The client's end of a connection that is served.

@@ -23,7 +23,7 @@ fn passes(frames: &mut Frames, frame: &[u8], now: Instant) -> u64 {
 }
 
 #[test]
-fn frames_that_ask_for_nothing_are_bounded() {
+fn frames_that_belong_to_no_request_are_bounded() {
     for kind in [DATA, 2, 3, SETTINGS, PING, 7, WINDOW_UPDATE, CONTINUATION, 77] {
         let now = Instant::now();
         let (mut frames, frame) = (http2(now), frame(kind, 0, if kind == DATA { 0 } else { 8 }));
@@ -32,7 +32,7 @@ fn frames_that_ask_for_nothing_are_bounded() {
 }
 
 #[test]
-fn the_bound_is_on_what_comes_at_once_and_on_what_comes_each_second() {
+fn frames_are_bounded_at_once_and_in_each_second() {
     let start = Instant::now();
     let mut allowance = Allowance::new(start);
     let mut spent_by = |now| (0..1_000_000).take_while(|_| allowance.spend(now).is_ok()).count() as u64;
@@ -40,11 +40,11 @@ fn the_bound_is_on_what_comes_at_once_and_on_what_comes_each_second() {
     assert_eq!(spent_by(start + Duration::from_secs(1)), PER_SECOND);
     assert_eq!(spent_by(start + Duration::from_mins(9)), AT_ONCE, "no more are saved up");
     let slow = (0..100_000_u32).map(|number| start + Duration::from_mins(10) + Duration::from_millis(10) * number);
-    assert!(slow.into_iter().all(|now| allowance.spend(now).is_ok()), "for ever at that pace");
+    assert!(slow.into_iter().all(|now| allowance.spend(now).is_ok()), "for ever at that rate");
 }
 
 #[test]
-fn requests_and_bodies_in_both_directions_bring_more() {
+fn requests_and_bodies_in_both_directions_allow_more() {
     let now = Instant::now();
     let mut frames = http2(now);
     frames.wrote(4 << 20);
@@ -78,7 +78,7 @@ fn a_head_has_begun_until_its_last_frame_has_ended() {
 }
 
 #[test]
-fn what_does_not_begin_as_http2_does_is_http1() {
+fn bytes_that_do_not_begin_with_the_preface_of_http2_are_http1() {
     let now = Instant::now();
     for start in ["POST /rmbg HTTP/1.1\r\n", "PRI * HTTP/1.1\r\n", "P"] {
         let mut frames = Frames::new(now);

@@ -97,7 +97,7 @@ impl Signer {
     }
 }
 
-/// The shared RSA key's public half as PKCS#1 DER: what an HS256 forger would take for the secret.
+/// The shared RSA key's public half as PKCS#1 DER, which an HS256 forger would take for the secret.
 pub(super) fn rsa_public_der() -> Vec<u8> {
     RSA.public_key().as_ref().to_vec()
 }

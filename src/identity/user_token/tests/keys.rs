@@ -27,7 +27,7 @@ fn set(keys: &[(&str, &Signer)]) -> Value {
     json!({"keys": keys.iter().map(|(kid, signer)| signer.jwk_named(kid)).collect::<Vec<_>>()})
 }
 
-/// Verifies again and again until it gives what is expected.
+/// Verifies again and again until the result is the expected one.
 async fn until(tokens: &UserTokens, token: &str, expected: Result<VerifiedUser, VerifyError>) {
     let seen = tokio::time::timeout(Duration::from_secs(20), async {
         while tokens.verify(token, NOW).await != expected {

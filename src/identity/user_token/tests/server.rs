@@ -1,4 +1,4 @@
-//! An issuer on a loopback port that publishes what a test wants, and counts how often it is asked.
+//! An issuer on a loopback port that publishes the keys that a test wants, and counts how often it is asked.
 
 use http_body_util::Full;
 use hyper::{Response, body::Bytes, server::conn::http1, service::service_fn};

@@ -45,15 +45,15 @@ fn what_a_process_leaves_the_next_one_finds_but_for_a_torn_last_line() {
 }
 
 #[test]
-fn a_line_that_cannot_be_read_is_set_aside_for_a_person() {
+fn a_line_that_cannot_be_read_is_quarantined_for_a_person() {
     let folder = tempfile::tempdir().unwrap();
     let mut whole = b"{\"of\":\"a later version\"}\n".to_vec();
     entry("a").write_to(&mut whole).unwrap();
     fs::write(folder.path().join("old").with_extension(ENDING), whole).unwrap();
     let (_journal, found) = JournalFile::open(folder.path()).unwrap();
     assert_eq!(found, [entry("a")]);
-    let aside = fs::read_to_string(folder.path().join(SET_ASIDE)).unwrap();
-    assert_eq!(aside, "{\"of\":\"a later version\"}\n");
+    let quarantined = fs::read_to_string(folder.path().join(QUARANTINE)).unwrap();
+    assert_eq!(quarantined, "{\"of\":\"a later version\"}\n");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_shrunk_journal_is_still_this_processs_own_and_goes_on() {
 }
 
 #[test]
-fn a_start_that_is_killed_half_way_leaves_nothing_to_hand_in_twice() {
+fn a_start_that_is_killed_half_way_leaves_nothing_to_drain_twice() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = JournalFile::open(folder.path()).unwrap();
     let entries: Vec<Entry> = (0..100).map(|number| entry(&format!("{number}"))).collect();
@@ -162,7 +162,7 @@ fn of_many_who_open_at_once_each_starts_and_every_keep_goes_to_exactly_one() {
     const TURNS: usize = 40;
     let folder = tempfile::tempdir().unwrap();
     let times: Mutex<BTreeMap<String, usize>> = Mutex::default();
-    let handed_in = |entries: &[Entry]| {
+    let drained = |entries: &[Entry]| {
         let mut times = times.lock().unwrap();
         for entry in entries {
             *times.entry(entry.hold.id.0.clone()).or_default() += 1;
@@ -170,7 +170,7 @@ fn of_many_who_open_at_once_each_starts_and_every_keep_goes_to_exactly_one() {
     };
     thread::scope(|scope| {
         for hand in 0..HANDS {
-            let (folder, handed_in) = (folder.path(), &handed_in);
+            let (folder, drained) = (folder.path(), &drained);
             scope.spawn(move || {
                 for turn in 0..TURNS {
                     let (journal, mut found) = JournalFile::open(folder).unwrap();
@@ -178,13 +178,13 @@ fn of_many_who_open_at_once_each_starts_and_every_keep_goes_to_exactly_one() {
                     journal.append(&own).unwrap();
                     found.push(own);
                     match turn % 4 {
-                        // Handed in, and stopped.
+                        // One is drained, and the journal is emptied.
                         0 => {
-                            handed_in(&found);
+                            drained(&found);
                             journal.empty().unwrap();
                         }
-                        // One is handed in; the others are left, in another file if nobody is opening one.
-                        1 if journal.shrink_to(&found[1..]).is_ok() => handed_in(&found[..1]),
+                        // One is drained. The others are left, in another file if nobody is opening a journal.
+                        1 if journal.shrink_to(&found[1..]).is_ok() => drained(&found[..1]),
                         // Killed.
                         _ => {}
                     }
@@ -192,7 +192,7 @@ fn of_many_who_open_at_once_each_starts_and_every_keep_goes_to_exactly_one() {
             });
         }
     });
-    handed_in(&JournalFile::open(folder.path()).unwrap().1);
+    drained(&JournalFile::open(folder.path()).unwrap().1);
     let times = times.into_inner().unwrap();
     assert_eq!(times.len(), HANDS * TURNS, "some were lost");
     assert!(times.values().all(|times| *times == 1), "some were handed to two: {times:?}");
