@@ -23,7 +23,7 @@ mod reach;
 mod resolver;
 #[cfg(test)]
 mod tests;
-mod turns;
+mod slots;
 
 pub use download::Download;
 pub use failure::{Cause, NotFetched};
@@ -48,6 +48,7 @@ use hyper::{
     header,
 };
 use reach::{Reach, Way};
+use slots::{DownloadSlot, DownloadSlots};
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -55,7 +56,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
-use turns::{Turn, Turns};
 
 /// Redirects that are followed.
 const MOST_REDIRECTS: usize = 3;
@@ -70,7 +70,7 @@ pub struct Fetcher {
     resolver: Arc<dyn Resolver>,
     reach: Reach,
     connectors: Connectors,
-    turns: Arc<Turns>,
+    slots: Arc<DownloadSlots>,
     rate: TransferRate,
     longest: u64,
     told_every: Duration,
@@ -78,13 +78,13 @@ pub struct Fetcher {
 
 /// How long a download may take.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct Deadlines {
     begun: Instant,
     rate: TransferRate,
     deadline: Instant,
 }
 
-impl Pace {
+impl Deadlines {
     /// When the next byte must be here.
     fn next_by(&self, received: u64) -> Instant {
         self.deadline.min(self.begun + self.rate.time_for(received))
@@ -92,7 +92,7 @@ impl Pace {
 }
 
 impl Fetcher {
-    /// What fetches by these settings; `None` if they turn it off. `listeners` are our own, where they are bound: nothing
+    /// A fetcher with these settings; `None` if they turn it off. `listeners` are our own, where they are bound: nothing
     /// is fetched from them. Fails if certificates cannot be read.
     pub fn set_up(
         config: &UrlConfig,
@@ -107,7 +107,7 @@ impl Fetcher {
             resolver,
             reach: Reach { networks: config.allow_networks.clone(), listeners },
             connectors: Connectors::new(config.ca_file.as_deref())?,
-            turns: Arc::default(),
+            slots: Arc::default(),
             rate,
             longest: MAX_IMAGE,
             told_every: TOLD_EVERY,
@@ -118,37 +118,37 @@ impl Fetcher {
     /// four downloads of a payer are under way at once; further ones wait.
     pub async fn fetch(&self, payer: &Payer, url: &PictureUrl, deadline: Instant) -> Result<Download, NotFetched> {
         let too_slow = || NotFetched::at(url, Cause::TooSlow);
-        let turn = timeout_at(deadline, self.turns.take(payer)).await.map_err(|_| too_slow())?;
-        let pace = Pace { begun: Instant::now(), rate: self.rate, deadline };
-        let failure = match timeout_at(pace.next_by(0), self.follow(url, &turn)).await {
+        let slot = timeout_at(deadline, self.slots.take(payer)).await.map_err(|_| too_slow())?;
+        let deadlines = Deadlines { begun: Instant::now(), rate: self.rate, deadline };
+        let failure = match timeout_at(deadlines.next_by(0), self.follow(url, &slot)).await {
             Ok(Ok((url, answer, connection))) => {
-                return Ok(Download::new(url, answer.into_body(), connection, turn, (pace, self.longest)));
+                return Ok(Download::new(url, answer.into_body(), connection, slot, (deadlines, self.longest)));
             }
             Ok(Err(failure)) => failure,
             Err(_) => too_slow(),
         };
-        sleep_until(self.told_at(pace)).await;
+        sleep_until(self.told_at(deadlines)).await;
         Err(failure)
     }
 
     /// When a failure of this moment is told.
-    fn told_at(&self, pace: Pace) -> Instant {
+    fn told_at(&self, deadlines: Deadlines) -> Instant {
         let steps =
-            pace.begun.elapsed().as_nanos().checked_div(self.told_every.as_nanos()).map_or(0, |whole| whole + 1);
+            deadlines.begun.elapsed().as_nanos().checked_div(self.told_every.as_nanos()).map_or(0, |whole| whole + 1);
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-        pace.deadline.min(pace.begun + self.told_every.saturating_mul(steps))
+        deadlines.deadline.min(deadlines.begun + self.told_every.saturating_mul(steps))
     }
 
     /// Requests the picture from where the redirects lead.
     async fn follow(
         &self,
         url: &PictureUrl,
-        turn: &Arc<Turn>,
+        slot: &Arc<DownloadSlot>,
     ) -> Result<(PictureUrl, Response<Incoming>, Connection), NotFetched> {
         let mut url = url.clone();
         for _ in 0..=MOST_REDIRECTS {
             let at = |cause| NotFetched::at(&url, cause);
-            let (answer, connection) = self.get(&url, turn).await.map_err(at)?;
+            let (answer, connection) = self.get(&url, slot).await.map_err(at)?;
             match answer.status().as_u16() {
                 200 if answer.body().size_hint().exact().is_some_and(|length| length > self.longest) => {
                     return Err(NotFetched::TooLarge);
@@ -165,9 +165,9 @@ impl Fetcher {
     }
 
     /// Asks the first of the host's addresses that can be connected to.
-    async fn get(&self, url: &PictureUrl, turn: &Arc<Turn>) -> Result<(Response<Incoming>, Connection), Cause> {
+    async fn get(&self, url: &PictureUrl, slot: &Arc<DownloadSlot>) -> Result<(Response<Incoming>, Connection), Cause> {
         let mut failure = Cause::NoAddress;
-        for (address, way) in self.addresses(url, turn).await?.into_iter().take(MOST_ADDRESSES) {
+        for (address, way) in self.addresses(url, slot).await?.into_iter().take(MOST_ADDRESSES) {
             match self.connectors.connect(url, address, way).await {
                 Ok((sender, connection)) => return Ok((connect::get(url, sender).await?, connection)),
                 Err(unreached) => failure = unreached,
@@ -177,10 +177,10 @@ impl Fetcher {
     }
 
     /// The host's addresses that may be connected to.
-    async fn addresses(&self, url: &PictureUrl, turn: &Arc<Turn>) -> Result<Vec<(SocketAddr, Way)>, Cause> {
+    async fn addresses(&self, url: &PictureUrl, slot: &Arc<DownloadSlot>) -> Result<Vec<(SocketAddr, Way)>, Cause> {
         let found = match url.host() {
             UrlHost::Address(address) => vec![address],
-            UrlHost::Name(name) => self.look_up(name.to_owned(), turn).await.map_err(Cause::Unresolved)?,
+            UrlHost::Name(name) => self.look_up(name.to_owned(), slot).await.map_err(Cause::Unresolved)?,
         };
         let found: Vec<_> = found.into_iter().map(|ip| SocketAddr::new(ip.to_canonical(), url.port())).collect();
         let open: Vec<_> = found.iter().filter_map(|at| Some((*at, self.reach.judge(*at)?))).collect();
@@ -190,12 +190,12 @@ impl Fetcher {
         }
     }
 
-    /// A look-up cannot be called off. It keeps the payer's turn until it ends, whoever has left by then.
-    async fn look_up(&self, name: String, turn: &Arc<Turn>) -> io::Result<Vec<IpAddr>> {
-        let (resolver, turn) = (Arc::clone(&self.resolver), Arc::clone(turn));
+    /// A look-up cannot be cancelled. It keeps the slot until it ends, even if the request is gone by then.
+    async fn look_up(&self, name: String, slot: &Arc<DownloadSlot>) -> io::Result<Vec<IpAddr>> {
+        let (resolver, slot) = (Arc::clone(&self.resolver), Arc::clone(slot));
         let looking = tokio::spawn(async move {
             let found = resolver.look_up(&name).await;
-            drop(turn);
+            drop(slot);
             found
         });
         looking.await.map_err(|error| io::Error::other(panics::pass_on(error)))?

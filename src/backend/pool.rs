@@ -130,7 +130,7 @@ impl Backend for Pool {
                 Ok(answer) => return member.service.finish(request, answer).await,
                 Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
                 Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {
-                    warn!(service = member.name, %failure, request = request.request_id, "asking another service, if any");
+                    warn!(service = member.name, %failure, request = request.request_id, "the request goes to another service, if there is one");
                     tried.push(at);
                     failed = Some(failure);
                 }

@@ -1,6 +1,6 @@
 //! The body of the answer.
 
-use super::{Cause, NotFetched, Pace, connect::Connection, turns::Turn};
+use super::{Cause, Deadlines, NotFetched, connect::Connection, slots::DownloadSlot};
 use crate::domain::picture_url::PictureUrl;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -14,8 +14,8 @@ pub struct Download {
     url: PictureUrl,
     body: Incoming,
     _connection: Connection,
-    _turn: Arc<Turn>,
-    pace: Pace,
+    _slot: Arc<DownloadSlot>,
+    deadlines: Deadlines,
     longest: u64,
     received: u64,
 }
@@ -25,17 +25,17 @@ impl Download {
         url: PictureUrl,
         body: Incoming,
         connection: Connection,
-        turn: Arc<Turn>,
-        (pace, longest): (Pace, u64),
+        slot: Arc<DownloadSlot>,
+        (deadlines, longest): (Deadlines, u64),
     ) -> Self {
-        Self { url, body, _connection: connection, _turn: turn, pace, longest, received: 0 }
+        Self { url, body, _connection: connection, _slot: slot, deadlines, longest, received: 0 }
     }
 
     /// The next bytes; `None` once the picture is whole. Fails at the deadline that it was fetched with, when the transfer
     /// is too slow on average, and when it ends early or is longer than an upload may be.
     pub async fn next(&mut self) -> Result<Option<Bytes>, NotFetched> {
         loop {
-            let frame = timeout_at(self.pace.next_by(self.received), self.body.frame()).await;
+            let frame = timeout_at(self.deadlines.next_by(self.received), self.body.frame()).await;
             let Some(frame) = frame.map_err(|_| self.failed(Cause::TooSlow))? else { return Ok(None) };
             let frame = frame.map_err(|error| self.failed(error.into()))?;
             let Ok(bytes) = frame.into_data() else { continue };

@@ -5,7 +5,7 @@ mod failures;
 mod reach;
 mod redirects;
 mod tls;
-mod turns;
+mod slots;
 
 use super::*;
 use crate::domain::account::Uid;
@@ -58,10 +58,10 @@ type Manners = Box<dyn Fn(&str) -> Manner + Send + Sync>;
 /// A server on loopback.
 struct Server {
     address: SocketAddr,
-    seen: Arc<Seen>,
+    seen: Arc<ServerState>,
 }
 
-struct Seen {
+struct ServerState {
     manners: Manners,
     /// Connections so far, and those that the other side has closed.
     accepted: AtomicUsize,
@@ -83,7 +83,7 @@ impl Server {
     ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::new(Seen {
+        let seen = Arc::new(ServerState {
             manners: Box::new(manners),
             accepted: AtomicUsize::new(0),
             closed: watch::Sender::new(0),
@@ -127,7 +127,7 @@ impl Server {
     }
 }
 
-impl Seen {
+impl ServerState {
     async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

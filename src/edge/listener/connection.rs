@@ -42,7 +42,7 @@ const FIRST_REQUEST: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_mins(1);
 
 /// A connection that must end at once has this long to receive its last answers, and HTTP/2's GOAWAY.
-const FAREWELL: Duration = Duration::from_secs(1);
+const GOAWAY_TIME: Duration = Duration::from_secs(1);
 
 /// How much faster than other clients the one that holds the most must read its answers, while much of the spool is used.
 const HURRIED: u64 = 64;
@@ -128,17 +128,17 @@ impl ConnectionHandler {
             let linger = tokio::select! {
                 end = connection.as_mut() => return end.map_err(io::Error::other),
                 () = open_requests.too_far() => return Err(ErrorKind::ConnectionAborted.into()),
-                () = open_requests.flooded() => FAREWELL,
+                () = open_requests.flooded() => GOAWAY_TIME,
                 end = open_requests.end(rules.head_timeout, rules.idle_timeout) => match end {
                     End::Idle => LINGER,
-                    End::NoHead => FAREWELL,
+                    End::NoHead => GOAWAY_TIME,
                 },
                 () = stopping => LINGER,
             };
             connection.as_mut().graceful_shutdown();
             let ended_in_time = async {
-                if linger == FAREWELL {
-                    return sleep(FAREWELL).await;
+                if linger == GOAWAY_TIME {
+                    return sleep(GOAWAY_TIME).await;
                 }
                 tokio::select! {
                     _ = open_requests.end(rules.head_timeout.max(FIRST_REQUEST), linger) => {}

@@ -9,8 +9,12 @@ const PIXEL: u64 = 4;
 /// Bytes of a pixel while its file is decoded: as the decoder gives it, in up to sixteen bits, and as it is kept.
 const DECODED: u64 = 8 + PIXEL;
 
-/// Bytes of a pixel while the result is encoded: as it is drawn, as the format has it, and its file, which may have been
-/// moved while it grew.
+/// Bytes of a pixel while a PNG is encoded: as it is drawn, twice compressed, in case the first time makes it longer, and its
+/// file. These three may have grown by doubling.
+const IN_PNG: u64 = PIXEL + 3 * 2 * PIXEL;
+
+/// Bytes of a pixel while another format is encoded: as it is drawn, as the format has it, and its file, which may have grown
+/// by doubling.
 const ENCODED: u64 = PIXEL + PIXEL + 2 * PIXEL;
 
 /// Bytes that decoders and encoders need beside pixels.
@@ -25,8 +29,13 @@ pub fn memory(composition: &Composition, input: (u32, u32), background: Option<(
     let background = background.filter(|_| shows_background).map_or(0, pixels);
     let [as_it_lies, turned] =
         [input, (input.1, input.0)].map(|size| Layout::of(size, Some(Area::whole(size)), composition));
-    let most = composition.most_pixels;
-    let result = pixels(as_it_lies.size(most)).max(pixels(turned.size(most)));
+    let within = |most| pixels(as_it_lies.size(most)).max(pixels(turned.size(most)));
+    let png = within(composition.most_pixels.min(composition.most_png_pixels));
+    let (result, png) = match composition.encoding {
+        Encoding::Png => (png, png),
+        Encoding::Auto => (within(composition.most_pixels), png),
+        Encoding::Jpeg | Encoding::Webp | Encoding::Zip => (within(composition.most_pixels), 0),
+    };
 
     let opacity = if composition.encoding == Encoding::Zip { cut } else { 0 };
     let steps = [
@@ -35,6 +44,7 @@ pub fn memory(composition: &Composition, input: (u32, u32), background: Option<(
         times(background, PIXEL).saturating_add(resizing(cut, result)),
         times(result, PIXEL).saturating_add(resizing(background, result)),
         times(result, ENCODED),
+        times(png, IN_PNG),
     ];
     steps.into_iter().max().unwrap_or(0).saturating_add(SLACK)
 }

@@ -44,10 +44,12 @@ fn percent(percent: f64) -> Length {
 }
 
 /// The same margin on every side.
+#[expect(clippy::unnecessary_wraps, reason = "it is a composition's field")]
 fn margins(length: Length) -> Option<Margins> {
     Some(Margins { top: length, right: length, bottom: length, left: length })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is a composition's field")]
 fn at(x: f64, y: f64) -> Option<Position> {
     Some(Position { x: Percent(x), y: Percent(y) })
 }
@@ -113,6 +115,6 @@ fn red_box(picture: &RgbaImage) -> Option<Area> {
 }
 
 /// Whether two colours look the same, as far as a lossy format allows.
-fn is_near(one: &Rgba<u8>, other: &Rgba<u8>) -> bool {
+fn is_near(one: Rgba<u8>, other: Rgba<u8>) -> bool {
     one.0.iter().zip(other.0).all(|(one, other)| one.abs_diff(other) <= 12)
 }

@@ -7,10 +7,10 @@ use proptest::prelude::*;
 const MINUTE: Duration = Duration::from_mins(1);
 const RECHECK: Duration = Duration::from_secs(5);
 
-/// What is said where no service is up.
+/// The rejection if no service is up.
 const DOWN: Rejection = Rejection { shortage: Shortage::BackendUnavailable, retry_after: RECHECK };
 
-/// What is said where a place would be worth nothing for so many seconds.
+/// The rejection if a retry makes sense after so many seconds.
 fn full<T>(seconds: u64) -> Result<T, Rejection> {
     Err(Rejection { shortage: Shortage::QueueFull, retry_after: Duration::from_secs(seconds) })
 }

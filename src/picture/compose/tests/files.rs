@@ -64,7 +64,7 @@ fn a_zip_holds_the_colours_of_the_input_and_the_opacity() {
     assert_eq!(names, ["color.jpg", "alpha.png"]);
     let colours = image::load_from_memory_with_format(&members[0].1, ImageFormat::Jpeg).expect("a JPEG").into_rgba8();
     for (x, colour) in [(3, Rgba([0, 0, 0, 255])), (11, RED), (20, BLUE), (28, Rgba([0, 0, 0, 255]))] {
-        assert!(is_near(colours.get_pixel(x, 8), &colour), "at {x}: {:?}", colours.get_pixel(x, 8));
+        assert!(is_near(*colours.get_pixel(x, 8), colour), "at {x}: {:?}", colours.get_pixel(x, 8));
     }
     let opacity = image::load_from_memory_with_format(&members[1].1, ImageFormat::Png).expect("a PNG").into_luma8();
     for (x, y, pixel) in cut.enumerate_pixels() {
@@ -89,7 +89,7 @@ fn a_zip_on_a_background_shows_it() {
     let result = composed(&cut, &Composition { encoding: Encoding::Zip, background, ..AS_IT_IS });
     let members = unzipped(&result.file);
     let colours = image::load_from_memory(&members[0].1).expect("a JPEG").into_rgba8();
-    assert!(is_near(colours.get_pixel(4, 4), &RED) && is_near(colours.get_pixel(28, 4), &BLUE));
+    assert!(is_near(*colours.get_pixel(4, 4), RED) && is_near(*colours.get_pixel(28, 4), BLUE));
     let opacity = image::load_from_memory(&members[1].1).expect("a PNG").into_luma8();
     assert!(opacity.pixels().all(|pixel| pixel.0 == [255]));
 }

@@ -8,7 +8,7 @@ const SIZE: (u32, u32) = (80, 60);
 const PLACE: Area = Area { left: 10, top: 5, width: 20, height: 10 };
 
 #[test]
-fn without_any_wish_every_pixel_stays() {
+fn without_options_every_pixel_stays() {
     let cut = RgbaImage::from_fn(31, 17, |x, y| {
         let [x, y] = [x, y].map(|place| u8::try_from(place).expect("a small picture"));
         Rgba([x, y, 255 - x, 100 + y])

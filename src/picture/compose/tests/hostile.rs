@@ -83,7 +83,7 @@ fn memory_is_told_for_any_header() {
     // A background that is not shown costs nothing.
     assert_eq!(memory(&preview, (4_000, 3_000), Some((9_000, 9_000))), memory(&preview, (4_000, 3_000), None));
     let on = Composition { background: Background::Picture, ..preview };
-    assert_eq!(memory(&on, (4_000, 3_000), Some((4_000, 3_000))), 16 * 12_000_000 + slack);
+    assert_eq!(memory(&on, (4_000, 3_000), Some((4_000, 3_000))), 16 * 12_000_000 + 4 * 249_841 + slack);
 }
 
 proptest! {

@@ -115,7 +115,7 @@ fn a_jpeg_without_background_is_on_white() {
     assert_eq!(picture.color(), ColorType::Rgb8);
     let picture = picture.into_rgba8();
     for (x, y, colour) in [(2, 2, RED), (28, 2, Rgba([227, 127, 127, 255])), (2, 28, Rgba([255; 4]))] {
-        assert!(is_near(picture.get_pixel(x, y), &colour), "at {x}, {y}: {:?}", picture.get_pixel(x, y));
+        assert!(is_near(*picture.get_pixel(x, y), colour), "at {x}, {y}: {:?}", picture.get_pixel(x, y));
     }
 }
 
@@ -124,7 +124,7 @@ fn webp_keeps_opacity_exactly() {
     let cut = halves();
     let picture = pixels(&cut, &Composition { encoding: Encoding::Webp, ..AS_IT_IS });
     assert!(picture.pixels().zip(cut.pixels()).all(|(one, other)| one.0[3] == other.0[3]));
-    assert!(is_near(picture.get_pixel(2, 2), &RED));
+    assert!(is_near(*picture.get_pixel(2, 2), RED));
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn hanging() -> Manner {
 
 /// Waits until nobody is remembered.
 async fn forgotten(fetcher: &Fetcher) {
-    while fetcher.turns.payers() > 0 {
+    while fetcher.slots.payers() > 0 {
         tokio::task::yield_now().await;
     }
 }
@@ -31,7 +31,7 @@ async fn a_fifth_download_of_a_payer_waits_and_nobody_elses_does() {
     let fifth = fifth.await.unwrap();
     assert_eq!(server.accepted(), 6);
     drop((under_way, fifth, other));
-    assert_eq!(fetcher.turns.payers(), 0);
+    assert_eq!(fetcher.slots.payers(), 0);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn who_waits_in_vain_is_too_slow_and_leaves_nothing_behind() {
     assert!(futures_util::poll!(&mut leaving).is_pending());
     drop(under_way);
     drop(leaving);
-    assert_eq!((server.accepted(), fetcher.turns.payers()), (4, 0));
+    assert_eq!((server.accepted(), fetcher.slots.payers()), (4, 0));
 }
 
 #[tokio::test]

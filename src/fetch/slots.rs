@@ -12,28 +12,29 @@ const AT_ONCE: usize = 4;
 
 /// The payers that download or wait to. There are no more of them than requests in flight.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<Payer, Arc<Semaphore>>>);
+pub(super) struct DownloadSlots(Mutex<HashMap<Payer, Arc<Semaphore>>>);
 
 /// One download of a payer, or one that waits; dropping it lets the next begin.
 #[derive(Debug)]
-pub(super) struct Turn {
-    turns: Arc<Turns>,
+pub(super) struct DownloadSlot {
+    slots: Arc<DownloadSlots>,
     payer: Payer,
     /// Both are `Some` until the drop, which gives them back before it looks whether anybody else has the semaphore.
     semaphore: Option<Arc<Semaphore>>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Turns {
+impl DownloadSlots {
     /// Waits until fewer than four downloads of the payer are under way.
-    pub(super) async fn take(self: &Arc<Self>, payer: &Payer) -> Arc<Turn> {
+    pub(super) async fn take(self: &Arc<Self>, payer: &Payer) -> Arc<DownloadSlot> {
         let new = || Arc::new(Semaphore::new(AT_ONCE));
         let semaphore = Arc::clone(self.map().entry(payer.clone()).or_insert_with(new));
         let waiting = Arc::clone(&semaphore).acquire_owned();
-        let mut turn = Turn { turns: Arc::clone(self), payer: payer.clone(), semaphore: Some(semaphore), permit: None };
+        let mut slot =
+            DownloadSlot { slots: Arc::clone(self), payer: payer.clone(), semaphore: Some(semaphore), permit: None };
         // Nobody closes the semaphore.
-        turn.permit = waiting.await.ok();
-        Arc::new(turn)
+        slot.permit = waiting.await.ok();
+        Arc::new(slot)
     }
 
     /// How many payers are remembered.
@@ -48,9 +49,9 @@ impl Turns {
     }
 }
 
-impl Drop for Turn {
+impl Drop for DownloadSlot {
     fn drop(&mut self) {
-        let mut map = self.turns.map();
+        let mut map = self.slots.map();
         (self.permit, self.semaphore) = (None, None);
         // It is handed out under the lock only, so nobody takes it up while it is removed.
         if map.get(&self.payer).is_some_and(|semaphore| Arc::strong_count(semaphore) == 1) {
