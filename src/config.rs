@@ -28,7 +28,7 @@ pub use backend::{BackendConfig, BackendKind, ReconcileConfig};
 pub use cors::CorsConfig;
 pub use dialects::{DialectsConfig, RembgDialectConfig, UrlConfig};
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
-pub use limits::{Bytes, FINISHING_BESIDE_PIXELS, FINISHING_PER_PIXEL, LimitsConfig};
+pub use limits::{Bytes, LimitsConfig};
 pub use listen::ListenConfig;
 pub use mistakes::{ConfigErrors, Mistake};
 pub use pages::{LinkConfig, PagesConfig};

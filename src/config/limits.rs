@@ -3,6 +3,7 @@
 use crate::domain::{
     client_address::{ForwardingHeader, TrustedProxies},
     network::Network,
+    removebg::MOST_PIXELS,
     transfer::TransferRate,
 };
 use serde::{Deserialize, Serialize};
@@ -46,16 +47,15 @@ pub struct LimitsConfig {
     pub client_ip_header: ForwardingHeader,
 }
 
-/// Bytes of memory to finish a picture in at most: for each of its pixels, and beside them.
-pub const FINISHING_PER_PIXEL: u64 = 24;
-/// See [`FINISHING_PER_PIXEL`].
-pub const FINISHING_BESIDE_PIXELS: u64 = 16 << 20;
-
 impl LimitsConfig {
-    /// The least memory in which a picture of so many pixels can be finished, whatever is asked for.
+    /// The least memory in which any picture of so many pixels can be finished, with a background as large, whatever is
+    /// asked for.
     #[must_use]
     pub fn least_pixel_memory(pixels: u64) -> Bytes {
-        Bytes(pixels.saturating_mul(FINISHING_PER_PIXEL).saturating_add(FINISHING_BESIDE_PIXELS))
+        // Margins make a canvas larger than the picture.
+        let result = pixels.saturating_mul(4).saturating_add(20_000_000).min(MOST_PIXELS);
+        let resizing = pixels.saturating_mul(8).saturating_add(result * 12);
+        Bytes(resizing.max(result * 16).saturating_add(16 << 20))
     }
 
     /// The slowest transfer that is accepted.

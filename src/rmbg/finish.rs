@@ -145,3 +145,57 @@ fn stop_for(error: ComposeError) -> Stop {
         | ComposeError::Result(_)) => Stop::with_cause(Refusal::BackendFailed, &other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::LimitsConfig,
+        domain::composition::{Background, Channels, Encoding, Length, Margins, Percent},
+    };
+
+    /// Every composition by which a result may become large.
+    fn compositions() -> impl Iterator<Item = Composition> {
+        let all = |length| Margins { top: length, right: length, bottom: length, left: length };
+        let (wide, half) = (Length::Pixels(500), Length::Percent(Percent(50.0)));
+        let mixed = Margins { top: wide, right: half, bottom: wide, left: half };
+        let crops = [None, Some(all(wide)), Some(all(half)), Some(mixed)];
+        let encodings = [Encoding::Auto, Encoding::Png, Encoding::Jpeg, Encoding::Webp, Encoding::Zip];
+        crops.into_iter().flat_map(move |crop| {
+            encodings.into_iter().map(move |encoding| Composition {
+                region: None,
+                crop,
+                scale: None,
+                position: None,
+                background: Background::Picture,
+                channels: Channels::Rgba,
+                most_pixels: 50_000_000,
+                most_png_pixels: 10_000_000,
+                encoding,
+            })
+        })
+    }
+
+    #[test]
+    fn what_check_asks_for_is_enough_for_any_picture() {
+        let sizes = [
+            (1, 1),
+            (36, 36),
+            (1, 10_000),
+            (1_000, 1_000),
+            (10_000, 100),
+            (2_000, 2_000),
+            (6_000, 4_000),
+            (10_000, 5_000),
+        ];
+        for composition in compositions() {
+            for (input, behind) in sizes.into_iter().flat_map(|input| sizes.map(|behind| (input, behind))) {
+                let pixels = |(width, height)| u64::from(width) * u64::from(height);
+                let least = LimitsConfig::least_pixel_memory(pixels(input).max(pixels(behind))).0;
+                let needed = picture::memory(&composition, input, Some(behind));
+                assert!(needed <= least, "{needed} > {least}: {input:?} on {behind:?} as {composition:?}");
+            }
+        }
+        assert!(LimitsConfig::default().pixel_memory >= LimitsConfig::least_pixel_memory(50_000_000));
+    }
+}

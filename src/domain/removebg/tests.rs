@@ -113,7 +113,7 @@ fn nothing_but_a_picture_is_a_preview_in_whichever_format_fits() {
         ignored: Vec::new(),
     };
     assert_eq!(plain, expected);
-    let empty: Vec<_> = parameters::NAMES.iter().map(|name| (*name, "")).collect();
+    let empty: Vec<_> = NAMES.iter().map(|name| (*name, "")).collect();
     assert_eq!(order(&empty), Ok(expected), "an empty value is not given");
 }
 
