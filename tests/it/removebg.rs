@@ -4,6 +4,7 @@ mod bodies;
 mod errors;
 mod results;
 mod room;
+mod url;
 
 use crate::{
     backend::Manner,
