@@ -109,7 +109,7 @@ async fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
             assert!(offers(&new).await, "the old pair stays");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        fs::copy(other.path().join("key.pem"), folder.path().join("key.pem")).unwrap();
+        fs::copy(other.path().join("cert-key.pem"), folder.path().join("cert-key.pem")).unwrap();
         next
     };
     assert!(taken_up(&next).await);

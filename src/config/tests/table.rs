@@ -193,7 +193,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "[dialects.url]\nallow_networks = [\"10.0.0.0/99\"]",
-        "dialects.url.allow_networks: \"10.0.0.0/99\" is no network; write an address, or one with a prefix length, such as \
+        "dialects.url.allow_networks: \"10.0.0.0/99\" is not a network; write an address, or one with a prefix length, such as \
          \"10.0.0.0/8\"",
     ),
     (

@@ -55,13 +55,14 @@ fn replaced_names_do_not_come_back() {
 
 #[test]
 fn only_names_count_and_each_is_looked_at_word_by_word() {
-    let source = r##"
+    let source = r#"
         //! A Desk in a comment.
         struct UsageDesk<'a>(&'a str); // Gate
-        fn hand_in_all(c: char) { let line = "a \" Door"; if c == '"' { turn_away(r#"Mark "Line""#, b"Told") } }
+        fn hand_in_all(c: char) { let line = "a \" Door"; if c == '"' { turn_away(r"Mark", b"Told") } }
         let (ours, seen, Lines, handing, deskew, lefts) = Fault::Impossible;
-    "##;
+    "#;
     assert_eq!(replaced(source), ["UsageDesk", "hand_in_all", "turn_away", "Impossible"]);
+    assert_eq!(replaced("let a = r#\"Mark \"Line\"\"#; Gate"), ["Gate"]);
 }
 
 #[test]
@@ -117,8 +118,8 @@ fn without_words(source: &str) -> String {
             &text[text.find(&end).map_or(text.len(), |at| at + end.len())..]
         } else if first == '"' {
             &rest[1 + quoted(&rest[1..])..]
-        } else if rest.starts_with("'\"'") {
-            &rest[3..]
+        } else if let Some(after) = rest.strip_prefix("'\"'") {
+            after
         } else {
             code.push(first);
             &rest[first.len_utf8()..]
