@@ -11,7 +11,7 @@ mod send;
 mod settle;
 mod upload;
 
-pub use dialect::{Dialect, Made, Told};
+pub use dialect::{Dialect, Extras, Made};
 pub use upload::Upload;
 
 use crate::{
@@ -120,7 +120,7 @@ pub struct Served {
     /// The caller's limits.
     pub limits: Vec<Limit>,
     /// What a dialect tells beside the answer.
-    pub told: Told,
+    pub extras: Extras,
 }
 
 /// Why a journey ended early.
@@ -225,16 +225,16 @@ impl Rmbg {
         (visitor, caller): (&Visitor, &Caller),
         upload: &mut Upload,
         record: &mut Record,
-    ) -> Result<(Answer, Told), Stop> {
+    ) -> Result<(Answer, Extras), Stop> {
         let holder = Holder { client: visitor.client(), account: record.uid.clone() };
         let sender = Sender { caller, holder: &holder };
         let asked = record.time(Step::Form, form::read(self, upload, sender)).await?;
         failpoint::reach(Point::AfterForm);
-        let Asked { form, image, finishing, mut told } = asked;
+        let Asked { form, image, finishing, mut extras } = asked;
         record.bytes_in = image.len();
         let request = send::request(self, sender, (form, image), record.request_id.clone());
         let request = match &finishing {
-            Some(finishing) => finish::prepared(self, request, finishing).await?,
+            Some(finishing) => Box::pin(finish::prepared(self, request, finishing)).await?,
             None => request,
         };
         failpoint::reach(Point::BeforeSend);
@@ -245,26 +245,27 @@ impl Rmbg {
             return Err(Stop::with_cause(refusal, "the backend answered 400, in words of another dialect"));
         }
         if let Some(finishing) = &finishing {
-            let finished = record.time(Step::Finish, finish::finish(self, &request, finishing, answer)).await?;
-            (answer, told.made) = (finished.0, Some(finished.1));
+            let finished = Box::pin(finish::finish(self, &request, finishing, answer));
+            let finished = record.time(Step::Finish, finished).await?;
+            (answer, extras.made) = (finished.0, Some(finished.1));
         }
-        Ok((answer, told))
+        Ok((answer, extras))
     }
 }
 
 /// Charges for a picture, and for nothing else. Any other answer with a 2xx has already failed in the send step.
-async fn settle(pledge: Pledge, answer: Result<(Answer, Told), Stop>) -> Result<Served, Stop> {
+async fn settle(pledge: Pledge, answer: Result<(Answer, Extras), Stop>) -> Result<Served, Stop> {
     match answer {
-        Ok((answer, told)) if (200..300).contains(&answer.status) => {
+        Ok((answer, extras)) if (200..300).contains(&answer.status) => {
             let spent = pledge.pool();
             failpoint::reach(Point::BeforeKeep);
             let remaining = pledge.keep().await?;
             failpoint::reach(Point::AfterKeep);
-            Ok(Served { answer, spent, remaining, limits: Vec::new(), told })
+            Ok(Served { answer, spent, remaining, limits: Vec::new(), extras })
         }
-        Ok((answer, told)) => {
+        Ok((answer, extras)) => {
             pledge.release().await;
-            Ok(Served { answer, spent: None, remaining: None, limits: Vec::new(), told })
+            Ok(Served { answer, spent: None, remaining: None, limits: Vec::new(), extras })
         }
         Err(stop) => {
             pledge.release().await;

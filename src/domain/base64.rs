@@ -181,10 +181,9 @@ impl Encoder {
     /// The text of the last bytes.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
-        let four = |three| letters(three);
         match (self.count, self.waiting) {
-            (1, [one, _]) => [&four([one, 0, 0])[..2], b"=="].concat(),
-            (2, [one, two]) => [&four([one, two, 0])[..3], b"="].concat(),
+            (1, [one, _]) => [&letters([one, 0, 0])[..2], b"=="].concat(),
+            (2, [one, two]) => [&letters([one, two, 0])[..3], b"="].concat(),
             _ => Vec::new(),
         }
     }

@@ -133,11 +133,21 @@ impl OrderFault {
             Self::ResolutionTooHigh { found, most } => {
                 Some(format!("The image is {found}. At most {most} pixels are processed here.").into())
             }
-            Self::FileTooLarge(FileRole::Background)
-            | Self::InvalidFileType(FileRole::Background)
-            | Self::InvalidDimensions(FileRole::Background)
-            | Self::FailedToRead(FileRole::Background) => Some("It is the background image.".into()),
-            _ => None,
+            Self::FileTooLarge(role)
+            | Self::InvalidFileType(role)
+            | Self::InvalidDimensions(role)
+            | Self::FailedToRead(role) => {
+                (*role == FileRole::Background).then_some("It is the background image.".into())
+            }
+            Self::MultipleSources
+            | Self::MultipleBackgrounds
+            | Self::InvalidValue(_)
+            | Self::InvalidParameter(_)
+            | Self::InvalidUrl(_)
+            | Self::FailedDownload(_)
+            | Self::RegionEmpty
+            | Self::RegionExceeds
+            | Self::UnknownForeground => None,
         }
     }
 }

@@ -83,12 +83,7 @@ fn removebg(
     limits: &[Limit],
     request_id: &str,
 ) -> Response {
-    let status = match refusal {
-        Refusal::InvalidKey | Refusal::InvalidToken | Refusal::EmailNotVerified => StatusCode::FORBIDDEN,
-        Refusal::MonthlyLimit { .. } => StatusCode::PAYMENT_REQUIRED,
-        Refusal::TooManyPixels { .. } => StatusCode::BAD_REQUEST,
-        other => reply::status_of(other),
-    };
+    let status = removebg_status(refusal);
     let mut answer = reply::json(&RemoveBgBody { errors: errors(refusal, without_key) }, request_id);
     *answer.status_mut() = status;
     if let Some(span) = refusal.retry_after().filter(|_| status != StatusCode::PAYMENT_REQUIRED) {
@@ -96,18 +91,34 @@ fn removebg(
         headers.insert(header::RETRY_AFTER, whole_seconds(span).into());
         if status == StatusCode::TOO_MANY_REQUESTS {
             let reset = seconds_after(now, whole_seconds(span));
-            headers.extend([(LIMIT, 0.into()), (REMAINING, 0.into()), (RESET, reset.into())]);
+            for (name, value) in [(LIMIT, 0), (REMAINING, 0), (RESET, reset)] {
+                headers.insert(name, value.into());
+            }
             write_limit(headers, now, limits);
         }
     }
     answer
 }
 
+fn removebg_status(refusal: &Refusal) -> StatusCode {
+    if matches!(refusal, Refusal::InvalidKey | Refusal::InvalidToken | Refusal::EmailNotVerified) {
+        StatusCode::FORBIDDEN
+    } else if matches!(refusal, Refusal::MonthlyLimit { .. }) {
+        StatusCode::PAYMENT_REQUIRED
+    } else if matches!(refusal, Refusal::TooManyPixels { .. }) {
+        StatusCode::BAD_REQUEST
+    } else {
+        reply::status_of(refusal)
+    }
+}
+
 /// Tells the short-term limit as remove.bg does, or without one the month's.
 pub(super) fn write_limit(headers: &mut HeaderMap, now: UnixSeconds, limits: &[Limit]) {
     if let Some((limit, left)) = limits.first().and_then(|limit| Some((limit, limit.left?))) {
         let reset = seconds_after(now, whole_seconds(left.resets_in));
-        headers.extend([(LIMIT, limit.quota.into()), (REMAINING, left.requests.into()), (RESET, reset.into())]);
+        for (name, value) in [(LIMIT, limit.quota), (REMAINING, left.requests), (RESET, reset)] {
+            headers.insert(name, value.into());
+        }
     }
 }
 
@@ -117,17 +128,16 @@ fn seconds_after(now: UnixSeconds, seconds: u64) -> u64 {
 
 /// Our status and our sentence.
 fn rembg(refusal: &Refusal, request_id: &str) -> Response {
-    let detail = match refusal {
-        Refusal::Invalid(complaints) => complaints.iter().map(Complaint::message).collect::<Vec<_>>().join(" "),
-        other => other.message().into_owned(),
-    };
-    let mut answer = reply::json(&RembgBody { detail }, request_id);
-    *answer.status_mut() = match refusal {
-        Refusal::Invalid(complaints) if complaints.contains(&Complaint::MissingFile) => {
-            StatusCode::UNPROCESSABLE_ENTITY
+    let mut detail = refusal.message().into_owned();
+    let mut status = reply::status_of(refusal);
+    if let Refusal::Invalid(complaints) = refusal {
+        detail = complaints.iter().map(Complaint::message).collect::<Vec<_>>().join(" ");
+        if complaints.contains(&Complaint::MissingFile) {
+            status = StatusCode::UNPROCESSABLE_ENTITY;
         }
-        other => reply::status_of(other),
-    };
+    }
+    let mut answer = reply::json(&RembgBody { detail }, request_id);
+    *answer.status_mut() = status;
     if let Some(span) = refusal.retry_after() {
         answer.headers_mut().insert(header::RETRY_AFTER, whole_seconds(span).into());
     }

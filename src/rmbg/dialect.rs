@@ -24,7 +24,7 @@ pub(super) struct Asked {
     pub(super) image: Spooled,
     /// What is done to the backend's cut here.
     pub(super) finishing: Option<Finishing>,
-    pub(super) told: Told,
+    pub(super) extras: Extras,
 }
 
 /// What is made of a backend's cut.
@@ -34,9 +34,9 @@ pub(super) struct Finishing {
     pub(super) background: Option<(PictureFile, Spooled)>,
 }
 
-/// What the caller is told beside the answer.
+/// What the caller is extras beside the answer.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Extras {
     /// The names of the parameters that mean nothing here.
     pub ignored: Vec<String>,
     /// Whether the answer names the type of the subject.

@@ -34,15 +34,14 @@ async fn prepare(rmbg: &Rmbg, request: &CutRequest, finishing: &Finishing) -> Re
     let most = pixels(request);
     if let Some(region) = finishing.composition.region {
         let header = request.form.image.header;
-        let judged = match picture::judge_region_by_header(&region, (header.width, header.height)) {
-            Some(judged) => judged,
-            None => {
-                let size =
-                    rmbg.cpu_pool.read(request, [&request.image], move |[file]| picture::upright_size(&file, most));
-                let size = size.await.map_err(|failure| send::stop_for(&failure))?;
-                let size = size.map_err(|error| unreadable(FileRole::Image, &error))?;
-                picture::judge_region(&region, size).map(drop)
-            }
+        let by_header = picture::judge_region_by_header(&region, (header.width, header.height));
+        let judged = if let Some(judged) = by_header {
+            judged
+        } else {
+            let size = rmbg.cpu_pool.read(request, [&request.image], move |[file]| picture::upright_size(&file, most));
+            let size = size.await.map_err(|failure| send::stop_for(&failure))?;
+            let size = size.map_err(|error| unreadable(FileRole::Image, &error))?;
+            picture::judge_region(&region, size).map(drop)
         };
         judged.map_err(|fault| Stop::from(of_region(fault)))?;
     }

@@ -8,7 +8,7 @@ mod removebg;
 use super::{
     Dialect, Rmbg, Stop,
     caller::Sender,
-    dialect::{Asked, Told},
+    dialect::{Asked, Extras},
     send::too_large,
     upload::Upload,
 };
@@ -35,9 +35,9 @@ pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>) -
 async fn read_all(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>, deadline: Instant) -> Result<Asked, Stop> {
     match upload.dialect.clone() {
         Dialect::Rmbg => own(rmbg, upload, sender).await,
-        Dialect::RemoveBg => removebg::read(rmbg, upload, sender, deadline).await,
-        Dialect::Rembg(parameters) => rembg::read(rmbg, upload, sender, parameters).await,
-        Dialect::RembgUrl(parameters, url) => rembg::fetch(rmbg, sender, deadline, (parameters, url)).await,
+        Dialect::RemoveBg => Box::pin(removebg::read(rmbg, upload, sender, deadline)).await,
+        Dialect::Rembg(parameters) => Box::pin(rembg::read(rmbg, upload, sender, parameters)).await,
+        Dialect::RembgUrl(parameters, url) => Box::pin(rembg::fetch(rmbg, sender, deadline, (parameters, url))).await,
     }
 }
 
@@ -46,7 +46,7 @@ async fn own(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>) -> Result<Ask
     let (form, files) = body::read(rmbg, upload, sender.holder, reader).await?;
     let (image, _) = files.finish();
     judge_size(rmbg, &form, sender)?;
-    Ok(Asked { form, image, finishing: None, told: Told::default() })
+    Ok(Asked { form, image, finishing: None, extras: Extras::default() })
 }
 
 /// Refuses a form whose picture or answer would be too large. A small file may unpack to gigabytes, and so may the requested

@@ -12,12 +12,12 @@ use std::{
 /// not keep a large one waiting.
 pub struct PixelMemory {
     space: Arc<Disk>,
-    line: Mutex<Line>,
+    refused: Mutex<Refused>,
 }
 
 /// Who has been refused, in the order in which that happened.
 #[derive(Debug, Default)]
-struct Line {
+struct Refused {
     tickets: BTreeSet<u64>,
     next: u64,
 }
@@ -42,7 +42,7 @@ impl PixelMemory {
     pub fn new(most: u64) -> Arc<Self> {
         let part = most / 2;
         let rules = DiskRules { most, kept_for_answers: 0, max_answer: 0, per_client: part, per_account: part };
-        Arc::new(Self { space: Disk::new(rules), line: Mutex::default() })
+        Arc::new(Self { space: Disk::new(rules), refused: Mutex::default() })
     }
 
     /// All of it, in bytes.
@@ -68,8 +68,8 @@ impl PixelMemory {
         PixelClaim { memory: Arc::clone(self), holder: holder.clone(), size, held: Mutex::default() }
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn refused(&self) -> MutexGuard<'_, Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,15 +94,15 @@ impl PixelClaim {
         match self.memory.space.answer(&self.holder, self.size) {
             Ok(share) => {
                 held.share = Some(share);
-                self.leave_line(&mut held);
+                self.forget_ticket(&mut held);
                 Ok(())
             }
             Err(Shortfall::Full) => {
                 held.ticket.get_or_insert_with(|| {
-                    let mut line = self.memory.line();
-                    let ticket = line.next;
-                    line.next += 1;
-                    line.tickets.insert(ticket);
+                    let mut refused = self.memory.refused();
+                    let ticket = refused.next;
+                    refused.next += 1;
+                    refused.tickets.insert(ticket);
                     ticket
                 });
                 Err(Shortfall::Full)
@@ -112,11 +112,11 @@ impl PixelClaim {
     }
 
     fn is_first(&self, held: &Held) -> bool {
-        self.memory.line().tickets.first().is_none_or(|first| held.ticket == Some(*first))
+        self.memory.refused().tickets.first().is_none_or(|first| held.ticket == Some(*first))
     }
 
-    fn leave_line(&self, held: &mut Held) -> bool {
-        held.ticket.take().is_some_and(|ticket| self.memory.line().tickets.remove(&ticket))
+    fn forget_ticket(&self, held: &mut Held) -> bool {
+        held.ticket.take().is_some_and(|ticket| self.memory.refused().tickets.remove(&ticket))
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -127,7 +127,7 @@ impl PixelClaim {
 impl Drop for PixelClaim {
     fn drop(&mut self) {
         let mut held = std::mem::take(&mut *self.held());
-        let stood_before_others = self.leave_line(&mut held);
+        let stood_before_others = self.forget_ticket(&mut held);
         drop(held);
         if stood_before_others {
             self.memory.space.wake_all();

@@ -89,7 +89,10 @@ impl Json {
                 State::Word(word) if byte.is_ascii_alphanumeric() || b"+-.".contains(&byte) => {
                     word.push(byte);
                     self.input.advance(1);
-                    if word.len() > MAX_WORD { return Err(Malformed) } else { Step::Nothing }
+                    if word.len() > MAX_WORD {
+                        return Err(Malformed);
+                    }
+                    Step::Nothing
                 }
                 State::Word(_) => match self.word()? {
                     Some(events) => return Ok(Some(events)),

@@ -24,7 +24,9 @@ fn read(query: &str, texts: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Res
     if let Some((name, bytes)) = file {
         part(format!("name=\"file\"; filename=\"{name}\""), bytes);
     }
-    texts.iter().for_each(|(name, value)| part(format!("name=\"{name}\""), value.as_bytes()));
+    for (name, value) in texts {
+        part(format!("name=\"{name}\""), value.as_bytes());
+    }
     body.extend_from_slice(b"--b--\r\n");
     let parameters = Parameters::of_query(query, &["key"]);
     let mut reader = RemovalReader::new(Some("multipart/form-data; boundary=b"), parameters);

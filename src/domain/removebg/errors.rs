@@ -51,15 +51,25 @@ pub fn errors(refusal: &Refusal, without_key: bool) -> Vec<ErrorEntry> {
             ErrorEntry::new("Rate limit exceeded", "rate_limit_exceeded")
         }
         Refusal::MalformedForm => ErrorEntry::new("Malformed request body", refusal.reason()),
-        other => ErrorEntry::new(other.message(), other.reason()),
+        Refusal::BodyTooLarge
+        | Refusal::AnswerTooLarge { .. }
+        | Refusal::KeyAndToken
+        | Refusal::BadSignature
+        | Refusal::NotAnEvent
+        | Refusal::NotFound
+        | Refusal::MethodNotAllowed
+        | Refusal::Internal
+        | Refusal::BackendFailed
+        | Refusal::TimedOut
+        | Refusal::Unavailable { .. } => ErrorEntry::new(refusal.message(), refusal.reason()),
     };
     vec![entry]
 }
 
 /// What a backend, or the work on the picture, has against it: the only complaints of ours that an order can meet.
 fn of_picture(complaint: &Complaint) -> ErrorEntry {
-    match complaint {
-        Complaint::CorruptImage => ErrorEntry::from(&OrderFault::FailedToRead(FileRole::Image)),
-        other => ErrorEntry::new(other.message(), "invalid"),
+    if *complaint == Complaint::CorruptImage {
+        return ErrorEntry::from(&OrderFault::FailedToRead(FileRole::Image));
     }
+    ErrorEntry::new(complaint.message(), "invalid")
 }

@@ -98,8 +98,11 @@ pub(super) fn judge(texts: &Texts, has_background_file: bool) -> (Parameters, Ve
     }
     let crops = reading.parameter("crop", boolean).unwrap_or_default();
     let margins = reading.parameter("crop_margin", margins);
-    let scale = reading.parameter("scale", scale).flatten();
-    let position = reading.parameter("position", position);
+    let scale = reading.parameter("scale", scale).and_then(Change::into_value);
+    let position = match reading.parameter("position", position) {
+        Some(position) => position.into_value(),
+        None => scale.map(|_| CENTRE),
+    };
     let region = reading.parameter("roi", region);
     reading.parameter("semitransparency", boolean);
     reading.shadow();
@@ -115,7 +118,7 @@ pub(super) fn judge(texts: &Texts, has_background_file: bool) -> (Parameters, Ve
         region,
         crop: crops.then(|| margins.unwrap_or(no_margin)),
         scale,
-        position: position.unwrap_or(scale.map(|_| CENTRE)),
+        position,
         background,
         channels,
         most_pixels,
@@ -125,6 +128,21 @@ pub(super) fn judge(texts: &Texts, has_background_file: bool) -> (Parameters, Ve
     let names_type = texts.get("type_level").is_none_or(|level| !level.eq_ignore_ascii_case("none"));
     let without_effect = margins.filter(|_| !crops).map(|_| "crop_margin").into_iter().collect();
     (Parameters { composition, image_url, background_url, names_type, without_effect }, reading.faults)
+}
+
+/// What is made of a size or a place.
+enum Change<T> {
+    Original,
+    To(T),
+}
+
+impl<T> Change<T> {
+    fn into_value(self) -> Option<T> {
+        match self {
+            Self::Original => None,
+            Self::To(value) => Some(value),
+        }
+    }
 }
 
 struct Reading<'a> {
@@ -249,24 +267,24 @@ fn margins(value: &str) -> Option<Margins> {
     }
 }
 
-fn scale(value: &str) -> Option<Option<Percent>> {
+fn scale(value: &str) -> Option<Change<Percent>> {
     if value.eq_ignore_ascii_case("original") {
-        return Some(None);
+        return Some(Change::Original);
     }
-    percent(value).filter(|number| (LEAST_SCALE..=100.0).contains(number)).map(|number| Some(Percent(number)))
+    percent(value).filter(|number| (LEAST_SCALE..=100.0).contains(number)).map(|number| Change::To(Percent(number)))
 }
 
-fn position(value: &str) -> Option<Option<Position>> {
+fn position(value: &str) -> Option<Change<Position>> {
     if value.eq_ignore_ascii_case("original") {
-        return Some(None);
+        return Some(Change::Original);
     }
     if value.eq_ignore_ascii_case("center") {
-        return Some(Some(CENTRE));
+        return Some(Change::To(CENTRE));
     }
     let part = |word: &str| percent(word).filter(|number| *number <= 100.0).map(Percent);
     match words(value)[..] {
-        [both] => part(both).map(|both| Some(Position { x: both, y: both })),
-        [x, y] => Some(Some(Position { x: part(x)?, y: part(y)? })),
+        [both] => part(both).map(|both| Change::To(Position { x: both, y: both })),
+        [x, y] => Some(Change::To(Position { x: part(x)?, y: part(y)? })),
         _ => None,
     }
 }

@@ -183,12 +183,12 @@ impl Parts {
                 self.keep(name, role, data, files);
             }
             Current::Base64(decoder) => {
-                let mut decoded = Vec::new();
-                if decoder.push(&data, &mut decoded).is_err() {
+                let mut bytes = Vec::new();
+                if decoder.push(&data, &mut bytes).is_err() {
                     self.unreadable = true;
                     self.current = Current::Ignored;
                 }
-                self.keep(IMAGE_FILE_B64, FileRole::Image, decoded.into(), files);
+                self.keep(IMAGE_FILE_B64, FileRole::Image, bytes.into(), files);
             }
         }
         Ok(())
@@ -222,9 +222,9 @@ impl Parts {
                 self.texts.0.push((name, String::from_utf8_lossy(&value).into_owned()));
             }
             Current::Base64(decoder) => {
-                let mut decoded = Vec::new();
-                self.unreadable |= decoder.finish(&mut decoded).is_err();
-                self.keep(IMAGE_FILE_B64, FileRole::Image, decoded.into(), files);
+                let mut bytes = Vec::new();
+                self.unreadable |= decoder.finish(&mut bytes).is_err();
+                self.keep(IMAGE_FILE_B64, FileRole::Image, bytes.into(), files);
             }
             Current::Ignored | Current::File(..) => {}
         }

@@ -66,7 +66,7 @@ fn value(query: &str, name: &str) -> Option<String> {
 }
 
 fn answer(mut served: Served, model: &str, request_id: &str) -> Response {
-    let ignored = std::mem::take(&mut served.told.ignored);
+    let ignored = std::mem::take(&mut served.extras.ignored);
     let mut answer = reply::picture(served, request_id);
     let headers = answer.headers_mut();
     if let Ok(model) = HeaderValue::try_from(model) {

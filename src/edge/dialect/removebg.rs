@@ -95,8 +95,8 @@ fn asks_for_json(headers: &HeaderMap) -> bool {
 }
 
 fn answer(mut served: Served, (now, json): (UnixSeconds, bool), request_id: &str) -> Response {
-    let (limits, told) = (served.limits.clone(), std::mem::take(&mut served.told));
-    let area = told.made.and_then(|made| made.foreground);
+    let (limits, extras) = (served.limits.clone(), std::mem::take(&mut served.extras));
+    let area = extras.made.and_then(|made| made.foreground);
     let [top, left, width, height] = area.map_or([0; 4], |area| [area.top, area.left, area.width, area.height]);
     let mut answer = if json {
         let end = format!(
@@ -108,16 +108,16 @@ fn answer(mut served: Served, (now, json): (UnixSeconds, bool), request_id: &str
         reply::picture(served, request_id)
     };
     let headers = answer.headers_mut();
-    if let Some(made) = told.made {
+    if let Some(made) = extras.made {
         let (x, y) = made.size;
         headers.extend([(WIDTH, x.into()), (HEIGHT, y.into())]);
         headers.extend([(FOREGROUND_TOP, top.into()), (FOREGROUND_LEFT, left.into())]);
         headers.extend([(FOREGROUND_WIDTH, width.into()), (FOREGROUND_HEIGHT, height.into())]);
     }
-    if told.names_type {
+    if extras.names_type {
         headers.insert(TYPE, OTHER);
     }
-    list_ignored(headers, &told.ignored);
+    list_ignored(headers, &extras.ignored);
     write_limit(headers, now, &limits);
     answer
 }

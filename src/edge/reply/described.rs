@@ -39,7 +39,7 @@ fn responses(document: &Value) -> Vec<(u16, &Value)> {
 }
 
 /// The same of the paths of our own form, or of others.
-fn responses_of<'a>(document: &'a Value, is_meant: impl Fn(&str) -> bool) -> Vec<(u16, &'a Value)> {
+fn responses_of(document: &Value, is_meant: impl Fn(&str) -> bool) -> Vec<(u16, &Value)> {
     let mut found = Vec::new();
     for (_, _, operation) in operations(document).into_iter().filter(|(path, _, _)| is_meant(path)) {
         for (status, response) in operation["responses"].as_object().unwrap() {

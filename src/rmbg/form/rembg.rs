@@ -18,7 +18,7 @@ use crate::{
     rmbg::{
         Rmbg, Stop,
         caller::Sender,
-        dialect::{Asked, Told},
+        dialect::{Asked, Extras},
         upload::Upload,
     },
 };
@@ -81,6 +81,6 @@ fn asked(rmbg: &Rmbg, sender: Sender<'_>, (image, removal): (ImagePart, Removal)
     let filename = image.header.kind.file_name().into();
     let form = Form { image: ImagePart { filename, ..image }, fields, fields_before_image: 0, output };
     judge_size(rmbg, &form, sender)?;
-    let told = Told { ignored, ..Told::default() };
-    Ok(Asked { form, image: files.finish().0, finishing: None, told })
+    let extras = Extras { ignored, ..Extras::default() };
+    Ok(Asked { form, image: files.finish().0, finishing: None, extras })
 }

@@ -16,7 +16,7 @@ use crate::{
     rmbg::{
         Rmbg, Stop,
         caller::Sender,
-        dialect::{Asked, Finishing, Told},
+        dialect::{Asked, Extras, Finishing},
         upload::Upload,
     },
 };
@@ -52,8 +52,8 @@ pub(super) async fn read(
     }
     let (spooled, behind) = files.finish();
     let finishing = Finishing { composition, background: background.map(|file| (file, behind)) };
-    let told = Told { ignored, names_type, made: None };
-    Ok(Asked { form: form(image), image: spooled, finishing: Some(finishing), told })
+    let extras = Extras { ignored, names_type, made: None };
+    Ok(Asked { form: form(image), image: spooled, finishing: Some(finishing), extras })
 }
 
 /// What a backend is asked for.
