@@ -15,7 +15,7 @@ test: tools model
 
 # After a change: unit tests and the journey on SQLite.
 quick: model
-	cargo test --locked --lib --test it
+	REMBG_GATEWAY_TEST_STORE=sqlite cargo test --locked --lib --test it
 
 # Format, lints, documentation.
 check:

@@ -5,13 +5,13 @@ cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# Beside the lints, as it may take minutes.
+# This runs beside the lints, as it may take minutes.
 tests/rembg-venv.sh &
 venv=$!
 make check
 wait "$venv"
 cargo test --locked --all-targets 2>&1 | tee "$log"
-# Everything that a caller may notice, once more on the other store.
+# The tests of what callers notice run once more on the other store.
 REMBG_GATEWAY_TEST_STORE=redis cargo test --locked --test it 2>&1 | tee -a "$log"
 
 awk '/^test result:/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i } }

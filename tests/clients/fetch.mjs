@@ -1,4 +1,4 @@
-// fetch with FormData as Node has it: one upload per size given, and what each was answered, as JSON.
+// Uploads with fetch and FormData as Node has them: one upload for each size. Prints the answers as JSON.
 const [url, key, ...sizes] = process.argv.slice(2);
 
 const results = [];

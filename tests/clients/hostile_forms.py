@@ -1,6 +1,6 @@
-# Forms that try to say one thing to the gateway and another to what is behind it. `send` sends them and checks the
-# answers; `read` reads with werkzeug what came through and checks that it is what the contract (section 1) says.
-# What is expected is written here once more, from the contract's words, for a part's parts as they were composed.
+# Forms that try to say one thing to the gateway and another to the backend. `send` sends them and checks the answers;
+# `read` reads with werkzeug what came through and checks that it is what the contract (section 1) says. The expected
+# answers are computed here once more, from the contract's words and from the parts as they were composed.
 import json
 import pathlib
 import random

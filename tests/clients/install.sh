@@ -8,7 +8,7 @@ python_packages=(requests==2.32.5 werkzeug==3.1.9)
 # Clients of remove.bg, as they are published.
 removebg_node_packages=(remove.bg@1.3.0 axios@1.21.1 form-data@4.0.6)
 removebg_python_packages=(removebg==0.4 requests==2.32.5)
-# What reads and tries the description of the API, and what looks at the pages.
+# These read and try the description of the API, and look at the pages.
 openapi_packages=(openapi-spec-validator==0.9.0 PyYAML==6.0.4 schemathesis==4.32.5)
 page_packages=(axe-core@4.14.1)
 

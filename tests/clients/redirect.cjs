@@ -1,4 +1,5 @@
-// Sends whatever is meant for api.rembg.com or api.remove.bg to the gateway under test; the TLS handshake still asks for the real name.
+// Sends requests for api.rembg.com and api.remove.bg to the gateway under test; the TLS handshake still asks for the real
+// name.
 'use strict';
 
 const https = require('node:https');

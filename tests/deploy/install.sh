@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what reads the files of deploy/ as Docker, Helm and Kubernetes would, in .cache. Quiet when it is there already.
+# Installs programs that read the files of deploy/ as Docker, Helm and Kubernetes would, in .cache. Quiet when it is there already.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

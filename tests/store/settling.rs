@@ -1,4 +1,4 @@
-//! hold, keep, release: what each does, and that it does it once.
+//! hold, keep and release: each does one thing, and does it once.
 
 use crate::world::{MARCH, World, client};
 use rembg_gateway::{

@@ -7,7 +7,7 @@ use rembg_gateway::{
 };
 use secrecy::ExposeSecret as _;
 
-/// Puts a fresh key into a store, after a change of what it may do; the key.
+/// Puts a fresh key into a store, after a change of what it may do. Answers with the key.
 pub async fn put_key(
     store: &dyn Store,
     keyring: &Keyring,

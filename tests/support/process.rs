@@ -29,7 +29,8 @@ impl Drop for Process {
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    /// Reads up to the first line with these words; that line, or everything if there is none, and the log of what follows.
+    /// Reads up to the first line with these words. Answers with that line, or with all lines if there is none, and with the
+    /// log of what follows.
     pub fn after(words: &str, pipe: impl Read + Send + 'static) -> (Result<String, Vec<String>>, Self) {
         let mut lines = BufReader::new(pipe).lines().map_while(Result::ok);
         let mut before = Vec::new();

@@ -32,7 +32,7 @@ pub fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs it with something on its standard input; what it writes, once it has ended well.
+/// Runs it with something on its standard input until it ends well. Answers with what it wrote.
 pub fn output(command: &mut Command, input: &str) -> String {
     block_in_place(|| {
         let mut child = command

@@ -100,7 +100,7 @@ impl Redis {
         command.query::<()>(&mut self.connect().unwrap()).unwrap();
     }
 
-    /// Waits until it answers; whether it does, or has ended.
+    /// Waits until it answers, or has ended. Answers whether it answers.
     async fn answers(&self) -> bool {
         let begun = Instant::now();
         while self.say::<String>(&["PING"]).is_err() {

@@ -65,7 +65,7 @@ impl Here {
             _ => {}
         }
         if self.settings.get("auth").is_some() {
-            // The issuer cannot be asked from here, which must not keep anybody from using a key.
+            // The issuer cannot be asked from here, which must not keep a caller from using a key.
             command.env("REMBG_GATEWAY__AUTH__USER_TOKEN__JWKS_URL", "http://127.0.0.1:9/jwks");
         }
         match &self.redis {

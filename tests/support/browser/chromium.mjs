@@ -210,7 +210,7 @@ export class Page {
   }
 }
 
-// What the browser started may outlive it by a moment and write to its profile, so that one try is not enough.
+// Processes of the browser may outlive it by a moment and write to its profile, so that one try is not enough.
 async function removed(folder) {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -72,9 +72,14 @@ fn memory_is_told_for_any_header() {
     let most = (u32::MAX, u32::MAX);
     let composition = Composition { most_pixels: u64::MAX, ..EVERYTHING };
     assert_eq!(memory(&composition, most, Some(most)), u64::MAX);
-    // A picture of 12 megapixels: twelve bytes a pixel to decode it, sixteen to encode it, and what coders need.
+    // Twelve bytes of each pixel to decode it, 28 to encode a PNG of 10 megapixels at most, 16 for another format; and what
+    // coders need.
     let slack = 16 << 20;
-    assert_eq!(memory(&AS_IT_IS, (4_000, 3_000), None), 16 * 12_000_000 + slack);
+    assert_eq!(memory(&AS_IT_IS, (4_000, 3_000), None), 28 * 9_996_438 + slack);
+    let auto = Composition { encoding: Encoding::Auto, ..AS_IT_IS };
+    assert_eq!(memory(&auto, (4_000, 3_000), None), 28 * 9_996_438 + slack);
+    let jpeg = Composition { encoding: Encoding::Jpeg, ..AS_IT_IS };
+    assert_eq!(memory(&jpeg, (4_000, 3_000), None), 16 * 12_000_000 + slack);
     let preview = Composition { most_pixels: 250_000, ..AS_IT_IS };
     assert_eq!(memory(&preview, (4_000, 3_000), None), 12 * 12_000_000 + 4 * 249_841 + slack);
     assert_eq!(memory(&preview, (3_000, 4_000), None), memory(&preview, (4_000, 3_000), None));
