@@ -90,16 +90,17 @@ async fn python() {
     let path = gateway.file("cat.png", &picture());
     let told = json!({
         "port": gateway.port(), "key": key, "path": path, "folder": gateway.folder.path(), "rembg": gateway.url("/api/remove"),
+        "removebg": gateway.url("/v1.0/removebg"),
     });
     let mut python = gateway.command(installed(".cache/removebg-venv/bin/python3"));
-    python.arg(in_repository("tests/clients/removebg.py"));
+    python.arg(in_repository("tests/clients/removebg_clients.py"));
     let said: Value = serde_json::from_str(&output(&mut python, &told.to_string())).unwrap();
     let made: Vec<_> = said["made"].as_array().unwrap().iter().map(|file| seen(&from_base64(file))).collect();
     let (format, size, behind) = made[0];
     assert_eq!((format, size, behind[0] > 250), (ImageFormat::Jpeg, (40, 30), true), "on red");
-    assert_eq!(made[1..], [CUT, CUT, CUT, CUT]);
+    assert_eq!(made[1..], [CUT, CUT, CUT, CUT, CUT]);
     assert_eq!(said["refused"], 403);
-    assert_eq!(gateway.world.backend.seen().len(), 6);
+    assert_eq!(gateway.world.backend.seen().len(), 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +110,8 @@ async fn ruby() {
     let broke = gateway.key("broke", 0).await;
     let path = gateway.file("cat.png", &picture());
     // The library has no way to lead a name elsewhere; Ruby's own resolver has.
-    let resolver = gateway.file("resolver.rb", b"require 'socket'\nclass << TCPSocket\n  alias_method :plain, :open\n  def open(host, *rest)\n    plain(host == 'api.remove.bg' ? '127.0.0.1' : host, *rest)\n  end\nend\n");
+    let script = "require 'socket'\nclass << Addrinfo\n  alias_method :plain, :getaddrinfo\n  def getaddrinfo(host, *rest, **named)\n    plain(host == 'api.remove.bg' ? '127.0.0.1' : host, *rest, **named)\n  end\nend\n";
+    let resolver = gateway.file("resolver.rb", script.as_bytes());
     let calls = json!([
         [key, {}],
         [key, {"format": "zip", "crop": true}],
@@ -120,7 +122,7 @@ async fn ruby() {
     let ca_file = gateway.folder.path().join("cert.pem");
     let told = json!({"port": gateway.port(), "key": key, "path": path, "ca_file": ca_file, "calls": calls});
     let mut ruby = gateway.command("ruby");
-    ruby.arg("-r").arg(resolver).arg(in_repository("tests/clients/removebg.rb"));
+    ruby.arg("-r").arg(resolver).arg(in_repository("tests/clients/removebg_gem.rb"));
     let said: Value = serde_json::from_str(&output(&mut ruby, &told.to_string())).unwrap();
     let results = said["results"].as_array().unwrap();
     assert_eq!(seen(&from_base64(&results[0]["data"])), CUT, "{}", results[0]);

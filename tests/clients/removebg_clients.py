@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 
+import removebg.removebg
 import requests
 from removebg import RemoveBg
 
@@ -35,6 +36,12 @@ try:
     refused = None
 except requests.HTTPError as error:
     refused = error.response.status_code
+
+# With the one line that docs/removebg.md says.
+at_remove_bg, removebg.removebg.API_ENDPOINT = removebg.removebg.API_ENDPOINT, told["removebg"]
+client.remove_background_from_base64_img(base64.b64encode(picture).decode(), new_file_name="one-line.png")
+made.append(open("one-line.png", "rb").read())
+removebg.removebg.API_ENDPOINT = at_remove_bg
 
 # The published sample.
 response = requests.post(
