@@ -2,6 +2,7 @@
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
 mod billing;
+mod callers;
 mod journal;
 mod key_names;
 mod migrate;
@@ -70,8 +71,12 @@ pub enum Fault {
 /// is enough. Two engines implement all of them, and one suite of promises runs against both.
 #[async_trait]
 pub trait Metering: Send + Sync + 'static {
-    /// The key with this hash and the account that it opens, revoked and expired keys included.
+    /// The key with this hash and the account that it opens, as they were less than a second ago, but for the account's
+    /// balance; revoked and expired keys included.
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>>;
+
+    /// The account of a signed-in user, as it was less than a second ago, but for its balance. `None` without it.
+    async fn account_of_user(&self, uid: &Uid) -> Result<Option<Account>>;
 
     /// One account, as it counts now: on the default plan once its subscription has lapsed.
     async fn account(&self, uid: &Uid) -> Result<Option<Account>>;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The short-term limit: a bucket of `size` requests that refills at `per_minute`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(expecting = "a section")]
 pub struct Burst {
     /// Requests a minute in the long run; 1 to [`Burst::MOST`].

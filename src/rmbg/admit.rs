@@ -50,34 +50,15 @@ async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pl
     let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
     if rmbg.store.is_unavailable() {
         // The store is not asked, so no release is owed.
-        passed.into_iter().for_each(Passed::give_back);
         return Err(store::Fault::Unavailable("the store is unavailable".into()).into());
     }
     let pledge = Pledge::new(rmbg, draw.payer(), lease)?;
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };
-    let admission = rmbg.store.hold(&request).await;
-    if let Some(passed) = passed {
-        inform(passed, &admission);
+    let admission = rmbg.store.hold(&request).await?;
+    if let (Some(passed), Admission::Denied(Denial::TooFast { retry_after })) = (passed, &admission) {
+        rmbg.account_limiter.was_too_fast(passed, *retry_after);
     }
-    Ok((pledge, admission?))
-}
-
-/// Tells the account limiter the store's decision on a request that it passed.
-fn inform(passed: Passed, admission: &store::Result<Admission>) {
-    match admission {
-        Ok(Admission::Held(hold, left)) => {
-            if let Some(arrival) = left.arrival {
-                passed.counted(hold.taken.until(arrival));
-            }
-        }
-        Ok(Admission::Denied(Denial::Exhausted { full_in, .. })) => {
-            if let Some(full_in) = full_in {
-                passed.counted(*full_in);
-            }
-        }
-        Ok(Admission::Denied(Denial::TooFast { retry_after })) => passed.too_fast(*retry_after),
-        Ok(Admission::Denied(Denial::NoAccount) | Admission::Settled(_)) | Err(_) => passed.give_back(),
-    }
+    Ok((pledge, admission))
 }
 
 fn refusal(caller: &Caller, denial: Denial) -> Refusal {
@@ -150,38 +131,4 @@ impl LimitReport<'_> {
 /// How many credits an account could spend that has used none: the included and the bought ones.
 fn allowance(account: &Account) -> u64 {
     account.credits.saturating_add(u64::try_from(account.prepaid).unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        clock::Clock,
-        domain::{account::Uid, credit::Settlement, rate_limit::Burst},
-        identity::account_limiter::AccountLimiter,
-        store::Fault,
-    };
-    use std::sync::{Arc, atomic::AtomicI64};
-
-    #[test]
-    fn a_request_that_the_store_has_not_counted_is_not_counted_here_either() {
-        let soon = Duration::from_secs(1);
-        let (burst, whole) = (Burst { per_minute: 6, size: 2 }, Duration::from_secs(20));
-        let uid = Uid::new("ann").unwrap();
-        for (admission, passes) in [
-            (Err(Fault::Unavailable("no connection".into())), 9),
-            (Ok(Admission::Denied(Denial::NoAccount)), 9),
-            (Ok(Admission::Settled(Settlement::Released)), 9),
-            (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon, full_in: None })), 2),
-            (Ok(Admission::Denied(Denial::Exhausted { retry_after: soon, full_in: Some(whole) })), 1),
-            (Ok(Admission::Denied(Denial::TooFast { retry_after: soon })), 1),
-        ] {
-            let account_limiter = AccountLimiter::new(Clock::Turned(Arc::new(AtomicI64::new(0))));
-            let passed = (0..9)
-                .map_while(|_| account_limiter.allow(&uid, burst).ok())
-                .map(|passed| inform(passed, &admission))
-                .count();
-            assert_eq!(passed, passes, "{admission:?}");
-        }
-    }
 }

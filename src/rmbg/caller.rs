@@ -126,7 +126,7 @@ async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
     let verified = rmbg.user_tokens.verify(token.expose_secret(), rmbg.clock.now().seconds()).await;
     let VerifiedUser { uid, email_verified } = verified.map_err(stop_for)?;
     let unchanged = AccountChange::of(uid);
-    let account = match rmbg.store.account(&unchanged.uid).await? {
+    let account = match rmbg.store.account_of_user(&unchanged.uid).await? {
         Some(account) => account,
         None if rmbg.rules.create_accounts => {
             let plan = Some(rmbg.rules.terms.default_plan.clone());

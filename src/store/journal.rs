@@ -95,6 +95,16 @@ impl Metering for Journaled {
         }
     }
 
+    async fn account_of_user(&self, uid: &Uid) -> Result<Option<Account>> {
+        match (self.store.account_of_user(uid).await, self.grace()) {
+            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_account(uid) {
+                Some(account) => Ok(Some(account)),
+                None => Err(Fault::Unavailable(why)),
+            },
+            (answer, _) => answer,
+        }
+    }
+
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
         match (self.store.account(uid).await, self.grace()) {
             (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_account(uid) {

@@ -35,6 +35,7 @@ pub use inspection::{Remark, Weight, inspect};
 use super::{
     AccountChange, Accounts, Audit, Billing, Fault, Granted, KeyUse, Metering, ParkedEvent, Result, StepOutcome,
     StripeObject, StripeState, StripeStep, Usage,
+    callers::Callers,
     key_names::{self, KeyStyle},
 };
 use crate::{
@@ -51,7 +52,6 @@ use crate::{
     telemetry::{StoreGauges, panics},
 };
 use async_trait::async_trait;
-use callers::Callers;
 use dial::Dialer;
 use engine::Engine;
 use link::{Link, Replay};
@@ -104,8 +104,8 @@ impl RedisStore {
         let replay = Arc::new(ReplayBuffer::default());
         let engine = Arc::new(engine);
         link.will_replay(Arc::new(ReplayLastWrites { engine: Arc::downgrade(&engine), replay: Arc::clone(&replay) }));
-        let (callers, to) = (Arc::clone(&engine.callers), link.clone());
-        let listening = tokio::spawn(panics::keep_alive(move || Arc::clone(&callers).listen(to.clone())));
+        let (heard, to) = (Arc::clone(&engine.callers), link.clone());
+        let listening = tokio::spawn(panics::keep_alive(move || callers::listen(Arc::clone(&heard), to.clone())));
         let indexing = tokio::spawn(async move {
             if let Err(fault) = counters::index_cycles(link, style).await {
                 tracing::warn!(%fault, "billing cycles that other software has counted are not indexed");
@@ -155,11 +155,18 @@ impl Metering for RedisStore {
         Ok(found.map(|(key, account)| (key, self.engine.in_force(account))))
     }
 
+    async fn account_of_user(&self, uid: &Uid) -> Result<Option<Account>> {
+        match self.engine.callers.account(uid) {
+            Some(account) => Ok(Some(self.engine.in_force(account))),
+            None => self.account(uid).await,
+        }
+    }
+
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        let generation = self.engine.callers.generation();
+        let lookup = self.engine.callers.lookup();
         let found = accounts::find(&self.engine, uid).await?;
         if let Some(account) = &found {
-            self.engine.callers.remember_account(generation, account);
+            self.engine.callers.remember_account(lookup, account);
         }
         Ok(found.map(|account| self.engine.in_force(account)))
     }

@@ -16,6 +16,7 @@ mod grants;
 mod holds;
 mod housekeeping;
 mod import;
+mod lookups;
 mod ledger;
 mod mend;
 mod transfer;
@@ -29,14 +30,14 @@ mod writer;
 
 use super::{
     AccountChange, Accounts, Audit, Billing, Granted, KeyUse, Metering, ParkedEvent, Result, StepOutcome, StripeObject,
-    StripeState, StripeStep, Usage, key_names::AccountNames,
+    StripeState, StripeStep, Usage, callers::Callers, key_names::AccountNames,
 };
 use crate::{
     clock::Clock,
     domain::{
         account::{Account, Uid},
         api_key::{ApiKey, KeyHash, KeyId},
-        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
+        credit::{Admission, Charge, Hold, HoldRequest, Kept, OperationId, Payer, Pool, Settlement},
         period::Counters,
         plan::Terms,
         time::UnixSeconds,
@@ -44,12 +45,13 @@ use crate::{
 };
 use async_trait::async_trait;
 pub(super) use backup::backup;
+use lookups::Lookups;
 use moment::WindowAt;
 use reader::Readers;
 use rusqlite::Connection;
 use schema::File;
 use std::{path::Path, sync::Arc};
-use writer::Writer;
+use writer::{Outdates, Writer};
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
@@ -58,6 +60,8 @@ const DAY: i64 = 86_400;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    lookups: Lookups,
+    callers: Arc<Callers>,
     clock: Clock,
     terms: Arc<Terms>,
 }
@@ -68,8 +72,11 @@ impl SqliteStore {
     /// [`Fault::Unexpected`](super::Fault::Unexpected) for a file of a newer version, or of another program.
     pub fn open(path: &Path, clock: Clock, terms: Terms) -> Result<Self> {
         let file = File::prepare(path)?;
-        let writer = Writer::start(file.clone(), clock.clone())?;
-        Ok(Self { writer, readers: Readers::new(file), clock, terms: Arc::new(terms) })
+        let callers = Arc::new(Callers::default());
+        let writer = Writer::start(file.clone(), clock.clone(), Arc::clone(&callers))?;
+        let readers = Readers::new(file);
+        let lookups = Lookups::new(readers.clone(), Arc::clone(&callers));
+        Ok(Self { writer, readers, lookups, callers, clock, terms: Arc::new(terms) })
     }
 
     /// The moment of a read.
@@ -77,22 +84,36 @@ impl SqliteStore {
         WindowAt { now: self.clock.now(), terms: Arc::clone(&self.terms) }
     }
 
-    /// Does `work` as one atomic step on the store's terms.
-    async fn write<T: Send + 'static>(
+    /// After a while without commits the cache is not believed until the writer has found out whether another process has
+    /// committed.
+    fn stay_current(&self) {
+        if !self.callers.is_confirmed() {
+            self.writer.look();
+        }
+    }
+
+    /// Does `work`, which checks everything before it writes, as one atomic step on the store's terms.
+    async fn meter<T: Send + 'static>(
         &self,
+        outdates: Outdates,
         work: impl FnOnce(&Connection, &WindowAt) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let terms = Arc::clone(&self.terms);
-        self.writer.run(move |db, now| work(db, &WindowAt { now, terms })).await
+        self.writer.run_checked(outdates, move |db, now| work(db, &WindowAt { now, terms })).await
     }
 }
 
 #[async_trait]
 impl Metering for SqliteStore {
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        let (hash, moment) = (hash.clone(), self.moment());
-        let found = self.readers.run(move |db| api_keys::caller(db, &hash)).await?;
-        Ok(found.map(|(key, account)| (key, moment.account(account))))
+        self.stay_current();
+        let found = self.lookups.caller(hash).await?;
+        Ok(found.map(|(key, account)| (key, self.moment().account(account))))
+    }
+
+    async fn account_of_user(&self, uid: &Uid) -> Result<Option<Account>> {
+        self.stay_current();
+        Ok(self.lookups.account(uid).await?.map(|account| self.moment().account(account)))
     }
 
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
@@ -101,23 +122,29 @@ impl Metering for SqliteStore {
     }
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        let change = change.clone();
-        self.write(move |db, moment| accounts::put(db, &change, moment)).await
+        let (change, terms) = (change.clone(), Arc::clone(&self.terms));
+        let outdates = Outdates::Account(change.uid.clone());
+        self.writer.run_changing(outdates, move |db, now| accounts::put(db, &change, &WindowAt { now, terms })).await
     }
 
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
         let request = request.clone();
-        self.write(move |db, moment| admission::hold(db, &request, moment)).await
+        self.meter(Outdates::Nothing, move |db, moment| admission::hold(db, &request, moment)).await
     }
 
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
         let hold = hold.clone();
-        self.write(move |db, moment| settlement::keep(db, &hold, moment)).await
+        // A balance is never remembered.
+        let outdates = match &hold.charge {
+            Charge::Account { uid, pool: Pool::Prepaid, .. } => Outdates::Account(uid.clone()),
+            Charge::Account { .. } | Charge::Client { .. } => Outdates::Nothing,
+        };
+        self.meter(outdates, move |db, moment| settlement::keep(db, &hold, moment)).await
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
         let (id, payer) = (id.clone(), payer.clone());
-        self.writer.run(move |db, now| settlement::release(db, &id, &payer, now)).await
+        self.writer.run_checked(Outdates::Nothing, move |db, now| settlement::release(db, &id, &payer, now)).await
     }
 
     async fn usage(&self, uid: &Uid, counters: Counters) -> Result<Usage> {
@@ -132,7 +159,7 @@ impl Metering for SqliteStore {
 
     async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
         let used = used.to_vec();
-        self.writer.run(move |db, _| api_keys::touch(db, &used)).await
+        self.writer.run_checked(Outdates::Nothing, move |db, _| api_keys::touch(db, &used)).await
     }
 
     async fn holds_open(&self) -> Result<u64> {
@@ -141,8 +168,8 @@ impl Metering for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.writer.run(schema::beat).await?;
-        self.readers.run(schema::listen).await
+        self.writer.run_checked(Outdates::Nothing, schema::write_test_row).await?;
+        self.readers.run(schema::read_test_row).await
     }
 }
 
@@ -154,12 +181,14 @@ impl Accounts for SqliteStore {
 
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
         let (uid, id) = (uid.clone(), id.clone());
-        self.writer.run(move |db, now| grants::grant(db, &uid, credits, &id, now)).await
+        self.writer
+            .run_changing(Outdates::Account(uid.clone()), move |db, now| grants::grant(db, &uid, credits, &id, now))
+            .await
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
         let (hash, key) = (hash.clone(), key.clone());
-        self.writer.run(move |db, _| api_keys::put(db, &hash, &key)).await
+        self.writer.run_changing(Outdates::Key(hash.clone()), move |db, _| api_keys::put(db, &hash, &key)).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
@@ -169,7 +198,7 @@ impl Accounts for SqliteStore {
 
     async fn revoke_key(&self, id: &KeyId) -> Result<bool> {
         let id = id.clone();
-        self.writer.run(move |db, now| api_keys::revoke(db, &id, now.seconds())).await
+        self.writer.run_changing(Outdates::Anything, move |db, now| api_keys::revoke(db, &id, now.seconds())).await
     }
 
     async fn audit(&self, uid: &Uid) -> Result<Audit> {
@@ -179,7 +208,9 @@ impl Accounts for SqliteStore {
 
     async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()> {
         let (uid, key, id) = (uid.clone(), key.to_owned(), id.clone());
-        self.writer.run(move |db, now| mend::mend(db, &uid, (&key, value), &id, now)).await
+        self.writer
+            .run_changing(Outdates::Account(uid.clone()), move |db, now| mend::mend(db, &uid, (&key, value), &id, now))
+            .await
     }
 }
 
@@ -192,7 +223,9 @@ impl Billing for SqliteStore {
 
     async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome> {
         let step = step.clone();
-        self.writer.run(move |db, now| stripe::apply(db, &step, now)).await
+        self.writer
+            .run_changing(Outdates::Account(step.uid.clone()), move |db, now| stripe::apply(db, &step, now))
+            .await
     }
 
     async fn stripe_object(&self, id: &str) -> Result<StripeObject> {

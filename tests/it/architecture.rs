@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Libraries, and the only places that may name them.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("redis", &["src/store/redis"]),
     ("rusqlite", &["src/store/sqlite"]),
     ("prometheus", &["src/telemetry"]),
@@ -20,7 +20,6 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("clap", &["src/cli", "src/main.rs"]),
     ("pingora_limits", &["src/edge/shield"]),
     ("jsonwebtoken", &["src/identity/user_token"]),
-    ("governor", &["src/identity/account_limiter"]),
     ("toml", &["src/config"]),
     ("flate2", &["src/pages"]),
     ("tokio_rustls", &["src/edge/listener/tls"]),

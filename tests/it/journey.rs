@@ -4,6 +4,7 @@ use crate::{
     backend::{Manner, PICTURE},
     form::{Form, png},
     people::Person,
+    support::wait::until,
     world::{NOON, World},
 };
 use rembg_gateway::{
@@ -94,7 +95,7 @@ async fn an_unverified_account_is_told_to_check_its_inbox() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_and_an_expired_key_stop_at_once() {
+async fn a_revoked_key_stops_within_a_second_and_an_expired_key_at_once() {
     let world = World::start().await;
     let ann = world.customer("ann", 10).await;
     assert_eq!(ann.cut(&Form::with_picture()).await.status, 200);
@@ -105,7 +106,9 @@ async fn a_revoked_key_and_an_expired_key_stop_at_once() {
     world.turn_clock_by(59);
     assert_eq!(until_then.cut(&Form::with_picture()).await.status, 200, "its last second");
     world.turn_clock_by(1);
+    assert_eq!(until_then.get("/api/membership-usage").await.status, 401, "its last second is over");
     assert!(world.store.revoke_key(&key.id).await.unwrap());
+    until("the key is refused", async || ann.get("/api/membership-usage").await.status == 401).await;
     for refused in [ann, until_then] {
         let reply = refused.cut(&Form::with_picture()).await;
         assert_eq!((reply.status, reply.error().as_str()), (401, "invalid api key"));

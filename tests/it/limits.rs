@@ -32,6 +32,12 @@ fn change(uid: &str) -> AccountChange {
     AccountChange::of(Uid::new(uid).unwrap())
 }
 
+/// An operator's change that the gateway has noticed, as it does with each of its own writes. A readiness check is one.
+async fn operator_changes(world: &World, change: AccountChange) {
+    world.store.put_account(&change).await.unwrap();
+    world.ready().await;
+}
+
 async fn status(person: &Person) -> u16 {
     person.cut(&Form::with_picture()).await.status
 }
@@ -74,9 +80,11 @@ async fn who_has_called_as_fast_as_allowed_for_long_is_told_the_right_time() {
         world.turn_clock_by(10);
         assert_eq!(status(&ann).await, 200);
     }
-    let reply = ann.cut(&Form::with_picture()).await;
-    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
-    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store would");
+    for _ in 0..2 {
+        let reply = ann.cut(&Form::with_picture()).await;
+        assert_eq!((reply.status, reply.header("retry-after")), (429, Some("10")));
+    }
+    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store has told");
 }
 
 #[tokio::test]
@@ -94,9 +102,11 @@ async fn who_has_no_credits_is_told_the_right_time_too() {
         world.turn_clock_by(10);
     }
     exhausted().await;
-    let reply = poor.cut(&Form::with_picture()).await;
-    assert_eq!((reply.error().as_str(), reply.header("retry-after")), (TOO_FAST, Some("10")));
-    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store would");
+    for _ in 0..2 {
+        let reply = poor.cut(&Form::with_picture()).await;
+        assert_eq!((reply.error().as_str(), reply.header("retry-after")), (TOO_FAST, Some("10")));
+    }
+    assert!((rejected_by(&world, "rate_limit").await - 1.0).abs() < 0.5, "told here, as the store has told");
 }
 
 #[tokio::test]
@@ -133,7 +143,7 @@ async fn a_raised_plan_unblocks_at_once() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
     assert_eq!(let_through(&ann, 3).await, 2);
-    world.store.put_account(&AccountChange { plan: Some(("Faster".into(), 100)), ..change("ann") }).await.unwrap();
+    operator_changes(&world, AccountChange { plan: Some(("Faster".into(), 100)), ..change("ann") }).await;
     assert_eq!(status(&ann).await, 200);
 }
 
@@ -153,10 +163,10 @@ async fn an_accounts_own_limit_goes_before_its_plans_until_the_next_plan() {
     let world = World::with(slow).await;
     let ann = world.customer("ann", 100).await;
     let own = Overrides { burst: Some(Burst { per_minute: 60, size: 4 }), ..Overrides::default() };
-    world.store.put_account(&AccountChange { overrides: own, ..change("ann") }).await.unwrap();
+    operator_changes(&world, AccountChange { overrides: own, ..change("ann") }).await;
     assert_eq!(let_through(&ann, 9).await, 4);
     world.turn_clock_by(3_600);
-    world.store.put_account(&AccountChange { plan: Some(("Test".into(), 100)), ..change("ann") }).await.unwrap();
+    operator_changes(&world, AccountChange { plan: Some(("Test".into(), 100)), ..change("ann") }).await;
     assert_eq!(let_through(&ann, 9).await, 2);
 }
 
@@ -168,7 +178,7 @@ async fn an_account_on_a_plan_that_is_gone_has_the_default_plans_limit() {
     })
     .await;
     let ann = world.customer("ann", 100).await;
-    world.store.put_account(&AccountChange { plan: Some(("Gone".into(), 100)), ..change("ann") }).await.unwrap();
+    operator_changes(&world, AccountChange { plan: Some(("Gone".into(), 100)), ..change("ann") }).await;
     assert_eq!(let_through(&ann, 9).await, 2);
 }
 
@@ -178,11 +188,11 @@ async fn a_flood_of_one_account_is_rejected_before_the_store_has_to_decide() {
     let ann = world.customer("ann", 100).await;
     assert_eq!(let_through(&ann, 20).await, 2);
     assert!(
-        (rejected_by(&world, "rate_limit").await - 18.0).abs() < 0.5,
-        "the store would have said no to each of them"
+        (rejected_by(&world, "rate_limit").await - 17.0).abs() < 0.5,
+        "the store has said no once, and would have said it to each of them"
     );
     let asked = world.metric(r#"rgw_step_duration_seconds_count{step="admit"}"#).await;
-    assert!((asked - 2.0).abs() < 0.5, "{asked} times");
+    assert!((asked - 3.0).abs() < 0.5, "{asked} times");
 }
 
 #[tokio::test]
@@ -211,10 +221,10 @@ async fn no_pixels_are_no_limit_wherever_they_stand() {
     let ann = world.customer("ann", 100).await;
     let takes = async |width| ann.cut(&Form::empty().image("a.png", &crate::form::png(width, 1))).await.status;
     assert_eq!((takes(20).await, takes(21).await), (200, 413), "the plan has none, the backend has one");
-    world.store.put_account(&AccountChange { plan: Some(("Small".into(), 100)), ..change("ann") }).await.unwrap();
+    operator_changes(&world, AccountChange { plan: Some(("Small".into(), 100)), ..change("ann") }).await;
     assert_eq!((takes(6).await, takes(7).await), (200, 413), "the plan's");
     let overrides = Overrides { max_pixels: Some(0), ..Overrides::default() };
-    world.store.put_account(&AccountChange { overrides, ..change("ann") }).await.unwrap();
+    operator_changes(&world, AccountChange { overrides, ..change("ann") }).await;
     assert_eq!((takes(20).await, takes(21).await), (200, 413), "none of its own goes before the plan's");
 }
 
@@ -234,10 +244,10 @@ async fn an_accounts_own_pixels_go_before_its_plans_but_not_beyond_the_backends(
         |width, most| Some(format!("Image has {width} pixels, which exceeds the maximum of {most} processed here."));
     for (own, fits, most_told) in [(6, 6, 6), (15, 15, 15), (25, 20, 20)] {
         let overrides = Overrides { max_pixels: Some(own), ..Overrides::default() };
-        world.store.put_account(&AccountChange { overrides, ..change("ann") }).await.unwrap();
+        operator_changes(&world, AccountChange { overrides, ..change("ann") }).await;
         assert_eq!((most(fits).await, most(fits + 1).await), (None, told(fits + 1, most_told)), "{own}");
     }
-    world.store.put_account(&AccountChange { plan: Some(("Test".into(), 100)), ..change("ann") }).await.unwrap();
+    operator_changes(&world, AccountChange { plan: Some(("Test".into(), 100)), ..change("ann") }).await;
     assert_eq!(most(13).await, told(13, 12), "the plan's again");
     assert_eq!(ann.used().await, 3);
     world.nothing_held().await;

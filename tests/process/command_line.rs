@@ -1,6 +1,10 @@
 //! Every command works while the gateway serves, and scripts can read what it says.
 
-use crate::{form::Form, gateway::Installation, support::programs::GATEWAY};
+use crate::{
+    form::Form,
+    gateway::Installation,
+    support::{programs::GATEWAY, wait::until},
+};
 use serde_json::json;
 use std::{io::Write as _, process::Stdio};
 
@@ -28,7 +32,8 @@ async fn an_operator_runs_accounts_keys_and_credits_beside_the_serving_gateway()
         (&json!(id), &json!("laptop"), &json!(4))
     );
     here.json(&["key", "revoke", id]);
-    assert_eq!(ann.cut(&Form::with_picture()).await.status, 401, "revoked at once");
+    until("the key is refused", async || ann.get("/api/membership-usage").await.status == 401).await;
+    assert_eq!(ann.cut(&Form::with_picture()).await.status, 401, "it is revoked");
     here.json(&["audit"]);
     let ready = crate::people::Person::stranger(serving.admin).get("/readyz").await;
     assert_eq!(ready.status, 200);

@@ -11,8 +11,8 @@ use std::{fs, net::Ipv4Addr, num::NonZeroU32, ops::Range};
 
 const MADE_UP: u32 = 10_000_000;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_million_made_up_addresses_leave_memory_flat() {
+#[test]
+fn ten_million_made_up_addresses_leave_memory_flat() {
     if !is_alone("shield_memory::ten_million_made_up_addresses_leave_memory_flat") {
         return;
     }

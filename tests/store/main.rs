@@ -4,6 +4,7 @@
 
 mod accounts;
 mod billing;
+mod caching;
 mod cluster;
 mod connections;
 mod crash;

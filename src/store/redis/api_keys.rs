@@ -14,7 +14,6 @@ use crate::{
 use redis::cmd;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
-use tokio::time::Instant;
 
 /// A key as the account's side stores it. When it was revoked is stored apart.
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -44,18 +43,19 @@ impl Pointer {
 }
 
 pub(super) async fn caller(engine: &Engine, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-    let now = Instant::now();
-    if let Some(caller) = engine.callers.of_key(hash, now) {
-        return Ok(Some(caller));
+    if let Some(known) = engine.callers.of_key(hash) {
+        return Ok(known);
     }
-    let generation = engine.callers.generation();
+    let lookup = engine.callers.lookup();
+    let caller = look(engine, hash).await?;
+    engine.callers.remember(lookup, hash, caller.as_ref());
+    Ok(caller)
+}
+
+async fn look(engine: &Engine, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
     let Some(pointer) = pointer(engine, &key_names::key_pointer(hash)).await? else { return Ok(None) };
     let (key, account) = tokio::join!(key(engine, &pointer), accounts::find(engine, &pointer.uid));
-    let caller = key?.zip(account?);
-    if let Some(caller) = &caller {
-        engine.callers.remember((generation, now), hash, caller);
-    }
-    Ok(caller)
+    Ok(key?.zip(account?))
 }
 
 pub(super) async fn put(engine: &Engine, hash: &KeyHash, key: &ApiKey) -> Result<()> {
@@ -79,6 +79,7 @@ pub(super) async fn put(engine: &Engine, hash: &KeyHash, key: &ApiKey) -> Result
         }
         return Err(fault);
     }
+    engine.callers.forget_key(hash);
     Ok(())
 }
 

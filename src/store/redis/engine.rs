@@ -2,7 +2,6 @@
 
 use super::{
     account_fields,
-    callers::Callers,
     link::Link,
     moment::{Moment, PeriodFields},
     scripts::{Call, Scripts},
@@ -17,6 +16,7 @@ use crate::{
     },
     store::{
         Fault, Result,
+        callers::Callers,
         key_names::{self, AccountNames, KeyStyle},
         whole::strange,
     },

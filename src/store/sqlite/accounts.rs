@@ -17,13 +17,14 @@ use crate::{
 };
 use rusqlite::{Connection, Row, params};
 
-const COLUMNS: &str = "uid, membership, credits, prepaid, email_verified, billing_period_start, billing_period_end,
+const FIND: &str = "SELECT uid, membership, credits, prepaid, email_verified, billing_period_start, billing_period_end,
     billing_interval_unit, billing_interval_count, billing_anchor, billing_ends_at, billing_fallen,
-    burst_per_minute, burst_size, priority, max_pixels";
+    burst_per_minute, burst_size, priority, max_pixels
+    FROM accounts WHERE uid = ?1";
 
 /// The account as it is stored.
 pub(super) fn find(db: &Connection, uid: &Uid) -> Result<Option<Account>> {
-    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM accounts WHERE uid = ?1"))?;
+    let mut statement = db.prepare_cached(FIND)?;
     let mut rows = statement.query([uid.as_str()])?;
     rows.next()?.map(|row| from_row(row)).transpose()
 }
@@ -33,7 +34,7 @@ pub(super) fn existing(db: &Connection, uid: &Uid) -> Result<Account> {
     find(db, uid)?.ok_or_else(|| Fault::NotFound(format!("there is no account {uid}")))
 }
 
-/// Fails without the account, whatever can be read of it.
+/// Fails without the account. An account that cannot be read is there, too.
 pub(super) fn must_exist(db: &Connection, uid: &Uid) -> Result<()> {
     let exists = db.prepare_cached("SELECT 1 FROM accounts WHERE uid = ?1")?.exists([uid.as_str()])?;
     if exists { Ok(()) } else { Err(Fault::NotFound(format!("there is no account {uid}"))) }

@@ -1,4 +1,5 @@
-//! `hold`: the short-term limit, the quota and the credit set aside, in one step.
+//! `hold`: the short-term limit, the quota and the credit set aside, in one step. Everything is read before anything is
+//! written.
 
 use super::{
     accounts, counters,
@@ -71,31 +72,36 @@ fn after_burst(
     now: UnixMicros,
     quota: impl FnOnce() -> Result<Quota>,
 ) -> Result<Decision> {
-    let arrival = match burst.map(|burst| take_from_bucket(db, payer, burst, now)).transpose()? {
+    let arrival = match burst.map(|burst| judge(db, payer, burst, now)).transpose()? {
         Some(Verdict::Wait(retry_after)) => return Ok(Err(Denial::TooFast { retry_after })),
         Some(Verdict::Admit(arrival)) => Some(arrival),
         None => None,
     };
-    Ok(match quota()? {
+    let quota = quota()?;
+    if let Some(arrival) = arrival {
+        take_from_bucket(db, payer, arrival)?;
+    }
+    Ok(match quota {
         Ok((charge, quota)) => Ok((charge, Remaining { arrival, quota: Some(quota) })),
         Err(retry_after) => Err(Denial::Exhausted { retry_after, full_in: arrival.map(|arrival| now.until(arrival)) }),
     })
 }
 
-fn take_from_bucket(db: &Connection, payer: &str, burst: Burst, now: UnixMicros) -> Result<Verdict> {
+fn judge(db: &Connection, payer: &str, burst: Burst, now: UnixMicros) -> Result<Verdict> {
     let stored: Option<i64> = db
         .prepare_cached("SELECT arrival FROM buckets WHERE payer = ?1")?
         .query_row([payer], |row| row.get(0))
         .optional()?;
-    let verdict = burst.judge(stored.map(UnixMicros), now);
-    if let Verdict::Admit(arrival) = verdict {
-        db.prepare_cached(
-            "INSERT INTO buckets (payer, arrival) VALUES (?1, ?2)
-             ON CONFLICT (payer) DO UPDATE SET arrival = excluded.arrival",
-        )?
-        .execute(params![payer, arrival.0])?;
-    }
-    Ok(verdict)
+    Ok(burst.judge(stored.map(UnixMicros), now))
+}
+
+fn take_from_bucket(db: &Connection, payer: &str, arrival: UnixMicros) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO buckets (payer, arrival) VALUES (?1, ?2)
+         ON CONFLICT (payer) DO UPDATE SET arrival = excluded.arrival",
+    )?
+    .execute(params![payer, arrival.0])?;
+    Ok(())
 }
 
 /// The key's cap first, then the account's two pools.

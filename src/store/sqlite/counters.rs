@@ -34,9 +34,8 @@ pub(super) fn set(db: &Connection, name: &str, value: i64) -> Result<()> {
     Ok(())
 }
 
-/// Raises a counter by one; `expires` is for those that would otherwise gather for ever.
+/// Raises a counter by one, whose [`value`] has been read; `expires` is for those that would otherwise gather for ever.
 pub(super) fn raise(db: &Connection, name: &str, expires: Option<UnixSeconds>) -> Result<()> {
-    value(db, name)?;
     db.prepare_cached(
         "INSERT INTO counters (name, value, expires) VALUES (?1, 1, ?2)
          ON CONFLICT (name) DO UPDATE SET value = value + 1",

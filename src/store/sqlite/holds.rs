@@ -11,6 +11,13 @@ use crate::{
 };
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
+/// Counts open holds, and says when the first of their leases ends.
+macro_rules! open_where {
+    ($condition:literal) => {
+        concat!("SELECT COUNT(*), MIN(expires) FROM holds WHERE ", $condition)
+    };
+}
+
 /// Open holds on one allowance.
 pub(super) struct Open {
     pub(super) count: u64,
@@ -29,7 +36,7 @@ pub(super) fn find(db: &Connection, payer: &str, id: &OperationId, now: UnixMicr
     Ok(Some(Hold { id: id.clone(), charge, taken: UnixMicros(taken), expires: UnixMicros(expires) }))
 }
 
-/// Writes a hold over whatever ended one the id had.
+/// Writes a hold. It replaces an ended one under the same id.
 pub(super) fn insert(db: &Connection, payer: &str, hold: &Hold) -> Result<()> {
     let (pool, calendar, cycle, key) = match &hold.charge {
         Charge::Account { pool, month, cycle, key, .. } => {
@@ -65,11 +72,11 @@ pub(super) fn remove(db: &Connection, payer: &str, id: &OperationId) -> Result<(
 pub(super) fn of_account(db: &Connection, payer: &str, window: Counters, now: UnixMicros) -> Result<(Open, Open)> {
     let included = match window {
         Counters::Month(month) => {
-            let sql = "payer = ?1 AND expires > ?2 AND pool = ?3 AND calendar = ?4";
+            let sql = open_where!("payer = ?1 AND expires > ?2 AND pool = ?3 AND calendar = ?4");
             open(db, sql, params![payer, now.0, Pool::Included.as_str(), month.to_string()])?
         }
         Counters::Cycle(start) => {
-            let sql = "payer = ?1 AND expires > ?2 AND pool = ?3 AND cycle = ?4";
+            let sql = open_where!("payer = ?1 AND expires > ?2 AND pool = ?3 AND cycle = ?4");
             open(db, sql, params![payer, now.0, Pool::Included.as_str(), start.0])?
         }
     };
@@ -78,30 +85,30 @@ pub(super) fn of_account(db: &Connection, payer: &str, window: Counters, now: Un
 
 /// Holds on an account's prepaid credits.
 pub(super) fn prepaid_of(db: &Connection, payer: &str, now: UnixMicros) -> Result<Open> {
-    open(db, "payer = ?1 AND expires > ?2 AND pool = ?3", params![payer, now.0, Pool::Prepaid.as_str()])
+    let sql = open_where!("payer = ?1 AND expires > ?2 AND pool = ?3");
+    open(db, sql, params![payer, now.0, Pool::Prepaid.as_str()])
 }
 
 /// Holds taken with one API key in one month, of either pool.
 pub(super) fn of_key(db: &Connection, payer: &str, key: &KeyId, month: Month, now: UnixMicros) -> Result<Open> {
-    let sql = "payer = ?1 AND expires > ?2 AND key = ?3 AND calendar = ?4";
+    let sql = open_where!("payer = ?1 AND expires > ?2 AND key = ?3 AND calendar = ?4");
     open(db, sql, params![payer, now.0, key.0, month.to_string()])
 }
 
 /// Holds on one day of an anonymous client.
 pub(super) fn of_client(db: &Connection, payer: &str, day: Day, now: UnixMicros) -> Result<Open> {
-    let sql = "payer = ?1 AND expires > ?2 AND pool IS NULL AND calendar = ?3";
+    let sql = open_where!("payer = ?1 AND expires > ?2 AND pool IS NULL AND calendar = ?3");
     open(db, sql, params![payer, now.0, day.to_string()])
 }
 
 /// Every open hold there is.
 pub(super) fn all(db: &Connection, now: UnixMicros) -> Result<u64> {
-    Ok(open(db, "expires > ?1", params![now.0])?.count)
+    Ok(open(db, open_where!("expires > ?1"), params![now.0])?.count)
 }
 
-fn open(db: &Connection, condition: &str, values: &[&dyn ToSql]) -> Result<Open> {
-    let (count, earliest): (i64, Option<i64>) = db
-        .prepare_cached(&format!("SELECT COUNT(*), MIN(expires) FROM holds WHERE {condition}"))?
-        .query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+fn open(db: &Connection, sql: &str, values: &[&dyn ToSql]) -> Result<Open> {
+    let (count, earliest): (i64, Option<i64>) =
+        db.prepare_cached(sql)?.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Open { count: count.unsigned_abs(), earliest: earliest.map(UnixMicros) })
 }
 

@@ -97,10 +97,10 @@ fn kind(row: &Row<'_>) -> Result<EntryKind> {
 pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     accounts::must_exist(db, uid)?;
     let names = AccountNames::of(uid);
-    let (mut sums, mut odd) = (Sums::default(), Vec::new());
+    let (mut sums, mut not_integers) = (Sums::default(), Vec::new());
     for (field, value) in accounts::numbers(db, uid)? {
         if !fits(value) {
-            odd.push(Odd::new(format!("{} {field}", names.own()), &value.to_string()));
+            not_integers.push(Odd::new(format!("{} {field}", names.own()), &value.to_string()));
         }
         if field == "prepaid_credits" {
             sums.stored(PREPAID.into(), value);
@@ -108,13 +108,14 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     }
     read_counters(db, &names, &mut sums)?;
     fold(db, uid, &names, &mut sums)?;
-    odd.extend(sums.odd());
-    // What is odd is not compared.
-    let is_odd =
-        |counter: &str| odd.iter().any(|odd| odd.key == counter || odd.key.ends_with(&format!(" {counter}_credits")));
+    not_integers.extend(sums.not_integers());
+    // A number that cannot be counted is not compared.
+    let is_no_integer = |counter: &str| {
+        not_integers.iter().any(|one| one.key == counter || one.key.ends_with(&format!(" {counter}_credits")))
+    };
     let mut differences = sums.differences();
-    differences.retain(|one| !is_odd(&one.counter));
-    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences, odd })
+    differences.retain(|one| !is_no_integer(&one.counter));
+    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences, odd: not_integers })
 }
 
 /// The sum of a whole ledger for one counter, named as it names it.
@@ -147,7 +148,7 @@ impl Sums {
     }
 
     /// Counters that stand beyond what can be counted.
-    fn odd(&self) -> Vec<Odd> {
+    fn not_integers(&self) -> Vec<Odd> {
         let beyond = self.0.iter().filter(|(counter, (stored, _))| *counter != PREPAID && !fits(*stored));
         beyond.map(|(counter, (stored, _))| Odd::new(counter.clone(), &stored.to_string())).collect()
     }

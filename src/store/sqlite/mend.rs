@@ -1,4 +1,4 @@
-//! `mend`: a number that somebody has spoilt is set by an operator.
+//! `mend`: an operator sets a number that other software has spoilt.
 
 use super::{accounts, counters, ledger};
 use crate::{

@@ -9,7 +9,8 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 /// Reads at once; the next ones wait for their turn.
 const READERS: usize = 4;
 
-/// Connections to read from, opened as they are needed.
+/// Connections to read from, opened as they are needed. Clones share them.
+#[derive(Clone)]
 pub(super) struct Readers {
     turns: Arc<Semaphore>,
     pool: Arc<Pool>,
@@ -45,6 +46,13 @@ impl Readers {
             seen
         });
         reading.await.map_err(|_| gone())?
+    }
+}
+
+impl Readers {
+    /// The same, at once and on this thread, which it blocks.
+    pub(super) fn snapshot<T>(&self, look: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.pool.snapshot(look)
     }
 }
 

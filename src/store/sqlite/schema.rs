@@ -23,6 +23,9 @@ const VERSION: i64 = 2;
 /// far shorter: the command line would hardly ever find it.
 const BUSY_TRIES: i32 = 5_000;
 
+/// Statements that a connection keeps prepared: all that there are.
+const STATEMENTS: usize = 128;
+
 const TABLES: &str = "
 CREATE TABLE accounts (
     uid TEXT PRIMARY KEY,
@@ -211,7 +214,7 @@ impl File {
         let db = Connection::open_with_flags(&self.path, flags)?;
         db.busy_handler(Some(wait_for_lock))?;
         db.pragma_update(None, "synchronous", "FULL")?;
-        db.set_prepared_statement_cache_capacity(64);
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(db)
     }
 
@@ -284,14 +287,14 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
     }
 }
 
-/// Writes something that nobody needs, to see whether writing works.
-pub(super) fn beat(db: &Connection, now: UnixMicros) -> Result<()> {
+/// Writes a row that is there for this alone: it shows whether writing works.
+pub(super) fn write_test_row(db: &Connection, now: UnixMicros) -> Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO pulse (id, at) VALUES (0, ?1)")?.execute([now.0])?;
     Ok(())
 }
 
 /// Reads it.
-pub(super) fn listen(db: &Connection) -> Result<()> {
+pub(super) fn read_test_row(db: &Connection) -> Result<()> {
     db.prepare_cached("SELECT at FROM pulse")?.query_row([], |row| row.get::<_, i64>(0))?;
     Ok(())
 }

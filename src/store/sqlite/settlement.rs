@@ -1,4 +1,4 @@
-//! `keep` and `release`: the first to arrive decides, and whatever comes later is told so.
+//! `keep` and `release`: the first to arrive decides, and one that comes later is told so.
 
 use super::{DAY, accounts, counters, cycles, holds, ledger, moment::WindowAt};
 use crate::{
@@ -34,7 +34,9 @@ pub(super) fn keep(db: &Connection, hold: &Hold, moment: &WindowAt) -> Result<Ke
         failpoint::reach(Point::InStore);
         settle(db, &name, &hold.id, Settlement::Kept, now)?
     };
-    Ok(Kept { settlement, remaining: remaining(db, &payer, moment)? })
+    // A counter of another window that cannot be read does not undo the keep.
+    let remaining = remaining(db, &payer, moment).unwrap_or_default();
+    Ok(Kept { settlement, remaining })
 }
 
 pub(super) fn release(db: &Connection, id: &OperationId, payer: &Payer, now: UnixMicros) -> Result<Settlement> {
@@ -62,13 +64,15 @@ fn settle(
     Ok(settlement)
 }
 
-/// The hold itself says what to count: its row may be long gone.
+/// The hold itself says what to count: its row may be long gone. Everything is read before anything is written.
 fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
     let (uid, served) = match &hold.charge {
         Charge::Client { client, day } => {
-            // Nobody asks for a day once it is over, but a keep may still be under way.
+            // No request needs a day once it is over, but a keep may still come.
             let forgotten = UnixSeconds(day.end().0.saturating_add(DAY));
-            return counters::raise(db, &key_names::client_usage(client, *day), Some(forgotten));
+            let counter = key_names::client_usage(client, *day);
+            counters::value(db, &counter)?;
+            return counters::raise(db, &counter, Some(forgotten));
         }
         Charge::Account { uid, channel, pool, month, cycle, key } => {
             accounts::existing(db, uid)?;
@@ -76,8 +80,12 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
             (uid, Served { channel: *channel, pool: *pool, month: *month, cycle, key: key.as_ref() })
         }
     };
-    for counter in served.counters(&AccountNames::of(uid)) {
-        counters::raise(db, &counter, None)?;
+    let counters = served.counters(&AccountNames::of(uid));
+    for counter in &counters {
+        counters::value(db, counter)?;
+    }
+    for counter in &counters {
+        counters::raise(db, counter, None)?;
     }
     if served.pool == Pool::Prepaid {
         accounts::change_prepaid(db, uid, -1)?;

@@ -1,6 +1,6 @@
 //! The verbs by which accounts go to another store and come from one.
 
-use super::{SqliteStore, export, import};
+use super::{SqliteStore, export, import, writer::Outdates};
 use crate::{
     domain::account::Uid,
     store::{AccountExport, Cursor, List, Page, Records, Result, Transfer},
@@ -31,6 +31,6 @@ impl Transfer for SqliteStore {
 
     async fn import(&self, export: &AccountExport) -> Result<()> {
         let export = export.clone();
-        self.writer.run(move |db, _| import::account(db, &export)).await
+        self.writer.run_changing(Outdates::Anything, move |db, _| import::account(db, &export)).await
     }
 }
