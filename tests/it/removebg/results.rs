@@ -224,3 +224,40 @@ async fn a_cut_that_cannot_be_finished_is_the_backends_failure_and_costs_nothing
     assert_eq!(ann.used().await, 0);
     world.nothing_held().await;
 }
+
+#[tokio::test]
+async fn a_photograph_is_cut_and_finished_in_this_process_alone() {
+    let world = super::world_with(|config| {
+        config.backend.kind = rembg_gateway::config::BackendKind::Builtin;
+        config.backend.urls = Vec::new();
+    })
+    .await;
+    let ann = world.customer("ann", 10).await;
+    let photograph = std::fs::read("deploy/sample/mug.jpg").unwrap();
+    let texts =
+        [("size", "auto"), ("crop", "true"), ("crop_margin", "20px"), ("bg_color", "81d4fa"), ("format", "png")];
+    let reply = remove(&ann, &form(&photograph, &texts)).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let (_, made) = decoded(&reply.body);
+    let foreground: Vec<u32> = ["width", "height"]
+        .iter()
+        .map(|side| reply.header(&format!("x-foreground-{side}")).unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(made.dimensions(), (foreground[0] + 40, foreground[1] + 40), "the subject and its margins");
+    assert_eq!(made.get_pixel(1, 1).0, [0x81, 0xd4, 0xfa, 255]);
+    if let Some(folder) = std::env::var_os("REMBG_GATEWAY_TEST_PICTURES") {
+        std::fs::write(std::path::Path::new(&folder).join("mug-crop.png"), &reply.body).unwrap();
+        for (name, texts) in [
+            (
+                "mug-scale.png",
+                &[("scale", "50%"), ("position", "80% 90%"), ("bg_color", "fff59d"), ("format", "png")][..],
+            ),
+            ("mug-alpha.png", &[("channels", "alpha")]),
+            ("mug-roi.png", &[("roi", "0% 0% 50% 100%"), ("size", "auto")]),
+        ] {
+            let reply = remove(&ann, &form(&photograph, texts)).await;
+            std::fs::write(std::path::Path::new(&folder).join(name), &reply.body).unwrap();
+        }
+    }
+    assert!(ann.used().await >= 1);
+}
