@@ -245,19 +245,5 @@ async fn a_photograph_is_cut_and_finished_in_this_process_alone() {
         .collect();
     assert_eq!(made.dimensions(), (foreground[0] + 40, foreground[1] + 40), "the subject and its margins");
     assert_eq!(made.get_pixel(1, 1).0, [0x81, 0xd4, 0xfa, 255]);
-    if let Some(folder) = std::env::var_os("REMBG_GATEWAY_TEST_PICTURES") {
-        std::fs::write(std::path::Path::new(&folder).join("mug-crop.png"), &reply.body).unwrap();
-        for (name, texts) in [
-            (
-                "mug-scale.png",
-                &[("scale", "50%"), ("position", "80% 90%"), ("bg_color", "fff59d"), ("format", "png")][..],
-            ),
-            ("mug-alpha.png", &[("channels", "alpha")]),
-            ("mug-roi.png", &[("roi", "0% 0% 50% 100%"), ("size", "auto")]),
-        ] {
-            let reply = remove(&ann, &form(&photograph, texts)).await;
-            std::fs::write(std::path::Path::new(&folder).join(name), &reply.body).unwrap();
-        }
-    }
-    assert!(ann.used().await >= 1);
+    assert_eq!(ann.used().await, 1);
 }
