@@ -19,7 +19,7 @@ use crate::{
     },
     identity::{Keyring, api_key, find_key},
     random::fresh_operation_id,
-    store::{AccountChange, Accounts, Audit, Fault, Granted, KeyUse, Odd},
+    store::{AccountChange, Accounts, Audit, Fault, Granted, KeyUse, NotInteger},
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -240,8 +240,8 @@ impl Admin {
             match self.store.audit(&uid).await {
                 Ok(audit) => audits.push(audit),
                 Err(Fault::Unexpected(stands)) => {
-                    let odd = vec![Odd { key: format!("account {uid}"), stands }];
-                    audits.push(Audit { uid, entries: 0, differences: Vec::new(), odd });
+                    let not_integers = vec![NotInteger { key: format!("account {uid}"), stands }];
+                    audits.push(Audit { uid, entries: 0, differences: Vec::new(), not_integers });
                 }
                 Err(fault) => return Err(fault.into()),
             }

@@ -267,27 +267,27 @@ pub struct Audit {
     /// Every number that differs; empty if all is well.
     pub differences: Vec<Difference>,
     /// Every value that should be a whole number and is not, so that the account is refused; empty if all is well.
-    pub odd: Vec<Odd>,
+    pub not_integers: Vec<NotInteger>,
 }
 
 impl Audit {
     /// Whether every value is a whole number and agrees with the ledger.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.differences.is_empty() && self.odd.is_empty()
+        self.differences.is_empty() && self.not_integers.is_empty()
     }
 }
 
 /// A value that should be a whole number and is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Odd {
+pub struct NotInteger {
     /// Its documented name. For a field of the account: the account's own name, a space and the field's name.
     pub key: String,
     /// The beginning of the value, or its kind.
     pub stands: String,
 }
 
-impl Odd {
+impl NotInteger {
     fn new(key: String, stands: &str) -> Self {
         Self { key, stands: stands.chars().take(40).collect() }
     }

@@ -39,19 +39,20 @@ fn words(audits: &[Audit]) -> String {
             [audit.uid.to_string(), one.counter.clone(), one.stored.to_string(), one.ledger.to_string()]
         })
         .collect();
-    let odd = audits.iter().flat_map(|audit| audit.odd.iter().map(move |one| (audit, one)));
-    let odd: Vec<_> = odd.map(|(audit, one)| [audit.uid.to_string(), one.key.clone(), one.stands.clone()]).collect();
+    let not_integers = audits.iter().flat_map(|audit| audit.not_integers.iter().map(move |one| (audit, one)));
+    let not_integers: Vec<_> =
+        not_integers.map(|(audit, one)| [audit.uid.to_string(), one.key.clone(), one.stands.clone()]).collect();
     let scope = format!("accounts: {}, ledger entries: {entries}", audits.len());
-    let mut words = match (rows.is_empty(), odd.is_empty()) {
+    let mut words = match (rows.is_empty(), not_integers.is_empty()) {
         (true, true) => format!("Every counter is what the ledger adds up to ({scope})."),
         (true, false) => format!("Every other counter is what the ledger adds up to ({scope})."),
         (false, _) => {
             format!("These differ ({scope}):\n\n{}", table(["ACCOUNT", "COUNTER", "STORED", "LEDGER"], &rows))
         }
     };
-    if !odd.is_empty() {
+    if !not_integers.is_empty() {
         words.push_str("\n\nThese are not whole numbers, so their accounts are refused:\n\n");
-        words.push_str(&table(["ACCOUNT", "KEY", "STANDS"], &odd));
+        words.push_str(&table(["ACCOUNT", "KEY", "STANDS"], &not_integers));
         words.push_str("\n\nSet each with: rembg-gateway audit --mend ACCOUNT 'KEY' N");
     }
     words

@@ -62,7 +62,7 @@ pub(super) fn fits(number: i64) -> bool {
 }
 
 /// The fault for a value that is not a whole number. It is for operators: the name holds the account's id.
-pub(super) fn strange(name: &str) -> Fault {
+pub(super) fn not_an_integer(name: &str) -> Fault {
     Fault::Unexpected(format!(
         "{name} holds no whole number, so nothing can be counted there. Set it with: audit --mend"
     ))

@@ -180,7 +180,7 @@ async fn a_counter_that_cannot_be_counted_stops_its_own_account_until_an_operato
     assert_eq!(bob.cut(&Form::with_picture()).await.status, 200);
     let uid = Uid::new("ann").unwrap();
     let audit = world.store.audit(&uid).await.unwrap();
-    assert_eq!(audit.odd.iter().map(|odd| odd.key.as_str()).collect::<Vec<_>>(), [spoilt]);
+    assert_eq!(audit.not_integers.iter().map(|not_integers| not_integers.key.as_str()).collect::<Vec<_>>(), [spoilt]);
     world.store.mend(&uid, spoilt, 3, &OperationId("mend".into())).await.unwrap();
     assert_eq!((ann.cut(&Form::with_picture()).await.status, ann.used().await), (200, 4));
     world.audited("ann").await;

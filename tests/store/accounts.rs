@@ -204,12 +204,12 @@ pub(crate) async fn accounts_are_listed_in_the_order_of_their_ids(world: &World)
 }
 
 pub(crate) async fn strange_account_ids_share_nothing(world: &World) {
-    let strange = ["4", "4:2", "4%3A2", "{4}:2", "4 2", "4\u{0}2", "4:app_usage", "人", "4'; DROP TABLE accounts"];
-    for uid in strange {
+    let unusual = ["4", "4:2", "4%3A2", "{4}:2", "4 2", "4\u{0}2", "4:app_usage", "人", "4'; DROP TABLE accounts"];
+    for uid in unusual {
         let uid = world.account(uid, 1, 0).await;
         world.served(&world.request(&uid)).await;
     }
-    for uid in strange {
+    for uid in unusual {
         let uid = Uid::new(uid).unwrap();
         assert_eq!(world.usage(&uid, MARCH).await, Usage { app: 1, api: 0 }, "{uid}");
         assert_eq!(world.audited(&uid).await, 1);

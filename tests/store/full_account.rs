@@ -89,9 +89,9 @@ pub(crate) async fn make_accounts(world: &World) -> Accounts {
     world.kept(&late).await;
     store.grant(&uid, -2, &OperationId("invoice 2".into())).await.unwrap();
 
-    let strange = world.account("a:b {c} 100% ü", 1, 0).await;
+    let unusual = world.account("a:b {c} 100% ü", 1, 0).await;
     let limit = AccountChange {
-        uid: strange.clone(),
+        uid: unusual.clone(),
         plan: Some(("Free".into(), 2)),
         credits: None,
         overrides: Overrides {

@@ -201,7 +201,7 @@ async fn numbers_that_other_software_has_spoilt_stop_their_account_before_anythi
     let world = World::redis().await;
     let (uid, other) = (world.account("42", 5, 5).await, world.account("43", 5, 0).await);
     let open = world.held(&world.request(&uid)).await;
-    let odd = |asked: Result<(), Fault>| match asked {
+    let not_integers = |asked: Result<(), Fault>| match asked {
         Err(Fault::Unexpected(words)) => assert!(words.contains("no whole number"), "{words}"),
         other => panic!("{other:?}"),
     };
@@ -210,11 +210,11 @@ async fn numbers_that_other_software_has_spoilt_stop_their_account_before_anythi
         ("HSET user:42 prepaid_credits 10.50", "HSET user:42 prepaid_credits 5"),
     ] {
         by_hand(&world, spoil);
-        odd(world.store.hold(&world.request(&uid)).await.map(drop));
+        not_integers(world.store.hold(&world.request(&uid)).await.map(drop));
         by_hand(&world, mend);
     }
     by_hand(&world, "SET user:42:app_usage:2026:3 3.5");
-    odd(world.store.keep(&open).await.map(drop));
+    not_integers(world.store.keep(&open).await.map(drop));
     assert!(matches!(world.store.usage(&uid, Counters::Month(MARCH)).await, Err(Fault::Unexpected(_))));
     by_hand(&world, "DEL user:42:app_usage:2026:3");
     assert_eq!(by_hand(&world, "EXISTS user:42:ledger:2026:3").as_deref(), Some("1"), "the grant");

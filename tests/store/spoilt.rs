@@ -43,10 +43,10 @@ fn assert_named<T: std::fmt::Debug>(answer: Result<T, Fault>, name: &str) {
     }
 }
 
-async fn odd(world: &World, uid: &Uid) -> Vec<String> {
+async fn not_integers(world: &World, uid: &Uid) -> Vec<String> {
     let audit = world.store.audit(uid).await.unwrap();
     assert_eq!(audit.differences, [], "what is odd is not compared");
-    audit.odd.into_iter().map(|odd| odd.key).collect()
+    audit.not_integers.into_iter().map(|not_integers| not_integers.key).collect()
 }
 
 async fn mended(world: &World, uid: &Uid, key: &str, value: i64) {
@@ -67,7 +67,7 @@ async fn a_whole_number_in_another_spelling_is_taken_over_as_what_it_is() {
         let account = world.store.account(&uid).await.unwrap().unwrap();
         assert_eq!((account.credits, account.prepaid), (12, 12), "{spelling:?}");
         assert_eq!(world.usage(&uid, MARCH).await, Usage { app: 12, api: 12 }, "{spelling:?}");
-        assert_eq!(odd(&world, &uid).await, [""; 0]);
+        assert_eq!(not_integers(&world, &uid).await, [""; 0]);
         // The twelve that are included are spent: this is a prepaid one.
         world.served(&world.key_request(&uid, "k1")).await;
         for (counter, value) in [("prepaid_usage:2026:3", "13"), ("key_usage:k1:2026:3", "13")] {
@@ -162,7 +162,7 @@ async fn anything_else_stops_its_own_account_until_it_is_mended() {
                 assert_named(world.store.keep(&open).await, &name);
             }
             assert_eq!(ledger(), before, "{name}: nothing was written");
-            assert_eq!(odd(&world, &uid).await, [name.as_str()]);
+            assert_eq!(not_integers(&world, &uid).await, [name.as_str()]);
             world.served(&world.request(&other)).await;
             mended(&world, &uid, &name, 40).await;
             assert_eq!(world.audited(&uid).await, entries, "{name}: a mend is no operation of ours");
@@ -199,12 +199,12 @@ async fn a_spoilt_field_stops_its_own_account_until_it_is_mended() {
             if field == "prepaid_credits" {
                 assert_named(world.store.grant(&uid, 5, &world.operation()).await, &name);
             }
-            assert_eq!(odd(&world, &uid).await, [name.as_str()]);
+            assert_eq!(not_integers(&world, &uid).await, [name.as_str()]);
             assert_eq!(world.store.uids().await.unwrap(), [uid.clone(), other.clone()]);
             world.served(&world.request(&other)).await;
             mended(&world, &uid, &name, value).await;
             assert_eq!(by_hand(&world, &["HGET", "user:42", field]), Some(value.to_string()));
-            assert_eq!(odd(&world, &uid).await, [""; 0]);
+            assert_eq!(not_integers(&world, &uid).await, [""; 0]);
             world.kept(&open).await;
             world.audited(&uid).await;
         }
@@ -228,7 +228,7 @@ async fn a_spoilt_cycle_is_named_before_anything_is_written() {
         assert_eq!(stands(&world, "user:7:app_usage:2026:3"), None, "the month was not raised");
     }
     assert_named(world.store.usage(&uid, Counters::Cycle(UnixSeconds(START))).await, &cycle);
-    assert_eq!(odd(&world, &uid).await, [cycle.as_str()]);
+    assert_eq!(not_integers(&world, &uid).await, [cycle.as_str()]);
     mended(&world, &uid, &cycle, 0).await;
     world.kept(&open).await;
     assert_eq!(world.audited(&uid).await, 1);
@@ -314,11 +314,11 @@ async fn what_a_file_cannot_count_stops_its_own_account_until_it_is_mended() {
         let open = world.held(&world.key_request(&uid, "k1")).await;
         in_file(&world, &spoil).unwrap();
         assert_named(world.store.hold(&world.key_request(&uid, "k1")).await, &name);
-        assert_eq!(odd(&world, &uid).await, [name.as_str()]);
+        assert_eq!(not_integers(&world, &uid).await, [name.as_str()]);
         assert_eq!(world.store.uids().await.unwrap(), [uid.clone(), other.clone()]);
         world.served(&world.request(&other)).await;
         mended(&world, &uid, &name, value).await;
-        assert_eq!(odd(&world, &uid).await, [""; 0]);
+        assert_eq!(not_integers(&world, &uid).await, [""; 0]);
         world.audited(&uid).await;
         world.released(&open).await;
     }

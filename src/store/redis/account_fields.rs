@@ -9,7 +9,7 @@ use crate::{
     store::{
         Result,
         key_names::AccountNames,
-        whole::{strange, whole},
+        whole::{not_an_integer, whole},
     },
 };
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ pub(super) fn from_fields(
     let seen = PeriodFields::of(|name| fields.get(name).cloned());
     seen.must_be_readable(names)?;
     let number = |name: &str| match fields.get(name) {
-        Some(text) => whole(text).ok_or_else(|| strange(&format!("{} {name}", names.own()))),
+        Some(text) => whole(text).ok_or_else(|| not_an_integer(&format!("{} {name}", names.own()))),
         None => Ok(0),
     };
     let verified = fields.get("email_verified").is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"));

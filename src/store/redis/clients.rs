@@ -12,7 +12,7 @@ use crate::{
         credit::{Admission, Charge, Draw, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         time::Day,
     },
-    store::{Fault, Result, key_names, whole::strange},
+    store::{Fault, Result, key_names, whole::not_an_integer},
 };
 use redis::Script;
 
@@ -49,7 +49,7 @@ pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
     let call = call(engine, &engine.scripts.client_keep, &hold.charge.payer()).key(&counter);
     let answer: String = call.arg(&hold.id.0).arg(day_of(&hold.id)).run(&engine.link).await?;
     match answer.strip_prefix("not_integer|") {
-        Some(counter) => Err(strange(counter)),
+        Some(counter) => Err(not_an_integer(counter)),
         None => Ok(Kept { settlement: settled_as(&answer)? }),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     store::{
         Fault, Result, Usage,
         key_names::{self, AccountNames, KeyStyle},
-        whole::{strange, whole},
+        whole::{not_an_integer, whole},
     },
 };
 use redis::cmd;
@@ -59,8 +59,8 @@ impl Stands {
     pub(super) fn number(&self, name: &str) -> Result<i64> {
         match self {
             Self::Nothing => Ok(0),
-            Self::Text(text) => str::from_utf8(text).ok().and_then(whole).ok_or_else(|| strange(name)),
-            Self::Kind(_) => Err(strange(name)),
+            Self::Text(text) => str::from_utf8(text).ok().and_then(whole).ok_or_else(|| not_an_integer(name)),
+            Self::Kind(_) => Err(not_an_integer(name)),
         }
     }
 }
@@ -107,10 +107,10 @@ pub(super) async fn cycles(engine: &Engine, uid: &Uid) -> Result<Vec<(UnixSecond
     if let [not_integer, name] = &listed[..]
         && not_integer == "not_integer"
     {
-        return Err(strange(name));
+        return Err(not_an_integer(name));
     }
     let (cycles, _) = listed.as_chunks();
-    let number = |text: &String| whole(text).ok_or_else(|| strange(&names.cycle_index()));
+    let number = |text: &String| whole(text).ok_or_else(|| not_an_integer(&names.cycle_index()));
     let cycle = |[start, app, api]: &[String; 3]| {
         Ok((UnixSeconds(number(start)?), Usage { app: count(number(app)?), api: count(number(api)?) }))
     };

@@ -19,7 +19,7 @@ use crate::{
         Fault, Result,
         callers::Callers,
         key_names::{AccountNames, KeyStyle},
-        whole::strange,
+        whole::not_an_integer,
     },
 };
 use std::{
@@ -101,7 +101,7 @@ impl Engine {
         if let [not_integer, what] = answer
             && not_integer == "not_integer"
         {
-            return Err(strange(what));
+            return Err(not_an_integer(what));
         }
         let [stale, now, seen] = answer else { return Ok(None) };
         if stale != "stale" {

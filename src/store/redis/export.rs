@@ -22,7 +22,7 @@ use crate::{
         key_names::AccountNames,
         number::PREPAID,
         transfer::{PART, SETTLED_FOR},
-        whole::{strange as strange_number, whole as read},
+        whole::{not_an_integer, whole as read},
     },
 };
 use futures_util::future::try_join_all;
@@ -165,7 +165,7 @@ async fn all_counters(engine: &Engine, names: &AccountNames) -> Result<BTreeMap<
         let values: Vec<Option<String>> = engine.link.command(cmd("MGET").arg(whole)).await?;
         for (name, value) in some.iter().zip(values) {
             let Some(value) = value else { continue };
-            let value = read(&value).ok_or_else(|| strange_number(name))?;
+            let value = read(&value).ok_or_else(|| not_an_integer(name))?;
             counters.insert(name.clone(), value);
         }
     }

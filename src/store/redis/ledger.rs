@@ -16,7 +16,7 @@ use crate::{
         time::{Month, UnixSeconds},
     },
     store::{
-        Audit, Difference, EntryKind, Fault, LedgerEntry, Odd, Result,
+        Audit, Difference, EntryKind, Fault, LedgerEntry, NotInteger, Result,
         key_names::{AccountNames, Served},
         number::{self, PREPAID},
         whole::whole,
@@ -55,7 +55,8 @@ async fn look(engine: &Engine, uid: &Uid) -> Result<Audit> {
     for counter in counted {
         sums.entry(if counter == PREPAID { counter } else { names.whole(&counter) }).or_default();
     }
-    let mut audit = Audit { uid: uid.clone(), entries, differences: Vec::new(), odd: odd_fields(&names, &fields) };
+    let mut audit =
+        Audit { uid: uid.clone(), entries, differences: Vec::new(), not_integers: not_integer_fields(&names, &fields) };
     let mut compare = |counter: String, stored: i64, ledger: Option<i64>| {
         if let Some(ledger) = ledger.filter(|ledger| *ledger != stored) {
             audit.differences.push(Difference { counter, stored, ledger });
@@ -67,15 +68,15 @@ async fn look(engine: &Engine, uid: &Uid) -> Result<Audit> {
     let uncounted = uncounted(engine, uid, &names).await?.into_iter().map(|name| (name, None));
     let mut all: BTreeMap<String, Option<i64>> = uncounted.collect();
     all.extend(sums.into_iter().map(|(name, ledger)| (name, Some(ledger))));
-    let mut odd = Vec::new();
+    let mut not_integers = Vec::new();
     for (name, ledger) in all {
         let stands = counters::look(engine, &name).await?;
         match stands.number(&name) {
             Ok(stored) => compare(name, stored, ledger),
-            Err(_) => odd.push(Odd::new(name, &stands.to_string())),
+            Err(_) => not_integers.push(NotInteger::new(name, &stands.to_string())),
         }
     }
-    audit.odd.extend(odd);
+    audit.not_integers.extend(not_integers);
     Ok(audit)
 }
 
@@ -99,11 +100,12 @@ fn whole_field(fields: &HashMap<String, String>, name: &str) -> Option<i64> {
 }
 
 /// Fields of an account that keep it from being served. An empty moment is none.
-fn odd_fields(names: &AccountNames, fields: &HashMap<String, String>) -> Vec<Odd> {
+fn not_integer_fields(names: &AccountNames, fields: &HashMap<String, String>) -> Vec<NotInteger> {
     let cache = ["prepaid_credits"].into_iter().chain(number::FIELDS);
-    let odd = cache.filter_map(|name| Some((name, fields.get(name)?)));
-    odd.filter(|(name, text)| whole(text).is_none() && !(MOMENTS.contains(name) && text.is_empty()))
-        .map(|(name, text)| Odd::new(format!("{} {name}", names.own()), &format!("{text:?}")))
+    let not_integers = cache.filter_map(|name| Some((name, fields.get(name)?)));
+    not_integers
+        .filter(|(name, text)| whole(text).is_none() && !(MOMENTS.contains(name) && text.is_empty()))
+        .map(|(name, text)| NotInteger::new(format!("{} {name}", names.own()), &format!("{text:?}")))
         .collect()
 }
 

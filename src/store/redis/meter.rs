@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     failpoint::{self, Point},
-    store::{Fault, Result, key_names::KeyStyle, whole::strange},
+    store::{Fault, Result, key_names::KeyStyle, whole::not_an_integer},
 };
 use tokio::sync::oneshot;
 
@@ -45,7 +45,7 @@ fn read(answer: String) -> Result<String> {
         Some(("unexpected", key)) => {
             Err(Fault::Unexpected(format!("{key} is of another type than ours: nothing can be counted there")))
         }
-        Some(("not_integer", name)) => Err(strange(name)),
+        Some(("not_integer", name)) => Err(not_an_integer(name)),
         _ => Ok(answer),
     }
 }

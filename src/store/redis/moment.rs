@@ -12,7 +12,7 @@ use crate::{
     store::{
         Result,
         key_names::AccountNames,
-        whole::{strange, whole},
+        whole::{not_an_integer, whole},
     },
 };
 
@@ -51,7 +51,7 @@ impl PeriodFields {
     pub(super) fn must_be_readable(&self, names: &AccountNames) -> Result<()> {
         for (name, text) in PERIOD_FIELDS.iter().zip(self.0.split('|')) {
             if MOMENTS.contains(name) && !text.is_empty() && whole(text).is_none() {
-                return Err(strange(&format!("{} {name}", names.own())));
+                return Err(not_an_integer(&format!("{} {name}", names.own())));
             }
         }
         Ok(())

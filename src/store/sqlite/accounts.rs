@@ -12,7 +12,7 @@ use crate::{
         AccountChange, Fault, Result,
         key_names::AccountNames,
         number::FIELDS,
-        whole::{fits, strange},
+        whole::{fits, not_an_integer},
     },
 };
 use rusqlite::{Connection, Row, params};
@@ -176,7 +176,7 @@ fn from_row(row: &Row<'_>) -> Result<Account> {
     let uid = uid(row.get(0)?)?;
     let number = |column, field| match row.get(column)? {
         number if fits(number) => Ok(number),
-        _ => Err(strange(&format!("{} {field}", AccountNames::of(&uid).own()))),
+        _ => Err(not_an_integer(&format!("{} {field}", AccountNames::of(&uid).own()))),
     };
     let own = |column| Ok::<_, Fault>(row.get::<_, Option<i64>>(column)?.and_then(|number| u64::try_from(number).ok()));
     Ok(Account {

@@ -5,7 +5,7 @@ use crate::{
     store::{
         Result, Usage,
         key_names::AccountNames,
-        whole::{fits, strange},
+        whole::{fits, not_an_integer},
     },
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -22,7 +22,7 @@ pub(super) fn value(db: &Connection, name: &str) -> Result<u64> {
 }
 
 fn count(name: &str, value: i64) -> Result<u64> {
-    if fits(value) { Ok(u64::try_from(value).unwrap_or(0)) } else { Err(strange(name)) }
+    if fits(value) { Ok(u64::try_from(value).unwrap_or(0)) } else { Err(not_an_integer(name)) }
 }
 
 /// Sets a counter.

@@ -10,7 +10,7 @@ use crate::{
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
-        Audit, Difference, EntryKind, Fault, LedgerEntry, Odd, Result,
+        Audit, Difference, EntryKind, Fault, LedgerEntry, NotInteger, Result,
         key_names::{AccountNames, Served},
         number::PREPAID,
         whole::fits,
@@ -100,7 +100,7 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     let (mut sums, mut not_integers) = (Sums::default(), Vec::new());
     for (field, value) in accounts::numbers(db, uid)? {
         if !fits(value) {
-            not_integers.push(Odd::new(format!("{} {field}", names.own()), &value.to_string()));
+            not_integers.push(NotInteger::new(format!("{} {field}", names.own()), &value.to_string()));
         }
         if field == "prepaid_credits" {
             sums.stored(PREPAID.into(), value);
@@ -115,7 +115,7 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     };
     let mut differences = sums.differences();
     differences.retain(|one| !is_no_integer(&one.counter));
-    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences, odd: not_integers })
+    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences, not_integers: not_integers })
 }
 
 /// The sum of a whole ledger for one counter, named as it names it.
@@ -148,9 +148,9 @@ impl Sums {
     }
 
     /// Counters that stand beyond what can be counted.
-    fn not_integers(&self) -> Vec<Odd> {
+    fn not_integers(&self) -> Vec<NotInteger> {
         let beyond = self.0.iter().filter(|(counter, (stored, _))| *counter != PREPAID && !fits(*stored));
-        beyond.map(|(counter, (stored, _))| Odd::new(counter.clone(), &stored.to_string())).collect()
+        beyond.map(|(counter, (stored, _))| NotInteger::new(counter.clone(), &stored.to_string())).collect()
     }
 
     fn differences(self) -> Vec<Difference> {

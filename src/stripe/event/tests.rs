@@ -207,9 +207,9 @@ fn what_is_no_event_is_refused_in_words() {
 
 #[test]
 fn fields_of_another_type_count_as_absent() {
-    let odd =
+    let unusual =
         json!({"id": "sub_1", "status": "active", "items": 7, "customer": 7, "metadata": [], "cancel_at": "soon"});
-    let read = read_subscription(&odd);
+    let read = read_subscription(&unusual);
     assert_eq!((read.items, read.cancel_at), (Vec::new(), None));
     for kind in ["customer.subscription.updated", "checkout.session.completed", "charge.dispute.created", "payout.paid"]
     {

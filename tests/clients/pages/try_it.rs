@@ -177,26 +177,26 @@ async fn each_mistake_is_told_beside_its_field_and_costs_nothing() {
 
 /// One of every kind that a form can get.
 fn every_complaint() -> Vec<Complaint> {
-    let odd = || "<'x'>\n y".to_owned();
+    let awkward = || "<'x'>\n y".to_owned();
     vec![
         Complaint::NoImage,
         Complaint::NoFileSelected,
-        Complaint::UnsupportedType(odd()),
+        Complaint::UnsupportedType(awkward()),
         Complaint::CorruptImage,
         Complaint::EmptyFile,
         Complaint::FileTooLarge(57_881_395),
         Complaint::TooWide(12_000),
         Complaint::TooTall(15_000),
-        Complaint::NotAnInteger("w", odd()),
+        Complaint::NotAnInteger("w", awkward()),
         Complaint::BelowRange("h", 1, "-5".into()),
         Complaint::AboveRange("w", 10_000, "15000".into()),
         Complaint::OutsideRange("h", 1, 9_999, "0".into()),
-        Complaint::NotANumber("angle", odd()),
+        Complaint::NotANumber("angle", awkward()),
         Complaint::AngleOutOfRange(500.0),
-        Complaint::BadFormat(odd()),
-        Complaint::BadColour(odd()),
+        Complaint::BadFormat(awkward()),
+        Complaint::BadColour(awkward()),
         Complaint::MaskWithColour,
-        Complaint::NotABoolean("expand", odd()),
+        Complaint::NotABoolean("expand", awkward()),
     ]
 }
 

@@ -3,15 +3,17 @@
 use std::fs;
 
 /// Words that no name may contain, whether in `CamelCase` or in `snake_case`.
-const REPLACED_WORDS: [&str; 13] = [
+const REPLACED_WORDS: [&str; 15] = [
     "blame",
     "desk",
     "movable",
+    "odd",
     "reception",
     "recall",
     "recalled",
     "remembrance",
     "restless",
+    "strange",
     "useless",
     "watchman",
     "workbench",

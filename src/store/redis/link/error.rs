@@ -38,6 +38,7 @@ pub(super) fn classify(error: &RedisError) -> Option<Cause> {
 /// Words for the log.
 pub(in super::super) fn fault(error: &RedisError) -> Fault {
     let passing = error.code().is_some_and(|code| PASSING.contains(&code)) || classify(error).is_some();
-    let odd = matches!(error.kind(), ErrorKind::UnexpectedReturnType | ErrorKind::Server(_) | ErrorKind::Extension);
-    if odd && !passing { Fault::Unexpected(error.to_string()) } else { Fault::Unavailable(error.to_string()) }
+    let unexpected =
+        matches!(error.kind(), ErrorKind::UnexpectedReturnType | ErrorKind::Server(_) | ErrorKind::Extension);
+    if unexpected && !passing { Fault::Unexpected(error.to_string()) } else { Fault::Unavailable(error.to_string()) }
 }
