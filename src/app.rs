@@ -3,13 +3,14 @@
 mod listeners;
 
 use crate::{
-    backend::{self, Backend},
+    backend::{self, Backend, CpuPool},
     clock::Clock,
-    config::{Config, LimitsConfig, SecretError},
+    config::{BackendKind, Config, LimitsConfig, SecretError},
     edge::{
-        AdminState, CertificateError, Cors, Ingress, PublicState, admin_routes, public_routes,
+        AdminState, CertificateError, Cors, DialectRules, Ingress, PublicState, admin_routes, public_routes,
         shield::{Shield, ShieldLimits},
     },
+    fetch::{Fetcher, SystemResolver},
     identity::{
         ApiKeys, Keyring,
         account_limiter::AccountLimiter,
@@ -21,6 +22,7 @@ use crate::{
     store::{self, Opened},
     stripe::webhook::Webhook,
     telemetry::{Metrics, panics, start_log},
+    trust::TrustError,
     usage::UsageReports,
 };
 use hyper::header::{HeaderName, InvalidHeaderName};
@@ -65,6 +67,9 @@ pub enum StartError {
     /// The header of user tokens has an invalid name.
     #[error("auth.user_token.header is not a header name: {0}")]
     TokenHeader(#[from] InvalidHeaderName),
+    /// Authorities of https addresses that pictures are fetched from.
+    #[error("dialects.url.ca_file: {0}")]
+    Trust(#[from] TrustError),
     /// Another error of the system.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -119,9 +124,11 @@ impl App {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let keyring = Keyring::open(config)?;
         let Opened { metering, engine } = store::open_to_serve(config, clock.clone()).await?;
-        let backend: Arc<dyn Backend> = backend::set_up(&config.backend)?;
+        let cpu_pool = CpuPool::new();
+        let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool)?;
         let metrics = Arc::new(Metrics::new()?);
-        let budgets = Budgets::new(config.limits.memory_budget.0, disk_rules(&config.limits));
+        let budgets = Budgets::new(config.limits.memory_budget.0, disk_rules(&config.limits))
+            .with_pixels(config.limits.pixel_memory.0);
         let tasks = TaskTracker::new();
         let admin = AdminState {
             store: Arc::clone(&metering),
@@ -131,6 +138,8 @@ impl App {
         };
         let api_keys = Arc::new(ApiKeys::new(Arc::clone(&metering), keyring));
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
+        let listeners = Listeners::bind(config, &metrics).await?;
+        let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
         let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
             ingress: ingress(config, token_header, Arc::clone(&metrics)),
@@ -145,15 +154,16 @@ impl App {
                 account_limiter: AccountLimiter::new(clock.clone()),
                 clock,
                 budgets,
+                cpu_pool,
+                fetcher: fetcher(config, [Some(public_at), plain, Some(admin_at)])?,
                 rules: rules(config),
                 tasks: tasks.clone(),
             },
+            dialects: dialects(config),
             pages: Pages::new(config),
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
         };
-        let listeners = Listeners::bind(config, &metrics).await?;
-        let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let (keys, stop) = (Arc::clone(&api_keys), stop_public.clone());
         tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(stop.clone())));
@@ -194,6 +204,26 @@ fn ingress(config: &Config, token_header: HeaderName, metrics: Arc<Metrics>) -> 
     Ingress { shield: Shield::new(limits), proxies: config.limits.proxies(), token_header, metrics }
 }
 
+fn dialects(config: &Config) -> DialectRules {
+    let model = match config.backend.kind {
+        BackendKind::Builtin => "u2netp",
+        BackendKind::Rembg => &config.backend.rembg_model,
+        BackendKind::Rmbg => "rmbg",
+    };
+    DialectRules {
+        removebg: config.dialects.removebg,
+        rembg: config.dialects.rembg.enabled,
+        key_in_query: config.dialects.rembg.key_in_query,
+        model: model.into(),
+    }
+}
+
+fn fetcher(config: &Config, listeners: [Option<SocketAddr>; 3]) -> Result<Option<Fetcher>, StartError> {
+    let resolver = Arc::new(SystemResolver::default());
+    let listeners = listeners.into_iter().flatten().collect();
+    Ok(Fetcher::set_up(&config.dialects.url, config.limits.transfer_rate(), listeners, resolver)?)
+}
+
 fn disk_rules(limits: &LimitsConfig) -> DiskRules {
     DiskRules {
         most: limits.spool_budget.0,
@@ -215,5 +245,7 @@ fn rules(config: &Config) -> Rules {
         answer_timeout: Duration::from_secs(config.backend.timeout_s),
         pixel_limit: config.backend.pixel_limit(),
         longest_made: config.longest_made(),
+        is_metered: config.backend.is_metered(),
+        rembg_models: config.dialects.rembg.models.clone(),
     }
 }

@@ -19,6 +19,7 @@ mod setup_error;
 mod cpu_pool;
 
 pub use account::{AccountError, AccountReport, SharedAccount};
+pub use cpu_pool::CpuPool;
 pub use http::Failed;
 pub use room::AnswerRoom;
 pub use set_up::set_up;

@@ -26,7 +26,7 @@ mod warnings;
 pub use anonymous::AnonymousConfig;
 pub use backend::{BackendConfig, BackendKind, ReconcileConfig};
 pub use cors::CorsConfig;
-pub use dialects::{DialectsConfig, UrlConfig};
+pub use dialects::{DialectsConfig, RembgDialectConfig, UrlConfig};
 pub use environment::PREFIX as ENVIRONMENT_PREFIX;
 pub use limits::{Bytes, LimitsConfig};
 pub use listen::ListenConfig;

@@ -3,6 +3,9 @@
 mod admin;
 mod cors;
 mod deliveries;
+mod dialect;
+mod dialect_headers;
+mod error_form;
 mod guarded_body;
 mod in_flight;
 mod ingress;
@@ -28,4 +31,4 @@ pub use deliveries::Deliveries;
 pub use ingress::Ingress;
 pub use listener::{CertificateError, ConnectionLimits, ConnectionRules, Listener, Peer, Socket, Sockets, Tls};
 pub use routes::public_routes;
-pub use state::{AdminState, PublicState};
+pub use state::{AdminState, DialectRules, PublicState};

@@ -1,20 +1,25 @@
-//! `POST /rmbg`, the journey of a picture: caller, admit, form, send, settle.
+//! The journey of a picture, in whichever dialect it is asked for: caller, admit, form, send, finish, settle.
 //!
 //! A journey that ends early charges nothing: the credit that was held at admission is released.
 
 mod admit;
 mod caller;
+mod dialect;
+mod finish;
 mod form;
 mod send;
 mod settle;
+mod upload;
 
-pub use form::Upload;
+pub use dialect::{Dialect, Extras, Made};
+pub use upload::Upload;
 
 use crate::{
-    backend::{Answer, Backend},
+    backend::{Answer, Backend, CpuPool},
     clock::Clock,
     config::AnonymousConfig,
     domain::{
+        complaint::Complaint,
         credit::Pool,
         limit::Limit,
         plan::{Plan, Terms},
@@ -22,6 +27,7 @@ use crate::{
         transfer,
     },
     failpoint::{self, Point},
+    fetch::Fetcher,
     identity::{ApiKeys, Visitor, account_limiter::AccountLimiter, user_token::UserTokens},
     random::NoRandomness,
     spool::{Budgets, Holder},
@@ -31,7 +37,8 @@ use crate::{
         panics::{self, Panicked},
     },
 };
-use caller::Caller;
+use caller::{Caller, Sender};
+use dialect::Asked;
 use settle::Pledge;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -39,7 +46,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// How long a caller should wait after a 503.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// The parts that serve `POST /rmbg`.
+/// The parts that serve pictures.
 pub struct Rmbg {
     /// Accounts, limits and credits.
     pub store: Arc<dyn Metering>,
@@ -55,6 +62,10 @@ pub struct Rmbg {
     pub clock: Clock,
     /// The budgets for the bodies of uploads and answers.
     pub budgets: Budgets,
+    /// Where the answers of backends are finished.
+    pub cpu_pool: CpuPool,
+    /// Fetches pictures from URLs, if that is allowed.
+    pub fetcher: Option<Fetcher>,
     /// The settings.
     pub rules: Rules,
     /// The releases that are still owed after their requests have ended. A stop waits for them.
@@ -84,6 +95,10 @@ pub struct Rules {
     /// The longest answer, in bytes, if answers are made in this process. The length of a service's answer is not known
     /// before it has arrived.
     pub longest_made: Option<u64>,
+    /// Whether a picture costs us something at the backend.
+    pub is_metered: bool,
+    /// The models that callers in the dialect of `rembg s` may name. What is configured serves them.
+    pub rembg_models: Vec<String>,
 }
 
 impl Rules {
@@ -104,6 +119,8 @@ pub struct Served {
     pub remaining: Option<u64>,
     /// The caller's limits.
     pub limits: Vec<Limit>,
+    /// What a dialect tells beside the answer.
+    pub extras: Extras,
 }
 
 /// Why a journey ended early.
@@ -208,33 +225,47 @@ impl Rmbg {
         (visitor, caller): (&Visitor, &Caller),
         upload: &mut Upload,
         record: &mut Record,
-    ) -> Result<Answer, Stop> {
+    ) -> Result<(Answer, Extras), Stop> {
         let holder = Holder { client: visitor.client(), account: record.uid.clone() };
-        let pixel_limit = caller.pixel_limit(&self.rules);
-        let (form, image) = record.time(Step::Form, form::read(self, upload, &holder, pixel_limit)).await?;
+        let sender = Sender { caller, holder: &holder };
+        let asked = record.time(Step::Form, form::read(self, upload, sender)).await?;
         failpoint::reach(Point::AfterForm);
+        let Asked { form, image, finishing, mut extras } = asked;
         record.bytes_in = image.len();
-        let request = send::request(self, caller, (form, image), holder, record.request_id.clone());
+        let request = send::request(self, sender, (form, image), record.request_id.clone());
+        let request = match &finishing {
+            Some(finishing) => Box::pin(finish::prepared(self, request, finishing)).await?,
+            None => request,
+        };
         failpoint::reach(Point::BeforeSend);
-        let answer = record.time(Step::Send, send::send(self, &request)).await?;
+        let mut answer = record.time(Step::Send, send::send(self, &request)).await?;
         failpoint::reach(Point::AfterAnswer);
-        Ok(answer)
+        if answer.status == 400 && !matches!(upload.dialect, Dialect::Rmbg) {
+            let refusal = Refusal::Invalid(vec![Complaint::CorruptImage]);
+            return Err(Stop::with_cause(refusal, "the backend answered 400, in words of another dialect"));
+        }
+        if let Some(finishing) = &finishing {
+            let finished = Box::pin(finish::finish(self, &request, finishing, answer));
+            let finished = record.time(Step::Finish, finished).await?;
+            (answer, extras.made) = (finished.0, Some(finished.1));
+        }
+        Ok((answer, extras))
     }
 }
 
 /// Charges for a picture, and for nothing else. Any other answer with a 2xx has already failed in the send step.
-async fn settle(pledge: Pledge, answer: Result<Answer, Stop>) -> Result<Served, Stop> {
+async fn settle(pledge: Pledge, answer: Result<(Answer, Extras), Stop>) -> Result<Served, Stop> {
     match answer {
-        Ok(answer) if (200..300).contains(&answer.status) => {
+        Ok((answer, extras)) if (200..300).contains(&answer.status) => {
             let spent = pledge.pool();
             failpoint::reach(Point::BeforeKeep);
             let remaining = pledge.keep().await?;
             failpoint::reach(Point::AfterKeep);
-            Ok(Served { answer, spent, remaining, limits: Vec::new() })
+            Ok(Served { answer, spent, remaining, limits: Vec::new(), extras })
         }
-        Ok(answer) => {
+        Ok((answer, extras)) => {
             pledge.release().await;
-            Ok(Served { answer, spent: None, remaining: None, limits: Vec::new() })
+            Ok(Served { answer, spent: None, remaining: None, limits: Vec::new(), extras })
         }
         Err(stop) => {
             pledge.release().await;

@@ -4,11 +4,13 @@
 
 mod budget;
 mod disk;
+mod pixels;
 #[cfg(test)]
 mod tests;
 
 pub use budget::{Budget, Share};
 pub use disk::{Disk, DiskRules, DiskShare, Holder, Shortfall};
+pub use pixels::{PixelClaim, PixelMemory};
 
 use crate::domain::client_address::ClientAddress;
 use bytes::{Bytes, BytesMut};
@@ -32,13 +34,21 @@ pub struct Budgets {
     pub memory: Arc<Budget>,
     /// Bytes in temporary files. When it is exhausted, uploads are refused and answers wait.
     pub disk: Arc<Disk>,
+    /// Memory for the pixels of pictures that are finished here.
+    pub pixels: Arc<PixelMemory>,
 }
 
 impl Budgets {
     /// Budgets of this many bytes of memory, and of file space by these rules.
     #[must_use]
     pub fn new(memory: u64, disk: DiskRules) -> Self {
-        Self { memory: Budget::new(memory), disk: Disk::new(disk) }
+        Self { memory: Budget::new(memory), disk: Disk::new(disk), pixels: PixelMemory::new(0) }
+    }
+
+    /// The same with so many bytes for pixels.
+    #[must_use]
+    pub fn with_pixels(self, most: u64) -> Self {
+        Self { pixels: PixelMemory::new(most), ..self }
     }
 }
 

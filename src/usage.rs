@@ -39,6 +39,15 @@ pub enum UsageReport {
     Usage(MembershipUsage),
 }
 
+/// What an account can still spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// Included credits, in the window in force.
+    pub included: u64,
+    /// Prepaid credits.
+    pub prepaid: u64,
+}
+
 /// Why there is no report: a refusal for the caller, and perhaps a cause for the log.
 #[derive(Debug)]
 pub struct NoReport {
@@ -95,6 +104,18 @@ impl UsageReports {
             None => None,
         };
         Ok(UsageReport::Usage(MembershipUsage::new(&account, usage, cycle)))
+    }
+
+    /// What the account of an API key can still spend. It is asked for as often as the report may be.
+    pub async fn balance(&self, visitor: &Visitor, record: &mut Record) -> Result<Balance, NoReport> {
+        let account = self.account(visitor).await?;
+        record.uid = Some(account.uid.clone());
+        record.channel = Some(Channel::Api);
+        let window = self.terms.window(&account, self.clock.now().seconds());
+        let usage = self.store.usage(&account.uid, window.counters()).await?;
+        let used = usage.app.saturating_add(usage.api);
+        let included = account.credits.saturating_sub(used);
+        Ok(Balance { included, prepaid: u64::try_from(account.prepaid).unwrap_or(0) })
     }
 
     /// The `billingCycle` member: the window in force, or the one asked for by its start.

@@ -10,6 +10,7 @@ for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")
 done
 command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
+ruby -e 'require "faraday"' 2>/dev/null || missing+=(ruby-faraday)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 

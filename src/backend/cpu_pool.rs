@@ -16,16 +16,17 @@ use tokio::{
 
 /// The pool's places for picture work; clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct CpuPool(Arc<Semaphore>);
+pub struct CpuPool(Arc<Semaphore>);
 
 impl CpuPool {
     /// A pool with one place for each core.
-    pub(super) fn new() -> Self {
+    #[must_use]
+    pub fn new() -> Self {
         Self(Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get))))
     }
 
     /// Reads the bodies and runs `work` on them, until the request's deadline.
-    pub(super) async fn read<const N: usize, T: Send + 'static>(
+    pub async fn read<const N: usize, T: Send + 'static>(
         &self,
         request: &CutRequest,
         bodies: [&Spooled; N],
@@ -53,5 +54,11 @@ impl CpuPool {
             done.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))?.ok_or(Failure::TimedOut)
         };
         timeout_at(request.deadline, work).await.unwrap_or(Err(Failure::TimedOut))
+    }
+}
+
+impl Default for CpuPool {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -54,7 +54,7 @@ impl Service for RembgServer {
         let model = Part { name: "model", value: self.model.as_bytes(), ..Part::default() };
         let mask_alone = Part { name: "om", value: b"true", ..Part::default() };
         let (image, kind) = self.readable(&exchange.request).await.map_err(AttemptError::last)?;
-        let file = Part { name: "file", filename: Some(filename(kind)), ..Part::default() };
+        let file = Part { name: "file", filename: Some(kind.file_name()), ..Part::default() };
         let form = FormBody::new([model, mask_alone], file, &image, [])
             .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
         let reply = self.remote.post(exchange, form, HeaderMap::new()).await?;
@@ -118,14 +118,4 @@ fn made_of(image: Vec<u8>, mask: &[u8], request: &CutRequest) -> Result<Vec<u8>,
 fn pixels(request: &CutRequest) -> u64 {
     let header = request.form.image.header;
     u64::from(header.width) * u64::from(header.height)
-}
-
-/// The filename that is sent. The server does not need the caller's.
-fn filename(kind: ImageKind) -> &'static str {
-    match kind {
-        ImageKind::Png => "image.png",
-        ImageKind::Jpeg => "image.jpg",
-        ImageKind::Webp => "image.webp",
-        ImageKind::Bmp => "image.bmp",
-    }
 }

@@ -1,6 +1,7 @@
 //! Room for a request's answer. It is requested in the queue, before the request is sent.
 
-use crate::spool::{Budgets, DiskShare, Holder, Room, Shortfall};
+use crate::spool::{Budgets, DiskShare, Holder, PixelClaim, Room, Shortfall};
+use std::sync::Arc;
 
 /// The budgets that room for an answer is taken from.
 #[derive(Clone, Debug)]
@@ -9,13 +10,23 @@ pub struct AnswerRoom {
     holder: Holder,
     /// The bytes that the answer will hardly exceed.
     bound: u64,
+    /// The memory for what is done to the answer here. It is held from the moment when the request gets a slot until the
+    /// last clone of this is dropped.
+    pixels: Option<Arc<PixelClaim>>,
 }
 
 impl AnswerRoom {
     /// Takes room from these budgets for an answer that will hardly be longer than `bound` bytes.
     #[must_use]
     pub fn new(budgets: Budgets, holder: Holder, bound: u64) -> Self {
-        Self { budgets, holder, bound }
+        Self { budgets, holder, bound, pixels: None }
+    }
+
+    /// The same, with `size` bytes of memory to finish the answer in.
+    #[must_use]
+    pub fn with_pixels(self, size: u64) -> Self {
+        let claim = self.budgets.pixels.claim(&self.holder, size);
+        Self { pixels: Some(Arc::new(claim)), ..self }
     }
 
     /// The longest answer that is read, in bytes.
@@ -23,19 +34,29 @@ impl AnswerRoom {
         self.budgets.disk.max_answer()
     }
 
-    /// Sets aside the room that the answer will likely need.
+    /// Sets aside the room that the answer will likely need, and the memory to finish it in. Who only lacks memory keeps
+    /// nobody waiting who needs none.
     pub(super) fn set_aside(&self) -> Result<DiskShare, Shortfall> {
+        if let Some(pixels) = &self.pixels {
+            // What was taken could not be given back here: that would call for the queue, which is locked.
+            if let Some(shortfall) = self.budgets.disk.shortfall(&self.holder, self.likely()) {
+                return Err(shortfall);
+            }
+            pixels.reserve().map_err(|_| Shortfall::OwnPart)?;
+        }
         self.budgets.disk.answer(&self.holder, self.likely())
     }
 
     /// Whether [`set_aside`](Self::set_aside) would succeed now.
     pub(super) fn is_there(&self) -> bool {
-        self.budgets.disk.has_room(&self.holder, self.likely())
+        self.pixels.as_ref().is_none_or(|pixels| pixels.is_there())
+            && self.budgets.disk.has_room(&self.holder, self.likely())
     }
 
     /// Registers a function that is called when there may be room for waiting requests.
-    pub(super) fn on_change(&self, waiting: impl Fn() + Send + Sync + 'static) {
-        self.budgets.disk.on_freed(waiting);
+    pub(super) fn on_change(&self, waiting: impl Fn() + Clone + Send + Sync + 'static) {
+        self.budgets.disk.on_freed(waiting.clone());
+        self.budgets.pixels.on_freed(waiting);
     }
 
     /// Notes the length of an answer, in bytes.
@@ -52,7 +73,7 @@ impl AnswerRoom {
     }
 
     /// Waits for room for `size` bytes that are already in memory.
-    pub(super) async fn take_for(&self, size: u64) -> Room {
+    pub async fn take_for(&self, size: u64) -> Room {
         self.with_disk(self.budgets.disk.answer_at_hand(&self.holder, size).await)
     }
 

@@ -18,20 +18,20 @@ use std::{sync::Arc, time::Duration};
 /// Sets up the backend that the configuration names. From now on the health of its services is checked.
 ///
 /// Needs a running tokio runtime.
-pub fn set_up(config: &BackendConfig) -> Result<Arc<dyn Backend>, SetupError> {
+pub fn set_up(config: &BackendConfig, cpu_pool: &CpuPool) -> Result<Arc<dyn Backend>, SetupError> {
     match config.kind {
         BackendKind::Builtin => {
             Ok(Arc::new(Builtin::load(&config.model, config.concurrency, config.waiting_per_slot)?))
         }
-        BackendKind::Rmbg | BackendKind::Rembg => Ok(Arc::new(pool(config)?)),
+        BackendKind::Rmbg | BackendKind::Rembg => Ok(Arc::new(pool(config, cpu_pool)?)),
     }
 }
 
-fn pool(config: &BackendConfig) -> Result<Pool, SetupError> {
+fn pool(config: &BackendConfig, cpu_pool: &CpuPool) -> Result<Pool, SetupError> {
     let keys = Arc::new(Keys::configured(config)?);
     let account = SharedAccount::of_keys(config, Arc::clone(&keys))?.map(Arc::new);
     let services = match config.kind {
-        BackendKind::Rembg => rembg_servers(config)?,
+        BackendKind::Rembg => rembg_servers(config, cpu_pool)?,
         BackendKind::Rmbg | BackendKind::Builtin => rmbg_services(config, &keys, account.as_ref())?,
     };
     let settings = PoolSettings {
@@ -52,8 +52,7 @@ fn rmbg_services(
     each(config, metered, |remote| RmbgService::new(remote, Arc::clone(keys), account.cloned()))
 }
 
-fn rembg_servers(config: &BackendConfig) -> Result<Vec<NamedService>, SetupError> {
-    let cpu_pool = CpuPool::new();
+fn rembg_servers(config: &BackendConfig, cpu_pool: &CpuPool) -> Result<Vec<NamedService>, SetupError> {
     each(config, Metered::No, |remote| RembgServer::new(remote, config.rembg_model.clone(), cpu_pool.clone()))
 }
 

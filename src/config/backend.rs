@@ -96,6 +96,13 @@ impl BackendConfig {
         Ok(self.given_api_key()?.into_iter().chain(self.api_keys.iter().cloned()).collect())
     }
 
+    /// Whether a picture costs us something there.
+    #[must_use]
+    pub fn is_metered(&self) -> bool {
+        let has_key = self.api_key.is_some() || self.api_key_file.is_some() || !self.api_keys.is_empty();
+        self.kind == BackendKind::Rmbg && has_key
+    }
+
     /// The limit on pixels that applies, if any.
     #[must_use]
     pub fn pixel_limit(&self) -> Option<u64> {

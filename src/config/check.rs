@@ -1,7 +1,7 @@
 //! Checks what types cannot express: values that make no sense, alone or together.
 
 use super::{BackendConfig, BackendKind, Bytes, Config, LimitsConfig, OnStoreFailure, SecretError, mistakes::Mistake};
-use crate::domain::{credit::MOST_CREDITS, rate_limit::Burst};
+use crate::domain::{credit::MOST_CREDITS, rate_limit::Burst, removebg::MOST_PIXELS};
 use hyper::{Uri, http::uri::PathAndQuery};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};
@@ -123,6 +123,7 @@ impl Checks<'_> {
             ("memory_budget", limits.memory_budget),
             ("spool_budget", limits.spool_budget),
             ("max_answer", limits.max_answer),
+            ("pixel_memory", limits.pixel_memory),
             ("transfer_min_rate", limits.transfer_min_rate),
         ] {
             self.require(&format!("limits.{key}"), size <= MOST_BYTES, format!("must be at most {MOST_BYTES}"));
@@ -239,6 +240,13 @@ impl Checks<'_> {
     }
 
     fn dialects(&mut self, config: &Config) {
+        let pixels = config.backend.pixel_limit().map_or(MOST_PIXELS, |most| most.min(MOST_PIXELS));
+        let least = LimitsConfig::least_pixel_memory(pixels);
+        let enough = !config.dialects.removebg || config.limits.pixel_memory >= least;
+        let given = config.limits.pixel_memory;
+        let fault =
+            format!("is {given}, less than a picture of {pixels} pixels may need ({least}) with dialects.removebg");
+        self.require("limits.pixel_memory", enough, fault);
         for (name, fault) in config.dialects.url.complaints() {
             self.require(&format!("dialects.url.{name}"), false, fault);
         }

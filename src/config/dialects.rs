@@ -1,15 +1,27 @@
 //! `[dialects]`
 
+mod rembg;
 mod url;
 
+pub use rembg::RembgDialectConfig;
 pub use url::UrlConfig;
 
 use serde::{Deserialize, Serialize};
 
-/// `[dialects]`: what the APIs of others that are spoken here may ask for.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// `[dialects]`: the APIs of others that are spoken here.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, expecting = "a section")]
 pub struct DialectsConfig {
+    /// Whether `POST /v1.0/removebg` and `GET /v1.0/account` are there.
+    pub removebg: bool,
+    /// `[dialects.rembg]`
+    pub rembg: RembgDialectConfig,
     /// `[dialects.url]`
     pub url: UrlConfig,
+}
+
+impl Default for DialectsConfig {
+    fn default() -> Self {
+        Self { removebg: true, rembg: RembgDialectConfig::default(), url: UrlConfig::default() }
+    }
 }

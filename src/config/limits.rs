@@ -3,6 +3,7 @@
 use crate::domain::{
     client_address::{ForwardingHeader, TrustedProxies},
     network::Network,
+    removebg::MOST_PIXELS,
     transfer::TransferRate,
 };
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ pub struct LimitsConfig {
     pub memory_budget: Bytes,
     /// Temporary files that all bodies may take together.
     pub spool_budget: Bytes,
+    /// Memory for the pixels of pictures that are finished here.
+    pub pixel_memory: Bytes,
     /// The longest answer of a backend that is read.
     pub max_answer: Bytes,
     /// Bytes of `spool_budget` that one client may hold; a quarter by default.
@@ -45,6 +48,16 @@ pub struct LimitsConfig {
 }
 
 impl LimitsConfig {
+    /// The least memory in which any picture of so many pixels can be finished, with a background as large, whatever is
+    /// asked for.
+    #[must_use]
+    pub fn least_pixel_memory(pixels: u64) -> Bytes {
+        // Margins make a canvas larger than the picture.
+        let result = pixels.saturating_mul(4).saturating_add(20_000_000).min(MOST_PIXELS);
+        let resizing = pixels.saturating_mul(8).saturating_add(result * 12);
+        Bytes(resizing.max(result * 16).saturating_add(16 << 20))
+    }
+
     /// The slowest transfer that is accepted.
     #[must_use]
     pub fn transfer_rate(&self) -> TransferRate {
@@ -83,6 +96,7 @@ impl Default for LimitsConfig {
         Self {
             memory_budget: Bytes(256 << 20),
             spool_budget: Bytes(8 << 30),
+            pixel_memory: Bytes(1536 << 20),
             max_answer: Bytes(160 << 20),
             held_per_client: None,
             held_per_account: None,

@@ -44,6 +44,14 @@ pub enum Complaint {
     NotABoolean(&'static str, String),
     /// `periodStartUnix` together with `year` or `month`.
     PeriodWithMonth,
+    /// There is no `file` (of `POST /api/remove`).
+    MissingFile,
+    /// The parameter must be this. Its value is not told, as it may be one of a query.
+    MustBe(&'static str, &'static str),
+    /// Whatever the parameter says, it is not done here.
+    NotAccepted(&'static str),
+    /// What is at the address in `url` could not be had.
+    NotFetched,
 }
 
 impl Complaint {
@@ -64,12 +72,16 @@ impl Complaint {
             | Self::AboveRange(field, ..)
             | Self::OutsideRange(field, ..)
             | Self::NotANumber(field, _)
-            | Self::NotABoolean(field, _) => field,
+            | Self::NotABoolean(field, _)
+            | Self::MustBe(field, _)
+            | Self::NotAccepted(field) => field,
             Self::AngleOutOfRange(_) => "angle",
             Self::BadFormat(_) => "format",
             Self::BadColour(_) => "bg_color",
             Self::MaskWithColour => "mask",
             Self::PeriodWithMonth => "periodStartUnix",
+            Self::MissingFile => "file",
+            Self::NotFetched => "url",
         }
     }
 
@@ -118,6 +130,10 @@ impl Complaint {
                 format!("'{field}' must be true or false, got: '{value}'")
             }
             Self::PeriodWithMonth => "Cannot combine 'periodStartUnix' with 'year' or 'month'.".into(),
+            Self::MissingFile => "No file was sent. Please include a 'file' field in your form data.".into(),
+            Self::MustBe(field, what) => format!("'{field}' must be {what}."),
+            Self::NotAccepted(field) => format!("'{field}' is not accepted here."),
+            Self::NotFetched => "The picture could not be fetched from 'url'.".into(),
         }
     }
 }

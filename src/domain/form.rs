@@ -8,6 +8,7 @@ mod reader;
 mod tests;
 
 pub use fields::{MAX_ANGLE, NAMES};
+pub use image::ImageCheck;
 pub use reader::FormReader;
 
 use super::{complaint::Complaint, image_header::ImageHeader};
@@ -81,6 +82,22 @@ pub struct Output {
     pub angle: f64,
     /// Pad, so that a rotated picture is not cropped.
     pub expand: bool,
+}
+
+impl Default for Output {
+    /// That of a form with nothing but an image.
+    fn default() -> Self {
+        Self {
+            format: OutputFormat::default(),
+            w: None,
+            h: None,
+            exact_resize: false,
+            mask: false,
+            bg_color: None,
+            angle: 0.0,
+            expand: true,
+        }
+    }
 }
 
 /// The encoding of the answer.

@@ -50,6 +50,17 @@ impl ImageKind {
         }
     }
 
+    /// A name for such a file.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Png => "image.png",
+            Self::Jpeg => "image.jpg",
+            Self::Webp => "image.webp",
+            Self::Bmp => "image.bmp",
+        }
+    }
+
     /// The kind of a file by its first bytes, whatever follows them.
     #[must_use]
     pub fn by_signature(file: &[u8]) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! All errors that a caller can get, with their words: the one table (contract, section 1).
 
-use super::complaint::Complaint;
+use super::{complaint::Complaint, order_fault::OrderFault};
 use std::{borrow::Cow, time::Duration};
 
 /// Why a request is not served.
@@ -8,6 +8,8 @@ use std::{borrow::Cow, time::Duration};
 pub enum Refusal {
     /// The form or the query has these faults; at least one.
     Invalid(Vec<Complaint>),
+    /// The same in the dialect of remove.bg.
+    Order(Vec<OrderFault>),
     /// The multipart body breaks its own framing.
     MalformedForm,
     /// A body that no documented message covers.
@@ -120,6 +122,10 @@ impl Refusal {
                 [only] => return only.message().into(),
                 _ => "Multiple validation errors",
             },
+            Self::Order(faults) => match faults.as_slice() {
+                [only] => return only.title(),
+                _ => "Multiple validation errors",
+            },
             Self::TooManyPixels { pixels, most } => {
                 return format!("Image has {pixels} pixels, which exceeds the maximum of {most} processed here.")
                     .into();
@@ -156,7 +162,7 @@ impl Refusal {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid",
+            Self::Invalid(_) | Self::Order(_) => "invalid",
             Self::MalformedForm => "malformed_form",
             Self::BodyTooLarge => "body_too_large",
             Self::TooManyPixels { .. } => "too_many_pixels",
@@ -194,6 +200,7 @@ impl Refusal {
             | Self::MonthlyLimit { retry_after }
             | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             Self::Invalid(_)
+            | Self::Order(_)
             | Self::MalformedForm
             | Self::BodyTooLarge
             | Self::TooManyPixels { .. }

@@ -1,6 +1,6 @@
 //! CORS (in the Fetch standard): which web pages may call, and which headers of the answers they may read.
 
-use super::{rate_limit, reply};
+use super::{dialect_headers, rate_limit, reply};
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -36,7 +36,8 @@ impl Cors {
             reply::CREDITS_REMAINING,
             reply::REQUEST_ID,
         ];
-        let exposed = exposed.each_ref().map(HeaderName::as_str).join(", ");
+        let exposed: Vec<HeaderName> = exposed.into_iter().chain(dialect_headers::ALL).collect();
+        let exposed = exposed.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
         let value = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         Self { origins, allowed_headers: value(allowed), exposed_headers: value(exposed) }
     }

@@ -55,7 +55,17 @@ impl Ingress {
         headers: &HeaderMap,
         record: &mut Record,
     ) -> Result<Visitor, Refusal> {
-        let visitor = Visitor { address, credentials: Credentials::from_headers(headers, &self.token_header)? };
+        self.visitor_with(address, Credentials::from_headers(headers, &self.token_header), record)
+    }
+
+    /// The same for credentials that have been read from the request.
+    pub(super) fn visitor_with(
+        &self,
+        address: IpAddr,
+        credentials: Result<Credentials, Refusal>,
+        record: &mut Record,
+    ) -> Result<Visitor, Refusal> {
+        let visitor = Visitor { address, credentials: credentials? };
         let too_fast = || self.shield.guessing_too_fast(&visitor.client());
         if let Some(retry_after) = visitor.claims_to_be_somebody().then(too_fast).flatten() {
             record.rejected_by = Some(RejectedBy::BadCredentials);

@@ -1,13 +1,15 @@
-//! A panic in a request ends only that request: the answer is a 500 in the contract's form.
+//! A panic in a request ends only that request: the answer is a 500 in the form of the API that was called.
 
 use super::{
+    error_form::ErrorForm,
     refuse::refuse,
     reply::{self, REQUEST_ID},
     request_id::request_id,
+    state::PublicState,
 };
 use crate::{
     domain::refusal::Refusal,
-    telemetry::{Metrics, Record, Route, panics},
+    telemetry::{Record, Route, panics},
 };
 use axum::{
     extract::{Request, State},
@@ -19,7 +21,7 @@ use std::sync::Arc;
 
 /// Gives each request its id, which no later step changes. A request that panics is counted as this route.
 pub(super) async fn catch_panics(
-    State((metrics, route)): State<(Arc<Metrics>, Route)>,
+    State((public, route)): State<(Arc<PublicState>, Route)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -27,8 +29,10 @@ pub(super) async fn catch_panics(
     if let Ok(value) = HeaderValue::try_from(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
+    let form = ErrorForm::of(&public, request.uri().path());
     let answered = panics::of_request(id.clone(), panics::caught(next.run(request))).await;
-    answered.unwrap_or_else(|panics::Panicked| refuse(&metrics, Record::begin(id, route), Refusal::Internal))
+    let panicked = |panics::Panicked| refuse(&public.metrics, Record::begin(id, route), Refusal::Internal, form);
+    answered.unwrap_or_else(panicked)
 }
 
 /// Does the same for operators' requests, which are not counted.

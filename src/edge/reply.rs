@@ -7,15 +7,19 @@ mod tests;
 
 use super::rate_limit::{self, whole_seconds};
 use crate::{
-    domain::{complaint::Complaint, refusal::Refusal},
+    domain::{
+        base64::{self, Encoder},
+        complaint::Complaint,
+        refusal::Refusal,
+    },
     rmbg::Served,
     spool::Spooled,
 };
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt as _};
 use hyper::{
-    StatusCode,
+    HeaderMap, StatusCode,
     header::{self, HeaderName, HeaderValue},
 };
 use serde::Serialize;
@@ -75,15 +79,35 @@ pub(super) fn picture(served: Served, request_id: &str) -> Response {
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());
-    headers.insert(CREDITS_CHARGED, u64::from(served.spent.is_some()).into());
-    if let Some(credits) = served.remaining {
-        headers.insert(CREDITS_REMAINING, credits.into());
-    }
+    tell_credits(headers, served.spent.is_some(), served.remaining);
     if let Some(value) = answer.content_type.and_then(|kind| HeaderValue::try_from(kind).ok()) {
         headers.insert(header::CONTENT_TYPE, value);
     }
     rate_limit::write(headers, &served.limits);
     with_request_id(response, request_id)
+}
+
+/// A picture as base64 in a text of JSON, between these beginning and end.
+pub(super) fn picture_in_json(served: Served, (start, end): (&str, &str), request_id: &str) -> Response {
+    let body = served.answer.body;
+    let length = start.len() as u64 + base64::encoded_length(body.len()) + end.len() as u64;
+    let claim = body.claim();
+    let (start, end) = (Bytes::copy_from_slice(start.as_bytes()), Bytes::copy_from_slice(end.as_bytes()));
+    let mut response = Response::new(base64_of(body, start, end));
+    response.extensions_mut().insert(claim);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    tell_credits(headers, served.spent.is_some(), served.remaining);
+    rate_limit::write(headers, &served.limits);
+    with_request_id(response, request_id)
+}
+
+fn tell_credits(headers: &mut HeaderMap, spent: bool, remaining: Option<u64>) {
+    headers.insert(CREDITS_CHARGED, u64::from(spent).into());
+    if let Some(credits) = remaining {
+        headers.insert(CREDITS_REMAINING, credits.into());
+    }
 }
 
 /// `200` and a JSON value that caches must not keep: it is meant for one caller, and an error may soon be over.
@@ -104,9 +128,10 @@ pub(super) fn with_request_id(mut response: Response, request_id: &str) -> Respo
 }
 
 /// The contract's status of each refusal.
-fn status_of(refusal: &Refusal) -> StatusCode {
+pub(super) fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Invalid(_)
+        | Refusal::Order(_)
         | Refusal::MalformedForm
         | Refusal::KeyAndToken
         | Refusal::BadSignature
@@ -148,4 +173,22 @@ fn body_of(spooled: Spooled) -> Body {
         }))
     });
     Body::from_stream(pieces)
+}
+
+/// The body as base64, encoded as it is read back.
+fn base64_of(spooled: Spooled, start: Bytes, end: Bytes) -> Body {
+    let first = stream::once(async { Ok::<_, io::Error>(start) });
+    let state = Some((Arc::new(spooled), 0, Encoder::default(), end));
+    let rest = stream::try_unfold(state, |state| async {
+        let Some((spooled, offset, mut encoder, end)) = state else { return Ok(None) };
+        match spooled.piece_at(offset).await? {
+            Some(piece) => {
+                let text = Bytes::from(encoder.push(&piece));
+                let next = offset + piece.len() as u64;
+                Ok::<_, io::Error>(Some((text, Some((spooled, next, encoder, end)))))
+            }
+            None => Ok(Some((Bytes::from([&encoder.finish()[..], &end[..]].concat()), None))),
+        }
+    });
+    Body::from_stream(first.chain(rest))
 }

@@ -22,12 +22,27 @@ pub struct PublicState {
     pub stripe: Webhook,
     /// The memory for deliveries of Stripe that are still arriving.
     pub deliveries: Arc<Deliveries>,
+    /// The APIs of others that are spoken here.
+    pub dialects: DialectRules,
     /// The files for browsers.
     pub pages: Pages,
     /// The metrics that records are counted in.
     pub metrics: Arc<Metrics>,
     /// The tasks of requests, including the settling of those whose caller has left.
     pub tasks: TaskTracker,
+}
+
+/// The APIs of others that are spoken here.
+#[derive(Clone, Debug)]
+pub struct DialectRules {
+    /// remove.bg's.
+    pub removebg: bool,
+    /// That of `rembg s`.
+    pub rembg: bool,
+    /// Whether callers in the latter may send their API key in the query.
+    pub key_in_query: bool,
+    /// What they are told that has served them.
+    pub model: Arc<str>,
 }
 
 /// The state of the admin routes.

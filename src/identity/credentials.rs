@@ -29,19 +29,52 @@ impl Credentials {
     /// with another scheme, such as the `Basic` of a proxy in front, is not meant for us and does not count. Where
     /// tokens have a header of their own, everything in it is meant as a token, and `Authorization` does not count.
     pub fn from_headers(headers: &HeaderMap, token_header: &HeaderName) -> Result<Self, Refusal> {
-        let keys: Vec<_> = headers.get_all(API_KEY).iter().collect();
-        let is_own = *token_header != AUTHORIZATION;
-        let token = |value| bearer(value).or(is_own.then_some(value.as_bytes()));
-        let tokens: Vec<_> = headers.get_all(token_header).iter().filter_map(token).collect();
-        match (keys.as_slice(), tokens.as_slice()) {
+        Self::of(&keys(headers), &tokens(headers, token_header))
+    }
+
+    /// The same where a Bearer that is no JSON Web Token is an API key, and so is `in_query`.
+    pub fn with_bearer_keys(
+        headers: &HeaderMap,
+        token_header: &HeaderName,
+        in_query: Option<&str>,
+    ) -> Result<Self, Refusal> {
+        let bearers = headers.get_all(AUTHORIZATION).iter().filter_map(bearer);
+        let bearer_keys = bearers.filter(|bearer| !is_token(bearer.trim_ascii()));
+        let keys: Vec<_> = keys(headers).into_iter().chain(bearer_keys).chain(in_query.map(str::as_bytes)).collect();
+        let mut tokens = tokens(headers, token_header);
+        if *token_header == AUTHORIZATION {
+            tokens.retain(|token| is_token(token.trim_ascii()));
+        }
+        Self::of(&keys, &tokens)
+    }
+
+    fn of(keys: &[&[u8]], tokens: &[&[u8]]) -> Result<Self, Refusal> {
+        match (keys, tokens) {
             ([], []) => Ok(Self::None),
-            ([key], []) => text(key.as_bytes()).map(Self::Key).ok_or(Refusal::InvalidKey),
+            ([key], []) => text(key).map(Self::Key).ok_or(Refusal::InvalidKey),
             ([], [token]) => text(token).map(Self::Token).ok_or(Refusal::InvalidToken),
             ([..], []) => Err(Refusal::InvalidKey),
             ([], [..]) => Err(Refusal::InvalidToken),
             ([..], [..]) => Err(Refusal::KeyAndToken),
         }
     }
+}
+
+fn keys(headers: &HeaderMap) -> Vec<&[u8]> {
+    headers.get_all(API_KEY).iter().map(HeaderValue::as_bytes).collect()
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, token_header: &HeaderName) -> Vec<&'a [u8]> {
+    let is_own = *token_header != AUTHORIZATION;
+    let token = |value: &'a HeaderValue| bearer(value).or(is_own.then_some(value.as_bytes()));
+    headers.get_all(token_header).iter().filter_map(token).collect()
+}
+
+/// Whether a text has the form of a JSON Web Token: three texts in base64, of which only the last may be empty.
+fn is_token(text: &[u8]) -> bool {
+    let is_code = |part: &[u8]| part.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(byte));
+    let parts: Vec<&[u8]> = text.split(|byte| *byte == b'.').collect();
+    matches!(parts[..], [head, body, seal] if !head.is_empty() && !body.is_empty() && [head, body, seal].into_iter().all(is_code))
 }
 
 /// The text behind the scheme `Bearer`, in any case.

@@ -33,8 +33,15 @@ impl OpenApi {
     }
 }
 
-/// Sets the server's address and the header of user tokens, if they are not the usual ones.
+/// Leaves out the paths that are turned off, and sets the server's address and the header of user tokens, if they are not
+/// the usual ones.
 fn adapt(document: &mut Node, config: &Config) {
+    if let Some(Node::Map(paths)) = document.at(&["paths"]) {
+        paths.retain(|(path, _)| match path.as_str() {
+            "/api/remove" => config.dialects.rembg.enabled,
+            other => config.dialects.removebg || !other.starts_with("/v1.0/"),
+        });
+    }
     if let (Some(url), Some(server)) = (&config.pages.public_url, document.at(&["servers", "0", "url"])) {
         *server = Node::text(url);
     }
@@ -66,6 +73,17 @@ mod tests {
         let written: Node = serde_json::from_str(TEXT).unwrap();
         assert_eq!(serde_json::to_string(&shown).unwrap(), serde_json::to_string(&written).unwrap());
         assert!(matches!(&written, Node::Map(members) if members[0].0 == "openapi" && members[1].0 == "info"));
+    }
+
+    #[test]
+    fn apis_that_are_turned_off_are_not_described() {
+        let mut config = Config::default();
+        let paths = |config: &Config| shown(config)["paths"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let all = paths(&config);
+        config.dialects.removebg = false;
+        assert_eq!(paths(&config).len(), all.len() - 2);
+        config.dialects.rembg.enabled = false;
+        assert_eq!(paths(&config).len(), all.len() - 3);
     }
 
     #[test]

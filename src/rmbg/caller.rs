@@ -16,6 +16,7 @@ use crate::{
         Credentials, Visitor,
         user_token::{VerifiedUser, VerifyError},
     },
+    spool::Holder,
     store::AccountChange,
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -29,6 +30,13 @@ pub(super) enum Caller {
     Token(Account),
     /// A client without a credential, known by its address.
     Anonymous(ClientAddress),
+}
+
+/// A caller, and whom the bodies of its request are held for.
+#[derive(Clone, Copy)]
+pub(super) struct Sender<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) holder: &'a Holder,
 }
 
 impl Caller {

@@ -1,11 +1,11 @@
 //! Step 4: the validated form is sent to the backend, and the whole answer is read.
 
-use super::{Rmbg, Stop, caller::Caller};
+use super::{Rmbg, Stop, caller::Sender};
 use crate::{
     backend::{Answer, AnswerRoom, CutRequest, Failure},
     domain::{answer, complaint::Complaint, form::Form, refusal::Refusal},
     picture::{self, TooMuch},
-    spool::{Holder, Spooled},
+    spool::Spooled,
 };
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -19,9 +19,8 @@ const BYTES_PER_PIXEL: u64 = 6;
 /// The request to the backend.
 pub(super) fn request(
     rmbg: &Rmbg,
-    caller: &Caller,
+    Sender { caller, holder }: Sender<'_>,
     (form, image): (Form, Spooled),
-    holder: Holder,
     id: String,
 ) -> CutRequest {
     let (width, height) = picture::result_size((form.image.header.width, form.image.header.height), &form.output);
@@ -35,7 +34,7 @@ pub(super) fn request(
         request_id: id,
         payer: caller.draw(&rmbg.rules).payer(),
         priority: caller.priority(&rmbg.rules),
-        room: AnswerRoom::new(rmbg.budgets.clone(), holder, bound),
+        room: AnswerRoom::new(rmbg.budgets.clone(), holder.clone(), bound),
     }
 }
 
@@ -64,7 +63,7 @@ async fn complaint(answer: Answer) -> Result<Answer, Stop> {
     Err(Stop::with_cause(refusal, "the backend answered 400 in words that are not the contract's"))
 }
 
-fn stop_for(failure: &Failure) -> Stop {
+pub(super) fn stop_for(failure: &Failure) -> Stop {
     let refusal = match failure {
         Failure::Failed(_) => Refusal::BackendFailed,
         Failure::TimedOut => Refusal::TimedOut,

@@ -169,8 +169,22 @@ impl Disk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes that somebody waits for room who has not been refused it here.
+    pub(super) fn want(&self) {
+        self.state().wanted = true;
+    }
+
+    /// Why there is no room for an answer of this size now, if there is none. Who asks waits for it from now on.
+    #[must_use]
+    pub fn shortfall(&self, holder: &Holder, size: u64) -> Option<Shortfall> {
+        let mut state = self.state();
+        let shortfall = state.room_for(&self.rules, holder, size).err()?;
+        state.wanted = true;
+        Some(shortfall)
+    }
+
     /// Wakes everybody who waits. The lock must not be held, because they take it.
-    fn wake_all(&self) {
+    pub(super) fn wake_all(&self) {
         self.freed.notify_waiters();
         let wanted = std::mem::take(&mut self.state().wanted);
         if let (true, Some(waiting)) = (wanted, self.waiting.get()) {

@@ -168,8 +168,12 @@ impl Metrics {
         self.panics.inc_by(panics::total().saturating_sub(self.panics.get()));
         self.store_up.set(i64::from(holds_open.is_some()));
         self.holds_open.set(clamp(holds_open.unwrap_or(0)));
-        let Budgets { memory, disk } = budgets;
-        for (kind, used, most) in [("memory", memory.used(), memory.most()), ("disk", disk.used(), disk.most())] {
+        let Budgets { memory, disk, pixels } = budgets;
+        for (kind, used, most) in [
+            ("memory", memory.used(), memory.most()),
+            ("disk", disk.used(), disk.most()),
+            ("pixels", pixels.used(), pixels.most()),
+        ] {
             self.budget_used.with_label_values(&[kind]).set(clamp(used));
             self.budget_limit.with_label_values(&[kind]).set(clamp(most));
         }

@@ -74,6 +74,12 @@ impl Record {
 pub enum Route {
     /// `POST /rmbg`
     Rmbg,
+    /// `POST /v1.0/removebg`
+    RemoveBg,
+    /// `GET /v1.0/account`
+    RemoveBgAccount,
+    /// `/api/remove`
+    Rembg,
     /// `GET /api/membership-usage`
     MembershipUsage,
     /// `POST /api/webhooks/stripe`
@@ -90,6 +96,9 @@ impl Route {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rmbg => "rmbg",
+            Self::RemoveBg => "removebg",
+            Self::RemoveBgAccount => "removebg_account",
+            Self::Rembg => "rembg",
             Self::MembershipUsage => "membership_usage",
             Self::StripeWebhook => "stripe_webhook",
             Self::Pages => "pages",
@@ -135,6 +144,8 @@ pub enum Step {
     Form,
     /// Sent to the backend, and its whole answer read.
     Send,
+    /// What the backend cannot do is done to its answer.
+    Finish,
     /// Kept or released.
     Settle,
 }
@@ -148,6 +159,7 @@ impl Step {
             Self::Admit => "admit",
             Self::Form => "form",
             Self::Send => "send",
+            Self::Finish => "finish",
             Self::Settle => "settle",
         }
     }

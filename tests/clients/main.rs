@@ -9,6 +9,7 @@ mod fetch;
 mod hostile;
 mod openapi;
 mod pages;
+mod removebg;
 mod sdk;
 mod secured;
 #[path = "../support/lib.rs"]

@@ -24,7 +24,7 @@ impl Secured {
 
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let made = certify(folder.path(), "cert", &["api.rembg.com", "www.rembg.com", "localhost"]);
+        let made = certify(folder.path(), "cert", &["api.rembg.com", "www.rembg.com", "api.remove.bg", "localhost"]);
         let world = World::with(|config| {
             config.listen.tls_cert = Some(made.file);
             config.listen.tls_key = Some(made.key_file);

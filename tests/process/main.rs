@@ -7,6 +7,7 @@ mod chaos;
 mod command_line;
 mod demo;
 mod deploy;
+mod dialects;
 mod disk;
 mod faults;
 mod killed;

@@ -4,8 +4,17 @@ mod names;
 
 use super::Rgba;
 use names::NAMED;
+use std::fmt;
 
 const OPAQUE: u32 = 0xff;
+
+impl fmt::Display for Rgba {
+    /// As the contract writes it, with all eight digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { r, g, b, a } = self;
+        write!(f, "#{r:02x}{g:02x}{b:02x}{a:02x}")
+    }
+}
 
 impl Rgba {
     /// Reads `#RGB`, `#RGBA`, `#RRGGBB`, `#RRGGBBAA` or a name that CSS knows, in any case; `None` if it is none of them.

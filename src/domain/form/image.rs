@@ -11,7 +11,7 @@ const EXTENSIONS: [&str; 5] = ["webp", "bmp", "png", "jpg", "jpeg"];
 
 /// An `image` part being received. It does not keep the bytes.
 #[derive(Debug)]
-pub(super) struct ImageCheck {
+pub struct ImageCheck {
     filename: String,
     misnamed: Option<Complaint>,
     header: HeaderReader,
@@ -19,13 +19,15 @@ pub(super) struct ImageCheck {
 }
 
 impl ImageCheck {
-    pub(super) fn new(filename: String) -> Self {
+    /// A check of a file of this name, which has no control character.
+    #[must_use]
+    pub fn new(filename: String) -> Self {
         Self { misnamed: name_complaint(&filename), filename, header: HeaderReader::new(), size: 0 }
     }
 
     /// Takes the part's next bytes. Returns whether they are worth keeping: `false` once the image is known to be
     /// refused.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
+    pub fn take(&mut self, bytes: &[u8]) -> bool {
         self.size += bytes.len() as u64;
         if self.misnamed.is_some() || self.size > MAX_IMAGE {
             return false;
@@ -34,7 +36,7 @@ impl ImageCheck {
     }
 
     /// The judgement, once all bytes were taken: the first check that fails, or both width and height.
-    pub(super) fn finish(self) -> Result<ImagePart, Vec<Complaint>> {
+    pub fn finish(self) -> Result<ImagePart, Vec<Complaint>> {
         if let Some(complaint) = self.misnamed {
             return Err(vec![complaint]);
         }

@@ -9,9 +9,10 @@ use crate::{
         complaint::Complaint,
         form::{MAX_ANGLE, MAX_IMAGE, MAX_PIXELS, NAMES, OutputFormat, Rgba},
         refusal::{Refusal, Shortage},
+        removebg,
         usage_report::UsageQuery,
     },
-    edge::rate_limit,
+    edge::{dialect_headers, rate_limit},
     pages::openapi::TEXT,
 };
 use http_body_util::BodyExt as _;
@@ -27,10 +28,20 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     value["$ref"].as_str().map_or(value, |path| document.pointer(&path[1..]).unwrap_or_else(|| panic!("{path}")))
 }
 
+/// Whether a path is one of others' APIs, whose errors have forms of their own.
+fn is_dialect(path: &str) -> bool {
+    path.starts_with("/v1.0/") || path == "/api/remove"
+}
+
 /// The responses of all operations, and the two that belong to none, each with its status.
 fn responses(document: &Value) -> Vec<(u16, &Value)> {
+    responses_of(document, |_| true)
+}
+
+/// The same of the paths of our own form, or of others.
+fn responses_of(document: &Value, is_meant: impl Fn(&str) -> bool) -> Vec<(u16, &Value)> {
     let mut found = Vec::new();
-    for (_, _, operation) in operations(document) {
+    for (_, _, operation) in operations(document).into_iter().filter(|(path, _, _)| is_meant(path)) {
         for (status, response) in operation["responses"].as_object().unwrap() {
             found.push((status.parse().unwrap(), resolved(document, response)));
         }
@@ -79,7 +90,7 @@ async fn told(refusal: &Refusal) -> String {
 async fn every_refusal_is_an_example_of_its_status_and_every_example_a_refusal() {
     let document = document();
     let mut described = BTreeSet::new();
-    for (status, response) in responses(&document) {
+    for (status, response) in responses_of(&document, |path| !is_dialect(path)) {
         let examples = response["content"]["application/json"]["examples"].as_object();
         for (name, example) in examples.into_iter().flatten().filter(|_| status >= 400) {
             let value = &resolved(&document, example)["value"];
@@ -92,6 +103,43 @@ async fn every_refusal_is_an_example_of_its_status_and_every_example_a_refusal()
         real.insert(told(&refusal).await);
     }
     assert_eq!(described, real);
+}
+
+#[test]
+fn every_error_of_a_dialect_is_an_example_of_its_status_and_every_example_an_error() {
+    let document = document();
+    let removebg = include_str!("../error_form/removebg.tsv");
+    let rembg = include_str!("../error_form/rembg.tsv");
+    for (path, table) in [("/v1.0/removebg", removebg), ("/api/remove", rembg)] {
+        let mut described = BTreeSet::new();
+        for (status, response) in responses_of(&document, |one| one == path) {
+            let examples = response["content"]["application/json"]["examples"].as_object();
+            for example in examples.into_iter().flatten().filter(|_| status >= 400).map(|(_, example)| example) {
+                if example.get("$ref").is_none() {
+                    described.insert((status, example["value"].to_string()));
+                }
+            }
+        }
+        let lines = table.lines().map(|line| line.split_once('\t').unwrap());
+        let real = lines
+            .map(|(status, body)| (status.parse().unwrap(), serde_json::from_str::<Value>(body).unwrap().to_string()));
+        // Paths and methods that are not there belong to no operation of remove.bg's.
+        let real: BTreeSet<(u16, String)> =
+            real.filter(|(status, _)| path == "/api/remove" || ![404, 405].contains(status)).collect();
+        assert_eq!(described, real, "{path}");
+    }
+}
+
+#[test]
+fn the_parameters_of_removebg_are_those_that_are_read() {
+    let document = document();
+    let names = |schema: &str| -> BTreeSet<String> {
+        document["components"]["schemas"][schema]["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    let texts: BTreeSet<String> = removebg::NAMES.into_iter().chain(["image_file_b64"]).map(str::to_owned).collect();
+    assert_eq!(names("RemoveBgTexts"), texts);
+    let files = ["image_file", "bg_image_file"].map(str::to_owned);
+    assert_eq!(names("RemoveBgForm"), texts.into_iter().chain(files).collect());
 }
 
 #[test]
@@ -153,6 +201,7 @@ fn headers_are_described_where_they_are_sent() {
     let described: BTreeSet<_> = described.keys().map(|name| name.to_ascii_lowercase()).collect();
     let ours =
         [rate_limit::LEFT, rate_limit::POLICY, super::CREDITS_CHARGED, super::CREDITS_REMAINING, super::REQUEST_ID];
+    let ours: Vec<_> = ours.into_iter().chain(dialect_headers::ALL).collect();
     let known = ours.iter().map(|name| name.as_str().to_owned()).chain(["etag".into(), "retry-after".into()]);
     assert_eq!(described, known.collect::<BTreeSet<_>>());
     for (status, response) in responses(&document) {
@@ -188,4 +237,11 @@ fn a_key_and_a_token_are_sent_as_the_routes_read_them() {
     assert_eq!((&schemes["UserToken"]["type"], &schemes["UserToken"]["scheme"]), (&json!("http"), &json!("bearer")));
     assert_eq!(document["paths"]["/rmbg"]["post"]["security"], json!([{"ApiKey": []}, {"UserToken": []}, {}]));
     assert_eq!(document["paths"]["/api/membership-usage"]["get"]["security"], json!([{"ApiKey": []}]));
+    for (path, method) in [("/v1.0/removebg", "post"), ("/v1.0/account", "get")] {
+        assert_eq!(document["paths"][path][method]["security"], json!([{"ApiKey": []}]));
+    }
+    for method in ["post", "get"] {
+        let security = &document["paths"]["/api/remove"][method]["security"];
+        assert_eq!(*security, json!([{"ApiKey": []}, {"UserToken": []}, {}]));
+    }
 }

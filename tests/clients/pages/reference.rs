@@ -216,7 +216,7 @@ async fn it_can_be_used_with_the_keyboard_alone() {
     // Everything that can be pressed is reached by tabbing, and nothing holds the focus.
     let seen = |name: &str| page.evaluate(name).as_str().unwrap().to_owned();
     let mut reached = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..400 {
         page.press("Tab", 9);
         reached.push(seen("document.activeElement.id || document.activeElement.textContent.slice(0, 40)"));
         if reached.last().unwrap() == "openapiYaml-X-Request-Id" {
