@@ -11,7 +11,7 @@ use rembg_gateway::{
         time::UnixMicros,
     },
     store::{
-        Accounts as _, Cursor, EntryKind, List, Metering as _, Records, Transfer,
+        Accounts as _, Cursor, EntryKind, LedgerEntry, List, Metering as _, Records, Transfer,
         redis::{RedisStore, Role},
     },
 };
@@ -81,7 +81,6 @@ async fn a_picture_costs_at_most_so_many_calls_whoever_pays() {
             let hold = world.held(&hurried(request())).await;
             world.kept(&hold).await;
             let calls = called(&world);
-            println!("{kind}, {open} open: {} {calls:?}", calls.values().sum::<u64>());
             assert!(calls.values().sum::<u64>() <= most, "{kind}: {calls:?}");
         }
         let dbsize: i64 = server.by_hand(&["DBSIZE"]);
@@ -130,13 +129,11 @@ async fn an_entry_tells_by_its_own_time_when_it_was_counted_and_whether_that_was
         ids.push(hold.id);
     }
     let Some(Records::Ledger(entries)) = all(&store, &uid, List::Ledger).await.into_iter().next() else { panic!() };
-    let told: Vec<_> = entries
-        .iter()
-        .map(|entry| match &entry.kind {
-            EntryKind::Served { late, .. } => (entry.operation.clone(), *late),
-            other => panic!("{other:?}"),
-        })
-        .collect();
+    let late = |entry: &LedgerEntry| {
+        let EntryKind::Served { late, .. } = entry.kind else { panic!("{entry:?}") };
+        (entry.operation.clone(), late)
+    };
+    let told: Vec<_> = entries.iter().map(late).collect();
     assert_eq!(told, [(ids[0].clone(), false), (ids[1].clone(), true)]);
     let now = Clock::Own.now();
     assert!(entries.iter().all(|entry| entry.at.0 > begun.0 - 1_000_000 && entry.at <= UnixMicros(now.0 + 1_000_000)));

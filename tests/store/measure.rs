@@ -16,9 +16,12 @@ use rembg_gateway::{
         redis::{RedisStore, Role},
     },
 };
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    io::{Write as _, stdout},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-const PICTURES: usize = 3_200;
+const PICTURES: u32 = 3_200;
 
 /// Microseconds of scripts, microseconds of the server's processor, and bytes of its append-only file.
 fn spent(world: &World) -> [f64; 3] {
@@ -57,14 +60,16 @@ async fn a_pictures_costs() {
         // What is prepared once a month.
         join_all(uids[..accounts].iter().map(picture)).await;
         let before = spent(&world);
-        for round in 0..PICTURES / at_once {
+        for round in 0..PICTURES as usize / at_once {
             let some = (0..at_once).map(|place| &uids[(round * at_once + place) % accounts]);
             join_all(some.map(picture)).await;
         }
         let after = spent(&world);
-        let [scripts, cpu, aof] = [0, 1, 2].map(|at| (after[at] - before[at]) / PICTURES as f64);
-        println!(
+        let [scripts, cpu, aof] = [0, 1, 2].map(|at| (after[at] - before[at]) / f64::from(PICTURES));
+        writeln!(
+            stdout(),
             "{accounts} accounts, {at_once} at once: scripts {scripts:.1} µs, server {cpu:.1} µs, {aof:.0} bytes a picture"
-        );
+        )
+        .unwrap();
     }
 }

@@ -221,7 +221,14 @@ impl Pair {
                     expected.push(Answer::Release(self.model.release(&id, &payer)));
                     asked.push(Asked::Release(id, payer));
                 }
-                _ => {}
+                Step::Hold { .. }
+                | Step::Keep { .. }
+                | Step::Release { .. }
+                | Step::Turn(_)
+                | Step::Grant { .. }
+                | Step::Change { .. }
+                | Step::Together(_)
+                | Step::Forget => {}
             }
         }
         let store = &self.world.store;
