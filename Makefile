@@ -13,7 +13,7 @@ run: model
 test: tools model
 	tests/run.sh
 
-# After a change: unit tests and the journey on SQLite.
+# After a change: unit tests and tests/it on SQLite.
 quick: model
 	REMBG_GATEWAY_TEST_STORE=sqlite cargo test --locked --lib --test it
 

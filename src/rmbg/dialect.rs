@@ -34,7 +34,7 @@ pub(super) struct Finishing {
     pub(super) background: Option<(PictureFile, Spooled)>,
 }
 
-/// What the caller is extras beside the answer.
+/// What the caller is told beside the answer.
 #[derive(Debug, Default)]
 pub struct Extras {
     /// The names of the parameters that mean nothing here.

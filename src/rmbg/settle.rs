@@ -1,4 +1,4 @@
-//! Step 5: the hold is kept or released. A credit that was asked for is always settled, whatever happens to the request.
+//! Step 6: the hold is kept or released. A credit that was asked for is always settled, whatever happens to the request.
 
 use super::{Rmbg, Stop};
 use crate::{

@@ -115,7 +115,7 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     };
     let mut differences = sums.differences();
     differences.retain(|one| !is_no_integer(&one.counter));
-    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences, not_integers: not_integers })
+    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences, not_integers })
 }
 
 /// The sum of a whole ledger for one counter, named as it names it.
