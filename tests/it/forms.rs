@@ -1,7 +1,7 @@
 //! Forms are judged before a credit is spent: the contract's words, nothing charged, nothing sent.
 
 use crate::{
-    backend::Seen,
+    backend::Received,
     form::{Form, png, png_header},
     people::{Person, Reply},
     world::World,
@@ -124,7 +124,7 @@ async fn too_many_pixels_are_refused_where_a_limit_is_set() {
 type Part = (String, Option<String>, Option<String>, Vec<u8>);
 
 /// Reads what the backend got with another parser.
-async fn parts_of(seen: &Seen) -> Vec<Part> {
+async fn parts_of(seen: &Received) -> Vec<Part> {
     let content_type = seen.head.lines().find_map(|line| line.strip_prefix("content-type: ")).expect("a type");
     let boundary = multer::parse_boundary(content_type).unwrap();
     let body = futures_util::stream::iter([Ok::<_, std::io::Error>(seen.body.clone())]);

@@ -28,9 +28,9 @@ fn uid() -> Uid {
     Uid::new("42").unwrap()
 }
 
-/// Everything that the helper had told before it died.
+/// What the process that was killed had written to its output.
 #[derive(Default)]
-struct Told {
+struct KilledOutput {
     /// Every hold that it had begun to keep.
     begun: Vec<Hold>,
     acknowledged: HashSet<OperationId>,
@@ -43,7 +43,7 @@ async fn what_was_acknowledged_survives_kill_9_and_repeats_count_once() {
     let file = world.file();
     let _folder = world.close();
 
-    let mut told = Told::default();
+    let mut told = KilledOutput::default();
     for round in 0..5 {
         kill_in_the_middle(&file, round, &mut told);
         let store = SqliteStore::open(&file, Clock::Own, terms()).unwrap();
@@ -66,7 +66,7 @@ async fn audited(store: &SqliteStore) -> usize {
 }
 
 /// Starts the helper, kills it after some acknowledged keeps, and adds what it had told.
-fn kill_in_the_middle(file: &Path, round: usize, told: &mut Told) {
+fn kill_in_the_middle(file: &Path, round: usize, told: &mut KilledOutput) {
     let mut helper = helper(file, round);
     let lines = BufReader::new(helper.stdout.take().unwrap()).lines().map_while(Result::ok);
     let enough = 15 + 7 * round;

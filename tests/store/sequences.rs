@@ -22,7 +22,7 @@ use std::{collections::HashMap, time::Duration};
 /// One thing that happens. Operations, accounts and clients are few, so that a sequence uses each of them often.
 #[derive(Clone, Debug)]
 enum Step {
-    Turn(Duration),
+    Advance(Duration),
     Hold {
         operation: u8,
         who: u8,
@@ -77,7 +77,7 @@ fn alone() -> impl Strategy<Value = Step> {
     let turn = prop_oneof![0..3_000_000u64, 0..120_000_000u64, 0..7_200_000_000u64].prop_map(Duration::from_micros);
     let credits = prop_oneof![-4i64..0, 0i64..6];
     prop_oneof![
-        3 => turn.prop_map(Step::Turn),
+        3 => turn.prop_map(Step::Advance),
         15 => metered(),
         1 => (0u8..6, 0u8..3, credits).prop_map(|(operation, uid, credits)| Step::Grant { operation, uid, credits }),
         1 => (0u8..3, 0u64..6).prop_map(|(uid, credits)| Step::Change { uid, credits }),
@@ -152,7 +152,7 @@ impl Pair {
     async fn take(&mut self, step: Step) {
         let now = self.world.now();
         match step {
-            Step::Turn(by) => self.world.turn(by),
+            Step::Advance(by) => self.world.turn(by),
             Step::Hold { operation, who, lease, hurried } => {
                 let id = id_of(operation);
                 let request = HoldRequest { id, draw: draw(who), burst: hurried.then_some(BURST), lease };
@@ -224,7 +224,7 @@ impl Pair {
                 Step::Hold { .. }
                 | Step::Keep { .. }
                 | Step::Release { .. }
-                | Step::Turn(_)
+                | Step::Advance(_)
                 | Step::Grant { .. }
                 | Step::Change { .. }
                 | Step::Together(_)

@@ -64,7 +64,7 @@ impl Manner {
     }
 
     /// The behaviour towards this request.
-    fn towards(self, request: &Seen) -> Self {
+    fn towards(self, request: &Received) -> Self {
         let Self::Where(manners) = self else { return self };
         let is_in_it = |text: &str| request.head.contains(text) || request.contains(text.as_bytes());
         manners.into_iter().find(|(text, _)| is_in_it(text)).map_or_else(Self::picture, |(_, manner)| manner)
@@ -76,12 +76,12 @@ pub const PICTURE: &[u8] = b"RIFF....WEBP a picture without its background";
 
 /// One request as the backend saw it.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct Received {
     pub head: String,
     pub body: Vec<u8>,
 }
 
-impl Seen {
+impl Received {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -95,7 +95,7 @@ impl Seen {
 pub struct StubBackend {
     pub address: SocketAddr,
     manner: Arc<Mutex<Manner>>,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<Received>>>,
     count: watch::Sender<usize>,
     connections: Arc<Mutex<usize>>,
     checks: Arc<Mutex<Vec<String>>>,
@@ -157,7 +157,7 @@ impl StubBackend {
         *self.tells.lock().unwrap() = Some(manner);
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<Received> {
         self.seen.lock().unwrap().clone()
     }
 
@@ -286,7 +286,7 @@ async fn answer(stream: &mut (impl AsyncWrite + Unpin), status: u16, content_typ
         && stream.flush().await.is_ok()
 }
 
-async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Seen> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Received> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             break at + 4;
@@ -307,5 +307,5 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8
     }
     let body = buffer[head_end..head_end + length].to_vec();
     buffer.drain(..head_end + length);
-    Some(Seen { head, body })
+    Some(Received { head, body })
 }

@@ -128,7 +128,7 @@ fn call<'a>(engine: &'a Engine, accounts: &[Vec<Operation>]) -> Call<'a> {
         } else {
             call.arg("")
         };
-        call = operations.iter().fold(call, |call, operation| operation.tell(call));
+        call = operations.iter().fold(call, |call, operation| operation.append_to(call));
     }
     call
 }

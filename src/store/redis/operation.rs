@@ -76,17 +76,17 @@ impl Operation {
     }
 
     /// Adds its kind and its words.
-    pub(super) fn tell<'a>(&self, call: Call<'a>) -> Call<'a> {
+    pub(super) fn append_to<'a>(&self, call: Call<'a>) -> Call<'a> {
         match self {
-            Self::Hold { request, .. } => tell_hold(call, request),
-            Self::Keep { hold, .. } => tell_keep(call, hold),
-            Self::Release { id, .. } => tell_id(call.arg("release"), id),
+            Self::Hold { request, .. } => append_hold(call, request),
+            Self::Keep { hold, .. } => append_keep(call, hold),
+            Self::Release { id, .. } => append_id(call.arg("release"), id),
         }
     }
 }
 
 /// The id, the moment in it, and its day.
-fn tell_id<'a>(call: Call<'a>, id: &OperationId) -> Call<'a> {
+fn append_id<'a>(call: Call<'a>, id: &OperationId) -> Call<'a> {
     call.arg(&id.0).arg(stamp(id)).arg(day_of(id))
 }
 
@@ -105,20 +105,20 @@ pub(super) fn micros(lease: Duration) -> i64 {
     i64::try_from(lease.as_micros()).unwrap_or(i64::MAX / 4)
 }
 
-fn tell_hold<'a>(call: Call<'a>, request: &HoldRequest) -> Call<'a> {
+fn append_hold<'a>(call: Call<'a>, request: &HoldRequest) -> Call<'a> {
     let (channel, key) = match &request.draw {
         Draw::Account { channel, key, .. } => (*channel, key.as_ref()),
         Draw::Client { .. } => (Channel::App, None),
     };
     let burst = request.burst.map(|burst| (burst.interval_micros().to_string(), burst.whole_micros().to_string()));
     let (interval, whole) = burst.unwrap_or_default();
-    let call = tell_id(call.arg("hold"), &request.id).arg(micros(request.lease)).arg(interval).arg(whole);
+    let call = append_id(call.arg("hold"), &request.id).arg(micros(request.lease)).arg(interval).arg(whole);
     let cap = key.and_then(|key| key.monthly_cap).map_or(String::new(), |cap| cap.to_string());
     tell_key(call.arg(channel.as_str()), key.map(|key| &key.id)).arg(cap)
 }
 
-fn tell_keep<'a>(call: Call<'a>, hold: &Hold) -> Call<'a> {
-    let call = tell_id(call.arg("keep"), &hold.id);
+fn append_keep<'a>(call: Call<'a>, hold: &Hold) -> Call<'a> {
+    let call = append_id(call.arg("keep"), &hold.id);
     let Charge::Account { channel, pool, month, cycle, key, .. } = &hold.charge else { return call };
     let call = call
         .arg(channel.as_str())
