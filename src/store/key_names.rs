@@ -203,7 +203,7 @@ pub(super) const ALIVE: &str = "gateway:{peers}";
 
 /// `gateway:{peers}:replayed:…`: the gateways that have replayed the writes that this server, or these, may have lost.
 pub(super) fn replayed(identity: &[String]) -> String {
-    format!("{ALIVE}:recalled:{}", encode(&identity.join("+")))
+    format!("{ALIVE}:replayed:{}", encode(&identity.join("+")))
 }
 
 /// The channel on which changes of accounts and keys are announced to every gateway.

@@ -13,6 +13,7 @@ mod faults;
 mod killed;
 mod migration;
 mod panics;
+mod redis_user;
 mod shield_memory;
 mod stopped;
 #[path = "../support/lib.rs"]
