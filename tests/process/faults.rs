@@ -14,7 +14,10 @@ use crate::support::{
     redis::{Redis, SAVED, cluster::Cluster, sentinel::Watched},
     tcp_proxy::{Proxy, Wire},
 };
-use points::{dies_at_work, dies_in_a_release, dies_with_a_keep_in_its_journal, keeps_come_after_their_lease};
+use points::{
+    dies_at_work, dies_in_a_release, dies_while_it_finishes, dies_with_a_keep_in_its_journal,
+    keeps_come_after_their_lease,
+};
 use rembg_gateway::failpoint::Point;
 use run::{Row, Run};
 use std::{fmt::Write as _, sync::Mutex, time::Duration};
@@ -83,6 +86,8 @@ runs! {
         "gateway dies: in release" dies_in_a_release();
     gateway_dies_after_sync_with_its_keeps_done
         "gateway dies: after sync, its keeps done" dies_with_a_keep_in_its_journal(Wire::NoAnswers);
+    gateway_dies_while_it_finishes
+        "gateway dies: remove.bg's API, while it finishes a picture" dies_while_it_finishes();
     gateway_dies_in_batch
         "gateway dies: in batch" batches::gateway_dies_in_a_batch();
     redis_killed_in_batch

@@ -2,12 +2,12 @@
 
 use super::{
     SOME,
-    run::{CALLERS, Row, Run},
+    run::{Api, CALLERS, Row, Run},
 };
 use crate::support::{
     backend::Manner,
     clock::TurnedClock,
-    form::Form,
+    form::{Form, png},
     redis::{Redis, SAVED},
     tcp_proxy::{Proxy, Wire},
 };
@@ -22,6 +22,17 @@ pub(crate) async fn dies_at_work(point: Point) -> Row {
     let redis = Redis::start(&SAVED).await;
     let url = redis.url();
     let mut run = Run::doomed(&url, &url, Some((point, TIME))).await;
+    run.callers_come();
+    replaced(run, &url).await
+}
+
+/// Callers use remove.bg's API, and the gateway dies with a picture that the backend has cut and that is being finished.
+pub(crate) async fn dies_while_it_finishes() -> Row {
+    let redis = Redis::start(&SAVED).await;
+    let url = redis.url();
+    let mut run = Run::doomed(&url, &url, Some((Point::InWork, TIME))).await;
+    run.api = Api::RemoveBg;
+    run.backend.will(Manner::Answer { status: 200, content_type: "image/png", body: png(4, 3) });
     run.callers_come();
     replaced(run, &url).await
 }

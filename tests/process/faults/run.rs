@@ -5,7 +5,7 @@ use super::ledger::{self, Pictures};
 use crate::support::{
     backend::StubBackend,
     clock::TurnedClock,
-    form::Form,
+    form::{Form, png},
     gateway::{Installation, Serving},
     key,
     wait::until,
@@ -96,7 +96,34 @@ impl Gateway {
     }
 }
 
+/// The API that a run's callers use.
+#[derive(Clone, Copy)]
+pub(crate) enum Api {
+    Rmbg,
+    RemoveBg,
+}
+
+impl Api {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Rmbg => "/rmbg",
+            Self::RemoveBg => "/v1.0/removebg",
+        }
+    }
+
+    /// The ordinary upload.
+    fn form(self) -> Form {
+        match self {
+            Self::Rmbg => Form::with_picture(),
+            Self::RemoveBg => Form::empty().part(IMAGE_FILE, &png(4, 3)),
+        }
+    }
+}
+
+const IMAGE_FILE: &str = "Content-Disposition: form-data; name=\"image_file\"; filename=\"cat.png\"\r\n\r\n";
+
 pub(crate) struct Run {
+    pub(crate) api: Api,
     pub(crate) backend: StubBackend,
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) uid: Uid,
@@ -155,6 +182,7 @@ impl Run {
         let uid = Uid::new("42").unwrap();
         let key = customer(&*store, &uid).await;
         Self {
+            api: Api::Rmbg,
             backend: here.backend.clone(),
             gateways: Vec::new(),
             uid,
@@ -204,13 +232,13 @@ impl Run {
 
     /// One caller of one gateway, until told that no credit is left.
     pub(crate) fn calls(&self, gateway: usize) -> impl Future<Output = ()> + use<> {
-        call_until_denied(self.gateways[gateway].public(), self.key.clone(), Arc::clone(&self.answered))
+        call_until_denied(self.api, self.gateways[gateway].public(), self.key.clone(), Arc::clone(&self.answered))
     }
 
     /// One request that is not counted among those of the callers.
     pub(crate) async fn ask(&self, gateway: usize, form: &Form) -> Result<Response<()>, Error> {
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-        let answer = client.request(upload(self.gateways[gateway].public(), &self.key, form)).await?;
+        let answer = client.request(upload((self.api, form), self.gateways[gateway].public(), &self.key)).await?;
         Ok(answer.map(drop))
     }
 
@@ -302,19 +330,19 @@ async fn spend_what_is_left(store: &dyn Store, uid: &Uid) -> u64 {
     }
 }
 
-fn upload(base: SocketAddr, key: &str, form: &Form) -> Request<Full<Bytes>> {
-    Request::post(format!("http://{base}/rmbg"))
+fn upload((api, form): (Api, &Form), base: SocketAddr, key: &str) -> Request<Full<Bytes>> {
+    Request::post(format!("http://{base}{}", api.path()))
         .header("x-api-key", key)
         .header("content-type", Form::content_type())
         .body(Full::from(form.body()))
         .unwrap()
 }
 
-async fn call_until_denied(base: SocketAddr, key: String, answered: Arc<AtomicU64>) {
+async fn call_until_denied(api: Api, base: SocketAddr, key: String, answered: Arc<AtomicU64>) {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let mut refused = 0;
     while refused < 40 {
-        let asked = client.request(upload(base, &key, &Form::with_picture())).await;
+        let asked = client.request(upload((api, &api.form()), base, &key)).await;
         // A gateway that was killed has no more callers.
         if asked.as_ref().is_err_and(Error::is_connect) {
             refused += 1;
@@ -324,7 +352,8 @@ async fn call_until_denied(base: SocketAddr, key: String, answered: Arc<AtomicU6
         let whole = answer.into_body().collect().await.is_ok();
         match status {
             200 if whole => drop(answered.fetch_add(1, Ordering::Relaxed)),
-            429 => return,
+            // Credits are spent: 402 is how remove.bg says it.
+            402 | 429 => return,
             // While the store is unavailable it is not known who calls, so neither 401 nor 500.
             200 | 503 => {}
             other => panic!("{other} was answered"),
