@@ -221,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn no_stored_numbers_are_too_odd(start: i64, end: i64, anchor: Option<i64>, ends: Option<i64>, now: i64) {
+    fn whatever_numbers_are_stored_a_window_can_be_told(start: i64, end: i64, anchor: Option<i64>, ends: Option<i64>, now: i64) {
         let period = BillingPeriod {
             anchor: anchor.map(UnixSeconds), ends_at: ends.map(UnixSeconds),
             ..BillingPeriod::new(UnixSeconds(start), UnixSeconds(end))

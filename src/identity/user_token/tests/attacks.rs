@@ -109,8 +109,8 @@ fn what_is_no_token_of_ours_in_shape_is_malformed() {
         tokens.push(text.to_owned());
     }
     for (index, result) in verify_all(&jwks, &tokens).into_iter().enumerate() {
-        let odd_signature = tokens[index] == format!("{good}=");
-        let expected = if odd_signature { TokenRefused::Signature } else { TokenRefused::Malformed };
+        let padded_signature = tokens[index] == format!("{good}=");
+        let expected = if padded_signature { TokenRefused::Signature } else { TokenRefused::Malformed };
         assert_eq!(result, refused(expected), "{}", tokens[index]);
     }
     for typ in ["JWT", "jwt", "at+jwt", "AT+JWT"] {
