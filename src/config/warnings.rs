@@ -37,7 +37,10 @@ impl Config {
     /// The warnings that `check` and `doctor` show.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
-        [self.answers_that_are_too_long(), self.proxy_that_is_not_named()].into_iter().flatten().collect()
+        [self.answers_that_are_too_long(), self.proxy_that_is_not_named(), self.proxies_that_are_anybody()]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Callers on the internet use TLS. If a listener without it is open to other machines, there is probably a proxy
@@ -50,6 +53,16 @@ impl Config {
         let says = "is empty, and other machines can reach a listener without TLS. If there is a proxy in front, name its network \
                     here; otherwise all of its callers share one client's limits";
         (reached && !named).then(|| Warning { path: "limits.trusted_proxies", says: says.into() })
+    }
+
+    /// Some ways to write a network hold all of IPv4 and do not look like it, such as `::ffff:0:0/96`.
+    fn proxies_that_are_anybody(&self) -> Option<Warning> {
+        let everything = self.limits.trusted_proxies.iter().find(|network| network.is_everything())?;
+        let says = format!(
+            "has a network that is {everything}: every caller may claim any address, and no limit of a client holds. Name the \
+             networks of the proxies"
+        );
+        Some(Warning { path: "limits.trusted_proxies", says })
     }
 
     /// The length of a BMP follows from the number of its pixels alone.
