@@ -1,6 +1,6 @@
 //! A client that speaks byte by byte.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -10,9 +10,14 @@ pub struct Raw(TcpStream, Vec<u8>);
 
 impl Raw {
     pub async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self(stream, Vec::new())
+        Self::try_connect(address).await.unwrap()
+    }
+
+    /// The same where a connection may fail.
+    pub async fn try_connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self(stream, Vec::new()))
     }
 
     pub async fn send(&mut self, text: &str) {
@@ -36,7 +41,7 @@ impl Raw {
             while !head.ends_with(b"\r\n\r\n") {
                 head.push(self.0.read_u8().await?);
             }
-            std::io::Result::Ok(())
+            io::Result::Ok(())
         };
         let end = tokio::time::timeout(Duration::from_secs(20), read).await.expect("an answer in time");
         let head = String::from_utf8_lossy(&head).into_owned();
