@@ -107,6 +107,22 @@ mod tests {
     }
 
     #[test]
+    fn proxies_that_hold_every_address_are_warned_of_however_they_are_written() {
+        for (network, warned) in [
+            ("0.0.0.0/0", true),
+            ("::/0", true),
+            ("::ffff:0:0/96", true),
+            ("64:ff9b::/96", true),
+            ("10.0.0.0/8", false),
+        ] {
+            let mut config = Config::default();
+            config.limits.trusted_proxies = vec![network.parse().unwrap()];
+            let warnings = config.warnings();
+            assert_eq!(warnings.iter().any(|one| one.says.contains("any address")), warned, "{network}: {warnings:?}");
+        }
+    }
+
+    #[test]
     fn nothing_is_to_be_warned_of_in_the_defaults() {
         assert_eq!(Config::default().warnings(), []);
     }
