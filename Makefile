@@ -13,9 +13,9 @@ run: model
 test: tools model
 	tests/run.sh
 
-# After a change: unit tests and tests/it on SQLite.
+# After a change: unit tests and tests/it on SQLite. Most of them wait, so four run at once.
 quick: model
-	REMBG_GATEWAY_TEST_STORE=sqlite cargo test --locked --lib --test it
+	RUST_TEST_THREADS=4 REMBG_GATEWAY_TEST_STORE=sqlite cargo test --locked --lib --test it
 
 # Format, lints, documentation.
 check:
