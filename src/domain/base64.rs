@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-/// The longest beginning of a `data:` address, up to its comma.
-const DATA_ADDRESS: usize = 128;
+/// Bytes of the longest beginning of a `data:` address, up to its comma.
+pub const DATA_ADDRESS: usize = 128;
 
 /// How a `data:` address begins.
 const SCHEME: &[u8] = b"data:";
@@ -128,8 +128,7 @@ impl Default for Decoder {
 }
 
 /// The value of a letter of either alphabet.
-#[must_use]
-pub fn six_bits(byte: u8) -> Option<u8> {
+fn six_bits(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

@@ -103,6 +103,7 @@ def main():
     assert pod["enableServiceLinks"] is False
     assert pod["terminationGracePeriodSeconds"] >= 5 + 300 + 120 + 20
     container = pod["containers"][0]
+    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"], "callers are sent elsewhere first"
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
     assert written == {"/var/lib/rembg-gateway", "/tmp"}
