@@ -7,11 +7,13 @@ mod caller;
 mod dialect;
 mod finish;
 mod form;
+mod read_check;
 mod send;
 mod settle;
 mod upload;
 
 pub use dialect::{Dialect, Extras, Made};
+pub use read_check::ReadCheck;
 pub use upload::Upload;
 
 use crate::{
@@ -64,6 +66,8 @@ pub struct Rmbg {
     pub budgets: Budgets,
     /// Where the answers of backends are finished.
     pub cpu_pool: CpuPool,
+    /// Reads pictures before a metered backend is paid for them.
+    pub read_check: ReadCheck,
     /// Fetches pictures from URLs, if that is allowed.
     pub fetcher: Option<Fetcher>,
     /// The settings.

@@ -3,6 +3,7 @@
 use super::{
     Rmbg, Stop,
     dialect::{Finishing, Made},
+    read_check::ReadCheck,
     send,
 };
 use crate::{
@@ -48,12 +49,11 @@ async fn prepare(rmbg: &Rmbg, request: &CutRequest, finishing: &Finishing) -> Re
     if !rmbg.rules.is_metered {
         return Ok(());
     }
-    let read = rmbg.cpu_pool.read(request, [&request.image], move |[file]| picture::decode(&file, most).map(drop));
-    read.await.map_err(|failure| send::stop_for(&failure))?.map_err(|error| unreadable(FileRole::Image, &error))?;
+    let read = ReadCheck::read(rmbg, request, (&request.image, most)).await?;
+    read.map_err(|error| unreadable(FileRole::Image, &error))?;
     if let Some((file, spooled)) = &finishing.background {
         let most = u64::from(file.header.width) * u64::from(file.header.height);
-        let read = rmbg.cpu_pool.read(request, [spooled], move |[file]| picture::decode(&file, most).map(drop));
-        let read = read.await.map_err(|failure| send::stop_for(&failure))?;
+        let read = ReadCheck::read(rmbg, request, (spooled, most)).await?;
         read.map_err(|error| unreadable(FileRole::Background, &error))?;
     }
     Ok(())
