@@ -21,7 +21,7 @@
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
 //! | [`spool`] | a body held whole, in memory first, then in a file |
-//! | [`trust`] | the authorities that identify the servers that we call |
+//! | [`trust`] | the authorities that identify the servers that we call; reading certificates |
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
 //! | [`random`] | the one place that makes fresh ids and secrets |

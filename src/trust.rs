@@ -1,4 +1,6 @@
-//! The authorities whose certificates identify the servers that we call.
+//! The authorities whose certificates identify the servers that we call, and what a certificate says.
+
+pub mod certificate;
 
 use rustls::{
     ClientConfig, RootCertStore,
