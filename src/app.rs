@@ -6,6 +6,7 @@ use crate::{
     backend::{self, Backend, CpuPool},
     clock::Clock,
     config::{BackendKind, Config, LimitsConfig, SecretError},
+    domain::readiness::Phase,
     edge::{
         AdminState, CertificateError, Cors, DialectRules, Ingress, PublicState, admin_routes, public_routes,
         shield::{Shield, ShieldLimits},
@@ -21,7 +22,7 @@ use crate::{
     spool::{Budgets, DiskRules},
     store::{self, Opened},
     stripe::webhook::Webhook,
-    telemetry::{Metrics, panics, start_log},
+    telemetry::{Metrics, Process, panics, start_log},
     trust::TrustError,
     usage::UsageReports,
 };
@@ -117,6 +118,7 @@ pub struct App {
     serving: Serving,
     tasks: TaskTracker,
     api_keys: Arc<ApiKeys>,
+    process: Arc<Process>,
 }
 
 impl App {
@@ -127,6 +129,7 @@ impl App {
         let cpu_pool = CpuPool::new();
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool)?;
         let metrics = Arc::new(Metrics::new()?);
+        let process = Arc::new(Process::starting(clock.now().seconds()));
         let budgets = Budgets::new(config.limits.memory_budget.0, disk_rules(&config.limits))
             .with_pixels(config.limits.pixel_memory.0);
         let tasks = TaskTracker::new();
@@ -135,10 +138,12 @@ impl App {
             backend: Arc::clone(&backend),
             metrics: Arc::clone(&metrics),
             budgets: budgets.clone(),
+            process: Arc::clone(&process),
+            clock: clock.clone(),
         };
         let api_keys = Arc::new(ApiKeys::new(Arc::clone(&metering), keyring));
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
-        let listeners = Listeners::bind(config, &metrics).await?;
+        let listeners = Listeners::bind(config, &metrics, &process).await?;
         let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
         let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
@@ -172,11 +177,28 @@ impl App {
         tokio::spawn(retry_parked_events(Arc::clone(&public)));
         let serving = listeners
             .serve((public_routes(public), stop_public.clone()), (admin_routes(Arc::new(admin)), stop_admin.clone()));
-        Ok(Self { public: public_at, plain, admin: admin_at, stop_public, stop_admin, serving, tasks, api_keys })
+        process.enters(Phase::Serving);
+        Ok(Self {
+            public: public_at,
+            plain,
+            admin: admin_at,
+            stop_public,
+            stop_admin,
+            serving,
+            tasks,
+            api_keys,
+            process,
+        })
+    }
+
+    /// From now on the gateway says that it is not ready, and serves what still comes.
+    pub fn drain(&self) {
+        self.process.enters(Phase::Draining);
     }
 
     /// Stops accepting, lets requests in flight end and settles all of them. Health and metrics answer until the end.
     pub async fn stop(self) {
+        self.drain();
         self.stop_public.cancel();
         self.serving.public.wait().await;
         self.tasks.close();

@@ -20,6 +20,7 @@ mod cpu_pool;
 
 pub use account::{AccountError, AccountReport, SharedAccount};
 pub use cpu_pool::CpuPool;
+pub use credentials::KeyValues;
 pub use http::Failed;
 pub use room::AnswerRoom;
 pub use set_up::set_up;
@@ -155,4 +156,7 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The backend's current values for the metrics.
     fn gauges(&self) -> BackendGauges;
+
+    /// Uses these keys of ours from now on. Requests that were sent with others go on with those.
+    fn use_keys(&self, values: KeyValues);
 }

@@ -20,6 +20,7 @@ pub mod period;
 pub mod picture_url;
 pub mod plan;
 pub mod rate_limit;
+pub mod readiness;
 pub mod refusal;
 pub mod rembg_form;
 pub mod removebg;

@@ -3,8 +3,8 @@
 use super::StartError;
 use crate::{
     config::Config,
-    edge::{ConnectionLimits, ConnectionRules, Listener, Sockets, Tls},
-    telemetry::{Metrics, panics},
+    edge::{ConnectionLimits, ConnectionRules, Listener, Pair, Sockets, Tls},
+    telemetry::{Metrics, Process, panics},
 };
 use axum::Router;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -34,10 +34,16 @@ pub(super) struct Addresses {
 }
 
 impl Listeners {
-    pub(super) async fn bind(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
+    pub(super) async fn bind(
+        config: &Config,
+        metrics: &Arc<Metrics>,
+        process: &Arc<Process>,
+    ) -> Result<Self, StartError> {
         let listen = &config.listen;
         let tls = match listen.tls_files() {
-            Some((certificate, key)) => Some(Arc::new(Tls::load(certificate, key).await?)),
+            Some((certificate, key)) => {
+                Some(Arc::new(Tls::new(Pair::read(certificate, key).await?, Arc::clone(process))?))
+            }
             None => None,
         };
         let mut sockets = Sockets::from_environment(listen.reuse_port)?;

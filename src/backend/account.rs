@@ -5,7 +5,7 @@ mod drift;
 
 use super::{
     SetupError,
-    credentials::{Chosen, Keys, LONGEST_REST},
+    credentials::{Chosen, KeyValues, Keys, LONGEST_REST},
     http::{Failed, Getter, HttpSettings},
 };
 use crate::{config::BackendConfig, domain::answer::KeyRefusal, telemetry::AccountGauges};
@@ -79,7 +79,7 @@ pub struct SharedAccount {
 impl SharedAccount {
     /// `None` unless `backend.reconcile.url` is set. No request is sent yet.
     pub fn new(config: &BackendConfig) -> Result<Option<Self>, SetupError> {
-        Self::of_keys(config, Arc::new(Keys::configured(config)?))
+        Self::of_keys(config, Arc::new(Keys::new(KeyValues::configured(config)?)))
     }
 
     /// Does the same as [`new`](Self::new), for keys that are in use.

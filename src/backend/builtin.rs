@@ -6,7 +6,7 @@ mod model;
 pub use model::ModelError;
 
 use super::{
-    Answer, Backend, CutRequest, Failure,
+    Answer, Backend, CutRequest, Failure, KeyValues,
     http::{no_room, out_of_room},
     queue::Queue,
 };
@@ -96,8 +96,10 @@ impl Backend for Builtin {
     fn gauges(&self) -> BackendGauges {
         let in_flight = self.queue.in_flight(0) as u64;
         let service = ServiceGauges { name: "builtin".into(), in_flight, up: true };
-        BackendGauges { waiting: self.queue.waiting() as u64, services: vec![service], account: None }
+        BackendGauges { waiting: self.queue.waiting() as u64, services: vec![service], ..BackendGauges::default() }
     }
+
+    fn use_keys(&self, _: KeyValues) {}
 }
 
 /// Does all the work on one picture.

@@ -10,6 +10,7 @@ use super::SetupError;
 use crate::{
     config::BackendConfig,
     domain::{account::Uid, answer::KeyRefusal, credit::Payer, refusal::Shortage},
+    telemetry::KeyGauges,
 };
 use hyper::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -33,6 +34,24 @@ const ASKED_ONCE_IN: Duration = Duration::from_secs(10);
 
 /// When to retry if no key works and none rests any more.
 const SOON: Duration = Duration::from_secs(1);
+
+/// The values of our keys, in the order of preference, as the configuration names them. Each is there once.
+#[derive(Debug)]
+pub struct KeyValues(Vec<HeaderValue>);
+
+impl KeyValues {
+    /// Reads the keys that the configuration names, by value or by file.
+    pub fn configured(config: &BackendConfig) -> Result<Self, SetupError> {
+        let mut values = Vec::new();
+        for key in config.given_api_keys()? {
+            let value = header_value(&key)?;
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        Ok(Self(values))
+    }
+}
 
 /// The keys in the order of preference. All addresses of the service share them.
 #[derive(Debug, Default)]
@@ -62,7 +81,7 @@ enum Witness {
     Anybody,
 }
 
-/// One of the keys.
+/// One of the keys. It is known by its value, because a reload may change its position, or take it away.
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
     pub(super) value: HeaderValue,
@@ -86,19 +105,35 @@ impl Chosen {
 }
 
 impl Keys {
-    /// The keys that the configuration names. None of them rests.
-    pub(super) fn configured(config: &BackendConfig) -> Result<Self, SetupError> {
-        Ok(Self::new(config.given_api_keys()?.iter().map(header_value).collect::<Result<_, _>>()?))
+    /// These keys. None of them rests.
+    pub(super) fn new(values: KeyValues) -> Self {
+        Self(Mutex::new(values.0.into_iter().map(Key::fresh).collect()))
     }
 
-    pub(super) fn new(values: Vec<HeaderValue>) -> Self {
-        let key = |value| Key { value, rest: None, witnesses: Vec::new(), asked: None };
-        Self(Mutex::new(values.into_iter().map(key).collect()))
+    /// Takes these keys from now on. A key that was there before stays as it is, resting or not. One that is taken away
+    /// finishes what it was sent with.
+    pub(super) fn replace(&self, values: KeyValues) {
+        self.with(|keys| {
+            let mut before = std::mem::take(keys);
+            let key = |value| match before.iter().position(|key| key.value == value) {
+                Some(at) => before.swap_remove(at),
+                None => Key::fresh(value),
+            };
+            *keys = values.0.into_iter().map(key).collect();
+        });
     }
 
-    /// How many keys there are. If there is none, requests are sent without a key.
-    pub(super) fn len(&self) -> usize {
-        self.with(|keys| keys.len())
+    /// The state of the keys for operators.
+    pub(super) fn gauges(&self, now: Instant) -> KeyGauges {
+        let all_exhausted = matches!(self.choose(now), Err(rest) if rest.shortage == Shortage::BackendAccountExhausted);
+        self.with(|keys| {
+            let resting: Vec<KeyRefusal> = keys.iter().filter_map(|key| Some(key.resting(now)?.why)).collect();
+            KeyGauges {
+                configured: keys.len() as u64,
+                resting: resting.len() as u64,
+                exhausted: all_exhausted || resting.contains(&KeyRefusal::Spent),
+            }
+        })
     }
 
     /// The preferred key, whether it rests or not.
@@ -106,12 +141,15 @@ impl Keys {
         self.with(|keys| keys.first().map(|key| Chosen { value: key.value.clone(), at: 0 }))
     }
 
-    /// The first key that does not rest.
-    pub(super) fn choose(&self, now: Instant) -> Result<Chosen, AllRest> {
+    /// The first key that does not rest. Without any key, requests are sent without one: `None`.
+    pub(super) fn choose(&self, now: Instant) -> Result<Option<Chosen>, AllRest> {
         self.with(|keys| {
+            if keys.is_empty() {
+                return Ok(None);
+            }
             let awake = keys.iter().enumerate().find(|(_, key)| key.resting(now).is_none());
             if let Some((at, key)) = awake {
-                return Ok(Chosen { value: key.value.clone(), at });
+                return Ok(Some(Chosen { value: key.value.clone(), at }));
             }
             let wakes_first = keys.iter().filter_map(|key| key.resting(now)).min_by_key(|rest| rest.until);
             Err(wakes_first.map_or(AllRest::after(KeyRefusal::Rejected), |rest| AllRest {
@@ -197,7 +235,7 @@ impl Keys {
     }
 
     fn change<T>(&self, chosen: &Chosen, work: impl FnOnce(&mut Key) -> T) -> Option<T> {
-        self.with(|keys| keys.get_mut(chosen.at).map(work))
+        self.with(|keys| keys.iter_mut().find(|key| key.value == chosen.value).map(work))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Vec<Key>) -> T) -> T {
@@ -206,6 +244,10 @@ impl Keys {
 }
 
 impl Key {
+    fn fresh(value: HeaderValue) -> Self {
+        Self { value, rest: None, witnesses: Vec::new(), asked: None }
+    }
+
     fn resting(&self, now: Instant) -> Option<Rest> {
         self.rest.filter(|rest| now < rest.until)
     }

@@ -91,10 +91,9 @@ pub(super) struct Remote {
     checks: Client<Connector, Empty<Bytes>>,
     url: Uri,
     health_url: Uri,
-    metered: Metered,
 }
 
-/// Whether a service charges for the requests that it is sent.
+/// Whether a service charges for a request that it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Metered {
     /// A request that was sent whole is not sent again.
@@ -113,7 +112,7 @@ pub(super) struct Reply {
 
 impl Remote {
     /// Opens no connection yet. Fails if certificates cannot be read.
-    pub(super) fn new(url: Uri, metered: Metered, settings: &HttpSettings) -> Result<Self, TrustError> {
+    pub(super) fn new(url: Uri, settings: &HttpSettings) -> Result<Self, TrustError> {
         let connector = settings.connector()?;
         let mut parts = url.clone().into_parts();
         parts.path_and_query = settings.health_path.parse().ok();
@@ -124,7 +123,7 @@ impl Remote {
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(true);
         let client = builder.build(connector.clone());
         let checks = builder.pool_max_idle_per_host(0).build(connector);
-        Ok(Self { client, checks, url, health_url, metered })
+        Ok(Self { client, checks, url, health_url })
     }
 
     /// Posts the form and reads the whole answer, until the request's deadline. `headers` are added to those of the
@@ -134,6 +133,7 @@ impl Remote {
         exchange: &mut Exchange,
         form: FormBody,
         headers: HeaderMap,
+        metered: Metered,
     ) -> Result<Reply, AttemptError> {
         let (cut, sent_whole) = (&exchange.request, &exchange.sent_whole);
         // The slot came with the room. Only a second post of the same exchange waits here.
@@ -155,7 +155,7 @@ impl Remote {
             .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
         let answer = async {
             let answer = self.client.request(request).await.map_err(|error| {
-                let retry = self.retry(&error, sent_whole.load(Ordering::Acquire));
+                let retry = retry(&error, sent_whole.load(Ordering::Acquire), metered);
                 AttemptError { failure: failed(&error), retry }
             })?;
             read(answer, room).await.map_err(AttemptError::last)
@@ -169,12 +169,12 @@ impl Remote {
         let Ok(request) = request else { return false };
         self.checks.request(request).await.is_ok_and(|answer| answer.status().as_u16() < 500)
     }
+}
 
-    fn retry(&self, error: &(dyn Error + 'static), sent_whole: bool) -> Retry {
-        let has_answered =
-            causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse);
-        if has_answered || (sent_whole && self.metered == Metered::Yes) { Retry::Final } else { Retry::MayBeAsked }
-    }
+fn retry(error: &(dyn Error + 'static), sent_whole: bool, metered: Metered) -> Retry {
+    let has_answered =
+        causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse);
+    if has_answered || (sent_whole && metered == Metered::Yes) { Retry::Final } else { Retry::MayBeAsked }
 }
 
 /// The time after which the service asks for a retry. Only seconds are understood, not a date.

@@ -1,7 +1,8 @@
 //! Several services as one backend. The pool uses the least busy service and ejects failing ones until they recover.
 
 use super::{
-    Answer, Backend, CutRequest, Failure, SharedAccount,
+    Answer, Backend, CutRequest, Failure, KeyValues, SharedAccount,
+    credentials::Keys,
     health::{Alone, Health},
     queue::{Queue, Slot},
     service::{AttemptError, Exchange, Retry, Service},
@@ -33,6 +34,12 @@ const NO_SERVICE: [u16; 3] = [502, 503, 504];
 /// A service, and its address for logs and metrics.
 pub(super) type NamedService = (String, Box<dyn Service>);
 
+/// Our keys at the services, and the account that shows whether a key is good.
+pub(super) struct OurAccounts {
+    pub(super) keys: Arc<Keys>,
+    pub(super) shared: Option<Arc<SharedAccount>>,
+}
+
 /// A pool of services that do the same work.
 pub(super) struct Pool {
     members: Arc<Members>,
@@ -57,7 +64,7 @@ struct Members {
     queue: Queue,
     /// How many requests were answered with a picture.
     served: AtomicU64,
-    account: Option<Arc<SharedAccount>>,
+    ours: OurAccounts,
 }
 
 struct Member {
@@ -73,11 +80,7 @@ impl Pool {
     /// there is one.
     ///
     /// Needs a running tokio runtime.
-    pub(super) fn start(
-        services: Vec<NamedService>,
-        account: Option<Arc<SharedAccount>>,
-        settings: PoolSettings,
-    ) -> Self {
+    pub(super) fn start(services: Vec<NamedService>, ours: OurAccounts, settings: PoolSettings) -> Self {
         let slots = vec![settings.concurrency; services.len()];
         let most_waiting = slots.iter().sum::<usize>().saturating_mul(settings.waiting_per_slot);
         let member = |(name, service)| Member {
@@ -90,7 +93,7 @@ impl Pool {
             services: services.into_iter().map(member).collect(),
             queue: Queue::new(&slots, most_waiting, settings.check_interval),
             served: AtomicU64::new(0),
-            account,
+            ours,
         });
         let check = |at| {
             let members = Arc::clone(&members);
@@ -151,7 +154,7 @@ impl Backend for Pool {
     }
 
     fn gauges(&self) -> BackendGauges {
-        let Members { services, queue, account, .. } = &*self.members;
+        let Members { services, queue, ours, .. } = &*self.members;
         let gauges = |(at, member): (usize, &Member)| ServiceGauges {
             name: member.name.clone(),
             in_flight: queue.in_flight(at) as u64,
@@ -160,8 +163,13 @@ impl Backend for Pool {
         BackendGauges {
             waiting: queue.waiting() as u64,
             services: services.iter().enumerate().map(gauges).collect(),
-            account: account.as_ref().and_then(|account| account.gauges()),
+            keys: ours.keys.gauges(Instant::now()),
+            account: ours.shared.as_ref().and_then(|account| account.gauges()),
         }
+    }
+
+    fn use_keys(&self, values: KeyValues) {
+        self.members.ours.keys.replace(values);
     }
 }
 
@@ -288,7 +296,7 @@ impl Member {
 }
 
 async fn watch_account(members: Arc<Members>) {
-    if let Some(account) = &members.account {
+    if let Some(account) = &members.ours.shared {
         account.watch(|| members.served.load(Ordering::Relaxed)).await;
     }
 }

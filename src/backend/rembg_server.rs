@@ -8,7 +8,7 @@
 use super::{
     Answer, CutRequest, Failure,
     cpu_pool::CpuPool,
-    http::{FormBody, Part, Remote, no_room, out_of_room},
+    http::{FormBody, Metered, Part, Remote, no_room, out_of_room},
     service::{AttemptError, Exchange, Service},
 };
 use crate::{domain::image_header::ImageKind, picture, spool::Spooled};
@@ -57,7 +57,7 @@ impl Service for RembgServer {
         let file = Part { name: "file", filename: Some(kind.file_name()), ..Part::default() };
         let form = FormBody::new([model, mask_alone], file, &image, [])
             .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
-        let reply = self.remote.post(exchange, form, HeaderMap::new()).await?;
+        let reply = self.remote.post(exchange, form, HeaderMap::new(), Metered::No).await?;
         match reply.status {
             200 | 500 => Ok(Answer { status: reply.status, content_type: None, body: reply.body }),
             // Its complaints are about our request and not about the caller's form, which is valid.

@@ -6,7 +6,7 @@
 use super::{
     Answer, CutRequest, Failure, SharedAccount,
     credentials::{AllRest, Chosen, Keys},
-    http::{FormBody, Remote, Reply, content_type, retry_after},
+    http::{FormBody, Metered, Remote, Reply, content_type, retry_after},
     service::{AttemptError, Exchange, Service},
 };
 use crate::domain::answer::{KeyRefusal, is_about_our_key, key_refusal};
@@ -39,9 +39,11 @@ impl RmbgService {
     }
 
     async fn post(&self, exchange: &mut Exchange, key: Option<HeaderValue>) -> Result<Reply, AttemptError> {
+        // Who needs no key is not charged for either.
+        let metered = if key.is_some() { Metered::Yes } else { Metered::No };
         let headers: HeaderMap = key.map(|key| (X_API_KEY, key)).into_iter().collect();
         let form = form_body(&exchange.request)?;
-        self.remote.post(exchange, form, headers).await
+        self.remote.post(exchange, form, headers, metered).await
     }
 
     /// Makes a key rest that the service has refused in the contract's words.
@@ -84,12 +86,11 @@ impl RmbgService {
 impl Service for RmbgService {
     /// Tries the next key if the service refuses one: a refusal is not charged.
     async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
-        if self.keys.len() == 0 {
-            return Ok(self.post(exchange, None).await?.into());
-        }
         let mut all_rest = AllRest::after(KeyRefusal::Rejected);
         for _ in 0..KEYS_PER_PICTURE {
-            let key = self.keys.choose(Instant::now()).map_err(unavailable)?;
+            let Some(key) = self.keys.choose(Instant::now()).map_err(unavailable)? else {
+                return Ok(self.post(exchange, None).await?.into());
+            };
             let reply = self.post(exchange, Some(key.value.clone())).await?;
             let said = retry_after(&reply.headers);
             let answer = Answer::from(reply);

@@ -4,9 +4,9 @@ use super::{
     Backend, SetupError, SharedAccount,
     builtin::Builtin,
     cpu_pool::CpuPool,
-    credentials::Keys,
-    http::{HttpSettings, Metered, Remote},
-    pool::{NamedService, Pool, PoolSettings},
+    credentials::{KeyValues, Keys},
+    http::{HttpSettings, Remote},
+    pool::{NamedService, OurAccounts, Pool, PoolSettings},
     rembg_server::RembgServer,
     remote_rmbg::RmbgService,
     service::Service,
@@ -28,7 +28,7 @@ pub fn set_up(config: &BackendConfig, cpu_pool: &CpuPool) -> Result<Arc<dyn Back
 }
 
 fn pool(config: &BackendConfig, cpu_pool: &CpuPool) -> Result<Pool, SetupError> {
-    let keys = Arc::new(Keys::configured(config)?);
+    let keys = Arc::new(Keys::new(KeyValues::configured(config)?));
     let account = SharedAccount::of_keys(config, Arc::clone(&keys))?.map(Arc::new);
     let services = match config.kind {
         BackendKind::Rembg => rembg_servers(config, cpu_pool)?,
@@ -40,7 +40,7 @@ fn pool(config: &BackendConfig, cpu_pool: &CpuPool) -> Result<Pool, SetupError> 
         check_interval: Duration::from_secs(config.check_interval_s),
         check_patience: Duration::from_secs(config.connect_timeout_s),
     };
-    Ok(Pool::start(services, account, settings))
+    Ok(Pool::start(services, OurAccounts { keys, shared: account }, settings))
 }
 
 fn rmbg_services(
@@ -48,20 +48,15 @@ fn rmbg_services(
     keys: &Arc<Keys>,
     account: Option<&Arc<SharedAccount>>,
 ) -> Result<Vec<NamedService>, SetupError> {
-    let metered = if keys.len() == 0 { Metered::No } else { Metered::Yes };
-    each(config, metered, |remote| RmbgService::new(remote, Arc::clone(keys), account.cloned()))
+    each(config, |remote| RmbgService::new(remote, Arc::clone(keys), account.cloned()))
 }
 
 fn rembg_servers(config: &BackendConfig, cpu_pool: &CpuPool) -> Result<Vec<NamedService>, SetupError> {
-    each(config, Metered::No, |remote| RembgServer::new(remote, config.rembg_model.clone(), cpu_pool.clone()))
+    each(config, |remote| RembgServer::new(remote, config.rembg_model.clone(), cpu_pool.clone()))
 }
 
 /// Makes one service for each address. Its name is the address without the query.
-fn each<S: Service>(
-    config: &BackendConfig,
-    metered: Metered,
-    make: impl Fn(Remote) -> S,
-) -> Result<Vec<NamedService>, SetupError> {
+fn each<S: Service>(config: &BackendConfig, make: impl Fn(Remote) -> S) -> Result<Vec<NamedService>, SetupError> {
     let settings = HttpSettings::of(config);
     if config.urls.is_empty() {
         return Err(SetupError::NoAddress);
@@ -69,7 +64,7 @@ fn each<S: Service>(
     let one = |url: &String| {
         let address: Uri = url.parse().map_err(|_| SetupError::Address(url.clone()))?;
         let name = url.split('?').next().unwrap_or(url).to_owned();
-        let service: Box<dyn Service> = Box::new(make(Remote::new(address, metered, &settings)?));
+        let service: Box<dyn Service> = Box::new(make(Remote::new(address, &settings)?));
         Ok((name, service))
     };
     config.urls.iter().map(one).collect()

@@ -1,7 +1,10 @@
 //! The admin listener's routes: liveness, readiness, metrics.
 
 use super::{pages::harmless, panics::catch_panics_of_operators, reply, state::AdminState};
-use crate::domain::refusal::Refusal;
+use crate::domain::{
+    readiness::{Obstacle, Warning},
+    refusal::Refusal,
+};
 use axum::{
     Router,
     extract::State,
@@ -31,21 +34,32 @@ struct Readiness {
     ready: bool,
     store: bool,
     backend: bool,
+    /// Why it is not ready, in codes; empty if it is.
+    obstacles: Vec<&'static str>,
+    /// What an operator should look at, in codes.
+    warnings: Vec<&'static str>,
 }
 
 async fn ready(State(admin): State<Arc<AdminState>>) -> Response {
-    let (store, backend) = tokio::join!(admin.store.ping(), admin.backend.ready());
-    let store = store.is_ok();
-    let ready = store && backend;
-    let answer = axum::Json(Readiness { ready, store, backend });
-    if ready {
+    let state = admin.look().await;
+    let judged = state.judge();
+    let answer = axum::Json(Readiness {
+        ready: judged.is_ready(),
+        store: state.store_up,
+        backend: state.backend_up,
+        obstacles: judged.obstacles.iter().copied().map(Obstacle::code).collect(),
+        warnings: judged.warnings.iter().copied().map(Warning::code).collect(),
+    });
+    if judged.is_ready() {
         return answer.into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], answer).into_response()
 }
 
 async fn metrics(State(admin): State<Arc<AdminState>>) -> Response {
-    let holds_open = admin.store.holds_in_flight().await.ok();
+    // A store that can be read and not written to, as on a full disk, is not up.
+    let (state, holds_open) = tokio::join!(admin.look(), admin.store.holds_in_flight());
+    let holds_open = holds_open.ok().filter(|_| state.store_up);
     admin.metrics.see_store(&admin.store.gauges());
     admin.metrics.see_backend(&admin.backend.gauges());
     match admin.metrics.render(holds_open, &admin.budgets) {

@@ -10,7 +10,7 @@ mod tls;
 mod watched;
 
 pub use sockets::{Socket, Sockets};
-pub use tls::{CertificateError, Tls};
+pub use tls::{CertificateError, Pair, Tls};
 
 use crate::{
     domain::{network::Network, transfer::TransferRate},

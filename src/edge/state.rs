@@ -2,8 +2,16 @@
 
 use super::{cors::Cors, deliveries::Deliveries, ingress::Ingress};
 use crate::{
-    backend::Backend, pages::Pages, rmbg::Rmbg, spool::Budgets, store::Metering, stripe::webhook::Webhook,
-    telemetry::Metrics, usage::UsageReports,
+    backend::Backend,
+    clock::Clock,
+    domain::readiness::GatewayState,
+    pages::Pages,
+    rmbg::Rmbg,
+    spool::Budgets,
+    store::Metering,
+    stripe::webhook::Webhook,
+    telemetry::{Metrics, Process},
+    usage::UsageReports,
 };
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
@@ -55,4 +63,25 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// The budgets whose use is shown.
     pub budgets: Budgets,
+    /// Whether it is about to stop, and its certificate.
+    pub process: Arc<Process>,
+    /// The clock by which the certificate expires.
+    pub clock: Clock,
+}
+
+impl AdminState {
+    /// What the readiness follows from, as it is now. The store and the backend are asked.
+    pub(super) async fn look(&self) -> GatewayState {
+        let (store, backend_up) = tokio::join!(self.store.ping(), self.backend.ready());
+        let (process, backend) = (self.process.gauges(), self.backend.gauges());
+        GatewayState {
+            phase: process.phase,
+            store_up: store.is_ok(),
+            backend_up,
+            certificate: process.certificate_age(self.clock.now().seconds()),
+            keys_resting: backend.keys.resting,
+            account_exhausted: backend.keys.exhausted || backend.account.is_some_and(|account| account.remaining == 0),
+            journal_waiting: self.store.gauges().journal_waiting,
+        }
+    }
 }

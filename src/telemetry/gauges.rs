@@ -1,5 +1,42 @@
 //! The state of a part at the moment of a scrape.
 
+use crate::{
+    domain::{
+        readiness::{CertificateAge, Phase},
+        time::UnixSeconds,
+    },
+    trust::certificate::Certificate,
+};
+
+/// The process as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessGauges {
+    /// The part of its life that it is in.
+    pub phase: Phase,
+    /// Whether the latest reload of the configuration was taken; the start counts as one.
+    pub last_reload_successful: bool,
+    /// When the configuration that is in force was read.
+    pub last_reload_success: UnixSeconds,
+    /// The certificate that new connections are shown; `None` without TLS.
+    pub certificate: Option<Certificate>,
+}
+
+impl ProcessGauges {
+    /// How much of the certificate's lifetime is left; `None` without TLS.
+    #[must_use]
+    pub fn certificate_age(&self, now: UnixSeconds) -> Option<CertificateAge> {
+        self.certificate.as_ref().map(|certificate| {
+            if now > certificate.not_after {
+                CertificateAge::Expired
+            } else if certificate.is_near_its_end(now) {
+                CertificateAge::NearEnd
+            } else {
+                CertificateAge::Fresh
+            }
+        })
+    }
+}
+
 /// The backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackendGauges {
@@ -7,8 +44,22 @@ pub struct BackendGauges {
     pub waiting: u64,
     /// Each service behind the gateway.
     pub services: Vec<ServiceGauges>,
+    /// Our keys at the service.
+    pub keys: KeyGauges,
     /// Our account at the service, once it has reported.
     pub account: Option<AccountGauges>,
+}
+
+/// Our own keys at a metered service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyGauges {
+    /// How many there are.
+    pub configured: u64,
+    /// How many of them rest, because the service refuses them.
+    pub resting: u64,
+    /// Whether nothing is left on the account of one of those, or callers are refused because all of them are spent or
+    /// used too fast.
+    pub exhausted: bool,
 }
 
 /// Our own account at a metered service.

@@ -28,6 +28,7 @@ mod pages;
 mod pool;
 mod proxy;
 mod queue;
+mod readiness;
 mod rembg_dialect;
 mod rembg_server;
 mod removebg;

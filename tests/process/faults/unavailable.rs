@@ -42,7 +42,8 @@ async fn while_the_store_is_away_callers_hear_503_at_once_operators_see_it_and_t
     let each = begun.elapsed() / REQUESTS;
     assert!(each < AT_ONCE, "{each:?}");
     let ready = operator.get("/readyz").await;
-    assert_eq!((ready.status, &ready.body[..]), (503, &br#"{"ready":false,"store":false,"backend":true}"#[..]));
+    let told = br#"{"ready":false,"store":false,"backend":true,"obstacles":["store_unavailable"],"warnings":[]}"#;
+    assert_eq!((ready.status, &ready.body[..]), (503, &told[..]));
     assert!(operator.metric("rgw_store_up ").await < 0.5);
 
     redis.start_again().await;
