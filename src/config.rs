@@ -34,7 +34,7 @@ pub use mistakes::{ConfigErrors, Mistake};
 pub use pages::{LinkConfig, PagesConfig};
 pub use redis_url::{Node, RedisPlace, RedisUrl};
 pub use secrets::SecretError;
-pub use store::{OnStoreFailure, StoreConfig};
+pub use store::StoreConfig;
 pub use stripe::{ReversalPolicy, StripeConfig};
 pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfig};
 pub use warnings::Warning;

@@ -108,16 +108,6 @@ pub trait Metering: Send + Sync + 'static {
         false
     }
 
-    /// The caller behind a key as last seen, for use while the store is unavailable; `None` if it is not cached.
-    fn last_known_caller(&self, _hash: &KeyHash) -> Option<(ApiKey, Account)> {
-        None
-    }
-
-    /// The same for an account.
-    fn last_known_account(&self, _uid: &Uid) -> Option<Account> {
-        None
-    }
-
     /// The state of the store for the metrics.
     fn gauges(&self) -> StoreGauges {
         StoreGauges::default()

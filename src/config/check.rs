@@ -1,6 +1,6 @@
 //! Checks what types cannot express: values that make no sense, alone or together.
 
-use super::{BackendConfig, BackendKind, Bytes, Config, LimitsConfig, OnStoreFailure, SecretError, mistakes::Mistake};
+use super::{BackendConfig, BackendKind, Bytes, Config, LimitsConfig, SecretError, mistakes::Mistake};
 use crate::domain::{credit::MOST_CREDITS, rate_limit::Burst, removebg::MOST_PIXELS};
 use hyper::{Uri, http::uri::PathAndQuery};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -76,7 +76,6 @@ impl Checks<'_> {
     }
 
     fn store(&mut self, config: &Config) {
-        self.within("store.grace_credits", config.store.grace_credits, 0..=MOST_CREDITS);
         let example = "sqlite:PATH, such as \"sqlite:data/gateway.db\"";
         match config.store.redis_url() {
             Some(Ok(url)) => {
@@ -84,8 +83,6 @@ impl Checks<'_> {
                 let given = !api_key.pepper.is_empty() || api_key.pepper_file.is_some();
                 let fault = "must be set, to the same value for every gateway on one Redis";
                 self.require("auth.api_key.pepper", given, fault);
-                let lends = config.store.on_store_failure == OnStoreFailure::Refuse || config.store.grace_credits > 0;
-                self.require("store.grace_credits", lends, "must be at least 1 with on_store_failure = \"allow\"");
                 let fault = "is only for a Redis with TLS; write rediss:// in store.url";
                 self.require("store.ca_file", url.tls || url.ca_file.is_none(), fault);
                 if let Some(Err(error)) = url.ca_file.map(fs::read) {
@@ -96,12 +93,6 @@ impl Checks<'_> {
             None if config.store.url.starts_with("sqlite:") => {
                 let named = config.store.sqlite_path().is_some();
                 self.require("store.url", named, format!("names no file; write {example}"));
-                let refuses = config.store.on_store_failure == OnStoreFailure::Refuse;
-                self.require(
-                    "store.on_store_failure",
-                    refuses,
-                    "must be \"refuse\" for the embedded store; \"allow\" is only for a Redis",
-                );
             }
             None => {
                 let scheme = config.store.url.split(':').next().unwrap_or_default();

@@ -16,34 +16,13 @@ pub struct StoreConfig {
     pub url: String,
     /// Folder of the journal, which a Redis needs beside it.
     pub journal: PathBuf,
-    /// How requests are answered while a Redis is unavailable.
-    pub on_store_failure: OnStoreFailure,
-    /// With `allow`: the credits that each account may spend meanwhile, on each gateway.
-    pub grace_credits: u64,
     /// Authorities that a Redis reached by TLS is checked against, in PEM, instead of the machine's.
     pub ca_file: Option<PathBuf>,
 }
 
-/// How requests are answered while the store is unavailable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnStoreFailure {
-    /// They are answered 503.
-    #[default]
-    Refuse,
-    /// Accounts that this gateway has seen are lent some credits, which are counted later.
-    Allow,
-}
-
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self {
-            url: "sqlite:data/gateway.db".into(),
-            journal: "data/journal".into(),
-            on_store_failure: OnStoreFailure::Refuse,
-            grace_credits: 10,
-            ca_file: None,
-        }
+        Self { url: "sqlite:data/gateway.db".into(), journal: "data/journal".into(), ca_file: None }
     }
 }
 
@@ -52,8 +31,6 @@ impl fmt::Debug for StoreConfig {
         f.debug_struct("StoreConfig")
             .field("url", &self.shown())
             .field("journal", &self.journal)
-            .field("on_store_failure", &self.on_store_failure)
-            .field("grace_credits", &self.grace_credits)
             .field("ca_file", &self.ca_file)
             .finish()
     }

@@ -89,18 +89,6 @@ impl Callers {
         self.lock().is_confirmed(Instant::now())
     }
 
-    /// The caller that was last known; for while the store is away.
-    pub(super) fn last_known(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
-        let remembered = self.lock();
-        let key = &remembered.keys.get(hash)?.value;
-        Some((key.clone(), remembered.accounts.get(&key.uid)?.value.clone()))
-    }
-
-    /// The same for an account.
-    pub(super) fn last_known_account(&self, uid: &Uid) -> Option<Account> {
-        self.lock().accounts.get(uid).map(|entry| entry.value.clone())
-    }
-
     /// To be called before the store is asked for what is to be remembered.
     pub(super) fn lookup(&self) -> Lookup {
         Lookup { begun: Instant::now(), generation: self.lock().generation }

@@ -7,20 +7,18 @@
 
 mod entry;
 mod file;
-mod grace;
 mod drain;
 mod lines;
 
 use super::{AccountChange, Fault, Metering, Result, Usage};
 use crate::{
     clock::Clock,
-    config::{OnStoreFailure, StoreConfig},
+    config::StoreConfig,
     domain::{
         account::{Account, Uid},
         api_key::{ApiKey, KeyHash, KeyId},
-        credit::{Admission, Draw, Hold, HoldRequest, Kept, OperationId, Payer, Remaining, Settlement},
+        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         period::Counters,
-        plan::Terms,
         time::UnixSeconds,
     },
     telemetry::{StoreGauges, panics},
@@ -28,7 +26,6 @@ use crate::{
 use async_trait::async_trait;
 use drain::Journal;
 use file::JournalFile;
-use grace::Grace;
 use std::{path::Path, sync::Arc};
 use tokio::task::JoinHandle;
 use tracing::info;
@@ -42,7 +39,7 @@ pub struct Journaled {
 
 impl Journaled {
     /// Opens a journal in the configured folder, with the keeps that earlier processes left there. Blocks on the disk.
-    pub fn open(store: Arc<dyn Metering>, config: &StoreConfig, clock: Clock, terms: Terms) -> Result<Self> {
+    pub fn open(store: Arc<dyn Metering>, config: &StoreConfig, clock: Clock) -> Result<Self> {
         let folder = &config.journal;
         let failed =
             |error: std::io::Error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display()));
@@ -50,25 +47,11 @@ impl Journaled {
         if !entries.is_empty() {
             info!(keeps = entries.len(), "the journal has keeps that the store has not acknowledged yet");
         }
-        let grace = match config.on_store_failure {
-            OnStoreFailure::Refuse => None,
-            OnStoreFailure::Allow => Some(Grace::new(config.grace_credits, terms)),
-        };
-        let journal = Arc::new(Journal::new(file, entries, clock, grace));
+        let journal = Arc::new(Journal::new(file, entries, clock));
         let (from, to) = (Arc::clone(&journal), Arc::clone(&store));
         let again = move || Arc::clone(&from).drain_for_ever(Arc::clone(&to));
         let draining = tokio::spawn(panics::keep_alive(again));
         Ok(Self { store, journal, draining })
-    }
-
-    /// A hold on a lent credit, which the unavailable store does not know of.
-    fn lend(&self, request: &HoldRequest) -> Option<Hold> {
-        let (grace, Draw::Account { uid, .. }) = (self.grace()?, &request.draw) else { return None };
-        grace.lend(request, &self.store.last_known_account(uid)?, self.journal.clock.now())
-    }
-
-    fn grace(&self) -> Option<&Grace> {
-        self.journal.grace.as_ref()
     }
 }
 
@@ -86,33 +69,15 @@ impl Drop for Journaled {
 #[async_trait]
 impl Metering for Journaled {
     async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        match (self.store.caller_of_key(hash).await, self.grace()) {
-            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_caller(hash) {
-                Some(caller) => Ok(Some(caller)),
-                None => Err(Fault::Unavailable(why)),
-            },
-            (answer, _) => answer,
-        }
+        self.store.caller_of_key(hash).await
     }
 
     async fn account_of_user(&self, uid: &Uid) -> Result<Option<Account>> {
-        match (self.store.account_of_user(uid).await, self.grace()) {
-            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_account(uid) {
-                Some(account) => Ok(Some(account)),
-                None => Err(Fault::Unavailable(why)),
-            },
-            (answer, _) => answer,
-        }
+        self.store.account_of_user(uid).await
     }
 
     async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        match (self.store.account(uid).await, self.grace()) {
-            (Err(Fault::Unavailable(why)), Some(_)) => match self.store.last_known_account(uid) {
-                Some(account) => Ok(Some(account)),
-                None => Err(Fault::Unavailable(why)),
-            },
-            (answer, _) => answer,
-        }
+        self.store.account(uid).await
     }
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
@@ -124,37 +89,22 @@ impl Metering for Journaled {
         if self.journal.is_full() {
             return Err(Fault::Unavailable("the journal is full".into()));
         }
-        match self.store.hold(request).await {
-            Err(Fault::Unavailable(why)) => match self.lend(request) {
-                Some(hold) => Ok(Admission::Held(hold, Remaining::default())),
-                None => Err(Fault::Unavailable(why)),
-            },
-            answer => answer,
-        }
+        self.store.hold(request).await
     }
 
     /// Counts, or writes down to be counted later. The store itself has already repeated the attempt where that can help.
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
-        let payer = hold.charge.payer();
-        let answer = match self.store.keep(hold).await {
+        match self.store.keep(hold).await {
             Err(Fault::Unavailable(_)) => {
-                self.grace().into_iter().for_each(|grace| grace.spent(&hold.id, &payer));
                 self.journal.write(hold).await?;
-                return Ok(Kept { settlement: Settlement::Kept });
+                Ok(Kept { settlement: Settlement::Kept })
             }
-            answer => answer?,
-        };
-        self.grace().into_iter().for_each(|grace| _ = grace.give_back(&hold.id, &payer));
-        Ok(answer)
+            answer => answer,
+        }
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-        let lent = self.grace().is_some_and(|grace| grace.give_back(id, payer));
-        match self.store.release(id, payer).await {
-            // The store never knew of this hold. If it did after all, without an answer, that lease ends.
-            Err(Fault::Unavailable(_)) if lent => Ok(Settlement::Released),
-            answer => answer,
-        }
+        self.store.release(id, payer).await
     }
 
     async fn usage(&self, uid: &Uid, counters: Counters) -> Result<Usage> {
@@ -169,17 +119,8 @@ impl Metering for Journaled {
         self.store.touch_keys(used).await
     }
 
-    /// A request that can be lent a credit need not be refused.
     fn is_unavailable(&self) -> bool {
-        self.journal.is_full() || (self.grace().is_none() && self.store.is_unavailable())
-    }
-
-    fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
-        self.store.last_known_caller(hash)
-    }
-
-    fn last_known_account(&self, uid: &Uid) -> Option<Account> {
-        self.store.last_known_account(uid)
+        self.journal.is_full() || self.store.is_unavailable()
     }
 
     fn gauges(&self) -> StoreGauges {
@@ -188,7 +129,6 @@ impl Metering for Journaled {
             journal_full: self.journal.is_full(),
             late: self.journal.late(),
             quarantined: self.journal.quarantined(),
-            lent: self.grace().map_or(0, Grace::total),
             ..self.store.gauges()
         }
     }

@@ -40,7 +40,7 @@ pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Opened> {
         return Ok(Opened { metering: Arc::clone(&engine) as _, engine });
     };
     let engine = Arc::new(RedisStore::open(&url, clock.clone(), config.terms(), Role::Gateway).await?);
-    let metering = Journaled::open(Arc::clone(&engine) as _, &config.store, clock, config.terms())?;
+    let metering = Journaled::open(Arc::clone(&engine) as _, &config.store, clock)?;
     Ok(Opened { metering: Arc::new(metering), engine })
 }
 

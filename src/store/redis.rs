@@ -238,15 +238,6 @@ impl Metering for RedisStore {
         self.engine.link.is_down()
     }
 
-    fn last_known_caller(&self, hash: &KeyHash) -> Option<(ApiKey, Account)> {
-        let (key, account) = self.engine.callers.last_known(hash)?;
-        Some((key, self.engine.in_force(account)))
-    }
-
-    fn last_known_account(&self, uid: &Uid) -> Option<Account> {
-        self.engine.callers.last_known_account(uid).map(|account| self.engine.in_force(account))
-    }
-
     fn gauges(&self) -> StoreGauges {
         StoreGauges { outages: self.engine.link.outages(), ..StoreGauges::default() }
     }

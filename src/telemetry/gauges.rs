@@ -93,8 +93,6 @@ pub struct StoreGauges {
     pub late: u64,
     /// Keeps that are quarantined for a person to look at, because no store may take them any more.
     pub quarantined: u64,
-    /// Credits that were lent to known accounts while the store was unavailable.
-    pub lent: u64,
     /// How often the store became unavailable.
     pub outages: u64,
 }

@@ -81,7 +81,7 @@ impl Metrics {
             journal_full: our.gauge("rgw_journal_full", "1 if the journal is full, so that no request is admitted.")?,
             store_events: our.counters(
                 "rgw_store_events_total",
-                "Outages of the store (outage), keeps after their lease (late) or too late to count (quarantined), credits lent (lent).",
+                "Outages of the store (outage), keeps after their lease (late) or too late to count (quarantined).",
                 &["event"],
             )?,
             budget_used: our.gauges("rgw_body_budget_used_bytes", "Bytes of bodies held now.", "kind")?,
@@ -156,8 +156,8 @@ impl Metrics {
     pub fn see_store(&self, gauges: &StoreGauges) {
         self.journal_waiting.set(clamp(gauges.journal_waiting));
         self.journal_full.set(i64::from(gauges.journal_full));
-        let StoreGauges { late, quarantined, lent, outages, .. } = *gauges;
-        for (event, total) in [("outage", outages), ("late", late), ("quarantined", quarantined), ("lent", lent)] {
+        let StoreGauges { late, quarantined, outages, .. } = *gauges;
+        for (event, total) in [("outage", outages), ("late", late), ("quarantined", quarantined)] {
             let counter = self.store_events.with_label_values(&[event]);
             counter.inc_by(total.saturating_sub(counter.get()));
         }

@@ -11,10 +11,9 @@ use rembg_gateway::{config::Config, domain::account::Uid, store::AccountChange};
 use std::{collections::BTreeMap, io::Write as _};
 
 /// Every setting that is a number. The tests find out its bounds by asking `check`.
-const SETTINGS: [&str; 34] = [
+const SETTINGS: [&str; 33] = [
     "listen.head_timeout_s",
     "listen.idle_timeout_s",
-    "store.grace_credits",
     "limits.memory_budget",
     "limits.spool_budget",
     "limits.max_answer",
@@ -104,7 +103,6 @@ async fn answers(choice: &Choice) {
         let (public, admin) = (config.listen.public, config.listen.admin);
         config.listen = chosen.listen.clone();
         (config.listen.public, config.listen.admin) = (public, admin);
-        config.store.grace_credits = chosen.store.grace_credits;
         config.limits = chosen.limits.clone();
         config.backend = chosen.backend.clone();
         (config.backend.urls, config.backend.kind) = (urls, kind);

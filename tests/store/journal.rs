@@ -1,16 +1,12 @@
-//! The journal sets aside keeps that the store refuses, and an account may borrow credits meanwhile.
+//! The journal sets aside keeps that the store refuses.
 
 use crate::{
-    outages::{EVERYTHING_SAVED, journal_lines, lending, serving, serving_all},
-    world::{LEASE, MARCH, World},
+    outages::{EVERYTHING_SAVED, journal_lines, serving, serving_all},
+    world::{MARCH, World},
 };
 use rembg_gateway::{
-    domain::{
-        account::Uid,
-        credit::{Admission, Denial, Hold, HoldRequest},
-        rate_limit::Burst,
-    },
-    store::{Fault, Metering, Opened},
+    domain::{account::Uid, credit::Hold},
+    store::{Metering, Opened},
 };
 use std::{fs, sync::Arc, time::Duration};
 
@@ -96,49 +92,4 @@ async fn a_keep_of_an_account_that_is_gone_is_quarantined_at_once() {
     world.server.as_mut().unwrap().start_again().await;
     until("it is set aside", async || journal_lines(&world) == 0).await;
     assert!(quarantined(&world).contains(&hold.id.0));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_lent_is_owed_until_it_is_counted_whatever_the_store_answers_meanwhile() {
-    let world = World::redis_with(&EVERYTHING_SAVED).await;
-    let (uid, exhausted) = (world.account("42", 50, 0).await, world.account("43", 1, 0).await);
-    world.served(&world.request(&exhausted)).await;
-    let gateway = lending(&world, 2).await;
-    until("the gateway knows the account", async || {
-        drop(gateway.account(&uid).await.unwrap());
-        gateway.last_known_account(&uid).is_some()
-    })
-    .await;
-    let server = world.server.as_ref().unwrap();
-    let memory = |size: &str| server.by_hand::<()>(&["CONFIG", "SET", "maxmemory", size]);
-    let asked = async |request: &HoldRequest| match gateway.hold(request).await {
-        Ok(Admission::Held(hold, _)) => Some(hold),
-        Err(Fault::Unavailable(_)) => None,
-        other => panic!("{other:?}"),
-    };
-    // With a short-term limit, a hold needs memory first.
-    let burst = Some(Burst { per_minute: 60_000, size: 60_000 });
-    let request = || HoldRequest { burst, ..world.request(&uid) };
-    for again in 1..=2 {
-        memory("1");
-        let mut lent = Vec::new();
-        for _ in 0..2 {
-            lent.push(asked(&request()).await.expect("a loan"));
-        }
-        for hold in &lent {
-            assert_eq!(asked(&request()).await, None);
-            // This answer needs no memory, so the server may well give it.
-            let answer = gateway.hold(&world.request(&exhausted)).await;
-            let denied = matches!(answer, Ok(Admission::Denied(Denial::Exhausted { .. })) | Err(Fault::Unavailable(_)));
-            assert!(denied, "{answer:?}");
-            assert_eq!(asked(&request()).await, None);
-            gateway.keep(hold).await.unwrap();
-        }
-        world.turn(LEASE);
-        assert_eq!(asked(&request()).await, None, "they are spent");
-        memory("0");
-        until("they are counted", async || journal_lines(&world) == 0).await;
-        assert_eq!(world.usage(&uid, MARCH).await.app, 2 * again);
-    }
-    assert_eq!(world.audited(&uid).await, 4);
 }

@@ -6,8 +6,8 @@ use crate::{
 };
 use rembg_gateway::{
     clock::Clock,
-    config::{Config, OnStoreFailure, StoreConfig},
-    domain::credit::{Admission, Kept, Settlement},
+    config::{Config, StoreConfig},
+    domain::credit::{Kept, Settlement},
     store::{
         self, Fault, Metering, Opened,
         redis::{Weight, inspect},
@@ -131,14 +131,6 @@ pub(crate) async fn serving_all(world: &World) -> Opened {
     store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
 }
 
-/// The same, which lends each account so many credits while the server is unavailable.
-pub(crate) async fn lending(world: &World, grace_credits: u64) -> Arc<dyn Metering> {
-    let store = world.server.as_ref().unwrap().config().store;
-    let on_store_failure = OnStoreFailure::Allow;
-    let store = StoreConfig { journal: world.journal(), on_store_failure, grace_credits, ..store };
-    store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap().metering
-}
-
 /// Waits until no keep is in the journal, and until the test's own store is back, too.
 async fn journal_is_empty(world: &World) {
     until("the journal is empty", async || journal_lines(world) == 0).await;
@@ -200,63 +192,4 @@ async fn a_keep_that_is_older_than_the_store_remembers_is_quarantined() {
     let aside = fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap();
     assert!(aside.contains(&hold.id.0), "{aside}");
     assert_eq!(world.usage(&uid, MARCH).await.app, 0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn known_accounts_are_lent_so_many_credits_while_it_is_away_and_all_are_counted() {
-    let mut world = World::redis_with(&EVERYTHING_SAVED).await;
-    let (uid, unknown) = (world.account("42", 50, 0).await, world.account("43", 50, 0).await);
-    let poor = world.account("44", 0, 0).await;
-    let ((hash, stored), (revoked_hash, revoked)) = (key("k1", &uid), key("k2", &uid));
-    for (hash, key) in [(&hash, &stored), (&revoked_hash, &revoked)] {
-        world.store.put_key(hash, key).await.unwrap();
-    }
-    let gateway = lending(&world, 3).await;
-    // Until it hears of changes, the store remembers nothing that it looked up.
-    let seen = async || {
-        drop(gateway.account(&poor).await.unwrap());
-        drop(gateway.caller_of_key(&revoked_hash).await.unwrap());
-        drop(gateway.caller_of_key(&hash).await.unwrap());
-        gateway.last_known_caller(&hash).is_some()
-    };
-    while world.server.as_ref().unwrap().by_hand::<(String, u64)>(&["PUBSUB", "NUMSUB", "gateway:changes"]).1 < 2
-        || !seen().await
-    {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    world.store.revoke_key(&revoked.id).await.unwrap();
-    while gateway.last_known_caller(&revoked_hash).is_some() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    world.server.as_mut().unwrap().kill();
-
-    let away = |asked: store::Result<Admission>| matches!(asked, Err(Fault::Unavailable(_)));
-    assert_eq!(gateway.caller_of_key(&hash).await.unwrap().unwrap().0.id, stored.id);
-    assert!(gateway.caller_of_key(&revoked_hash).await.is_err(), "nobody knows that it is not revoked");
-    assert!(away(gateway.hold(&world.request(&unknown)).await), "never seen");
-    assert!(away(gateway.hold(&world.request(&poor)).await), "has no allowance");
-    assert!(away(gateway.hold(&world.client_request("203.0.113.7", 5)).await), "anonymous");
-    let mut lent = Vec::new();
-    for _ in 0..3 {
-        let Ok(Admission::Held(hold, _)) = gateway.hold(&world.key_request(&uid, "k1")).await else {
-            panic!("no hold")
-        };
-        lent.push(hold);
-    }
-    assert!(away(gateway.hold(&world.request(&uid)).await), "one more than is lent");
-    let back = lent.pop().unwrap();
-    assert_eq!(gateway.release(&back.id, &back.charge.payer()).await.unwrap(), Settlement::Released);
-    let Ok(Admission::Held(again, _)) = gateway.hold(&world.request(&uid)).await else { panic!("it is free again") };
-    lent.push(again);
-    for hold in &lent {
-        assert_eq!(gateway.keep(hold).await.unwrap().settlement, Settlement::Kept);
-    }
-    assert_eq!((journal_lines(&world), gateway.gauges().lent, gateway.gauges().journal_waiting), (3, 4, 3));
-
-    world.server.as_mut().unwrap().start_again().await;
-    journal_is_empty(&world).await;
-    let used = world.usage(&uid, MARCH).await;
-    assert_eq!((used.app, used.api, world.audited(&uid).await), (1, 2, 3));
-    let Ok(Admission::Held(..)) = gateway.hold(&world.request(&uid)).await else { panic!("the store is back") };
-    assert_eq!(gateway.gauges().outages, 1);
 }

@@ -102,15 +102,6 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "[store]\nurl = \"redis://h\"",
         "auth.api_key.pepper: must be set, to the same value for every gateway on one Redis",
     ),
-    (
-        "[store]\non_store_failure = \"allow\"",
-        "store.on_store_failure: must be \"refuse\" for the embedded store; \"allow\" is only for a Redis",
-    ),
-    (
-        "[store]\nurl = \"redis://h\"\non_store_failure = \"allow\"\ngrace_credits = 0\n\
-         [auth.api_key]\npepper = \"sixteen-or-longer\"",
-        "store.grace_credits: must be at least 1 with on_store_failure = \"allow\"",
-    ),
     ("[store]\nurl = \"sqlite:\"", "store.url: names no file; write sqlite:PATH, such as \"sqlite:data/gateway.db\""),
     (
         "[limits]\nmemory_budget = \"1 MB\"",

@@ -103,20 +103,15 @@ async fn nothing_is_believed_for_long_without_news() {
     let (callers, hash, caller) = known();
     tokio::time::advance(CONFIRMED_FOR).await;
     assert_eq!((callers.of_key(&hash), callers.account(&caller.1.uid)), (None, None));
-    assert_eq!(callers.last_known(&hash), Some(caller.clone()));
     callers.confirm(Instant::now());
     assert_eq!(callers.of_key(&hash), Some(Some(caller)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_be_out_of_date_is_not_believed_but_last_known() {
-    let (callers, hash, caller) = known();
+async fn what_may_be_out_of_date_is_not_believed() {
+    let (callers, hash, _) = known();
     callers.doubt_all();
     assert_eq!(callers.of_key(&hash), None);
-    assert_eq!(callers.last_known(&hash), Some(caller.clone()));
-    assert_eq!(callers.last_known_account(&caller.1.uid), Some(caller.1));
-    callers.forget_key(&hash);
-    assert_eq!(callers.last_known(&hash), None);
 }
 
 #[tokio::test(start_paused = true)]

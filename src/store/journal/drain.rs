@@ -1,6 +1,6 @@
 //! The keeps in the journal that the store has not taken yet, and the task that drains them.
 
-use super::{entry::Entry, file::JournalFile, grace::Grace};
+use super::{entry::Entry, file::JournalFile};
 use crate::{
     clock::Clock,
     domain::credit::{Hold, Settlement},
@@ -41,7 +41,6 @@ const MOST_DEAD: usize = 1_024;
 
 /// The file, and the keeps in it that the store has not taken yet.
 pub(super) struct Journal {
-    pub(super) grace: Option<Grace>,
     pub(super) clock: Clock,
     file: JournalFile,
     waiting: Mutex<Waiting>,
@@ -85,10 +84,9 @@ struct Round {
 }
 
 impl Journal {
-    pub(super) fn new(file: JournalFile, left: Vec<Entry>, clock: Clock, grace: Option<Grace>) -> Self {
+    pub(super) fn new(file: JournalFile, left: Vec<Entry>, clock: Clock) -> Self {
         let keeps = left.into_iter().map(Pending::new).collect();
         Self {
-            grace,
             clock,
             file,
             waiting: Mutex::new(Waiting { keeps, coming: 0, dead: 0 }),
@@ -237,9 +235,6 @@ impl Journal {
             let Some(mut keep) = waiting.keeps.pop_front() else { return };
             if *outcome == Outcome::Done {
                 waiting.dead += 1;
-                if let Some(grace) = &self.grace {
-                    grace.give_back(&keep.entry.hold.id, &keep.entry.hold.charge.payer());
-                }
             } else {
                 keep.refused |= *outcome == Outcome::Refused;
                 waiting.keeps.push_back(keep);
