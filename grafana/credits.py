@@ -3,7 +3,6 @@
 from panels import (BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, dashboard, falling, rate, row, series, stat, steps)
 
 CALLERS = {"api": BLUE, "app": GREEN, "anonymous": YELLOW}
-DAY = "sum(increase(rgw_pictures_total{@%s}[1d]))"
 
 
 def now():

@@ -1,6 +1,6 @@
 """*Dependencies*: the store, the backends, Stripe, the issuers of tokens, certificates and the configuration."""
 
-from panels import (BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, dashboard, falling, quantile, rate, row, series, stat,
+from panels import (BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW, dashboard, falling, quantile, rate, row, series, stat,
                     steps)
 
 ANSWERS = {"2xx": GREEN, "3xx": BLUE, "4xx": YELLOW, "429": ORANGE, "5xx": RED, "none": PURPLE}
@@ -102,7 +102,8 @@ def configuration():
                "a tenth is a page.", "percentunit", (left, "{{instance}}"), most=1,
                thresholds=falling(RED, (0.1, ORANGE), (0.25, GREEN))),
         series("Last load of the configuration", "0 if it was refused: the gateway goes on with the settings that it had, and "
-               "the log names the mistake.", "short", ("rgw_config_last_reload_successful{@}", "{{instance}}"), most=1, step=True),
+               "the log names the mistake.", "short", ("rgw_config_last_reload_successful{@}", "{{instance}}"), most=1,
+               step=True),
         series("Warnings", "Codes of /readyz's warnings that are set, over all gateways.", "short",
                ("sum by (code) (rgw_warnings{@})", "{{code}}"), step=True, stacked=True),
     ]

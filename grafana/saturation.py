@@ -1,6 +1,6 @@
 """*Saturation*: how full everything is that can be full."""
 
-from panels import (BLUE, GREEN, GREY, ORANGE, PURPLE, RED, dashboard, quantile, rate, row, series, stat, steps)
+from panels import (ORANGE, PURPLE, RED, dashboard, quantile, row, series, stat, steps)
 
 FULL = steps((0.7, ORANGE), (0.9, RED))
 LIMIT = {"limit": RED}
@@ -26,16 +26,17 @@ def now():
              "rgw_queue_limit"),
         full("Backend slots", "Pictures that the backend works on. 100 % is normal under load: then requests wait.",
              "rgw_backend_in_flight", "rgw_backend_in_flight_limit"),
-        full("Memory for bodies", "When it is full, bodies go to the disk.", "rgw_body_budget_used_bytes",
+        full("Body memory", "When it is full, bodies go to the disk.", "rgw_body_budget_used_bytes",
              "rgw_body_budget_limit_bytes", 'kind="memory"'),
-        full("Disk for bodies", "When it is full, callers get 503 no_room.", "rgw_body_budget_used_bytes",
+        full("Body disk", "When it is full, callers get 503 no_room.", "rgw_body_budget_used_bytes",
              "rgw_body_budget_limit_bytes", 'kind="disk"'),
-        full("Memory for pixels", "Only pictures of remove.bg's API use it. When it is full, they wait.",
+        full("Pixel memory", "Only pictures of remove.bg's API use it. When it is full, they wait.",
              "rgw_body_budget_used_bytes", "rgw_body_budget_limit_bytes", 'kind="pixels"'),
-        full("Connections", "When all are in use, further ones wait to be accepted.", "rgw_connections", "rgw_connections_limit"),
+        full("Connections in use", "When all are in use, further ones wait to be accepted.", "rgw_connections",
+             "rgw_connections_limit"),
         full("Journal", "Keeps that the store has not acknowledged. When it is full, no request is admitted.",
              "rgw_journal_entries", "rgw_journal_entries_limit"),
-        full("Open files", "Connections, bodies on disk and the store share them.", "process_open_fds", "process_max_fds"),
+        full("File descriptors", "Connections, bodies on disk and the store share them.", "process_open_fds", "process_max_fds"),
     ]
 
 
@@ -63,11 +64,14 @@ def bodies():
     used, limit = "rgw_body_budget_used_bytes", "rgw_body_budget_limit_bytes"
     return [
         row("Bodies and connections"),
-        used_of("Memory for bodies", "limits.memory_budget.", "bytes", used, limit, 'kind="memory"'),
-        used_of("Disk for bodies", "limits.spool_budget. It stays used while slow callers read their answers.", "bytes", used,
-                limit, 'kind="disk"'),
-        used_of("Memory for pixels", "limits.pixel_memory.", "bytes", used, limit, 'kind="pixels"'),
-        used_of("Connections", "limits.connections.", "short", "rgw_connections", "rgw_connections_limit"),
+        used_of("Memory for bodies", "Of each gateway, under limits.memory_budget. Longer bodies, and all once it is full, are "
+                "on the disk.", "bytes", used, limit, 'kind="memory"'),
+        used_of("Disk for bodies", "Of each gateway, under limits.spool_budget. It stays used while slow callers read their "
+                "answers.", "bytes", used, limit, 'kind="disk"'),
+        used_of("Memory for pixels", "Of each gateway, under limits.pixel_memory. Pictures that find no room wait.", "bytes",
+                used, limit, 'kind="pixels"'),
+        used_of("Connections", "Of each gateway, under limits.connections. Idle ones are closed after "
+                "listen.idle_timeout_s.", "short", "rgw_connections", "rgw_connections_limit"),
     ]
 
 

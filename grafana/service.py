@@ -105,10 +105,11 @@ def callers():
         series("Faults in forms", "By field and rule. One that begins on a day is often a client's new version.", "reqps",
                ("sum by (field, rule) (rate(rgw_form_complaints_total{@}[$__rate_interval])) > 0", "{{field}} {{rule}}"),
                stacked=True, bars=True),
-        series("Bytes in and out", "Bodies only.", "Bps", (rate("rgw_received_bytes_total"), "received"),
+        series("Bytes in and out", "Bodies of requests and answers, without heads.", "Bps", (rate("rgw_received_bytes_total"), "received"),
                (rate("rgw_sent_bytes_total"), "sent"), colours_by_name={"received": PURPLE, "sent": BLUE}),
-        series("Size of images", "As uploaded.", "bytes",
-               *[(quantile(share, "rgw_image_size_bytes"), f"{name} %") for share, name in ((0.5, 50), (0.9, 90), (0.99, 99))]),
+        series("Size of images", "As uploaded, before anything is done to them.", "bytes",
+               *[(quantile(share, "rgw_image_size_bytes"), f"{name} %")
+                 for share, name in ((0.5, 50), (0.9, 90), (0.99, 99))]),
     ]
 
 
