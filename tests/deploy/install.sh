@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs programs that read the files of deploy/ and grafana/ as Docker, Helm, Kubernetes and Grafana would, in .cache. Quiet when it is there already.
+# Installs programs that read the files of deploy/ and grafana/ as Docker, Helm, Kubernetes and Grafana would, in .cache.
+# Quiet when it is there already.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
