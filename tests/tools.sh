@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-declare -A package=([promtool]=prometheus [node]=nodejs [npm]=npm [python3]=python3 [curl]=curl
-    [redis-server]=redis-server [redis-cli]=redis-tools [systemd-analyze]=systemd)
+declare -A package=([prometheus]=prometheus [promtool]=prometheus [amtool]=prometheus-alertmanager
+    [node]=nodejs [npm]=npm [python3]=python3 [curl]=curl [redis-server]=redis-server [redis-cli]=redis-tools [systemd-analyze]=systemd)
 missing=()
 for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")

@@ -2,6 +2,7 @@
 //! or a cluster.
 
 mod examples;
+mod rules;
 
 use crate::support::programs::GATEWAY;
 use std::{
