@@ -1,6 +1,7 @@
 //! The composition root: configuration → parts → listeners. It owns the clock, the signals and the shutdown.
 
 mod listeners;
+mod observed;
 
 use crate::{
     backend::{self, Backend, CpuPool},
@@ -125,11 +126,12 @@ impl App {
     /// Opens the store, sets up the backend and listens.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let keyring = Keyring::open(config)?;
-        let Opened { metering, engine } = store::open_to_serve(config, clock.clone()).await?;
-        let cpu_pool = CpuPool::new();
-        let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool)?;
         let metrics = Arc::new(Metrics::new()?);
         let process = Arc::new(Process::starting(clock.now().seconds()));
+        observed::tell(&metrics, config);
+        let Opened { metering, billing, .. } = store::open_to_serve(config, clock.clone(), metrics.store()).await?;
+        let cpu_pool = CpuPool::new();
+        let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool, &metrics)?;
         let budgets = Budgets::new(config.limits.memory_budget.0, disk_rules(&config.limits))
             .with_pixels(config.limits.pixel_memory.0);
         let tasks = TaskTracker::new();
@@ -145,17 +147,20 @@ impl App {
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
         let listeners = Listeners::bind(config, &metrics, &process).await?;
         let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
+        let user_tokens = Arc::new(UserTokens::start(&config.auth.user_token).await?);
+        observed::look_at_issuers(&metrics, &user_tokens);
         let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
             ingress: ingress(config, token_header, Arc::clone(&metrics)),
             usage: UsageReports::new(Arc::clone(&metering), Arc::clone(&api_keys), clock.clone(), config.terms()),
-            stripe: Webhook::new(engine, config, clock.clone())?,
+            stripe: Webhook::new(billing, config, clock.clone(), Arc::clone(&metrics))?,
             deliveries: Arc::default(),
             rmbg: Rmbg {
                 store: metering,
                 backend,
                 api_keys: Arc::clone(&api_keys),
-                user_tokens: UserTokens::start(&config.auth.user_token).await?,
+                user_tokens,
+                tokens: metrics.tokens(),
                 account_limiter: AccountLimiter::new(clock.clone()),
                 clock,
                 budgets,
@@ -164,6 +169,7 @@ impl App {
                 fetcher: fetcher(config, [Some(public_at), plain, Some(admin_at)])?,
                 rules: rules(config),
                 tasks: tasks.clone(),
+                pledges: metrics.pledges(),
             },
             dialects: dialects(config),
             pages: Pages::new(config),
@@ -175,6 +181,7 @@ impl App {
         tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(stop.clone())));
         let public = Arc::new(public);
         tokio::spawn(retry_parked_events(Arc::clone(&public)));
+        spawn_counting_of_parked(&public, stop_public.clone());
         let serving = listeners
             .serve((public_routes(public), stop_public.clone()), (admin_routes(Arc::new(admin)), stop_admin.clone()));
         process.enters(Phase::Serving);
@@ -217,6 +224,15 @@ async fn retry_parked_events(public: Arc<PublicState>) {
     if let Err(fault) = public.stripe.look_again().await {
         warn!(%fault, "parked events of Stripe could not be looked at; the next event does this");
     }
+}
+
+fn spawn_counting_of_parked(public: &Arc<PublicState>, stop: CancellationToken) {
+    let public = Arc::clone(public);
+    let counting = panics::keep_alive(move || {
+        let public = Arc::clone(&public);
+        async move { public.stripe.keep_counting_parked().await }
+    });
+    tokio::spawn(async move { stop.run_until_cancelled(counting).await });
 }
 
 fn ingress(config: &Config, token_header: HeaderName, metrics: Arc<Metrics>) -> Ingress {

@@ -35,7 +35,7 @@ use crate::{
     },
     picture::{Bounds, Cut, TooMuch},
     spool::Spooled,
-    telemetry::BackendGauges,
+    telemetry::{BackendGauges, BackendUse},
 };
 use async_trait::async_trait;
 use std::{io, sync::Arc, time::Duration};
@@ -60,6 +60,8 @@ pub struct CutRequest {
     pub deadline: Instant,
     /// Names the request in the backend's log and in ours.
     pub request_id: String,
+    /// Notes what it takes of the backend.
+    pub used: BackendUse,
     /// The source of the room for the answer.
     pub room: AnswerRoom,
 }

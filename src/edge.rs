@@ -2,6 +2,7 @@
 
 mod admin;
 mod cors;
+mod counted_body;
 mod deliveries;
 mod dialect;
 mod dialect_headers;

@@ -35,11 +35,11 @@ use crate::{
     spool::{Budgets, Holder},
     store::{Fault, Metering},
     telemetry::{
-        Record, Step,
+        OpenPledges, Record, Step, TokenMetrics,
         panics::{self, Panicked},
     },
 };
-use caller::{Caller, Sender};
+use caller::{Awaited, Caller, Sender};
 use dialect::Asked;
 use settle::Pledge;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -57,7 +57,9 @@ pub struct Rmbg {
     /// Finds the accounts of API keys.
     pub api_keys: Arc<ApiKeys>,
     /// Finds the users of user tokens.
-    pub user_tokens: UserTokens,
+    pub user_tokens: Arc<UserTokens>,
+    /// The series of user tokens.
+    pub tokens: TokenMetrics,
     /// Rejects a flood of requests of one account before the store is asked.
     pub account_limiter: AccountLimiter,
     /// The clock by which keys and tokens expire.
@@ -74,6 +76,8 @@ pub struct Rmbg {
     pub rules: Rules,
     /// The releases that are still owed after their requests have ended. A stop waits for them.
     pub tasks: TaskTracker,
+    /// The pledges that are open, for the metrics.
+    pub pledges: OpenPledges,
 }
 
 /// The settings of the journey.
@@ -216,7 +220,7 @@ impl Rmbg {
     async fn admit(&self, visitor: &Visitor, record: &mut Record) -> Result<(Caller, Pledge, Vec<Limit>), Stop> {
         let caller = record.time(Step::Caller, caller::identify(self, visitor)).await?;
         record.uid = caller.account().map(|account| account.uid.clone());
-        record.channel = caller.channel();
+        (record.caller, record.plan) = (caller.kind(), caller.plan(&self.rules));
         let passed = admit::account_limiter(self, &caller, record)?;
         failpoint::reach(Point::BeforeHold);
         let (pledge, limits) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await?;
@@ -231,12 +235,15 @@ impl Rmbg {
         record: &mut Record,
     ) -> Result<(Answer, Extras), Stop> {
         let holder = Holder { client: visitor.client(), account: record.uid.clone() };
-        let sender = Sender { caller, holder: &holder };
-        let asked = record.time(Step::Form, form::read(self, upload, sender)).await?;
+        let awaited = Awaited::default();
+        let sender = Sender { caller, holder: &holder, awaited: &awaited };
+        let asked = record.time(Step::Form, form::read(self, upload, sender)).await;
+        record.awaited = upload.awaited() + awaited.get();
+        let asked = asked?;
         failpoint::reach(Point::AfterForm);
         let Asked { form, image, finishing, mut extras } = asked;
         record.bytes_in = image.len();
-        let request = send::request(self, sender, (form, image), record.request_id.clone());
+        let request = send::request(self, sender, (form, image), record);
         let request = match &finishing {
             Some(finishing) => Box::pin(finish::prepared(self, request, finishing)).await?,
             None => request,

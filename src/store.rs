@@ -5,6 +5,7 @@ mod billing;
 mod callers;
 mod journal;
 mod key_names;
+mod measured;
 mod migrate;
 mod transfer;
 mod number;

@@ -1,15 +1,40 @@
 //! For operators: the record of each finished request becomes metrics and one log line.
+//!
+//! Every metric is declared in [`table`], and `docs/metrics.md` is made from it by [`document`].
 
+mod backend_use;
+mod document;
+mod entry;
 mod gauges;
+mod handles;
+mod label;
 mod log;
 mod metrics;
 pub mod panics;
+mod pledges;
+mod possible;
 mod process;
 mod record;
+mod scrape;
+mod series;
+mod table;
 
-pub use gauges::{AccountGauges, BackendGauges, KeyGauges, ProcessGauges, ServiceGauges, StoreGauges};
+pub use backend_use::{BackendNotes, BackendUse, Timing};
+pub use document::document;
+pub use entry::{Entry, Kind, LabelOf, Values};
+pub use gauges::{AccountGauges, BackendGauges, IssuerGauges, KeyGauges, ProcessGauges, ServiceGauges, StoreGauges};
+pub use handles::{
+    BackendMetrics, BatchSizes, ByteCounter, ConnectionMetrics, OpenConnection, QueueMetrics, QueueTimer, StoreMetrics,
+    TokenMetrics,
+};
+pub use label::{
+    BackendClass, BudgetKind, CallerKind, Label, OutcomeName, PoolLabel, RejectedBy, Route, StatusClass, Step,
+    StoreResult, StoreVerb, StripeOutcome, StripeType, TokenResult,
+};
 pub use log::start_log;
 pub use metrics::Metrics;
+pub use pledges::{OpenPledge, OpenPledges, PledgeGauges};
 pub use process::Process;
 pub use prometheus::Error as MetricsError;
-pub use record::{Outcome, Record, RejectedBy, Route, Step};
+pub use record::{Outcome, Record, StripeEvent};
+pub use table::ENTRIES;

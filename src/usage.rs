@@ -6,7 +6,6 @@ use crate::{
     clock::Clock,
     domain::{
         account::Account,
-        credit::Channel,
         period::Window,
         plan::Terms,
         refusal::{Refusal, Shortage},
@@ -14,7 +13,7 @@ use crate::{
     },
     identity::{ApiKeys, Credentials, Visitor},
     store::{Fault, Metering},
-    telemetry::Record,
+    telemetry::{CallerKind, Record},
 };
 use query_limits::QueryLimits;
 use serde::Serialize;
@@ -82,7 +81,7 @@ impl UsageReports {
     pub async fn report(&self, visitor: &Visitor, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
         let account = self.account(visitor).await?;
         record.uid = Some(account.uid.clone());
-        record.channel = Some(Channel::Api);
+        record.caller = CallerKind::Api;
         let now = self.clock.now().seconds();
         let window = self.terms.window(&account, now);
         let asked = match UsageQuery::parse(query).map_err(Refusal::Invalid)? {
@@ -110,7 +109,7 @@ impl UsageReports {
     pub async fn balance(&self, visitor: &Visitor, record: &mut Record) -> Result<Balance, NoReport> {
         let account = self.account(visitor).await?;
         record.uid = Some(account.uid.clone());
-        record.channel = Some(Channel::Api);
+        record.caller = CallerKind::Api;
         let window = self.terms.window(&account, self.clock.now().seconds());
         let usage = self.store.usage(&account.uid, window.counters()).await?;
         let used = usage.app.saturating_add(usage.api);

@@ -4,7 +4,7 @@ use super::StartError;
 use crate::{
     config::Config,
     edge::{ConnectionLimits, ConnectionRules, Listener, Pair, Sockets, Tls},
-    telemetry::{Metrics, Process, panics},
+    telemetry::{ConnectionMetrics, Metrics, Process, panics},
 };
 use axum::Router;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -34,11 +34,7 @@ pub(super) struct Addresses {
 }
 
 impl Listeners {
-    pub(super) async fn bind(
-        config: &Config,
-        metrics: &Arc<Metrics>,
-        process: &Arc<Process>,
-    ) -> Result<Self, StartError> {
+    pub(super) async fn bind(config: &Config, metrics: &Metrics, process: &Arc<Process>) -> Result<Self, StartError> {
         let listen = &config.listen;
         let tls = match listen.tls_files() {
             Some((certificate, key)) => {
@@ -50,7 +46,7 @@ impl Listeners {
         let mut socket = |address| sockets.take(address).map_err(|error| StartError::Listen { address, error });
         let rules = rules(config);
         let longest = rules.request_timeout;
-        let limits = ConnectionLimits::new(rules.clone(), Arc::clone(metrics));
+        let limits = ConnectionLimits::new(rules.clone(), metrics.connections(rules.connections));
         let admin_rules = ConnectionRules {
             connections: ADMIN_CONNECTIONS,
             connections_per_client: ADMIN_CONNECTIONS,
@@ -58,7 +54,7 @@ impl Listeners {
             proxy_protocol_from: Vec::new(),
             ..rules
         };
-        let admin_limits = ConnectionLimits::new(admin_rules, Arc::clone(metrics));
+        let admin_limits = ConnectionLimits::new(admin_rules, ConnectionMetrics::unseen()?);
         let public = Listener::new(socket(listen.public)?, Arc::clone(&limits), tls.clone());
         let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| Listener::new(socket, limits, None));
         let admin = Listener::new(socket(listen.admin)?, admin_limits, None);

@@ -148,8 +148,8 @@ impl SharedAccount {
             ticks.tick().await;
             match self.report().await {
                 Ok(report) => {
-                    let drift = drift.learn(report.used(), report.prepaid_credits, served());
-                    let gauges = AccountGauges { remaining: report.remaining(), drift };
+                    let beyond = drift.learn(report.used(), report.prepaid_credits, served());
+                    let gauges = AccountGauges { remaining: report.remaining(), used: drift.used(), drift: beyond };
                     *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(gauges);
                     if let Some(first) = self.keys.first().filter(|_| report.remaining() > 0) {
                         self.wake(&first);

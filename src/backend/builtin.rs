@@ -13,34 +13,52 @@ use super::{
 use crate::{
     failpoint::{self, Point},
     picture,
-    telemetry::{BackendGauges, ServiceGauges, panics},
+    telemetry::{BackendGauges, BackendMetrics, Metrics, ServiceGauges, panics},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::Model;
 use std::{path::Path, sync::Arc, time::Duration};
-use tokio::{task::spawn_blocking, time::timeout_at};
+use tokio::{
+    task::{JoinError, spawn_blocking},
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
+
+/// Its name for logs and metrics.
+const NAME: &str = "builtin";
 
 /// When a caller is told to retry if no service is up. It is never used, because the builtin one is always up.
 const NEVER_DOWN: Duration = Duration::from_secs(1);
 
 /// A backend with a model of its own. It does not work on the threads that serve connections.
-#[derive(Debug)]
 pub struct Builtin {
     model: Arc<Model>,
     queue: Queue,
+    concurrency: usize,
+    metrics: BackendMetrics,
 }
 
 impl Builtin {
+    /// Loads and verifies the model file, and forgets it. Blocks for a fraction of a second.
+    pub fn check(model: &Path) -> Result<(), ModelError> {
+        Model::load(model).map(drop)
+    }
+
     /// Loads and verifies the model file. At most `concurrency` pictures (at least one) are processed at once, and
     /// `waiting_per_slot` requests may wait for each slot.
     ///
     /// Blocks for a fraction of a second.
-    pub fn load(model: &Path, concurrency: usize, waiting_per_slot: usize) -> Result<Self, ModelError> {
+    pub fn load(
+        model: &Path,
+        concurrency: usize,
+        waiting_per_slot: usize,
+        metrics: &Metrics,
+    ) -> Result<Self, ModelError> {
         let concurrency = concurrency.max(1);
-        let queue = Queue::new(&[concurrency], concurrency.saturating_mul(waiting_per_slot), NEVER_DOWN);
-        Ok(Self { model: Arc::new(Model::load(model)?), queue })
+        let most_waiting = concurrency.saturating_mul(waiting_per_slot);
+        let queue = Queue::new(&[concurrency], most_waiting, NEVER_DOWN, metrics.queue());
+        Ok(Self { model: Arc::new(Model::load(model)?), queue, concurrency, metrics: metrics.of_backend(NAME) })
     }
 }
 
@@ -49,6 +67,7 @@ impl Backend for Builtin {
     async fn cut(&self, request: &CutRequest) -> Result<Answer, Failure> {
         let mut slot = self.queue.enter(request, &[]).await?;
         let set_aside = slot.take_room();
+        let (begun, asking) = (Instant::now(), request.used.asking(NAME));
         // The image is read only now, so that no more files are in memory than there are slots.
         let file =
             request.image.to_vec().await.map_err(|e| Failure::Failed(format!("reading the upload back: {e}")))?;
@@ -69,11 +88,10 @@ impl Backend for Builtin {
             }
             answer
         });
-        let picture = match timeout_at(request.deadline, work).await {
-            Err(_) => return Err(Failure::TimedOut),
-            Ok(Err(error)) => return Err(Failure::Failed(panics::pass_on(error).into())),
-            Ok(Ok(picture)) => picture?,
-        };
+        let picture = timeout_at(request.deadline, work).await.map_err(|_| Failure::TimedOut);
+        self.metrics.tried(begun.elapsed(), picture.as_ref().ok().and_then(status_of));
+        drop(asking);
+        let picture = picture?.map_err(|error| Failure::Failed(panics::pass_on(error).into()))??;
 
         let length = picture.len() as u64;
         let room = async {
@@ -95,11 +113,25 @@ impl Backend for Builtin {
 
     fn gauges(&self) -> BackendGauges {
         let in_flight = self.queue.in_flight(0) as u64;
-        let service = ServiceGauges { name: "builtin".into(), in_flight, up: true };
-        BackendGauges { waiting: self.queue.waiting() as u64, services: vec![service], ..BackendGauges::default() }
+        let in_flight_limit = self.concurrency as u64;
+        BackendGauges {
+            waiting: self.queue.waiting() as u64,
+            waiting_limit: self.queue.most_waiting() as u64,
+            services: vec![ServiceGauges { name: NAME.into(), in_flight, in_flight_limit, up: true }],
+            ..BackendGauges::default()
+        }
     }
 
     fn use_keys(&self, _: KeyValues) {}
+}
+
+/// The class of an answer as a service would give it; `None` if the work failed.
+fn status_of(worked: &Result<Result<Vec<u8>, Failure>, JoinError>) -> Option<u16> {
+    match worked {
+        Ok(Ok(_)) => Some(200),
+        Ok(Err(Failure::Unreadable(_) | Failure::TooMuch(_))) => Some(400),
+        Ok(Err(Failure::Failed(_) | Failure::TimedOut | Failure::Unavailable { .. })) | Err(_) => None,
+    }
 }
 
 /// Does all the work on one picture.

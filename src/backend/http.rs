@@ -15,6 +15,7 @@ use crate::{
     config::BackendConfig,
     domain::{answer::leaves_as_is, refusal::Shortage},
     spool::{Room, SpoolError, Spooled},
+    telemetry::BackendMetrics,
     trust::{self, CaFile, TrustError},
 };
 use bytes::Bytes;
@@ -36,7 +37,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 /// How long an unused connection is kept. It is shorter than the 5 seconds after which common Python servers close
 /// theirs, so that a picture is not sent on a connection that is being closed.
@@ -91,6 +92,7 @@ pub(super) struct Remote {
     checks: Client<Connector, Empty<Bytes>>,
     url: Uri,
     health_url: Uri,
+    metrics: BackendMetrics,
 }
 
 /// Whether a service charges for a request that it is sent.
@@ -112,7 +114,7 @@ pub(super) struct Reply {
 
 impl Remote {
     /// Opens no connection yet. Fails if certificates cannot be read.
-    pub(super) fn new(url: Uri, settings: &HttpSettings) -> Result<Self, TrustError> {
+    pub(super) fn new(url: Uri, settings: &HttpSettings, metrics: BackendMetrics) -> Result<Self, TrustError> {
         let connector = settings.connector()?;
         let mut parts = url.clone().into_parts();
         parts.path_and_query = settings.health_path.parse().ok();
@@ -123,7 +125,7 @@ impl Remote {
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(true);
         let client = builder.build(connector.clone());
         let checks = builder.pool_max_idle_per_host(0).build(connector);
-        Ok(Self { client, checks, url, health_url })
+        Ok(Self { client, checks, url, health_url, metrics })
     }
 
     /// Posts the form and reads the whole answer, until the request's deadline. `headers` are added to those of the
@@ -160,7 +162,10 @@ impl Remote {
             })?;
             read(answer, room).await.map_err(AttemptError::last)
         };
-        timeout_at(cut.deadline, answer).await.unwrap_or(Err(AttemptError::last(Failure::TimedOut)))
+        let begun = Instant::now();
+        let answer = timeout_at(cut.deadline, answer).await.unwrap_or(Err(AttemptError::last(Failure::TimedOut)));
+        self.metrics.tried(begun.elapsed(), answer.as_ref().ok().map(|reply| reply.status));
+        answer
     }
 
     /// Whether the address answers a health check with a status below 500.

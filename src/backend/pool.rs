@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::answer::is_about_our_key,
     failpoint::{self, Point},
-    telemetry::{BackendGauges, ServiceGauges, panics},
+    telemetry::{BackendGauges, BackendMetrics, Metrics, ServiceGauges, panics},
 };
 use async_trait::async_trait;
 use std::{
@@ -65,11 +65,13 @@ struct Members {
     /// How many requests were answered with a picture.
     served: AtomicU64,
     ours: OurAccounts,
+    concurrency: usize,
 }
 
 struct Member {
     name: String,
     service: Box<dyn Service>,
+    metrics: BackendMetrics,
     health: Mutex<Health>,
     /// Whether the latest health check was answered; `None` before the first one.
     latest_check: watch::Sender<Option<bool>>,
@@ -80,10 +82,16 @@ impl Pool {
     /// there is one.
     ///
     /// Needs a running tokio runtime.
-    pub(super) fn start(services: Vec<NamedService>, ours: OurAccounts, settings: PoolSettings) -> Self {
+    pub(super) fn start(
+        services: Vec<NamedService>,
+        ours: OurAccounts,
+        settings: PoolSettings,
+        metrics: &Metrics,
+    ) -> Self {
         let slots = vec![settings.concurrency; services.len()];
         let most_waiting = slots.iter().sum::<usize>().saturating_mul(settings.waiting_per_slot);
-        let member = |(name, service)| Member {
+        let member = |(name, service): NamedService| Member {
+            metrics: metrics.of_backend(&name),
             name,
             service,
             health: Mutex::new(Health::new(settings.concurrency, settings.check_interval)),
@@ -91,9 +99,10 @@ impl Pool {
         };
         let members = Arc::new(Members {
             services: services.into_iter().map(member).collect(),
-            queue: Queue::new(&slots, most_waiting, settings.check_interval),
+            queue: Queue::new(&slots, most_waiting, settings.check_interval, metrics.queue()),
             served: AtomicU64::new(0),
             ours,
+            concurrency: settings.concurrency,
         });
         let check = |at| {
             let members = Arc::clone(&members);
@@ -134,6 +143,7 @@ impl Backend for Pool {
                 Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
                 Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {
                     warn!(service = member.name, %failure, request = request.request_id, "the request goes to another service, if there is one");
+                    member.metrics.retried();
                     tried.push(at);
                     failed = Some(failure);
                 }
@@ -154,17 +164,20 @@ impl Backend for Pool {
     }
 
     fn gauges(&self) -> BackendGauges {
-        let Members { services, queue, ours, .. } = &*self.members;
+        let Members { services, queue, ours, served, concurrency } = &*self.members;
         let gauges = |(at, member): (usize, &Member)| ServiceGauges {
             name: member.name.clone(),
             in_flight: queue.in_flight(at) as u64,
+            in_flight_limit: *concurrency as u64,
             up: member.health().allowed() > 0,
         };
         BackendGauges {
             waiting: queue.waiting() as u64,
+            waiting_limit: queue.most_waiting() as u64,
             services: services.iter().enumerate().map(gauges).collect(),
             keys: ours.keys.gauges(Instant::now()),
             account: ours.shared.as_ref().and_then(|account| account.gauges()),
+            pictures: served.load(Ordering::Relaxed),
         }
     }
 
@@ -192,10 +205,13 @@ impl Members {
                 pending::<()>().await;
             }
         };
+        let used = exchange.request.used.clone();
+        let asking = used.asking(&member.name);
         let outcome = tokio::select! {
             outcome = member.service.send(&mut exchange) => outcome,
             () = in_vain => return Err(AttemptError::last(Failure::TimedOut)),
         };
+        drop(asking);
         let learnt = learnt_of(&outcome, &exchange.request).await;
         match learnt {
             // Waiting requests wait for pictures. A page that comes at once does not show how long a picture takes.
@@ -243,10 +259,13 @@ impl Members {
             (before, health.allowed())
         };
         match (before, now) {
-            (1.., 0) => warn!(
-                service = member.name,
-                "the service is ejected: it gets no pictures until it answers a health check"
-            ),
+            (1.., 0) => {
+                member.metrics.ejected();
+                warn!(
+                    service = member.name,
+                    "the service is ejected: it gets no pictures until it answers a health check"
+                );
+            }
             (0, 1..) => info!(service = member.name, "the service answers again: it gets one picture first"),
             _ => {}
         }

@@ -5,7 +5,10 @@ mod scheduler;
 mod order;
 
 use super::{AnswerRoom, CutRequest, Failure};
-use crate::spool::{DiskShare, Shortfall};
+use crate::{
+    spool::{DiskShare, Shortfall},
+    telemetry::QueueMetrics,
+};
 use order::Place;
 use scheduler::{Fit, Rejection, Request, Scheduler};
 use std::{
@@ -19,7 +22,11 @@ use tokio::{
 
 /// The services' slots, and the queue of the requests that wait for one.
 #[derive(Debug)]
-pub(super) struct Queue(Arc<Shared>);
+pub(super) struct Queue {
+    shared: Arc<Shared>,
+    most_waiting: usize,
+    waits: QueueMetrics,
+}
 
 #[derive(Debug)]
 struct Shared(Mutex<Scheduler<Waiting>>);
@@ -51,8 +58,9 @@ struct InQueue<'a> {
 impl Queue {
     /// A queue for `slots` slots at each service, with places for `most_waiting` requests in total. When no service is
     /// up, callers are told to retry after `recheck`.
-    pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration) -> Self {
-        Self(Arc::new(Shared(Mutex::new(Scheduler::new(slots, most_waiting, recheck)))))
+    pub(super) fn new(slots: &[usize], most_waiting: usize, recheck: Duration, waits: QueueMetrics) -> Self {
+        let shared = Arc::new(Shared(Mutex::new(Scheduler::new(slots, most_waiting, recheck))));
+        Self { shared, most_waiting, waits }
     }
 
     /// Waits for a slot at a service that is not among those `tried`, and for room for the answer, until the
@@ -63,7 +71,7 @@ impl Queue {
     pub(super) async fn enter(&self, request: &CutRequest, tried: &[usize]) -> Result<Slot, Failure> {
         let (sender, receiver) = oneshot::channel();
         let (now, deadline) = (Instant::now(), request.deadline);
-        let shared = Arc::downgrade(&self.0);
+        let shared = Arc::downgrade(&self.shared);
         request.room.on_change(move || {
             if let Some(shared) = shared.upgrade() {
                 shared.serve();
@@ -72,29 +80,35 @@ impl Queue {
         let room = request.room.is_there();
         let entry = Request { payer: &request.payer, priority: request.priority, now, deadline, tried, room };
         let waiting = Waiting { room: request.room.clone(), slot: sender };
-        let place = self.0.scheduler().enter(entry, waiting).map_err(unavailable)?;
-        let _in_queue = InQueue { shared: &self.0, place };
-        self.0.serve();
+        let place = self.shared.scheduler().enter(entry, waiting).map_err(unavailable)?;
+        let _in_queue = InQueue { shared: &self.shared, place };
+        let _timers = (self.waits.enter(), request.used.queueing());
+        self.shared.serve();
         if let Ok(Ok(slot)) = timeout_at(deadline, receiver).await {
             return Ok(slot);
         }
-        Err(unavailable(self.0.scheduler().too_late(Instant::now(), tried)))
+        Err(unavailable(self.shared.scheduler().too_late(Instant::now(), tried)))
     }
 
     /// Sets how many requests this service may have at once; 0 stops it.
     pub(super) fn allow(&self, service: usize, slots: usize) {
-        self.0.scheduler().allow(service, slots);
-        self.0.serve();
+        self.shared.scheduler().allow(service, slots);
+        self.shared.serve();
     }
 
     /// How many requests wait.
     pub(super) fn waiting(&self) -> usize {
-        self.0.scheduler().waiting()
+        self.shared.scheduler().waiting()
+    }
+
+    /// The most requests that may wait.
+    pub(super) fn most_waiting(&self) -> usize {
+        self.most_waiting
     }
 
     /// How many requests this service is working on.
     pub(super) fn in_flight(&self, service: usize) -> usize {
-        self.0.scheduler().in_flight(service)
+        self.shared.scheduler().in_flight(service)
     }
 }
 

@@ -54,11 +54,13 @@ pub struct ReconcileConfig {
     pub url: Option<String>,
     /// Seconds between two reports.
     pub interval_s: u64,
+    /// Whether nobody but the gateways uses the account, so that what it loses is what they were answered.
+    pub exclusive: bool,
 }
 
 impl Default for ReconcileConfig {
     fn default() -> Self {
-        Self { url: None, interval_s: 300 }
+        Self { url: None, interval_s: 300, exclusive: false }
     }
 }
 

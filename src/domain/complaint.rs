@@ -85,6 +85,31 @@ impl Complaint {
         }
     }
 
+    /// The broken rule: a short name from a closed set, for metrics.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::NoImage | Self::MissingFile => "missing",
+            Self::NoFileSelected => "no_file",
+            Self::UnsupportedType(_) => "unsupported_type",
+            Self::CorruptImage => "unreadable",
+            Self::EmptyFile => "empty",
+            Self::FileTooLarge(_) => "too_large",
+            Self::TooWide(_) => "too_wide",
+            Self::TooTall(_) => "too_tall",
+            Self::NotAnInteger(..) => "not_an_integer",
+            Self::BelowRange(..) => "below_range",
+            Self::AboveRange(..) => "above_range",
+            Self::OutsideRange(..) | Self::AngleOutOfRange(_) => "outside_range",
+            Self::NotANumber(..) => "not_a_number",
+            Self::NotABoolean(..) => "not_a_boolean",
+            Self::MaskWithColour | Self::PeriodWithMonth => "conflict",
+            Self::BadFormat(_) | Self::BadColour(_) | Self::MustBe(..) => "invalid",
+            Self::NotAccepted(_) => "not_accepted",
+            Self::NotFetched => "not_fetched",
+        }
+    }
+
     /// The contract's words.
     #[must_use]
     pub fn message(&self) -> String {

@@ -54,6 +54,15 @@ pub enum OrderFault {
 }
 
 impl FileRole {
+    /// `image` or `background`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Background => "background",
+        }
+    }
+
     /// The parameter that holds the file's address.
     #[must_use]
     pub fn url_parameter(self) -> &'static str {
@@ -88,6 +97,47 @@ impl OrderFault {
             Self::UnknownForeground => "unknown_foreground",
         }
         .into()
+    }
+
+    /// The parameter that the fault is about, or one of the two pictures, for metrics.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::InvalidValue(name)
+            | Self::InvalidParameter(name)
+            | Self::InvalidUrl(name)
+            | Self::Unsupported(name, _) => name,
+            Self::FailedDownload(role) => role.url_parameter(),
+            Self::FileTooLarge(role)
+            | Self::InvalidFileType(role)
+            | Self::InvalidDimensions(role)
+            | Self::FailedToRead(role) => role.as_str(),
+            Self::MultipleBackgrounds => FileRole::Background.as_str(),
+            Self::RegionEmpty | Self::RegionExceeds => "roi",
+            Self::MissingSource | Self::MultipleSources | Self::ResolutionTooHigh { .. } | Self::UnknownForeground => {
+                FileRole::Image.as_str()
+            }
+        }
+    }
+
+    /// The broken rule: a short name from a closed set, for metrics.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::MissingSource => "missing",
+            Self::MultipleSources | Self::MultipleBackgrounds => "conflict",
+            Self::InvalidValue(_) | Self::InvalidParameter(_) => "invalid",
+            Self::InvalidUrl(_) => "not_a_url",
+            Self::FailedDownload(_) => "not_fetched",
+            Self::Unsupported(..) => "not_accepted",
+            Self::RegionEmpty => "empty",
+            Self::RegionExceeds => "outside_range",
+            Self::FileTooLarge(_) => "too_large",
+            Self::InvalidFileType(_) => "unsupported_type",
+            Self::InvalidDimensions(_) | Self::FailedToRead(_) => "unreadable",
+            Self::ResolutionTooHigh { .. } => "too_many_pixels",
+            Self::UnknownForeground => "no_foreground",
+        }
     }
 
     /// The words for people.

@@ -60,6 +60,8 @@ async fn metrics(State(admin): State<Arc<AdminState>>) -> Response {
     // A store that can be read and not written to, as on a full disk, is not up.
     let (state, holds_open) = tokio::join!(admin.look(), admin.store.holds_in_flight());
     let holds_open = holds_open.ok().filter(|_| state.store_up);
+    admin.metrics.see_readiness(&state.judge());
+    admin.metrics.see_process(&admin.process.gauges());
     admin.metrics.see_store(&admin.store.gauges());
     admin.metrics.see_backend(&admin.backend.gauges());
     match admin.metrics.render(holds_open, &admin.budgets) {

@@ -14,7 +14,7 @@ pub use tls::{CertificateError, Pair, Tls};
 
 use crate::{
     domain::{network::Network, transfer::TransferRate},
-    telemetry::Metrics,
+    telemetry::ConnectionMetrics,
 };
 use axum::Router;
 use connection::ConnectionHandler;
@@ -86,13 +86,13 @@ pub struct ConnectionLimits {
     server: auto::Builder<TokioExecutor>,
     slots: Arc<Semaphore>,
     clients: PerClient,
-    metrics: Arc<Metrics>,
+    metrics: ConnectionMetrics,
 }
 
 impl ConnectionLimits {
-    /// Limits with no connection counted yet. Rejected connections are counted in the metrics.
+    /// Limits with no connection counted yet.
     #[must_use]
-    pub fn new(rules: ConnectionRules, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(rules: ConnectionRules, metrics: ConnectionMetrics) -> Arc<Self> {
         let server = server(&rules);
         let slots = Arc::new(Semaphore::new(rules.connections));
         Arc::new(Self { server, slots, clients: PerClient::new(rules.connections_per_client), rules, metrics })

@@ -41,6 +41,7 @@ pub(super) async fn membership_usage(State(public): State<Arc<PublicState>>, req
     if let Ok(visitor) = &visitor {
         public.ingress.remember(visitor, &record.outcome);
     }
+    record.status = Some(answer.status().as_u16());
     public.metrics.finish(&record);
     drain(&public.tasks, request, Arc::clone(&in_flight));
     in_flight::until_sent(answer, in_flight)

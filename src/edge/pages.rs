@@ -110,6 +110,7 @@ fn answer(public: &PublicState, request: Request, file: &File, kept: HeaderValue
     let mut answer = sent(request.headers(), file);
     answer.headers_mut().insert(header::CACHE_CONTROL, kept);
     let answer = reply::with_request_id(answer, &record.request_id);
+    record.status = Some(answer.status().as_u16());
     public.metrics.finish(&record);
     drain(&public.tasks, request, Arc::clone(&in_flight));
     in_flight::until_sent(answer, in_flight)

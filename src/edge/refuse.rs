@@ -10,6 +10,7 @@ use axum::{extract::Request, response::Response};
 /// Ends the record with a refusal, and makes the answer in this form.
 pub(super) fn refuse(metrics: &Metrics, mut record: Record, refusal: Refusal, form: ErrorForm) -> Response {
     let answer = form.write(&refusal, &[], &record.request_id);
+    record.status = Some(answer.status().as_u16());
     record.outcome = Outcome::Refused(refusal);
     metrics.finish(&record);
     answer

@@ -82,9 +82,11 @@ async fn journey(
     if let Ok(visitor) = &visitor {
         public.ingress.remember(visitor, &record.outcome);
     }
-    if gone.is_cancelled() && record.spent.is_none() {
+    // A picture that was served is counted, whether or not somebody was still there.
+    if gone.is_cancelled() && record.outcome != Outcome::Served {
         record.outcome = Outcome::Abandoned;
     }
+    record.status = answer.as_ref().map(|answer| answer.status().as_u16());
     public.metrics.finish(&record);
     if let Some(answer) = answer {
         // If the caller has left, sending fails. A served picture still counts, as the contract says.

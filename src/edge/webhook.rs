@@ -63,6 +63,7 @@ pub(super) async fn stripe_webhook(State(public): State<Arc<PublicState>>, reque
             answer
         }
     };
+    record.status = Some(answer.status().as_u16());
     public.metrics.finish(&record);
     in_flight::until_sent(answer, in_flight)
 }

@@ -13,7 +13,7 @@ mod refresh;
 use crate::{
     config::UserTokenConfig,
     domain::{account::Uid, time::UnixSeconds},
-    telemetry::panics,
+    telemetry::{IssuerGauges, TokenResult, panics},
 };
 use issuer::Issuer;
 use jsonwebtoken::{Algorithm, TokenData, dangerous::insecure_decode, decode};
@@ -90,6 +90,27 @@ pub enum TokenRefused {
     NotSignedIn,
 }
 
+impl VerifyError {
+    /// The name for metrics.
+    #[must_use]
+    pub fn label(self) -> TokenResult {
+        match self {
+            Self::KeysUnavailable => TokenResult::KeysUnavailable,
+            Self::Refused(TokenRefused::TooLong) => TokenResult::TooLong,
+            Self::Refused(TokenRefused::Malformed) => TokenResult::Malformed,
+            Self::Refused(TokenRefused::Issuer) => TokenResult::Issuer,
+            Self::Refused(TokenRefused::Key) => TokenResult::Key,
+            Self::Refused(TokenRefused::Algorithm) => TokenResult::Algorithm,
+            Self::Refused(TokenRefused::Signature) => TokenResult::Signature,
+            Self::Refused(TokenRefused::Expired) => TokenResult::Expired,
+            Self::Refused(TokenRefused::NotYetValid) => TokenResult::NotYetValid,
+            Self::Refused(TokenRefused::Audience) => TokenResult::Audience,
+            Self::Refused(TokenRefused::Subject) => TokenResult::Subject,
+            Self::Refused(TokenRefused::NotSignedIn) => TokenResult::NotSignedIn,
+        }
+    }
+}
+
 /// Why user tokens cannot be started with this configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -128,6 +149,12 @@ impl UserTokens {
         }
         futures_util::future::join_all(issuers.iter().map(|issuer| issuer.keys.first_read())).await;
         Ok(Self { issuers, _refreshing: refreshing })
+    }
+
+    /// The age of each issuer's keys.
+    #[must_use]
+    pub fn gauges(&self) -> Vec<IssuerGauges> {
+        self.issuers.iter().map(|issuer| issuer.keys.gauges()).collect()
     }
 
     /// The user that the token names, if it is valid at `now`. Asks the issuer, seldom, when the key is not known.

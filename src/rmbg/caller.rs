@@ -18,8 +18,14 @@ use crate::{
     },
     spool::Holder,
     store::AccountChange,
+    telemetry::{CallerKind, TokenResult},
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+use tokio::time::Instant;
 
 /// A caller that is allowed to call.
 #[derive(Debug)]
@@ -37,6 +43,25 @@ pub(super) enum Caller {
 pub(super) struct Sender<'a> {
     pub(super) caller: &'a Caller,
     pub(super) holder: &'a Holder,
+    pub(super) awaited: &'a Awaited,
+}
+
+/// The time that a request has waited for bytes which are not in its own body.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(AtomicU64);
+
+impl Awaited {
+    /// Waits for `work`, and adds the time that it took.
+    pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let done = work.await;
+        self.0.fetch_add(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        done
+    }
+
+    pub(super) fn get(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
 }
 
 impl Caller {
@@ -47,12 +72,21 @@ impl Caller {
         }
     }
 
-    pub(super) fn channel(&self) -> Option<Channel> {
+    /// The kind of caller, for metrics.
+    pub(super) fn kind(&self) -> CallerKind {
         match self {
-            Self::Key(..) => Some(Channel::Api),
-            Self::Token(_) => Some(Channel::App),
-            Self::Anonymous(_) => None,
+            Self::Key(..) => CallerKind::Api,
+            Self::Token(_) => CallerKind::App,
+            Self::Anonymous(_) => CallerKind::Anonymous,
         }
+    }
+
+    /// The configured plan that applies to the account.
+    pub(super) fn plan(&self, rules: &Rules) -> Option<String> {
+        let account = self.account()?;
+        let default = &rules.terms.default_plan.0;
+        let is_configured = rules.plans.contains_key(&account.membership);
+        Some(if is_configured { account.membership.clone() } else { default.clone() })
     }
 
     /// The allowance that the picture is charged to.
@@ -124,6 +158,7 @@ pub(super) async fn identify(rmbg: &Rmbg, visitor: &Visitor) -> Result<Caller, S
 /// operator can withdraw it.
 async fn signed_in(rmbg: &Rmbg, token: &SecretString) -> Result<Account, Stop> {
     let verified = rmbg.user_tokens.verify(token.expose_secret(), rmbg.clock.now().seconds()).await;
+    rmbg.tokens.checked(verified.as_ref().map_or_else(|error| error.label(), |_| TokenResult::Accepted));
     let VerifiedUser { uid, email_verified } = verified.map_err(stop_for)?;
     let unchanged = AccountChange::of(uid);
     let account = match rmbg.store.account_of_user(&unchanged.uid).await? {

@@ -6,6 +6,7 @@ use crate::{
     domain::{answer, complaint::Complaint, form::Form, refusal::Refusal},
     picture::{self, TooMuch},
     spool::Spooled,
+    telemetry::Record,
 };
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -19,9 +20,9 @@ const BYTES_PER_PIXEL: u64 = 6;
 /// The request to the backend.
 pub(super) fn request(
     rmbg: &Rmbg,
-    Sender { caller, holder }: Sender<'_>,
+    Sender { caller, holder, .. }: Sender<'_>,
     (form, image): (Form, Spooled),
-    id: String,
+    record: &Record,
 ) -> CutRequest {
     let (width, height) = picture::result_size((form.image.header.width, form.image.header.height), &form.output);
     let bound = u64::from(width) * u64::from(height) * BYTES_PER_PIXEL;
@@ -31,7 +32,8 @@ pub(super) fn request(
         image: Arc::new(image),
         pixel_limit: caller.pixel_limit(&rmbg.rules),
         deadline,
-        request_id: id,
+        request_id: record.request_id.clone(),
+        used: record.backend.clone(),
         payer: caller.draw(&rmbg.rules).payer(),
         priority: caller.priority(&rmbg.rules),
         room: AnswerRoom::new(rmbg.budgets.clone(), holder.clone(), bound),

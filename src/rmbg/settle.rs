@@ -6,7 +6,7 @@ use crate::{
     failpoint::{self, Point},
     random::{NoRandomness, operation_id_at},
     store::{Fault, Metering},
-    telemetry::panics,
+    telemetry::{OpenPledge, panics},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -31,6 +31,8 @@ pub(super) struct Pledge {
     credits: Option<u64>,
     owed: bool,
     tasks: TaskTracker,
+    /// Counts it as open. A task that goes on with its release takes this along.
+    open: Option<OpenPledge>,
 }
 
 impl Pledge {
@@ -45,6 +47,7 @@ impl Pledge {
             credits: None,
             owed: true,
             tasks,
+            open: Some(rmbg.pledges.open()),
         })
     }
 
@@ -102,7 +105,13 @@ impl Drop for Pledge {
             let (store, id, payer) = (Arc::clone(&self.store), self.id.clone(), self.payer.clone());
             let lease_end = Instant::now() + self.lease;
             let again = move || release_until(Arc::clone(&store), id.clone(), payer.clone(), lease_end);
-            self.tasks.spawn(timeout_at(lease_end, panics::keep_alive(again)));
+            let mut open = self.open.take();
+            open.iter_mut().for_each(OpenPledge::is_owed);
+            self.tasks.spawn(async move {
+                let _open = open;
+                // At the end of its lease the hold ends by itself.
+                let _ = timeout_at(lease_end, panics::keep_alive(again)).await;
+            });
         }
     }
 }

@@ -7,7 +7,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::{HeaderMap, header};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How much of an upload is read and discarded after an early answer, and for how long. Without that, clients such as
 /// axios see a reset connection instead of the answer.
@@ -24,6 +24,8 @@ pub struct Upload {
     /// Whether the client waits for `100 Continue`. It is sent when the body is first read; before that, there is nothing
     /// to drain.
     waits_for_continue: bool,
+    /// The time that was spent waiting for its bytes.
+    awaited: Duration,
 }
 
 impl Upload {
@@ -37,6 +39,7 @@ impl Upload {
             content_type: text(header::CONTENT_TYPE).map(str::to_owned),
             announced: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
             waits_for_continue: headers.contains_key(header::EXPECT),
+            awaited: Duration::ZERO,
         }
     }
 
@@ -50,7 +53,10 @@ impl Upload {
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, axum::Error>> {
         self.waits_for_continue = false;
         loop {
-            match self.body.frame().await? {
+            let begun = Instant::now();
+            let frame = self.body.frame().await;
+            self.awaited += begun.elapsed();
+            match frame? {
                 Ok(frame) => {
                     if let Ok(data) = frame.into_data() {
                         return Some(Ok(data));
@@ -59,6 +65,11 @@ impl Upload {
                 Err(error) => return Some(Err(error)),
             }
         }
+    }
+
+    /// The time that was spent waiting for its bytes.
+    pub(super) fn awaited(&self) -> Duration {
+        self.awaited
     }
 
     /// Reads and discards the rest of the upload, within bounds.

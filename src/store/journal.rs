@@ -126,6 +126,8 @@ impl Metering for Journaled {
     fn gauges(&self) -> StoreGauges {
         StoreGauges {
             journal_waiting: self.journal.waiting_keeps(),
+            journal_limit: file::MOST_KEEPS,
+            journal_oldest: self.journal.oldest_age(),
             journal_full: self.journal.is_full(),
             late: self.journal.late(),
             quarantined: self.journal.quarantined(),

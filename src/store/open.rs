@@ -1,13 +1,15 @@
 //! Opens the store at an address.
 
 use super::{
-    Fault, Journaled, Metering, Result, Store, Transfer,
+    Billing, Fault, Journaled, Metering, Result, Store, Transfer,
+    measured::Measured,
     redis::{RedisStore, Role},
     sqlite::{self, SqliteStore},
 };
 use crate::{
     clock::Clock,
     config::{Config, RedisUrl},
+    telemetry::StoreMetrics,
 };
 use std::{path::Path, sync::Arc};
 
@@ -15,7 +17,9 @@ use std::{path::Path, sync::Arc};
 pub struct Opened {
     /// For pictures. If the store is on another machine, a journal is in front of it.
     pub metering: Arc<dyn Metering>,
-    /// For everything else.
+    /// For Stripe's events.
+    pub billing: Arc<dyn Billing>,
+    /// All verbs of the same store, which nobody counts.
     pub engine: Arc<dyn Store>,
 }
 
@@ -29,19 +33,24 @@ pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
 pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Transfer>> {
     match redis_url(config)? {
         Some(url) => Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), Role::Command).await?)),
-        None => Ok(embedded(config, clock)?),
+        None => Ok(Arc::new(embedded(config, clock)?)),
     }
 }
 
-/// Opens it for a gateway that serves: keeps that a store on another machine does not acknowledge go to the journal.
-pub async fn open_to_serve(config: &Config, clock: Clock) -> Result<Opened> {
+/// Opens it for a gateway that serves: what it is asked for is counted, and keeps that a store on another machine does not
+/// acknowledge go to the journal.
+pub async fn open_to_serve(config: &Config, clock: Clock, metrics: StoreMetrics) -> Result<Opened> {
     let Some(url) = redis_url(config)? else {
-        let engine = embedded(config, clock)?;
-        return Ok(Opened { metering: Arc::clone(&engine) as _, engine });
+        let engine = Arc::new(embedded(config, clock)?);
+        engine.observe(metrics.batches());
+        let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
+        return Ok(Opened { metering: Arc::clone(&measured) as _, billing: measured, engine });
     };
     let engine = Arc::new(RedisStore::open(&url, clock.clone(), config.terms(), Role::Gateway).await?);
-    let metering = Journaled::open(Arc::clone(&engine) as _, &config.store, clock)?;
-    Ok(Opened { metering: Arc::new(metering), engine })
+    engine.observe(metrics.batches());
+    let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
+    let metering = Journaled::open(Arc::clone(&measured) as _, &config.store, clock)?;
+    Ok(Opened { metering: Arc::new(metering), billing: measured, engine })
 }
 
 /// Copies the embedded store to a new file while it may be written to. Returns the size of the copy in bytes. Blocks
@@ -60,9 +69,9 @@ fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {
     url.map_err(|fault| Fault::Unusable(format!("store.url {fault}")))
 }
 
-fn embedded(config: &Config, clock: Clock) -> Result<Arc<SqliteStore>> {
+fn embedded(config: &Config, clock: Clock) -> Result<SqliteStore> {
     match config.store.sqlite_path() {
-        Some(path) => Ok(Arc::new(SqliteStore::open(path, clock, config.terms())?)),
+        Some(path) => SqliteStore::open(path, clock, config.terms()),
         None => Err(Fault::Unusable("store.url is not the address of a store".into())),
     }
 }

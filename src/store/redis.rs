@@ -54,7 +54,7 @@ use crate::{
         plan::Terms,
         time::{UnixMicros, UnixSeconds},
     },
-    telemetry::{StoreGauges, panics},
+    telemetry::{BatchSizes, StoreGauges, panics},
 };
 use async_trait::async_trait;
 use dial::Dialer;
@@ -129,6 +129,11 @@ impl RedisStore {
 impl RedisStore {
     fn in_flight(&self) -> MutexGuard<'_, HashMap<OperationId, UnixMicros>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Observes from now on how many operations go in one call.
+    pub(super) fn observe(&self, batches: BatchSizes) {
+        self.engine.lanes.observe(batches);
     }
 
     /// Remembers an operator's write, and waits until a replica has it, where there is one: the operator's process may end
@@ -239,7 +244,13 @@ impl Metering for RedisStore {
     }
 
     fn gauges(&self) -> StoreGauges {
-        StoreGauges { outages: self.engine.link.outages(), ..StoreGauges::default() }
+        let link = &self.engine.link;
+        StoreGauges {
+            outages: link.outages(),
+            breaker_open: link.is_down(),
+            replays: link.replays(),
+            ..StoreGauges::default()
+        }
     }
 
     async fn holds_open(&self) -> Result<u64> {

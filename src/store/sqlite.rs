@@ -42,6 +42,7 @@ use crate::{
         plan::Terms,
         time::UnixSeconds,
     },
+    telemetry::BatchSizes,
 };
 use async_trait::async_trait;
 pub(super) use backup::backup;
@@ -77,6 +78,11 @@ impl SqliteStore {
         let readers = Readers::new(file);
         let lookups = Lookups::new(readers.clone(), Arc::clone(&callers));
         Ok(Self { writer, readers, lookups, callers, clock, terms: Arc::new(terms) })
+    }
+
+    /// Observes from now on how many operations go in one commit.
+    pub(super) fn observe(&self, batches: BatchSizes) {
+        self.writer.observe(batches);
     }
 
     /// The moment of a read.

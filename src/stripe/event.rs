@@ -7,7 +7,10 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use crate::domain::{account::Uid, period::Interval, time::UnixSeconds};
+use crate::{
+    domain::{account::Uid, period::Interval, time::UnixSeconds},
+    telemetry::StripeType,
+};
 use reader::Reader;
 use serde::{Deserialize, Serialize};
 
@@ -199,6 +202,20 @@ pub struct Dispute {
 }
 
 impl EventKind {
+    /// The name of the content for metrics.
+    #[must_use]
+    pub fn label(&self) -> StripeType {
+        match self {
+            Self::Subscription(_) => StripeType::Subscription,
+            Self::InvoicePaid(_) => StripeType::InvoicePaid,
+            Self::Checkout(_) => StripeType::Checkout,
+            Self::Refund(_) => StripeType::Refund,
+            Self::FailedRefund(_) => StripeType::FailedRefund,
+            Self::Dispute(_) => StripeType::Dispute,
+            Self::Other(_) => StripeType::Other,
+        }
+    }
+
     /// A name of the content for people.
     #[must_use]
     pub fn about(&self) -> &'static str {

@@ -24,10 +24,12 @@ use crate::{
         plan::{Plan, Terms},
     },
     store::{self, Billing, Fault, ParkedEvent, StepOutcome, StripeState, StripeStep},
+    telemetry::{StripeEvent, StripeOutcome},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 /// How often a step is repeated because another step changed the same data.
@@ -45,8 +47,8 @@ pub struct Intake {
 /// The outcome of an event and of the parked events that it freed.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// For each event, a name from a closed set.
-    pub outcomes: Vec<&'static str>,
+    /// What became of each event.
+    pub events: Vec<StripeEvent>,
     /// The delivered event and its outcome.
     pub first: Option<String>,
     /// The account that the event was about.
@@ -109,7 +111,7 @@ impl Intake {
         while let Some((event, was_parked)) = waiting.pop() {
             let learnt = match News::of(&event, &self.config) {
                 Err(reason) => {
-                    taken.note(&event, reason.as_str());
+                    taken.note(&event, reason.outcome(), None);
                     // It may have been parked under an earlier configuration.
                     if reason != Reason::OtherType {
                         self.store.unpark(&event.id).await?;
@@ -138,6 +140,11 @@ impl Intake {
         Ok(())
     }
 
+    /// How many events are parked.
+    pub async fn parked(&self) -> store::Result<usize> {
+        Ok(self.store.parked().await?.len())
+    }
+
     async fn take_one(
         &self,
         event: &Event,
@@ -156,9 +163,15 @@ impl Intake {
         }
         match heard.waits {
             Some(_) if was_parked => {}
-            Some(_) => taken.note(event, "parked"),
+            Some(_) => taken.note(event, StripeOutcome::Parked, None),
             None => {
-                taken.note(event, if heard.is_news || was_parked { "applied" } else { "duplicate" });
+                if heard.is_news || was_parked {
+                    let age = self.clock.now().0.saturating_sub(event.created.micros().0);
+                    let lag = Duration::from_micros(u64::try_from(age).unwrap_or(0));
+                    taken.note(event, StripeOutcome::Applied, Some(lag));
+                } else {
+                    taken.note(event, StripeOutcome::Duplicate, None);
+                }
                 self.store.unpark(&event.id).await?;
             }
         }
@@ -316,9 +329,9 @@ impl Heard {
 
 impl Taken {
     /// The delivered event comes first and is named in the log; the events that it frees are only counted.
-    fn note(&mut self, event: &Event, outcome: &'static str) {
-        self.outcomes.push(outcome);
-        self.first.get_or_insert_with(|| format!("{} {outcome}", event.id));
+    fn note(&mut self, event: &Event, outcome: StripeOutcome, lag: Option<Duration>) {
+        self.events.push(StripeEvent { kind: event.kind.label(), outcome, lag });
+        self.first.get_or_insert_with(|| format!("{} {}", event.id, outcome.as_str()));
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     config::{ReversalPolicy, StripeConfig},
     domain::{credit::MOST_CREDITS, time::UnixSeconds},
+    telemetry::StripeOutcome,
 };
 
 /// The news in an event.
@@ -69,18 +70,18 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// A short name from a closed set, for metrics and logs.
+    /// The name for metrics and logs.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn outcome(self) -> StripeOutcome {
         match self {
-            Self::OtherType => "other_type",
-            Self::Connect => "connect",
-            Self::NoPeriod => "no_period",
-            Self::StartsNoPeriod => "starts_no_period",
-            Self::NotPaid => "not_paid",
-            Self::NoCredits => "no_credits",
-            Self::ByPolicy => "by_policy",
-            Self::NoPayment => "no_payment",
+            Self::OtherType => StripeOutcome::OtherType,
+            Self::Connect => StripeOutcome::Connect,
+            Self::NoPeriod => StripeOutcome::NoPeriod,
+            Self::StartsNoPeriod => StripeOutcome::StartsNoPeriod,
+            Self::NotPaid => StripeOutcome::NotPaid,
+            Self::NoCredits => StripeOutcome::NoCredits,
+            Self::ByPolicy => StripeOutcome::ByPolicy,
+            Self::NoPayment => StripeOutcome::NoPayment,
         }
     }
 }

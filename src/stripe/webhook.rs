@@ -10,13 +10,21 @@ use crate::{
     config::{Config, SecretError},
     domain::refusal::{Refusal, Shortage},
     store::{self, Billing, Fault},
-    telemetry::Record,
+    telemetry::{Metrics, Record, StripeEvent, StripeOutcome},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::OnceCell;
+use tokio::{
+    sync::{Notify, OnceCell},
+    time::{sleep, timeout},
+};
+use tracing::debug;
 
 /// When Stripe is told to retry if the store is unavailable. Stripe has a schedule of its own.
 const RETRY_SOON: Duration = Duration::from_secs(1);
+
+/// How often parked events are counted, at least and at most: there may be thousands.
+const COUNT_EVERY: Duration = Duration::from_secs(30);
+const COUNT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The receiver of Stripe's events.
 pub struct Webhook {
@@ -26,6 +34,9 @@ pub struct Webhook {
     clock: Clock,
     /// Set once the events that waited for a price have been processed again with the prices of this start.
     looked_again: OnceCell<()>,
+    metrics: Arc<Metrics>,
+    /// Tells that events may have been parked or freed.
+    changed: Notify,
 }
 
 /// Why a delivery is not accepted. Stripe sends it again for some days.
@@ -56,12 +67,18 @@ impl NotTaken {
 
 impl Webhook {
     /// A webhook that writes to this store. The error is about a file of secrets.
-    pub fn new(store: Arc<dyn Billing>, config: &Config, clock: Clock) -> Result<Self, SecretError> {
+    pub fn new(
+        store: Arc<dyn Billing>,
+        config: &Config,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, SecretError> {
         let secrets = config.stripe.given_webhook_secrets()?;
         let tolerance = Duration::from_secs(config.stripe.tolerance_s);
         let verifier = (!secrets.is_empty()).then(|| Verifier::new(&secrets, tolerance));
         let intake = Intake::new(store, config, clock.clone());
-        Ok(Self { intake, verifier, clock, looked_again: OnceCell::new() })
+        let (looked_again, changed) = (OnceCell::new(), Notify::new());
+        Ok(Self { intake, verifier, clock, looked_again, metrics, changed })
     }
 
     /// Whether a signing secret is configured.
@@ -85,20 +102,36 @@ impl Webhook {
             .as_ref()
             .map_or(Err(SignatureFault::NoMatch), |verifier| verifier.verify(signature, body, now))?;
         let event = Event::parse(body)?;
-        let id = event.id.clone();
+        let (id, kind) = (event.id.clone(), event.kind.label());
+        self.metrics.heard_of_stripe(now);
         let mut taken = Taken::default();
         let outcome = match self.look_again().await {
             Ok(()) => self.intake.take(event, &mut taken).await,
             Err(fault) => Err(fault),
         };
-        record.events.append(&mut taken.outcomes);
+        record.events.append(&mut taken.events);
+        self.changed.notify_one();
         record.cause = record.cause.take().or(taken.first);
         record.uid = record.uid.take().or(taken.uid);
         outcome.map_err(|fault| {
-            record.events.push("store_unavailable");
+            record.events.push(StripeEvent { kind, outcome: StripeOutcome::StoreUnavailable, lag: None });
             record.cause = Some(format!("{id}: {fault}"));
             fault.into()
         })
+    }
+
+    /// Counts the parked events for the metrics, for ever: after each delivery, and now and then, as other gateways on the
+    /// same store take deliveries too.
+    pub async fn keep_counting_parked(&self) {
+        while self.is_on() {
+            match self.intake.parked().await {
+                Ok(events) => self.metrics.parked(events),
+                Err(fault) => debug!(%fault, "parked events of Stripe could not be counted"),
+            }
+            sleep(COUNT_PAUSE).await;
+            // It does not matter which of the two it was.
+            let _ = timeout(COUNT_EVERY, self.changed.notified()).await;
+        }
     }
 
     /// Processes the events that waited for a price again, once: at the start, or if the store was unavailable then,

@@ -7,6 +7,7 @@ use crate::{
     },
     trust::certificate::Certificate,
 };
+use std::time::Duration;
 
 /// The process as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +43,16 @@ impl ProcessGauges {
 pub struct BackendGauges {
     /// Requests in the queue.
     pub waiting: u64,
+    /// The most that may be in it.
+    pub waiting_limit: u64,
     /// Each service behind the gateway.
     pub services: Vec<ServiceGauges>,
     /// Our keys at the service.
     pub keys: KeyGauges,
     /// Our account at the service, once it has reported.
     pub account: Option<AccountGauges>,
+    /// Pictures that services at addresses have answered since the process began.
+    pub pictures: u64,
 }
 
 /// Our own keys at a metered service.
@@ -67,6 +72,8 @@ pub struct KeyGauges {
 pub struct AccountGauges {
     /// Credits that can still be spent.
     pub remaining: u64,
+    /// Credits that the account has lost since this process first asked, whoever spent them.
+    pub used: u64,
     /// Credits that the service has counted beyond the pictures that it answered us, since this process first asked.
     pub drift: i64,
 }
@@ -74,19 +81,25 @@ pub struct AccountGauges {
 /// One service of the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceGauges {
-    /// Its address, from the configuration.
+    /// Its address, from the configuration, without user info and query.
     pub name: String,
     /// Pictures that it works on.
     pub in_flight: u64,
+    /// The most pictures that it is given at once while it is up.
+    pub in_flight_limit: u64,
     /// Whether it is given pictures.
     pub up: bool,
 }
 
-/// The store, as this process sees it. All values except the journal's only grow.
+/// The store, as this process sees it. What counts since the process began only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreGauges {
     /// Keeps in the journal that the store has not acknowledged yet.
     pub journal_waiting: u64,
+    /// About how many keeps the journal holds before it is full; 0 without a journal.
+    pub journal_limit: u64,
+    /// The age of the oldest of those keeps; `None` if there is none.
+    pub journal_oldest: Option<Duration>,
     /// Whether the journal is full, so that no request is admitted.
     pub journal_full: bool,
     /// Keeps that the store took after their lease had ended: counted, and possibly beyond a limit.
@@ -95,4 +108,17 @@ pub struct StoreGauges {
     pub quarantined: u64,
     /// How often the store became unavailable.
     pub outages: u64,
+    /// Whether the store is known to be away, so that it is not asked.
+    pub breaker_open: bool,
+    /// How often the last writes were replayed, because the store may have lost them.
+    pub replays: u64,
+}
+
+/// The keys of an issuer of user tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerGauges {
+    /// The issuer, from the configuration.
+    pub issuer: String,
+    /// The time since its keys were last read with success. `None` until then, and for a shared secret.
+    pub age: Option<Duration>,
 }

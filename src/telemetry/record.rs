@@ -1,10 +1,10 @@
 //! The record of one request, filled in along its way.
 
-use crate::domain::{
-    account::Uid,
-    credit::{Channel, Pool},
-    refusal::Refusal,
+use super::{
+    backend_use::BackendUse,
+    label::{CallerKind, PANIC, RejectedBy, Route, Step, StripeOutcome, StripeType},
 };
+use crate::domain::{account::Uid, credit::Pool, refusal::Refusal};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,20 +19,28 @@ pub struct Record {
     pub started: Instant,
     /// How long each step took, in the order they ended.
     pub steps: Vec<(Step, Duration)>,
+    /// The kind of caller.
+    pub caller: CallerKind,
     /// The account, for the log only.
     pub uid: Option<Uid>,
-    /// The usage counter that it belongs to.
-    pub channel: Option<Channel>,
+    /// The configured plan that applies to the account.
+    pub plan: Option<String>,
     /// The check that rejected the request before the store was asked.
     pub rejected_by: Option<RejectedBy>,
     /// The pool that the credit came from, once it was spent.
     pub spent: Option<Pool>,
     /// Length of the uploaded image.
     pub bytes_in: u64,
+    /// The answer's status; `None` if nobody waited for an answer.
+    pub status: Option<u16>,
     /// Length of the answer.
     pub bytes_out: u64,
-    /// The outcome of each of Stripe's events that a webhook brought or freed: names from a closed set.
-    pub events: Vec<&'static str>,
+    /// The time that the request waited for bytes of its caller, and for those at addresses that its caller has named.
+    pub awaited: Duration,
+    /// What the picture took of the backend.
+    pub backend: BackendUse,
+    /// Each of Stripe's events that a webhook brought or freed.
+    pub events: Vec<StripeEvent>,
     /// How it ended.
     pub outcome: Outcome,
     /// Details for the log that the caller is not told, such as the words of a backend or the store.
@@ -48,12 +56,16 @@ impl Record {
             route,
             started: Instant::now(),
             steps: Vec::new(),
+            caller: CallerKind::Rejected,
             uid: None,
-            channel: None,
+            plan: None,
             rejected_by: None,
             spent: None,
             bytes_in: 0,
+            status: None,
             bytes_out: 0,
+            awaited: Duration::ZERO,
+            backend: BackendUse::default(),
             events: Vec::new(),
             outcome: Outcome::Abandoned,
             cause: None,
@@ -69,100 +81,15 @@ impl Record {
     }
 }
 
-/// A public endpoint, as metrics name it.
+/// What became of an event of Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// `POST /rmbg`
-    Rmbg,
-    /// `POST /v1.0/removebg`
-    RemoveBg,
-    /// `GET /v1.0/account`
-    RemoveBgAccount,
-    /// `/api/remove`
-    Rembg,
-    /// `GET /api/membership-usage`
-    MembershipUsage,
-    /// `POST /api/webhooks/stripe`
-    StripeWebhook,
-    /// The pages for people, their assets, and `GET /api/openapi`.
-    Pages,
-    /// Anything else.
-    Other,
-}
-
-impl Route {
-    /// The label's value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rmbg => "rmbg",
-            Self::RemoveBg => "removebg",
-            Self::RemoveBgAccount => "removebg_account",
-            Self::Rembg => "rembg",
-            Self::MembershipUsage => "membership_usage",
-            Self::StripeWebhook => "stripe_webhook",
-            Self::Pages => "pages",
-            Self::Other => "other",
-        }
-    }
-}
-
-/// The checks that reject requests or connections before they cost the store anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RejectedBy {
-    /// Too many bad credentials from one client.
-    BadCredentials,
-    /// Too many connections of one client at once.
-    Connections,
-    /// Too many requests of one client at once.
-    InFlight,
-    /// Too many requests of one account in a short time.
-    RateLimit,
-}
-
-impl RejectedBy {
-    /// The label's value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadCredentials => "bad_credentials",
-            Self::Connections => "connections",
-            Self::InFlight => "in_flight",
-            Self::RateLimit => "rate_limit",
-        }
-    }
-}
-
-/// A step of the journey, as metrics name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The caller is identified.
-    Caller,
-    /// Limits, and one credit held.
-    Admit,
-    /// The form read and judged.
-    Form,
-    /// Sent to the backend, and its whole answer read.
-    Send,
-    /// What the backend cannot do is done to its answer.
-    Finish,
-    /// Kept or released.
-    Settle,
-}
-
-impl Step {
-    /// The label's value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Admit => "admit",
-            Self::Form => "form",
-            Self::Send => "send",
-            Self::Finish => "finish",
-            Self::Settle => "settle",
-        }
-    }
+pub struct StripeEvent {
+    /// What it is about.
+    pub kind: StripeType,
+    /// What became of it.
+    pub outcome: StripeOutcome,
+    /// The time from the making of the event to its application; `None` if it was not applied.
+    pub lag: Option<Duration>,
 }
 
 /// How a request ended.
@@ -185,6 +112,7 @@ impl Outcome {
         match self {
             Self::Served => "served",
             Self::BackendRefused => "backend_refused",
+            Self::Refused(Refusal::Internal) => PANIC,
             Self::Refused(refusal) => refusal.reason(),
             Self::Abandoned => "abandoned",
         }

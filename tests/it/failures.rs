@@ -119,7 +119,8 @@ async fn a_client_that_leaves_before_the_backend_answers_is_not_charged() {
     world.nothing_held().await;
     assert_eq!(ann.used().await, 0);
     assert!(
-        (world.metric(r#"rgw_requests_total{channel="api",outcome="abandoned",route="rmbg"}"#).await - 1.0).abs() < 0.1
+        (world.metric(r#"rgw_requests_total{caller="api",route="rmbg",status_class="abandoned"}"#).await - 1.0).abs()
+            < 0.1
     );
 }
 

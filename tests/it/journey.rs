@@ -175,12 +175,12 @@ async fn operators_see_health_readiness_and_every_number() {
     let ready = world.operator().get("/readyz").await;
     assert_eq!((ready.status, ready.json()["ready"].as_bool()), (200, Some(true)));
     for (line, value) in [
-        (r#"rgw_requests_total{channel="api",outcome="served",route="rmbg"}"#, 1.0),
-        (r#"rgw_requests_total{channel="api",outcome="invalid",route="rmbg"}"#, 1.0),
-        (r#"rgw_credits_spent_total{channel="api",source="included"}"#, 1.0),
+        (r#"rgw_requests_total{caller="api",route="rmbg",status_class="2xx"}"#, 1.0),
+        (r#"rgw_outcomes_total{outcome="invalid",route="rmbg"}"#, 1.0),
+        (r#"rgw_pictures_total{caller="api",plan="Test",pool="included"}"#, 1.0),
         (r#"rgw_step_duration_seconds_count{step="send"}"#, 1.0),
         (r#"rgw_step_duration_seconds_count{step="form"}"#, 2.0),
-        ("rgw_holds_open", 0.0),
+        ("rgw_credits_held", 0.0),
         ("rgw_store_up", 1.0),
         (r#"rgw_body_budget_used_bytes{kind="memory"}"#, 0.0),
         (r#"rgw_body_budget_limit_bytes{kind="memory"}"#, f64::from(64 << 20)),

@@ -52,7 +52,7 @@ async fn let_through(person: &Person, calls: usize) -> usize {
 }
 
 async fn rejected_by(world: &World, by: &str) -> f64 {
-    world.metric(&format!("rgw_rejected_total{{by=\"{by}\"}}")).await
+    world.metric(&format!("rgw_rejections_total{{by=\"{by}\"}}")).await
 }
 
 #[tokio::test]

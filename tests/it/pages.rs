@@ -105,7 +105,7 @@ async fn pages_can_be_turned_off() {
 async fn pages_count_as_requests_of_their_client() {
     let world = World::start().await;
     world.stranger().get("/docs").await;
-    let line = "rgw_requests_total{channel=\"none\",outcome=\"served\",route=\"pages\"}";
+    let line = "rgw_outcomes_total{outcome=\"served\",route=\"pages\"}";
     world.metric_reaches(line, 1.0).await;
 }
 

@@ -21,7 +21,7 @@ async fn a_trusted_peers_word_on_whom_it_speaks_for_counts() {
     let mut raw = Raw::connect(world.app.public).await;
     raw.try_send(format!("PROXY TCP4 192.0.2.1 10.0.0.1 4712 443\r\n{ASK}").as_bytes()).await;
     assert_eq!(raw.rest().await, "", "and not two, however many the balancer has");
-    let counted = world.metric(r#"rgw_rejected_total{by="connections"}"#).await;
+    let counted = world.metric(r#"rgw_rejections_total{by="connections"}"#).await;
     assert!((counted - 1.0).abs() < 0.5, "{counted}");
     let mut raw = Raw::connect(world.app.public).await;
     raw.try_send(ASK.as_bytes()).await;

@@ -24,7 +24,7 @@ async fn one_at_a_time() -> World {
 }
 
 async fn in_line(world: &World, requests: u32) {
-    until(world, "rgw_backend_waiting ", requests).await;
+    until(world, "rgw_queue_length ", requests).await;
 }
 
 async fn at_work(world: &World, requests: u32) {

@@ -52,7 +52,7 @@ fn ask(person: &Person, address: &str) -> JoinHandle<Reply> {
 
 async fn waiting(world: &World, requests: f64) {
     for _ in 0..1_000 {
-        if (world.metric("rgw_backend_waiting ").await - requests).abs() < 0.5 {
+        if (world.metric("rgw_queue_length ").await - requests).abs() < 0.5 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

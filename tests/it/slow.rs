@@ -279,7 +279,7 @@ async fn one_client_has_so_many_connections_and_no_more() {
     let mut third = Raw::connect(world.app.public).await;
     third.try_send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert_eq!(third.rest().await, "", "the third is closed without an answer");
-    let counted = world.metric(r#"rgw_rejected_total{by="connections"}"#).await;
+    let counted = world.metric(r#"rgw_rejections_total{by="connections"}"#).await;
     assert!((counted - 1.0).abs() < 0.5, "{counted}");
     drop(first);
     let served_again = async {

@@ -29,7 +29,7 @@ async fn prepaid(world: &World, uid: &str) -> i64 {
 }
 
 async fn events(world: &World, outcome: &str) -> f64 {
-    world.metric(&format!("rgw_stripe_events_total{{outcome=\"{outcome}\"}}")).await
+    world.operator().metrics_sum(&format!("rgw_stripe_events_total{{outcome=\"{outcome}\",")).await
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn every_configured_secret_counts_and_nothing_else_does() {
         assert_eq!((reply.status, reply.error().as_str()), (400, "invalid signature"), "{what}");
     }
     assert_eq!(world.store.account(&Uid::new("ann").unwrap()).await.unwrap(), None);
-    let refused = world.metric(r#"rgw_requests_total{channel="none",outcome="bad_signature",route="stripe_webhook"}"#);
+    let refused = world.metric(r#"rgw_outcomes_total{outcome="bad_signature",route="stripe_webhook"}"#);
     assert!((refused.await - 4.0).abs() < 0.1);
     assert_eq!(world.deliver_signed(&pack, &rightly).await.status, 200);
     assert_eq!(prepaid(&world, "ann").await, 5);

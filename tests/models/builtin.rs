@@ -13,6 +13,7 @@ use rembg_gateway::{
     },
     picture::TooMuch,
     spool::{Budgets, DiskRules, Holder, Room, Spooled},
+    telemetry::{BackendUse, Metrics},
 };
 use std::{
     fs,
@@ -30,7 +31,7 @@ const SAMPLE_MASK: &str = "deploy/sample/mug-mask.png";
 const SIZE: (u32, u32) = (1000, 800);
 
 fn builtin(concurrency: usize) -> Builtin {
-    match Builtin::load(&in_repository(".cache/u2netp.onnx"), concurrency, 16) {
+    match Builtin::load(&in_repository(".cache/u2netp.onnx"), concurrency, 16, &Metrics::new().unwrap()) {
         Ok(builtin) => builtin,
         Err(error) => panic!("{error}"),
     }
@@ -80,6 +81,7 @@ async fn request(file: Vec<u8>, output: Output) -> CutRequest {
         pixel_limit: None,
         deadline: Instant::now() + Duration::from_mins(2),
         request_id: "test".into(),
+        used: BackendUse::default(),
         payer: Payer::Client(ClientAddress("203.0.113.7".into())),
         priority: 0,
         room: room(64 << 20),
@@ -209,7 +211,7 @@ async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() 
 #[tokio::test]
 async fn a_missing_and_a_wrong_model_say_how_to_get_the_right_one() {
     for path in ["no/such/model.onnx", SAMPLE_MASK] {
-        let error = Builtin::load(&in_repository(path), 1, 16).expect_err("no model").to_string();
+        let error = Builtin::check(&in_repository(path)).expect_err("no model").to_string();
         assert!(error.contains("deploy/fetch-model.sh") && error.contains(path), "{error}");
     }
 }

@@ -115,7 +115,7 @@ async fn whatever_fails_nothing_is_charged_held_or_left_behind() {
         let used = world.metric(&format!(r#"rgw_body_budget_used_bytes{{kind="{kind}"}}"#)).await;
         assert!(used < 1.0, "{used} bytes of {kind} are still taken");
     }
-    assert!(world.metric("rgw_backend_waiting ").await < 0.5);
+    assert!(world.metric("rgw_queue_length ").await < 0.5);
     assert!(world.metric(&format!("rgw_backend_in_flight{{backend=\"{}\"}}", world.backend.url())).await < 0.5);
     world.backend.will(Manner::picture());
     assert_eq!(ann.cut(&large()).await.status, 200, "and it goes on");

@@ -17,7 +17,7 @@ fn mistaken(here: &Installation, point: Point, environment: &[(&str, &str)]) -> 
 
 /// Waits until no credit is set aside any more.
 async fn nothing_held(serving: &Serving) {
-    let released = async { while serving.metric("rgw_holds_open").await > 0.5 {} };
+    let released = async { while serving.metric("rgw_credits_held").await > 0.5 {} };
     tokio::time::timeout(Duration::from_secs(20), released).await.expect("a hold was left behind");
 }
 
@@ -168,7 +168,7 @@ async fn a_panic_counts_as_the_route_that_it_happened_in() {
     let failed = browser.clone().with("x-request-id", "first").get("/api/openapi").await;
     assert_internal_error(&failed, "first");
     assert_told(&serving, "first", "src/failpoint.rs:").await;
-    let line = r#"rgw_requests_total{channel="none",outcome="internal_error",route="pages"}"#;
+    let line = r#"rgw_outcomes_total{outcome="panic",route="pages"}"#;
     assert!((serving.metric(line).await - 1.0).abs() < 0.5);
     assert_eq!(browser.get("/api/openapi").await.status, 200);
 }

@@ -81,7 +81,7 @@ async fn a_keep_that_the_store_refuses_for_six_days_is_quarantined() {
 async fn a_keep_of_an_account_that_is_gone_is_quarantined_at_once() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let uid = world.account("42", 5, 0).await;
-    let Opened { metering: gateway, engine } = serving_all(&world).await;
+    let Opened { metering: gateway, engine, .. } = serving_all(&world).await;
     let hold = world.held(&world.request(&uid)).await;
     let server = world.server.as_mut().unwrap();
     server.by_hand::<()>(&["DEL", &format!("user:{uid}"), &format!("user:{uid}:holds")]);

@@ -12,6 +12,7 @@ use rembg_gateway::{
         self, Fault, Metering, Opened,
         redis::{Weight, inspect},
     },
+    telemetry::Metrics,
 };
 use std::{
     fs,
@@ -128,7 +129,9 @@ pub(crate) async fn serving(world: &World) -> Arc<dyn Metering> {
 /// The same with what is not metered.
 pub(crate) async fn serving_all(world: &World) -> Opened {
     let store = StoreConfig { journal: world.journal(), ..world.server.as_ref().unwrap().config().store };
-    store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
+    store::open_to_serve(&Config { store, ..Config::default() }, world.clock(), Metrics::new().unwrap().store())
+        .await
+        .unwrap()
 }
 
 /// Waits until no keep is in the journal, and until the test's own store is back, too.

@@ -95,6 +95,16 @@ impl Person {
         found.unwrap_or_else(|| panic!("no metric {line} in\n{text}"))
     }
 
+    /// The sum of the metric's lines that begin so.
+    pub async fn metrics_sum(&self, beginning: &str) -> f64 {
+        let text = self.get("/metrics").await;
+        let text = String::from_utf8(text.body.to_vec()).unwrap();
+        let values: Vec<f64> =
+            text.lines().filter_map(|line| line.strip_prefix(beginning)?.rsplit_once(' ')?.1.parse().ok()).collect();
+        assert!(!values.is_empty(), "no metric {beginning} in\n{text}");
+        values.iter().sum()
+    }
+
     pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.base));
         for (name, value) in headers {

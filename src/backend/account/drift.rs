@@ -17,6 +17,11 @@ struct Last {
 }
 
 impl Drift {
+    /// The credits that the service has counted since the first report.
+    pub(super) fn used(&self) -> u64 {
+        self.theirs
+    }
+
     /// Takes a report: the included credits used in the month, the prepaid balance, and how many pictures were returned
     /// to us so far. Returns how many more credits the service has counted than pictures since the first report; the
     /// number is negative if it has counted fewer.
@@ -61,6 +66,8 @@ mod tests {
             for ((used, prepaid, served), expected) in reports {
                 assert_eq!(drift.learn(*used, *prepaid, *served), *expected, "{reports:?}");
             }
+            let ours = reports.last().unwrap().0.2 - reports[0].0.2;
+            assert_eq!(clamp(drift.used()), clamp(ours) + reports.last().unwrap().1, "{reports:?}");
         }
     }
 }

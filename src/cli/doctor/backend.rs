@@ -26,7 +26,7 @@ pub(super) async fn look(config: &BackendConfig) -> Vec<Finding> {
 
 async fn model(path: PathBuf) -> Finding {
     let shown = path.display().to_string();
-    let loaded = spawn_blocking(move || Builtin::load(&path, 1, 1).map(drop).map_err(|error| error.to_string())).await;
+    let loaded = spawn_blocking(move || Builtin::check(&path).map_err(|error| error.to_string())).await;
     match loaded.unwrap_or_else(|crash| Err(crash.to_string())) {
         Ok(()) => Finding::ok("backend", format!("builtin: {shown} is the right model and can be loaded.")),
         Err(error) => Finding::fail("backend", format!("builtin: {error}")),

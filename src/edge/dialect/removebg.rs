@@ -67,6 +67,7 @@ pub(in crate::edge) async fn account(State(public): State<Arc<PublicState>>, req
     if let Ok(visitor) = &visitor {
         public.ingress.remember(visitor, &record.outcome);
     }
+    record.status = Some(answer.status().as_u16());
     public.metrics.finish(&record);
     drain(&public.tasks, request, Arc::clone(&in_flight));
     in_flight::until_sent(answer, in_flight)

@@ -7,7 +7,7 @@ use super::{
     proxy_protocol,
     watched::Watched,
 };
-use crate::{domain::transfer::TransferRate, telemetry::RejectedBy};
+use crate::{domain::transfer::TransferRate, edge::counted_body::CountedBody};
 use axum::{Router, response::Response};
 use http_body::Body as _;
 use hyper::{
@@ -58,6 +58,7 @@ pub(super) struct ConnectionHandler {
 impl ConnectionHandler {
     /// Serves the connection to its end.
     pub(super) async fn receive(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
+        let _open = self.limits.metrics.opened();
         if let Err(error) = self.handshakes(stream, address).await {
             debug!(%error, peer = %address, "connection ended early");
         }
@@ -71,7 +72,7 @@ impl ConnectionHandler {
         let peer = within(rules.head_timeout, self.peer_behind(&mut stream, address)).await?;
         let Ok(_counted) = self.count(peer) else {
             debug!(%peer, "a connection is rejected: its client has as many as it may");
-            self.limits.metrics.reject(RejectedBy::Connections);
+            self.limits.metrics.rejected();
             return Ok(());
         };
         // The handshake's memory is freed after it, because most connections are idle most of the time.
@@ -112,7 +113,8 @@ impl ConnectionHandler {
             let (handler, open_requests) = (Arc::clone(&self), open_requests.clone());
             service_fn(move |request: Request<Incoming>| {
                 let guard = open_requests.begin();
-                let request = request.map(|body| open_requests.reads(body));
+                let received = handler.limits.metrics.received.clone();
+                let request = request.map(|body| open_requests.reads(CountedBody::new(body, received)));
                 Arc::clone(&handler).answer(request, peer, guard)
             })
         };
@@ -167,7 +169,7 @@ impl ConnectionHandler {
             length(&answer).map_or(rules.request_timeout, |length| transfer_rate.time_for(length))
         };
         let (limit, hurried) = (time_at(rules.transfer_rate), time_at(rules.transfer_rate.times(HURRIED)));
-        Ok(guard.answered(answer, limit, hurried))
+        Ok(guard.answered(answer, (limit, hurried), self.limits.metrics.sent.clone()))
     }
 }
 

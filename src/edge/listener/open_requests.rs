@@ -1,6 +1,10 @@
 //! The open requests of one connection: from the head until the answer's last byte is sent.
 
-use crate::{edge::guarded_body::GuardedBody, spool::Claim};
+use crate::{
+    edge::{counted_body::CountedBody, guarded_body::GuardedBody},
+    spool::Claim,
+    telemetry::ByteCounter,
+};
 use axum::{body::Body, response::Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -78,7 +82,7 @@ impl OpenRequests {
     }
 
     /// Counts a request's body until it has been read or dropped.
-    pub(super) fn reads(&self, body: Incoming) -> RequestBody {
+    pub(super) fn reads(&self, body: CountedBody<Incoming>) -> RequestBody {
         self.count.send_modify(|count| count.reading += 1);
         GuardedBody::new(body, Reading(self.clone()))
     }
@@ -163,7 +167,12 @@ impl OpenRequests {
 impl RequestGuard {
     /// Keeps the request open until the answer's body is sent. The connection ends if that takes longer than `limit`, or
     /// longer than `hurried` while others need the room that the answer holds.
-    pub(super) fn answered(mut self, mut answer: Response, limit: Duration, hurried: Duration) -> Response {
+    pub(super) fn answered(
+        mut self,
+        mut answer: Response,
+        (limit, hurried): (Duration, Duration),
+        bytes: ByteCounter,
+    ) -> Response {
         self.answered = true;
         let claim = answer.extensions_mut().remove::<Claim>();
         answer.map(|body| {
@@ -178,7 +187,7 @@ impl RequestGuard {
                     }
                 });
             }
-            Body::new(GuardedBody::new(body, (sent.drop_guard(), self)))
+            Body::new(GuardedBody::new(CountedBody::new(body, bytes), (sent.drop_guard(), self)))
         })
     }
 }
@@ -205,7 +214,7 @@ impl Drop for RequestGuard {
 }
 
 /// A body of a request that has not been read whole or dropped yet.
-pub(super) type RequestBody = GuardedBody<Incoming, Reading>;
+pub(super) type RequestBody = GuardedBody<CountedBody<Incoming>, Reading>;
 
 /// Keeps a body counted until it is dropped.
 pub(super) struct Reading(OpenRequests);

@@ -10,9 +10,14 @@ use super::{
     fetch::{FetchError, Fetched, Source, Stamp},
     jwks::{Choice, Key, KeySet},
 };
+use crate::telemetry::IssuerGauges;
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::Algorithm;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::{Mutex, Notify},
     time::{Instant, sleep_until},
@@ -64,7 +69,7 @@ impl Timing {
 /// One issuer's keys.
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// For the log.
+    /// For the log and the metrics.
     issuer: String,
     set: ArcSwapOption<KeySet>,
     /// `None` for a shared secret, which does not change.
@@ -73,6 +78,8 @@ pub(super) struct Keys {
     /// Held while the source is read, so that there is one reading at a time and the others wait for its result.
     reading: Mutex<Reading>,
     first_read: Notify,
+    /// When the source was last read with success.
+    read_at: std::sync::Mutex<Option<Instant>>,
 }
 
 /// The state of reading the source.
@@ -103,7 +110,14 @@ impl Keys {
         let (last, stamp) = (None, None);
         let reading = Reading { last, due: Instant::now(), failures: 0, stamp, missing: HashMap::new() };
         let (issuer, set, first_read) = (issuer.to_owned(), ArcSwapOption::empty(), Notify::new());
-        Self { issuer, set, source, timing, reading: Mutex::new(reading), first_read }
+        let read_at = std::sync::Mutex::default();
+        Self { issuer, set, source, timing, reading: Mutex::new(reading), first_read, read_at }
+    }
+
+    /// The time since the source was last read with success. `None` until then, and for a shared secret.
+    pub(super) fn gauges(&self) -> IssuerGauges {
+        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        IssuerGauges { issuer: self.issuer.clone(), age: read_at.map(|read_at| read_at.elapsed()) }
     }
 
     /// The key that a token is checked with.
@@ -156,6 +170,7 @@ impl Keys {
         reading.last = Some(Instant::now());
         let keep_for = match self.take(source, &mut reading.stamp).await {
             Ok(keep_for) => {
+                *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 reading.failures = 0;
                 keep_for
             }

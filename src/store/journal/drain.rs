@@ -105,6 +105,13 @@ impl Journal {
         self.waiting().keeps.len() as u64
     }
 
+    /// The age of the oldest keep that waits; `None` if none does.
+    pub(super) fn oldest_age(&self) -> Option<Duration> {
+        let oldest = self.waiting().keeps.iter().map(|keep| keep.entry.at).min()?;
+        let age = self.clock.now().0.saturating_sub(oldest.0);
+        Some(Duration::from_micros(u64::try_from(age).unwrap_or(0)))
+    }
+
     /// How many keeps came after their lease.
     pub(super) fn late(&self) -> u64 {
         self.late.load(Ordering::Relaxed)

@@ -22,6 +22,12 @@ use std::{
 /// The longest that a journal gets, in bytes: about a hundred thousand keeps.
 const LONGEST: u64 = 32 << 20;
 
+/// About how many keeps that is.
+pub(super) const MOST_KEEPS: u64 = LONGEST / BYTES_OF_A_KEEP;
+
+/// About how long a keep's line is.
+const BYTES_OF_A_KEEP: u64 = 330;
+
 const ENDING: &str = "journal";
 
 /// The ending of a file that is to take the place of a journal.

@@ -72,6 +72,7 @@ struct Shared {
     state: watch::Sender<State>,
     replay: OnceLock<Arc<dyn Replay>>,
     outages: AtomicU64,
+    replays: AtomicU64,
     /// The other gateways; `None` for a command, which serves nobody.
     peers: Option<Peers>,
     /// When a replica was last waited for in vain.
@@ -132,6 +133,11 @@ impl Link {
     /// How often the line went down.
     pub(super) fn outages(&self) -> u64 {
         self.shared.outages.load(Ordering::Relaxed)
+    }
+
+    /// How often the last writes were replayed.
+    pub(super) fn replays(&self) -> u64 {
+        self.shared.replays.load(Ordering::Relaxed)
     }
 
     /// Who is at the other end.
@@ -258,6 +264,7 @@ impl Shared {
             state: watch::channel(State::Connected(up)).0,
             replay: OnceLock::new(),
             outages: AtomicU64::new(0),
+            replays: AtomicU64::new(0),
             peers,
             no_replica: Mutex::default(),
         }

@@ -1,10 +1,10 @@
 //! What waits for the next call: by account, so that a busy one leaves room for others.
 
 use super::operation::Operation;
-use crate::{domain::account::Uid, store::Result};
+use crate::{domain::account::Uid, store::Result, telemetry::BatchSizes};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 use tokio::sync::oneshot;
 
@@ -23,12 +23,22 @@ const MANY_RECORDS: usize = 256;
 
 /// What waits for the server.
 #[derive(Default)]
-pub(super) struct Lanes(Mutex<HashMap<Lane, Queue>>);
+pub(super) struct Lanes {
+    all: Mutex<HashMap<Lane, Queue>>,
+    /// Observes how many operations go in one call.
+    batches: OnceLock<BatchSizes>,
+}
 
 /// What one call at a time is made for: the whole server, or one account on a Cluster.
 pub(super) type Lane = Option<Uid>;
 
 impl Lanes {
+    /// Observes from now on how many operations go in one call.
+    pub(super) fn observe(&self, batches: BatchSizes) {
+        // Only the first one counts, and there is only one.
+        drop(self.batches.set(batches));
+    }
+
     /// Whether it is the first that waits there, so that somebody must begin to make calls.
     pub(super) fn push(&self, lane: &Lane, waiting: Waiting) -> bool {
         let mut lanes = self.lock();
@@ -44,6 +54,10 @@ impl Lanes {
         if batch.is_empty() {
             lanes.remove(lane);
             return None;
+        }
+        drop(lanes);
+        if let Some(batches) = self.batches.get() {
+            batches.observe(batch.iter().map(Vec::len).sum());
         }
         Some(batch)
     }
@@ -61,7 +75,7 @@ impl Lanes {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Lane, Queue>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,12 +9,13 @@ use crate::{
     clock::Clock,
     domain::{account::Uid, api_key::KeyHash, time::UnixMicros},
     store::{Fault, Result, callers::Callers},
+    telemetry::BatchSizes,
 };
 use rusqlite::Connection;
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -70,17 +71,26 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     /// Alive while a [`look`](Writer::look) is queued.
     looking: Mutex<Weak<()>>,
+    batches: Arc<OnceLock<BatchSizes>>,
 }
 
 impl Writer {
     pub(super) fn start(file: File, clock: Clock, callers: Arc<Callers>) -> Result<Self> {
         let db = file.connect()?;
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let batches = Arc::default();
+        let observed = Arc::clone(&batches);
         let thread = thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || Worker::new(db, file, (clock, callers)).work_off(jobs))
+            .spawn(move || Worker::new(db, file, (clock, callers)).observed_by(observed).work_off(jobs))
             .map_err(|error| Fault::Unavailable(format!("cannot start the writer: {error}")))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), looking: Mutex::default() })
+        Ok(Self { queue: Some(queue), thread: Some(thread), looking: Mutex::default(), batches })
+    }
+
+    /// Observes from now on how many operations go in one commit.
+    pub(super) fn observe(&self, batches: BatchSizes) {
+        // Only the first one counts, and there is only one.
+        drop(self.batches.set(batches));
     }
 
     /// Does `work` as one atomic step, and answers when it is on disk. An `Err` of `work` leaves no trace.
@@ -180,11 +190,17 @@ struct Worker {
     housekeeping: Housekeeping,
     /// In how many more commits every step has a savepoint.
     careful: u32,
+    batches: Arc<OnceLock<BatchSizes>>,
 }
 
 impl Worker {
     fn new(db: Connection, file: File, (clock, callers): (Clock, Arc<Callers>)) -> Self {
-        Self { db, file, clock, callers, version: None, housekeeping: Housekeeping::default(), careful: 0 }
+        let (housekeeping, batches) = (Housekeeping::default(), Arc::default());
+        Self { db, file, clock, callers, version: None, housekeeping, careful: 0, batches }
+    }
+
+    fn observed_by(self, batches: Arc<OnceLock<BatchSizes>>) -> Self {
+        Self { batches, ..self }
     }
 
     fn work_off(mut self, mut jobs: mpsc::Receiver<Job>) {
@@ -200,6 +216,9 @@ impl Worker {
     }
 
     fn commit_together(&mut self, mut batch: Vec<Job>) {
+        if let Some(batches) = self.batches.get() {
+            batches.observe(batch.len());
+        }
         let outdates: Vec<Outdates> = batch.iter_mut().map(|job| mem::take(&mut job.outdates)).collect();
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut jobs = batch.into_iter();

@@ -186,9 +186,9 @@ async fn the_account_tells_what_is_left_of_each_kind_of_credit() {
         assert_eq!((reply.status, reply.json()), (200, expected));
         assert_eq!(remove(&ann, &form(&picture(), &[])).await.status, 200);
     }
-    let metric = r#"rgw_requests_total{channel="api",outcome="served",route="removebg_account"}"#;
+    let metric = r#"rgw_requests_total{caller="api",route="removebg_account",status_class="2xx"}"#;
     assert!((world.metric(metric).await - 5.0).abs() < 0.5);
-    let metric = r#"rgw_requests_total{channel="api",outcome="served",route="removebg"}"#;
+    let metric = r#"rgw_requests_total{caller="api",route="removebg",status_class="2xx"}"#;
     assert!((world.metric(metric).await - 5.0).abs() < 0.5);
     assert!((world.metric(r#"rgw_step_duration_seconds_count{step="finish"}"#).await - 5.0).abs() < 0.5);
 }

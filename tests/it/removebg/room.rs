@@ -28,7 +28,7 @@ async fn a_picture_waits_for_memory_and_one_that_needs_none_does_not() {
     let first = ask(&ann);
     world.backend.has_seen(1).await;
     let second = ask(&ann);
-    world.metric_reaches("rgw_backend_waiting ", 1.0).await;
+    world.metric_reaches("rgw_queue_length ", 1.0).await;
     assert!(world.metric(r#"rgw_body_budget_used_bytes{kind="pixels"}"#).await > f64::from(16 << 20));
     assert_eq!(world.backend.seen().len(), 1, "nothing of the second is sent");
     world.backend.will(Manner::Answer { status: 200, content_type: "image/png", body: cut() });

@@ -1,7 +1,7 @@
 //! The time limits of a connection. The clock is paused: no test waits.
 
 use super::*;
-use crate::{edge::listener::ConnectionRules, telemetry::Metrics};
+use crate::{edge::listener::ConnectionRules, telemetry::ConnectionMetrics};
 use axum::{
     body::{Body, Bytes},
     routing::{get, post},
@@ -36,7 +36,7 @@ fn connected() -> DuplexStream {
         "early\n"
     });
     let routes = Router::new().route("/", get(async || "ok\n")).route("/early", early);
-    let limits = ConnectionLimits::new(rules, Arc::new(Metrics::new().unwrap()));
+    let limits = ConnectionLimits::new(rules, ConnectionMetrics::unseen().unwrap());
     let handler = Arc::new(ConnectionHandler { limits, tls: None, routes, stop: CancellationToken::new() });
     let (client, server) = duplex(64 << 10);
     tokio::spawn(handler.converse(server, (Ipv4Addr::LOCALHOST, 4711).into()));

@@ -85,6 +85,7 @@ impl Shared {
         if let Some(replay) = self.replay.get() {
             let shared = Arc::new(Self::of(Arc::clone(&self.dialer), Arc::clone(&up), None));
             replay.replay(Link { shared, _watch: None }).await?;
+            self.replays.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(peers) = &self.peers {
             peers.have_replayed(&up).await?;
