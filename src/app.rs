@@ -1,110 +1,42 @@
-//! The composition root: configuration → parts → listeners. It owns the clock, the signals and the shutdown.
+//! The composition root: configuration → parts → listeners. It owns the clock, the signals, the reloads and the shutdown.
 
+mod error;
 mod listeners;
 mod observed;
+mod reload;
+mod run;
+mod settings;
+
+pub use error::{ReloadError, StartError};
+pub use run::{ReadAgain, run};
 
 use crate::{
     backend::{self, Backend, CpuPool},
     clock::Clock,
-    config::{BackendKind, Config, LimitsConfig, SecretError},
+    config::{Config, ConfigErrors},
     domain::readiness::Phase,
-    edge::{
-        AdminState, CertificateError, Cors, DialectRules, Ingress, PublicState, admin_routes, public_routes,
-        shield::{Shield, ShieldLimits},
-    },
+    edge::{AdminState, Cors, Ingress, PublicState, admin_routes, shield::Shield},
     fetch::{Fetcher, SystemResolver},
-    identity::{
-        ApiKeys, Keyring,
-        account_limiter::AccountLimiter,
-        user_token::{self, UserTokens},
-    },
+    identity::{ApiKeys, Keyring, account_limiter::AccountLimiter, user_token::UserTokens},
     pages::Pages,
-    rmbg::{ReadCheck, Rmbg, Rules},
-    spool::{Budgets, DiskRules},
+    rmbg::{ReadCheck, Rmbg},
+    spool::Budgets,
     store::{self, Opened},
     stripe::webhook::Webhook,
-    telemetry::{Metrics, Process, panics, start_log},
-    trust::TrustError,
+    telemetry::{Metrics, Process, panics},
     usage::UsageReports,
 };
-use hyper::header::{HeaderName, InvalidHeaderName};
+use hyper::header::HeaderName;
 use listeners::{Addresses, Listeners, Serving};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::timeout,
-};
+use reload::{Parts, Reloads};
+use settings::{dialects, disk_rules, rules, shield_limits};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
-
-/// Why the gateway did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address is in use, or is not this machine's.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// From the configuration.
-        address: SocketAddr,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// The certificate or its private key cannot be used.
-    #[error("cannot speak TLS: {0}")]
-    Tls(#[from] CertificateError),
-    /// The store cannot be opened.
-    #[error("cannot open the store: {0}")]
-    Store(#[from] store::Fault),
-    /// The backend cannot be set up.
-    #[error("cannot set up the backend: {0}")]
-    Backend(#[from] backend::SetupError),
-    /// The pepper cannot be read.
-    #[error(transparent)]
-    Keyring(#[from] crate::identity::KeyringError),
-    /// The webhook's secrets cannot be read.
-    #[error("stripe.webhook_secrets_file: {0}")]
-    Stripe(#[from] SecretError),
-    /// User tokens cannot be set up.
-    #[error("cannot set up user tokens: {0}")]
-    UserTokens(#[from] user_token::StartError),
-    /// The header of user tokens has an invalid name.
-    #[error("auth.user_token.header is not a header name: {0}")]
-    TokenHeader(#[from] InvalidHeaderName),
-    /// Authorities of https addresses that pictures are fetched from.
-    #[error("dialects.url.ca_file: {0}")]
-    Trust(#[from] TrustError),
-    /// Another error of the system.
-    #[error(transparent)]
-    System(#[from] io::Error),
-    /// Two metrics have one name.
-    #[error(transparent)]
-    Metrics(#[from] crate::telemetry::MetricsError),
-}
+use tracing::warn;
 
 /// How long a stop waits for holds that are not settled yet, after every connection has ended.
 const LAST_SETTLING: Duration = Duration::from_secs(20);
-
-/// Serves until the process is told to stop (SIGTERM, SIGINT), then lets requests in flight end.
-pub async fn run(config: Config) -> Result<(), StartError> {
-    start_log(&config.log);
-    panics::watch();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    for warning in config.warnings() {
-        warn!("{warning}");
-    }
-    let app = App::start(&config, Clock::Own).await?;
-    info!(public = %app.public, plain = app.plain.map(tracing::field::display), admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "serving");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    info!("stopping: no new connections are accepted, requests in flight end first");
-    tokio::select! {
-        () = app.stop() => info!("stopped"),
-        _ = terminate.recv() => warn!("told to stop again: requests in flight are cut off"),
-        _ = interrupt.recv() => warn!("told to stop again: requests in flight are cut off"),
-    }
-    Ok(())
-}
 
 /// A gateway that is serving.
 pub struct App {
@@ -120,6 +52,7 @@ pub struct App {
     tasks: TaskTracker,
     api_keys: Arc<ApiKeys>,
     process: Arc<Process>,
+    reloads: Reloads,
 }
 
 impl App {
@@ -129,11 +62,12 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let process = Arc::new(Process::starting(clock.now().seconds()));
         observed::tell(&metrics, config);
-        let Opened { metering, billing, .. } = store::open_to_serve(config, clock.clone(), metrics.store()).await?;
+        let opened = store::open_to_serve(config, clock.clone(), metrics.store()).await?;
+        let Opened { metering, billing, terms, .. } = opened;
         let cpu_pool = CpuPool::new();
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool, &metrics)?;
-        let budgets = Budgets::new(config.limits.memory_budget.0, disk_rules(&config.limits))
-            .with_pixels(config.limits.pixel_memory.0);
+        let budgets =
+            Budgets::new(config.limits.memory_budget.0, disk_rules(config)).with_pixels(config.limits.pixel_memory.0);
         let tasks = TaskTracker::new();
         let admin = AdminState {
             store: Arc::clone(&metering),
@@ -149,21 +83,27 @@ impl App {
         let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
         let user_tokens = Arc::new(UserTokens::start(&config.auth.user_token).await?);
         observed::look_at_issuers(&metrics, &user_tokens);
+        let usage = UsageReports::new(Arc::clone(&metering), Arc::clone(&api_keys), clock.clone(), config.terms());
         let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
-            ingress: ingress(config, token_header, Arc::clone(&metrics)),
-            usage: UsageReports::new(Arc::clone(&metering), Arc::clone(&api_keys), clock.clone(), config.terms()),
-            stripe: Webhook::new(billing, config, clock.clone(), Arc::clone(&metrics))?,
+            ingress: Ingress {
+                shield: Shield::new(shield_limits(config)),
+                proxies: config.limits.proxies(),
+                token_header,
+                metrics: Arc::clone(&metrics),
+            },
+            usage: Arc::new(usage),
+            stripe: Arc::new(Webhook::new(billing, config, clock.clone(), Arc::clone(&metrics))?),
             deliveries: Arc::default(),
             rmbg: Rmbg {
                 store: metering,
-                backend,
+                backend: Arc::clone(&backend),
                 api_keys: Arc::clone(&api_keys),
                 user_tokens,
                 tokens: metrics.tokens(),
-                account_limiter: AccountLimiter::new(clock.clone()),
-                clock,
-                budgets,
+                account_limiter: Arc::new(AccountLimiter::new(clock.clone())),
+                clock: clock.clone(),
+                budgets: budgets.clone(),
                 cpu_pool,
                 read_check: ReadCheck::default(),
                 fetcher: fetcher(config, [Some(public_at), plain, Some(admin_at)])?,
@@ -172,30 +112,26 @@ impl App {
                 pledges: metrics.pledges(),
             },
             dialects: dialects(config),
-            pages: Pages::new(config),
+            pages: Arc::new(Pages::new(config)),
             metrics: Arc::clone(&metrics),
             tasks: tasks.clone(),
         };
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let (keys, stop) = (Arc::clone(&api_keys), stop_public.clone());
         tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(stop.clone())));
-        let public = Arc::new(public);
-        tokio::spawn(retry_parked_events(Arc::clone(&public)));
-        spawn_counting_of_parked(&public, stop_public.clone());
-        let serving = listeners
-            .serve((public_routes(public), stop_public.clone()), (admin_routes(Arc::new(admin)), stop_admin.clone()));
+        spawn_work_on_parked_events(&public.stripe, stop_public.clone());
+        let parts = Parts { terms, backend, budgets, tls: listeners.tls(), process: Arc::clone(&process), clock };
+        let reloads = Reloads::new(parts, config.clone(), public, admin_routes(Arc::new(admin)));
+        let serving = listeners.serve((reloads.public(), stop_public.clone()), (reloads.admin(), stop_admin.clone()));
         process.enters(Phase::Serving);
-        Ok(Self {
-            public: public_at,
-            plain,
-            admin: admin_at,
-            stop_public,
-            stop_admin,
-            serving,
-            tasks,
-            api_keys,
-            process,
-        })
+        let (public, admin) = (public_at, admin_at);
+        Ok(Self { public, plain, admin, stop_public, stop_admin, serving, tasks, api_keys, process, reloads })
+    }
+
+    /// Takes up a configuration that was read again, if it differs only in settings that allow it. Otherwise nothing
+    /// changes. Either is logged. One reload runs at a time, and requests under way keep the settings that they began with.
+    pub async fn reload(&self, read: Result<Config, ConfigErrors>) -> Result<(), ReloadError> {
+        self.reloads.reload(read).await
     }
 
     /// From now on the gateway says that it is not ready, and serves what still comes.
@@ -220,71 +156,25 @@ impl App {
 
 /// Looks at parked events again, because the configuration may name their prices now. If the store is unavailable, the
 /// next event does this.
-async fn retry_parked_events(public: Arc<PublicState>) {
-    if let Err(fault) = public.stripe.look_again().await {
+async fn retry_parked_events(stripe: Arc<Webhook>) {
+    if let Err(fault) = stripe.look_again().await {
         warn!(%fault, "parked events of Stripe could not be looked at; the next event does this");
     }
 }
 
-fn spawn_counting_of_parked(public: &Arc<PublicState>, stop: CancellationToken) {
-    let public = Arc::clone(public);
+/// Looks at parked events again, and keeps counting them until `stop`.
+fn spawn_work_on_parked_events(stripe: &Arc<Webhook>, stop: CancellationToken) {
+    tokio::spawn(retry_parked_events(Arc::clone(stripe)));
+    let stripe = Arc::clone(stripe);
     let counting = panics::keep_alive(move || {
-        let public = Arc::clone(&public);
-        async move { public.stripe.keep_counting_parked().await }
+        let stripe = Arc::clone(&stripe);
+        async move { stripe.keep_counting_parked().await }
     });
     tokio::spawn(async move { stop.run_until_cancelled(counting).await });
-}
-
-fn ingress(config: &Config, token_header: HeaderName, metrics: Arc<Metrics>) -> Ingress {
-    let limits = ShieldLimits {
-        bad_credentials_per_minute: config.limits.bad_credentials_per_minute,
-        in_flight_per_client: config.limits.in_flight_per_client,
-    };
-    Ingress { shield: Shield::new(limits), proxies: config.limits.proxies(), token_header, metrics }
-}
-
-fn dialects(config: &Config) -> DialectRules {
-    let model = match config.backend.kind {
-        BackendKind::Builtin => "u2netp",
-        BackendKind::Rembg => &config.backend.rembg_model,
-        BackendKind::Rmbg => "rmbg",
-    };
-    DialectRules {
-        removebg: config.dialects.removebg,
-        rembg: config.dialects.rembg.enabled,
-        key_in_query: config.dialects.rembg.key_in_query,
-        model: model.into(),
-    }
 }
 
 fn fetcher(config: &Config, listeners: [Option<SocketAddr>; 3]) -> Result<Option<Fetcher>, StartError> {
     let resolver = Arc::new(SystemResolver::default());
     let listeners = listeners.into_iter().flatten().collect();
     Ok(Fetcher::set_up(&config.dialects.url, config.limits.transfer_rate(), listeners, resolver)?)
-}
-
-fn disk_rules(limits: &LimitsConfig) -> DiskRules {
-    DiskRules {
-        most: limits.spool_budget.0,
-        kept_for_answers: limits.kept_for_answers(),
-        max_answer: limits.max_answer.0,
-        per_client: limits.held_per_client(),
-        per_account: limits.held_per_account(),
-    }
-}
-
-fn rules(config: &Config) -> Rules {
-    Rules {
-        plans: config.plans.clone(),
-        terms: config.terms(),
-        anonymous: config.anonymous.clone(),
-        create_accounts: config.auth.user_token.create_accounts,
-        upload_timeout: Duration::from_secs(config.limits.upload_timeout_s),
-        upload_rate: config.limits.transfer_rate(),
-        answer_timeout: Duration::from_secs(config.backend.timeout_s),
-        pixel_limit: config.backend.pixel_limit(),
-        longest_made: config.longest_made(),
-        is_metered: config.backend.is_metered(),
-        rembg_models: config.dialects.rembg.models.clone(),
-    }
 }

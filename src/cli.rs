@@ -22,12 +22,17 @@ mod tests;
 mod usage;
 mod user;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigErrors};
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use report::Report;
 use session::Session;
-use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Bad configuration or arguments: `EX_USAGE`.
 const USAGE: u8 = 64;
@@ -96,10 +101,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
 /// Runs the command and prints its report.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let json = arguments.json;
-    let variables = std::env::vars_os();
-    let variables = variables.map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
-    let outcome = match Config::load(arguments.config.as_deref(), variables) {
-        Ok(config) => perform(arguments.command, config).await,
+    let outcome = match load(arguments.config.as_deref()) {
+        Ok(config) => perform(arguments, config).await,
         Err(errors) => Err(errors.into()),
     };
     match outcome {
@@ -117,10 +120,17 @@ pub fn cannot_start(error: &io::Error) -> ExitCode {
     fail(&Failure::Runtime(error.to_string()))
 }
 
-async fn perform(command: Command, config: Config) -> Result<Report, Failure> {
+/// Reads the configuration from the file, if there is one, and this process's environment.
+fn load(file: Option<&Path>) -> Result<Config, ConfigErrors> {
+    let variables = std::env::vars_os();
+    let variables = variables.map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
+    Config::load(file, variables)
+}
+
+async fn perform(arguments: Arguments, config: Config) -> Result<Report, Failure> {
     let session = Session::new(config);
-    match command {
-        Command::Serve => serve::run(session).await,
+    match arguments.command {
+        Command::Serve => serve::run(session, arguments.config).await,
         Command::Check => check::run(&session),
         Command::User(command) => command.run(&session).await,
         Command::Key(command) => command.run(&session, &mut io::stdin()).await,

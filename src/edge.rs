@@ -30,6 +30,8 @@ pub use admin::admin_routes;
 pub use cors::Cors;
 pub use deliveries::Deliveries;
 pub use ingress::Ingress;
-pub use listener::{CertificateError, ConnectionLimits, ConnectionRules, Listener, Pair, Peer, Socket, Sockets, Tls};
+pub use listener::{
+    CertificateError, ConnectionLimits, ConnectionRules, Listener, Live, Pair, Peer, Snapshot, Socket, Sockets, Tls,
+};
 pub use routes::public_routes;
 pub use state::{AdminState, DialectRules, PublicState};

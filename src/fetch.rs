@@ -64,8 +64,8 @@ const MOST_ADDRESSES: usize = 4;
 /// Failures are told after a whole number of these.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
-/// Fetches pictures from URLs.
-#[derive(Debug)]
+/// Fetches pictures from URLs. Clones share the downloads under way.
+#[derive(Clone, Debug)]
 pub struct Fetcher {
     resolver: Arc<dyn Resolver>,
     reach: Reach,
@@ -112,6 +112,12 @@ impl Fetcher {
             longest: MAX_IMAGE,
             told_every: TOLD_EVERY,
         }))
+    }
+
+    /// The same, which requires another rate from now on.
+    #[must_use]
+    pub fn at_rate(self, rate: TransferRate) -> Self {
+        Self { rate, ..self }
     }
 
     /// Requests the picture and reads the head of the answer, until the deadline; the body is left to be read. At most

@@ -48,7 +48,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// How long a caller should wait after a 503.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// The parts that serve pictures.
+/// The parts that serve pictures. Clones share all but the settings.
+#[derive(Clone)]
 pub struct Rmbg {
     /// Accounts, limits and credits.
     pub store: Arc<dyn Metering>,
@@ -61,7 +62,7 @@ pub struct Rmbg {
     /// The series of user tokens.
     pub tokens: TokenMetrics,
     /// Rejects a flood of requests of one account before the store is asked.
-    pub account_limiter: AccountLimiter,
+    pub account_limiter: Arc<AccountLimiter>,
     /// The clock by which keys and tokens expire.
     pub clock: Clock,
     /// The budgets for the bodies of uploads and answers.

@@ -12,12 +12,14 @@ mod number;
 mod open;
 pub mod redis;
 pub mod sqlite;
+mod terms;
 mod whole;
 
 pub use billing::{Changes, ParkedEvent, StepOutcome, StripeObject, StripeState, StripeStep};
 pub use journal::{Journaled, keeps_left};
 pub use migrate::{Migration, Problem, migrate};
 pub use open::{Opened, backup, open, open_to_move, open_to_serve};
+pub use terms::LiveTerms;
 pub use transfer::{AccountExport, Cursor, KeyExport, List, Page, Records, Transfer};
 
 use crate::domain::{

@@ -31,7 +31,7 @@ pub use label::{
     BackendClass, BudgetKind, CallerKind, Label, OutcomeName, PoolLabel, RejectedBy, Route, StatusClass, Step,
     StoreResult, StoreVerb, StripeOutcome, StripeType, TokenResult,
 };
-pub use log::start_log;
+pub use log::{change_log, start_log};
 pub use metrics::Metrics;
 pub use pledges::{OpenPledge, OpenPledges, PledgeGauges};
 pub use process::Process;

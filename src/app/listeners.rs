@@ -3,19 +3,14 @@
 use super::StartError;
 use crate::{
     config::Config,
-    edge::{ConnectionLimits, ConnectionRules, Listener, Pair, Sockets, Tls},
+    edge::{ConnectionLimits, ConnectionRules, Listener, Live, Pair, Sockets, Tls},
     telemetry::{ConnectionMetrics, Metrics, Process, panics},
 };
-use axum::Router;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Connections at once on the admin listener.
 const ADMIN_CONNECTIONS: usize = 64;
-
-/// Reading a form and asking a backend have deadlines of their own. A request that takes this much longer than both is
-/// stuck.
-const MARGIN: Duration = Duration::from_secs(30);
 
 /// Listeners that are bound and do not serve yet.
 pub(super) struct Listeners {
@@ -23,7 +18,6 @@ pub(super) struct Listeners {
     plain: Option<Listener>,
     admin: Listener,
     tls: Option<Arc<Tls>>,
-    longest: Duration,
 }
 
 /// The addresses that they listen on.
@@ -45,12 +39,10 @@ impl Listeners {
         let mut sockets = Sockets::from_environment(listen.reuse_port)?;
         let mut socket = |address| sockets.take(address).map_err(|error| StartError::Listen { address, error });
         let rules = rules(config);
-        let longest = rules.request_timeout;
         let limits = ConnectionLimits::new(rules.clone(), metrics.connections(rules.connections));
         let admin_rules = ConnectionRules {
             connections: ADMIN_CONNECTIONS,
             connections_per_client: ADMIN_CONNECTIONS,
-            uncounted: Vec::new(),
             proxy_protocol_from: Vec::new(),
             ..rules
         };
@@ -59,7 +51,7 @@ impl Listeners {
         let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| Listener::new(socket, limits, None));
         let admin = Listener::new(socket(listen.admin)?, admin_limits, None);
         sockets.warn_of_the_rest();
-        Ok(Self { public, plain, admin, tls, longest })
+        Ok(Self { public, plain, admin, tls })
     }
 
     pub(super) fn addresses(&self) -> Result<Addresses, StartError> {
@@ -70,20 +62,25 @@ impl Listeners {
         })
     }
 
+    /// The certificate of the public listener.
+    pub(super) fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
     /// Serves the public and the admin routes, each until its own `stop`. Each tracker is empty once its listeners have
     /// ended.
-    pub(super) fn serve(self, public: (Router, CancellationToken), admin: (Router, CancellationToken)) -> Serving {
+    pub(super) fn serve(self, public: (Live, CancellationToken), admin: (Live, CancellationToken)) -> Serving {
         let serving = Serving { public: TaskTracker::new(), admin: TaskTracker::new() };
-        let (routes, stop) = public;
+        let (live, stop) = public;
         if let Some(tls) = self.tls {
             let until = stop.clone();
             serving.public.spawn(panics::keep_alive(move || Arc::clone(&tls).keep_fresh(until.clone())));
         }
         if let Some(plain) = self.plain {
-            serving.public.spawn(panics::or_die(plain.serve(routes.clone(), stop.clone(), self.longest)));
+            serving.public.spawn(panics::or_die(plain.serve(Arc::clone(&live), stop.clone())));
         }
-        serving.public.spawn(panics::or_die(self.public.serve(routes, stop, self.longest)));
-        serving.admin.spawn(panics::or_die(self.admin.serve(admin.0, admin.1, Duration::ZERO)));
+        serving.public.spawn(panics::or_die(self.public.serve(live, stop)));
+        serving.admin.spawn(panics::or_die(self.admin.serve(admin.0, admin.1)));
         serving.public.close();
         serving.admin.close();
         serving
@@ -101,11 +98,8 @@ fn rules(config: &Config) -> ConnectionRules {
     ConnectionRules {
         connections: limits.connections as usize,
         connections_per_client: limits.connections_per_client as usize,
-        uncounted: limits.trusted_proxies.clone(),
         proxy_protocol_from: listen.proxy_protocol_from.clone(),
         head_timeout: Duration::from_secs(listen.head_timeout_s),
         idle_timeout: Duration::from_secs(listen.idle_timeout_s),
-        request_timeout: Duration::from_secs(limits.upload_timeout_s + config.backend.timeout_s) + MARGIN,
-        transfer_rate: limits.transfer_rate(),
     }
 }

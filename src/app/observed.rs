@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Tells the metrics what is running, and which series there are.
 pub(super) fn tell(metrics: &Metrics, config: &Config) {
-    config.plans.keys().for_each(|plan| metrics.add_plan(plan));
+    add_plans(metrics, config);
     let store = if config.store.sqlite_path().is_some() { "sqlite" } else { "redis" };
     let backend = match config.backend.kind {
         BackendKind::Builtin => "builtin",
@@ -18,6 +18,11 @@ pub(super) fn tell(metrics: &Metrics, config: &Config) {
     };
     metrics.runs(env!("CARGO_PKG_VERSION"), store, backend);
     metrics.account_is_exclusive(config.backend.reconcile.exclusive);
+}
+
+/// Tells the metrics which plans there are. A plan that was there before keeps its series.
+pub(super) fn add_plans(metrics: &Metrics, config: &Config) {
+    config.plans.keys().for_each(|plan| metrics.add_plan(plan));
 }
 
 /// Has the ages of the keys of user tokens looked at.

@@ -10,6 +10,8 @@ pub struct AnswerRoom {
     holder: Holder,
     /// The bytes that the answer will hardly exceed.
     bound: u64,
+    /// The longest answer that is read. A reload of the configuration does not change it for a request under way.
+    longest: u64,
     /// The memory for what is done to the answer here. It is held from the moment when the request gets a slot until the
     /// last clone of this is dropped.
     pixels: Option<Arc<PixelClaim>>,
@@ -19,7 +21,8 @@ impl AnswerRoom {
     /// Takes room from these budgets for an answer that will hardly be longer than `bound` bytes.
     #[must_use]
     pub fn new(budgets: Budgets, holder: Holder, bound: u64) -> Self {
-        Self { budgets, holder, bound, pixels: None }
+        let longest = budgets.disk.max_answer();
+        Self { budgets, holder, bound, longest, pixels: None }
     }
 
     /// The same, with `size` bytes of memory to finish the answer in.
@@ -30,8 +33,9 @@ impl AnswerRoom {
     }
 
     /// The longest answer that is read, in bytes.
-    pub(super) fn longest(&self) -> u64 {
-        self.budgets.disk.max_answer()
+    #[must_use]
+    pub fn longest(&self) -> u64 {
+        self.longest
     }
 
     /// Sets aside the room that the answer will likely need, and the memory to finish it in. Who only lacks memory keeps

@@ -9,6 +9,9 @@ use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};
 /// A day: longer deadlines are mistakes, and far longer ones do not fit the clock.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
+/// The longest drain delay in seconds: supervisors kill a process that takes far longer to stop.
+const LONGEST_DRAIN: u64 = 3_600;
+
 /// The largest size: far more than any machine has, and small enough that sums of such sizes do not overflow.
 const MOST_BYTES: Bytes = Bytes(1 << 50);
 
@@ -73,6 +76,7 @@ impl Checks<'_> {
         }
         self.within("listen.head_timeout_s", listen.head_timeout_s, SECONDS);
         self.within("listen.idle_timeout_s", listen.idle_timeout_s, SECONDS);
+        self.within("listen.drain_delay_s", listen.drain_delay_s, 0..=LONGEST_DRAIN);
     }
 
     fn store(&mut self, config: &Config) {

@@ -29,6 +29,8 @@ pub struct ListenConfig {
     pub head_timeout_s: u64,
     /// Seconds that a connection may be idle after its first request.
     pub idle_timeout_s: u64,
+    /// Seconds that a gateway that is told to stop goes on accepting connections, while `/readyz` sends callers elsewhere.
+    pub drain_delay_s: u64,
 }
 
 impl ListenConfig {
@@ -51,6 +53,7 @@ impl Default for ListenConfig {
             proxy_protocol_from: Vec::new(),
             head_timeout_s: 15,
             idle_timeout_s: 90,
+            drain_delay_s: 5,
         }
     }
 }

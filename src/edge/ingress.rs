@@ -25,6 +25,7 @@ use std::{
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// Checks requests before their callers are known.
+#[derive(Clone)]
 pub struct Ingress {
     /// The limits of each client.
     pub shield: Shield,

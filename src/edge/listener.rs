@@ -16,6 +16,7 @@ use crate::{
     domain::{network::Network, transfer::TransferRate},
     telemetry::ConnectionMetrics,
 };
+use arc_swap::ArcSwap;
 use axum::Router;
 use connection::ConnectionHandler;
 use hyper_util::{
@@ -59,6 +60,24 @@ const HTTP2_RESETS: usize = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// What requests are served by. A reload of the configuration replaces all of it at once, and a request keeps the one that it
+/// began with.
+pub struct Snapshot {
+    /// The routes, with everything that they serve by.
+    pub routes: Router,
+    /// Peers whose connections the limit for one client does not count.
+    pub uncounted: Vec<Network>,
+    /// The longest time from a request's head to its answer's. It is longer than any request may take by its own limits.
+    pub request_timeout: Duration,
+    /// The least rate at which a client must read its answers.
+    pub transfer_rate: TransferRate,
+    /// How long a stop waits for requests that have not ended.
+    pub grace: Duration,
+}
+
+/// The snapshot in force.
+pub type Live = Arc<ArcSwap<Snapshot>>;
+
 /// The limits of connections.
 #[derive(Clone, Debug)]
 pub struct ConnectionRules {
@@ -66,18 +85,12 @@ pub struct ConnectionRules {
     pub connections: usize,
     /// The most connections at once from one client. More are closed.
     pub connections_per_client: usize,
-    /// Peers whose connections that limit does not count.
-    pub uncounted: Vec<Network>,
     /// Peers that begin every connection with a PROXY protocol header.
     pub proxy_protocol_from: Vec<Network>,
     /// The time for each handshake, for the first request to begin, and for any request's head from its first byte.
     pub head_timeout: Duration,
     /// The longest pause between two requests.
     pub idle_timeout: Duration,
-    /// The longest time from a request's head to its answer's. It is longer than any request may take by its own limits.
-    pub request_timeout: Duration,
-    /// The least rate at which a client must read its answers.
-    pub transfer_rate: TransferRate,
 }
 
 /// The rules, and the counts of the open connections. Several listeners may share them.
@@ -121,12 +134,12 @@ impl Listener {
         self.socket.accepting.local_addr()
     }
 
-    /// Serves until `stop`. Then accepts no more, and waits up to `grace` for requests that have not ended.
-    pub async fn serve(self, routes: Router, stop: CancellationToken, grace: Duration) {
+    /// Serves until `stop`. Then accepts no more, and waits for requests that have not ended, up to the snapshot's grace.
+    pub async fn serve(self, live: Live, stop: CancellationToken) {
         let handler = Arc::new(ConnectionHandler {
             limits: Arc::clone(&self.limits),
             tls: self.tls.clone(),
-            routes,
+            live: Arc::clone(&live),
             stop: stop.clone(),
         });
         let connections = TaskTracker::new();
@@ -142,6 +155,7 @@ impl Listener {
         }
         self.close(start).await;
         connections.close();
+        let grace = live.load().grace;
         if timeout(grace, connections.wait()).await.is_err() && !grace.is_zero() {
             warn!("some requests did not end within {} s and are cut off", grace.as_secs());
         }

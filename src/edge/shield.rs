@@ -20,7 +20,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     num::NonZeroU32,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -38,9 +38,14 @@ pub struct ShieldLimits {
     pub in_flight_per_client: NonZeroU32,
 }
 
-/// Counts for each client address, in memory of fixed size.
+/// Counts for each client address, in memory of fixed size. Clones share the counts.
+#[derive(Clone)]
 pub struct Shield {
     limits: ShieldLimits,
+    counts: Arc<Counts>,
+}
+
+struct Counts {
     window: Duration,
     seed: RandomState,
     /// Locked, because `Rate` subtracts a reading of the clock from one that another thread may have taken earlier. Without
@@ -64,7 +69,14 @@ impl Shield {
 
     fn with_window(limits: ShieldLimits, window: Duration) -> Self {
         let bad_credentials = Mutex::new(Rate::new_with_estimator_config(window, ROWS, COUNTERS));
-        Self { limits, window, seed: RandomState::new(), bad_credentials, in_flight: Inflight::new() }
+        let counts = Counts { window, seed: RandomState::new(), bad_credentials, in_flight: Inflight::new() };
+        Self { limits, counts: Arc::new(counts) }
+    }
+
+    /// A shield with the same counts and other limits.
+    #[must_use]
+    pub fn with_limits(&self, limits: ShieldLimits) -> Self {
+        Self { limits, counts: Arc::clone(&self.counts) }
     }
 
     /// Counts one credential that was refused.
@@ -86,24 +98,24 @@ impl Shield {
                 seen.current_interval_fraction,
             )
         });
-        (windows > 0.0).then(|| self.window.mul_f64(windows))
+        (windows > 0.0).then(|| self.counts.window.mul_f64(windows))
     }
 
     /// Counts a request until the guard is dropped; `None` if the client already has as many as it may.
     #[must_use]
     pub fn enter(&self, client: &ClientAddress) -> Option<InFlightGuard> {
         let limit = isize::try_from(self.limits.in_flight_per_client.get()).unwrap_or(isize::MAX);
-        let (counted, now) = self.in_flight.incr(self.key(client), 1);
+        let (counted, now) = self.counts.in_flight.incr(self.key(client), 1);
         (now <= limit).then_some(InFlightGuard { _counted: counted })
     }
 
     /// Hashes the address once here, and not once for every row there.
     fn key(&self, client: &ClientAddress) -> u64 {
-        self.seed.hash_one(client)
+        self.counts.seed.hash_one(client)
     }
 
     fn rate(&self) -> MutexGuard<'_, Rate> {
-        self.bad_credentials.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.bad_credentials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,7 +16,9 @@ use crate::{
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
-/// The state of the public routes.
+/// The state of the public routes. It never changes: a reload of the configuration makes the next one. What is counted is
+/// shared by all of them.
+#[derive(Clone)]
 pub struct PublicState {
     /// The first checks of every request.
     pub ingress: Ingress,
@@ -25,15 +27,15 @@ pub struct PublicState {
     /// Serves `POST /rmbg`.
     pub rmbg: Rmbg,
     /// Serves `GET /api/membership-usage`.
-    pub usage: UsageReports,
+    pub usage: Arc<UsageReports>,
     /// Serves `POST /api/webhooks/stripe`.
-    pub stripe: Webhook,
+    pub stripe: Arc<Webhook>,
     /// The memory for deliveries of Stripe that are still arriving.
     pub deliveries: Arc<Deliveries>,
     /// The APIs of others that are spoken here.
     pub dialects: DialectRules,
     /// The files for browsers.
-    pub pages: Pages,
+    pub pages: Arc<Pages>,
     /// The metrics that records are counted in.
     pub metrics: Arc<Metrics>,
     /// The tasks of requests, including the settling of those whose caller has left.

@@ -43,7 +43,7 @@ pub(super) type Connection = AbortOnDropHandle<()>;
 type Sender = SendRequest<Empty<Bytes>>;
 
 /// What makes connections, by whom it trusts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Connectors {
     public: ClientConfig,
     allowed: ClientConfig,

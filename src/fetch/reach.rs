@@ -14,7 +14,7 @@ use std::{
 const PORTS: [u16; 2] = [80, 443];
 
 /// What may be connected to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reach {
     /// Networks beyond the public internet that may be connected to, on any port.
     pub(super) networks: Vec<Network>,

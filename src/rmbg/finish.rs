@@ -91,8 +91,9 @@ pub(super) async fn finish(
     let room = request.room.take_for(file.len() as u64);
     let mut room = timeout_at(request.deadline, room).await.map_err(|_| no_room())?;
     let bytes = file.len() as u64;
-    if bytes > rmbg.budgets.disk.max_answer() {
-        return Err(Refusal::AnswerTooLarge { bytes, most: rmbg.budgets.disk.max_answer() }.into());
+    let most = request.room.longest();
+    if bytes > most {
+        return Err(Refusal::AnswerTooLarge { bytes, most }.into());
     }
     room.write(Bytes::from(file))
         .await

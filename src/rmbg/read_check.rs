@@ -19,6 +19,7 @@ const LARGEST: usize = 50_000;
 
 /// The memory for these pictures, as pixels: as many as one of the largest has, so at most 400 MB, whatever the number of
 /// cores. The request has no slot yet, so `limits.pixel_memory` does not hold it.
+#[derive(Clone)]
 pub struct ReadCheck(Arc<Semaphore>);
 
 impl Default for ReadCheck {

@@ -49,7 +49,7 @@ pub struct DiskRules {
 
 /// The space of all bodies' files.
 pub struct Disk {
-    rules: DiskRules,
+    rules: Mutex<DiskRules>,
     state: Mutex<State>,
     /// Notified when space was given back, or the reserve is free.
     freed: Notify,
@@ -86,7 +86,12 @@ impl Disk {
     /// An empty space with these rules.
     #[must_use]
     pub fn new(rules: DiskRules) -> Arc<Self> {
-        Arc::new(Self { rules, state: Mutex::default(), freed: Notify::new(), waiting: OnceLock::new() })
+        Arc::new(Self {
+            rules: Mutex::new(rules),
+            state: Mutex::default(),
+            freed: Notify::new(),
+            waiting: OnceLock::new(),
+        })
     }
 
     /// Bytes in use or set aside.
@@ -98,13 +103,13 @@ impl Disk {
     /// The whole space, in bytes.
     #[must_use]
     pub fn most(&self) -> u64 {
-        self.rules.most
+        self.rules().most
     }
 
     /// The longest answer, in bytes.
     #[must_use]
     pub fn max_answer(&self) -> u64 {
-        self.rules.max_answer
+        self.rules().max_answer
     }
 
     /// Sets the function that is called when there may be room for an answer again. Only the first one is kept.
@@ -115,7 +120,7 @@ impl Disk {
     /// The room that an answer will likely need, if it is known to have hardly more than `bound` bytes.
     #[must_use]
     pub fn likely(&self, bound: u64) -> u64 {
-        self.state().recent.likely(bound).min(self.rules.max_answer)
+        self.state().recent.likely(bound).min(self.rules().max_answer)
     }
 
     /// Takes note of the length of a picture's answer.
@@ -125,13 +130,13 @@ impl Disk {
 
     /// Whether [`answer`](Self::answer) would succeed with this size now.
     pub fn has_room(&self, holder: &Holder, size: u64) -> bool {
-        self.state().room_for(&self.rules, holder, size).is_ok()
+        self.state().room_for(&self.rules(), holder, size).is_ok()
     }
 
     /// Room for an answer before the backend is asked for it.
     pub fn answer(self: &Arc<Self>, holder: &Holder, size: u64) -> Result<DiskShare, Shortfall> {
         let mut state = self.state();
-        let reserve = state.room_for(&self.rules, holder, size).inspect_err(|_| state.wanted = true)?;
+        let reserve = state.room_for(&self.rules(), holder, size).inspect_err(|_| state.wanted = true)?;
         state.reserve_taken |= reserve;
         Ok(DiskShare::answer(Arc::clone(self), &mut state, holder, (size, reserve)))
     }
@@ -153,7 +158,7 @@ impl Disk {
     #[must_use]
     pub fn must_hurry(&self, client: &ClientAddress) -> bool {
         let mut state = self.state();
-        if state.used <= self.rules.most / 2 {
+        if state.used <= self.rules().most / 2 {
             return false;
         }
         let now = Instant::now();
@@ -162,6 +167,20 @@ impl Disk {
             state.holds_most = Some((now, state.holders.who_holds_most()));
         }
         matches!(&state.holds_most, Some((_, Some(most))) if most == client)
+    }
+
+    /// Shares the space by these rules from now on. What is held stays with its holders; the whole space stays as it is.
+    pub fn share_by(&self, rules: DiskRules) {
+        {
+            let mut own = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+            *own = DiskRules { most: own.most, ..rules };
+        }
+        self.wake_all();
+    }
+
+    /// The rules in force. The lock is held by nobody who takes another one.
+    fn rules(&self) -> DiskRules {
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -178,7 +197,7 @@ impl Disk {
     #[must_use]
     pub fn shortfall(&self, holder: &Holder, size: u64) -> Option<Shortfall> {
         let mut state = self.state();
-        let shortfall = state.room_for(&self.rules, holder, size).err()?;
+        let shortfall = state.room_for(&self.rules(), holder, size).err()?;
         state.wanted = true;
         Some(shortfall)
     }

@@ -1,7 +1,7 @@
 //! Opens the store at an address.
 
 use super::{
-    Billing, Fault, Journaled, Metering, Result, Store, Transfer,
+    Billing, Fault, Journaled, LiveTerms, Metering, Result, Store, Transfer,
     measured::Measured,
     redis::{RedisStore, Role},
     sqlite::{self, SqliteStore},
@@ -21,6 +21,8 @@ pub struct Opened {
     pub billing: Arc<dyn Billing>,
     /// All verbs of the same store, which nobody counts.
     pub engine: Arc<dyn Store>,
+    /// The terms of both, to be replaced at a reload of the configuration.
+    pub terms: LiveTerms,
 }
 
 /// Opens the configured store for a command. Blocks on the disk for the embedded one.
@@ -33,24 +35,25 @@ pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
 pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Transfer>> {
     match redis_url(config)? {
         Some(url) => Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), Role::Command).await?)),
-        None => Ok(Arc::new(embedded(config, clock)?)),
+        None => Ok(Arc::new(embedded(config, clock, config.terms())?)),
     }
 }
 
 /// Opens it for a gateway that serves: what it is asked for is counted, and keeps that a store on another machine does not
 /// acknowledge go to the journal.
 pub async fn open_to_serve(config: &Config, clock: Clock, metrics: StoreMetrics) -> Result<Opened> {
+    let terms = LiveTerms::from(config.terms());
     let Some(url) = redis_url(config)? else {
-        let engine = Arc::new(embedded(config, clock)?);
+        let engine = Arc::new(embedded(config, clock, terms.clone())?);
         engine.observe(metrics.batches());
         let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
-        return Ok(Opened { metering: Arc::clone(&measured) as _, billing: measured, engine });
+        return Ok(Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms });
     };
-    let engine = Arc::new(RedisStore::open(&url, clock.clone(), config.terms(), Role::Gateway).await?);
+    let engine = Arc::new(RedisStore::open(&url, clock.clone(), terms.clone(), Role::Gateway).await?);
     engine.observe(metrics.batches());
     let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
     let metering = Journaled::open(Arc::clone(&measured) as _, &config.store, clock)?;
-    Ok(Opened { metering: Arc::new(metering), billing: measured, engine })
+    Ok(Opened { metering: Arc::new(metering), billing: measured, engine, terms })
 }
 
 /// Copies the embedded store to a new file while it may be written to. Returns the size of the copy in bytes. Blocks
@@ -69,9 +72,9 @@ fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {
     url.map_err(|fault| Fault::Unusable(format!("store.url {fault}")))
 }
 
-fn embedded(config: &Config, clock: Clock) -> Result<SqliteStore> {
+fn embedded(config: &Config, clock: Clock, terms: impl Into<LiveTerms>) -> Result<SqliteStore> {
     match config.store.sqlite_path() {
-        Some(path) => SqliteStore::open(path, clock, config.terms()),
+        Some(path) => SqliteStore::open(path, clock, terms),
         None => Err(Fault::Unusable("store.url is not the address of a store".into())),
     }
 }

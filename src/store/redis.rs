@@ -38,8 +38,8 @@ mod stripe;
 pub use inspection::{Remark, Weight, inspect};
 
 use super::{
-    AccountChange, Accounts, Audit, Billing, Fault, Granted, KeyUse, Metering, ParkedEvent, Result, StepOutcome,
-    StripeObject, StripeState, StripeStep, Usage,
+    AccountChange, Accounts, Audit, Billing, Fault, Granted, KeyUse, LiveTerms, Metering, ParkedEvent, Result,
+    StepOutcome, StripeObject, StripeState, StripeStep, Usage,
     callers::Callers,
     key_names::{self, KeyStyle},
 };
@@ -51,7 +51,6 @@ use crate::{
         api_key::{ApiKey, KeyHash, KeyId},
         credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         period::Counters,
-        plan::Terms,
         time::{UnixMicros, UnixSeconds},
     },
     telemetry::{BatchSizes, StoreGauges, panics},
@@ -91,7 +90,7 @@ pub struct RedisStore {
 impl RedisStore {
     /// Connects. [`Fault::Unavailable`] if nobody answers, [`Fault::Unusable`] for an address that makes no sense or a
     /// server that will not do.
-    pub async fn open(url: &RedisUrl, clock: Clock, terms: Terms, role: Role) -> Result<Self> {
+    pub async fn open(url: &RedisUrl, clock: Clock, terms: impl Into<LiveTerms>, role: Role) -> Result<Self> {
         let dialer = Dialer::new(url).map_err(|error| Fault::Unusable(error.to_string()))?;
         let style = if dialer.is_cluster() { KeyStyle::Hashtag } else { KeyStyle::Plain };
         let link = Link::open(dialer, role).await?;
@@ -107,7 +106,7 @@ impl RedisStore {
             scripts: Arc::new(Scripts::new()),
             style,
             clock,
-            terms: Arc::new(terms),
+            terms: terms.into(),
             callers: Arc::new(Callers::default()),
             cache: Arc::default(),
             lanes: Arc::default(),

@@ -29,8 +29,8 @@ mod stripe;
 mod writer;
 
 use super::{
-    AccountChange, Accounts, Audit, Billing, Granted, KeyUse, Metering, ParkedEvent, Result, StepOutcome, StripeObject,
-    StripeState, StripeStep, Usage, callers::Callers, key_names::AccountNames,
+    AccountChange, Accounts, Audit, Billing, Granted, KeyUse, LiveTerms, Metering, ParkedEvent, Result, StepOutcome,
+    StripeObject, StripeState, StripeStep, Usage, callers::Callers, key_names::AccountNames,
 };
 use crate::{
     clock::Clock,
@@ -39,7 +39,6 @@ use crate::{
         api_key::{ApiKey, KeyHash, KeyId},
         credit::{Admission, Charge, Hold, HoldRequest, Kept, OperationId, Payer, Pool, Settlement},
         period::Counters,
-        plan::Terms,
         time::UnixSeconds,
     },
     telemetry::BatchSizes,
@@ -64,20 +63,20 @@ pub struct SqliteStore {
     lookups: Lookups,
     callers: Arc<Callers>,
     clock: Clock,
-    terms: Arc<Terms>,
+    terms: LiveTerms,
 }
 
 impl SqliteStore {
     /// Opens the file, or makes it (and its folder) if there is none. Blocks on the disk.
     ///
     /// [`Fault::Unexpected`](super::Fault::Unexpected) for a file of a newer version, or of another program.
-    pub fn open(path: &Path, clock: Clock, terms: Terms) -> Result<Self> {
+    pub fn open(path: &Path, clock: Clock, terms: impl Into<LiveTerms>) -> Result<Self> {
         let file = File::prepare(path)?;
         let callers = Arc::new(Callers::default());
         let writer = Writer::start(file.clone(), clock.clone(), Arc::clone(&callers))?;
         let readers = Readers::new(file);
         let lookups = Lookups::new(readers.clone(), Arc::clone(&callers));
-        Ok(Self { writer, readers, lookups, callers, clock, terms: Arc::new(terms) })
+        Ok(Self { writer, readers, lookups, callers, clock, terms: terms.into() })
     }
 
     /// Observes from now on how many operations go in one commit.
@@ -87,7 +86,7 @@ impl SqliteStore {
 
     /// The moment of a read.
     fn moment(&self) -> WindowAt {
-        WindowAt { now: self.clock.now(), terms: Arc::clone(&self.terms) }
+        WindowAt { now: self.clock.now(), terms: self.terms.now() }
     }
 
     /// After a while without commits the cache is not believed until the writer has found out whether another process has
@@ -104,7 +103,7 @@ impl SqliteStore {
         outdates: Outdates,
         work: impl FnOnce(&Connection, &WindowAt) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let terms = Arc::clone(&self.terms);
+        let terms = self.terms.now();
         self.writer.run_checked(outdates, move |db, now| work(db, &WindowAt { now, terms })).await
     }
 }
@@ -128,7 +127,7 @@ impl Metering for SqliteStore {
     }
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        let (change, terms) = (change.clone(), Arc::clone(&self.terms));
+        let (change, terms) = (change.clone(), self.terms.now());
         let outdates = Outdates::Account(change.uid.clone());
         self.writer.run_changing(outdates, move |db, now| accounts::put(db, &change, &WindowAt { now, terms })).await
     }

@@ -104,6 +104,12 @@ impl Intake {
         Self { store, config: config.stripe.clone(), plans: config.plans.clone(), terms: config.terms(), clock }
     }
 
+    /// The same with the plans of this configuration. Its other settings stay as they are.
+    pub(super) fn with_plans(&self, config: &Config) -> Self {
+        let (store, stripe, clock) = (Arc::clone(&self.store), self.config.clone(), self.clock.clone());
+        Self { store, config: stripe, plans: config.plans.clone(), terms: config.terms(), clock }
+    }
+
     /// Processes an event and every parked event that it frees. When this returns `Ok`, all results are durable.
     pub async fn take(&self, event: Event, taken: &mut Taken) -> store::Result<()> {
         let mut waiting = vec![(event, false)];

@@ -12,6 +12,7 @@ use crate::{
     store::{self, Billing, Fault},
     telemetry::{Metrics, Record, StripeEvent, StripeOutcome},
 };
+use arc_swap::ArcSwap;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, OnceCell},
@@ -28,7 +29,8 @@ const COUNT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The receiver of Stripe's events.
 pub struct Webhook {
-    intake: Intake,
+    /// A delivery is processed by the one that it began with.
+    intake: ArcSwap<Intake>,
     /// `None` if no secret is configured, which disables the webhook.
     verifier: Option<Verifier>,
     clock: Clock,
@@ -76,9 +78,14 @@ impl Webhook {
         let secrets = config.stripe.given_webhook_secrets()?;
         let tolerance = Duration::from_secs(config.stripe.tolerance_s);
         let verifier = (!secrets.is_empty()).then(|| Verifier::new(&secrets, tolerance));
-        let intake = Intake::new(store, config, clock.clone());
+        let intake = ArcSwap::from_pointee(Intake::new(store, config, clock.clone()));
         let (looked_again, changed) = (OnceCell::new(), Notify::new());
         Ok(Self { intake, verifier, clock, looked_again, metrics, changed })
+    }
+
+    /// Uses the plans of this configuration for deliveries from now on.
+    pub fn use_plans(&self, config: &Config) {
+        self.intake.rcu(|intake| intake.with_plans(config));
     }
 
     /// Whether a signing secret is configured.
@@ -105,8 +112,9 @@ impl Webhook {
         let (id, kind) = (event.id.clone(), event.kind.label());
         self.metrics.heard_of_stripe(now);
         let mut taken = Taken::default();
+        let intake = self.intake.load_full();
         let outcome = match self.look_again().await {
-            Ok(()) => self.intake.take(event, &mut taken).await,
+            Ok(()) => intake.take(event, &mut taken).await,
             Err(fault) => Err(fault),
         };
         record.events.append(&mut taken.events);
@@ -124,7 +132,7 @@ impl Webhook {
     /// same store take deliveries too.
     pub async fn keep_counting_parked(&self) {
         while self.is_on() {
-            match self.intake.parked().await {
+            match self.intake.load_full().parked().await {
                 Ok(events) => self.metrics.parked(events),
                 Err(fault) => debug!(%fault, "parked events of Stripe could not be counted"),
             }
@@ -140,6 +148,7 @@ impl Webhook {
         if !self.is_on() {
             return Ok(());
         }
-        self.looked_again.get_or_try_init(|| self.intake.look_again()).await.copied()
+        let intake = self.intake.load_full();
+        self.looked_again.get_or_try_init(|| intake.look_again()).await.copied()
     }
 }

@@ -27,6 +27,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "pages.links: invalid type: string \"/a\", expected a link such as { text = \"Pricing\", url = \"https://example.com/pricing\" }",
     ),
     ("[backend]\nurl = \"x\"", "backend.url: unknown setting"),
+    ("[listen]\ndrain_delay_s = 3601", "listen.drain_delay_s: must be between 0 and 3600, is 3601"),
     ("backend = 5", "backend: invalid type: integer `5`, expected a section"),
     (
         "[backend]\nconcurrency = \"lots\"",

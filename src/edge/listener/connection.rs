@@ -1,14 +1,14 @@
 //! Serves one connection, from the handshakes to its end.
 
 use super::{
-    ConnectionLimits, Peer, Tls,
+    ConnectionLimits, Live, Peer, Tls,
     open_requests::{End, OpenRequests, RequestBody, RequestGuard},
     per_client::Counted,
     proxy_protocol,
     watched::Watched,
 };
 use crate::{domain::transfer::TransferRate, edge::counted_body::CountedBody};
-use axum::{Router, response::Response};
+use axum::response::Response;
 use http_body::Body as _;
 use hyper::{
     Request,
@@ -51,7 +51,7 @@ const HURRIED: u64 = 64;
 pub(super) struct ConnectionHandler {
     pub(super) limits: Arc<ConnectionLimits>,
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) routes: Router,
+    pub(super) live: Live,
     pub(super) stop: CancellationToken,
 }
 
@@ -95,7 +95,7 @@ impl ConnectionHandler {
 
     /// Counts the connection. Fails if its client already has as many as it may.
     fn count(&self, peer: SocketAddr) -> Result<Option<Counted>, ()> {
-        if self.limits.rules.uncounted.iter().any(|network| network.contains(peer.ip())) {
+        if self.live.load().uncounted.iter().any(|network| network.contains(peer.ip())) {
             return Ok(None);
         }
         self.limits.clients.enter(peer.ip()).map(Some).ok_or(())
@@ -161,14 +161,14 @@ impl ConnectionHandler {
         peer: SocketAddr,
         guard: RequestGuard,
     ) -> io::Result<Response> {
-        let rules = &self.limits.rules;
+        let snapshot = self.live.load_full();
         request.extensions_mut().insert(Peer(peer));
-        let answer = TowerToHyperService::new(self.routes.clone()).call(request);
-        let answer = within(rules.request_timeout, async { answer.await.map_err(io::Error::other) }).await?;
+        let answer = TowerToHyperService::new(snapshot.routes.clone()).call(request);
+        let answer = within(snapshot.request_timeout, async { answer.await.map_err(io::Error::other) }).await?;
         let time_at = |transfer_rate: TransferRate| {
-            length(&answer).map_or(rules.request_timeout, |length| transfer_rate.time_for(length))
+            length(&answer).map_or(snapshot.request_timeout, |length| transfer_rate.time_for(length))
         };
-        let (limit, hurried) = (time_at(rules.transfer_rate), time_at(rules.transfer_rate.times(HURRIED)));
+        let (limit, hurried) = (time_at(snapshot.transfer_rate), time_at(snapshot.transfer_rate.times(HURRIED)));
         Ok(guard.answered(answer, (limit, hurried), self.limits.metrics.sent.clone()))
     }
 }

@@ -66,10 +66,10 @@ impl DiskShare {
             return true;
         }
         let disk = Arc::clone(&self.disk);
-        let (mut state, rules) = (disk.state(), &disk.rules);
+        let (mut state, rules) = (disk.state(), disk.rules());
         let for_uploads = rules.most.saturating_sub(rules.kept_for_answers);
         let fits = state.used.saturating_add(more) <= for_uploads
-            && !state.holders.upload_beyond_part(rules, &self.holder, self.size, more);
+            && !state.holders.upload_beyond_part(&rules, &self.holder, self.size, more);
         if fits {
             self.add(&mut state, more);
         }
@@ -100,7 +100,7 @@ impl DiskShare {
             return true;
         }
         let disk = Arc::clone(&self.disk);
-        let (mut state, rules) = (disk.state(), &disk.rules);
+        let (mut state, rules) = (disk.state(), disk.rules());
         let first = state.growing.first().is_none_or(|first| Some(*first) == ticket);
         let with_it = state.used.saturating_add(more);
         if first && with_it <= rules.ordinary() {

@@ -12,11 +12,10 @@ use crate::{
     domain::{
         account::{Account, Uid},
         credit::Payer,
-        plan::Terms,
         time::UnixMicros,
     },
     store::{
-        Fault, Result,
+        Fault, LiveTerms, Result,
         callers::Callers,
         key_names::{AccountNames, KeyStyle},
         whole::not_an_integer,
@@ -43,7 +42,7 @@ pub(super) struct Engine {
     pub(super) scripts: Arc<Scripts>,
     pub(super) style: KeyStyle,
     pub(super) clock: Clock,
-    pub(super) terms: Arc<Terms>,
+    pub(super) terms: LiveTerms,
     pub(super) callers: Arc<Callers>,
     pub(super) cache: Arc<Cache>,
     pub(super) lanes: Arc<Lanes>,
@@ -128,12 +127,12 @@ impl Engine {
 
     /// What is so of a payer at the guessed moment.
     pub(super) fn moment(&self, assumed: &Assumed) -> Moment {
-        Moment::at(assumed.seen.period().as_ref(), &self.terms, assumed.now)
+        Moment::at(assumed.seen.period().as_ref(), &self.terms.now(), assumed.now)
     }
 
     /// A stored account as it counts now.
     pub(super) fn in_force(&self, stored: Account) -> Account {
-        self.terms.in_force(stored, self.now().seconds())
+        self.terms.now().in_force(stored, self.now().seconds())
     }
 
     /// An account from its fields; its period is remembered.

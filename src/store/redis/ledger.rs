@@ -116,7 +116,7 @@ async fn uncounted(engine: &Engine, uid: &Uid, names: &AccountNames) -> Result<V
     all.push(names.prepaid_usage(Counters::Month(month)));
     let starts: Vec<i64> = engine.link.command(cmd("ZRANGE").arg(names.cycle_index()).arg(0).arg(-1)).await?;
     let cycle = match accounts::find(engine, uid).await {
-        Ok(account) => account.and_then(|account| engine.terms.window(&account, engine.now().seconds()).cycle()),
+        Ok(account) => account.and_then(|account| engine.terms.now().window(&account, engine.now().seconds()).cycle()),
         Err(Fault::Unexpected(_)) => None,
         Err(fault) => return Err(fault),
     };

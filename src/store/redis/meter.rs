@@ -138,7 +138,7 @@ fn tell_window<'a>(call: Call<'a>, engine: &Engine, assumed: &Assumed) -> Call<'
     call.arg(seen)
         .arg(moment.from.0)
         .arg(moment.until.0)
-        .arg(moment.credits(&engine.terms))
+        .arg(moment.credits(&engine.terms.now()))
         .arg(moment.month.to_string())
         .arg(moment.window.cycle().map_or(String::new(), |start| start.0.to_string()))
         .arg(moment.window.until.micros().0)

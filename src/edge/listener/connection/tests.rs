@@ -1,8 +1,13 @@
 //! The time limits of a connection. The clock is paused: no test waits.
 
 use super::*;
-use crate::{edge::listener::ConnectionRules, telemetry::ConnectionMetrics};
+use crate::{
+    edge::listener::{ConnectionRules, Snapshot},
+    telemetry::ConnectionMetrics,
+};
+use arc_swap::ArcSwap;
 use axum::{
+    Router,
     body::{Body, Bytes},
     routing::{get, post},
 };
@@ -24,12 +29,9 @@ fn connected() -> DuplexStream {
     let rules = ConnectionRules {
         connections: 9,
         connections_per_client: 9,
-        uncounted: Vec::new(),
         proxy_protocol_from: Vec::new(),
         head_timeout: HEAD,
         idle_timeout: IDLE,
-        request_timeout: Duration::from_secs(450),
-        transfer_rate: TransferRate { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 },
     };
     let early = post(async |body: Body| {
         tokio::spawn(body.collect());
@@ -37,7 +39,14 @@ fn connected() -> DuplexStream {
     });
     let routes = Router::new().route("/", get(async || "ok\n")).route("/early", early);
     let limits = ConnectionLimits::new(rules, ConnectionMetrics::unseen().unwrap());
-    let handler = Arc::new(ConnectionHandler { limits, tls: None, routes, stop: CancellationToken::new() });
+    let live = Arc::new(ArcSwap::from_pointee(Snapshot {
+        routes,
+        uncounted: Vec::new(),
+        request_timeout: Duration::from_secs(450),
+        transfer_rate: TransferRate { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 },
+        grace: Duration::ZERO,
+    }));
+    let handler = Arc::new(ConnectionHandler { limits, tls: None, live, stop: CancellationToken::new() });
     let (client, server) = duplex(64 << 10);
     tokio::spawn(handler.converse(server, (Ipv4Addr::LOCALHOST, 4711).into()));
     client
