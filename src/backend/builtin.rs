@@ -6,7 +6,7 @@ mod model;
 pub use model::ModelError;
 
 use super::{
-    Answer, Backend, CutRequest, Failure, KeyValues,
+    Answer, Backend, CutRequest, Failure,
     http::{no_room, out_of_room},
     queue::Queue,
 };
@@ -121,8 +121,6 @@ impl Backend for Builtin {
             ..BackendGauges::default()
         }
     }
-
-    fn use_keys(&self, _: KeyValues) {}
 }
 
 /// The class of an answer as a service would give it; `None` if the work failed.

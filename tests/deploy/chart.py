@@ -101,9 +101,10 @@ def main():
     assert "user add" in notes and "doctor" in notes
     pod = only(found, "StatefulSet")["spec"]["template"]["spec"]
     assert pod["enableServiceLinks"] is False
-    assert pod["terminationGracePeriodSeconds"] >= 5 + 300 + 120 + 20
+    assert pod["terminationGracePeriodSeconds"] == 5 + (300 + 120 + 30) + 20
     container = pod["containers"][0]
-    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"], "callers are sent elsewhere first"
+    set_here = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert set_here["REMBG_GATEWAY__LISTEN__DRAIN_DELAY_S"] == "5", "callers are sent elsewhere first"
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
     assert written == {"/var/lib/rembg-gateway", "/tmp"}

@@ -29,6 +29,7 @@ mod pool;
 mod proxy;
 mod queue;
 mod readiness;
+mod reload;
 mod rembg_dialect;
 mod rembg_server;
 mod removebg;

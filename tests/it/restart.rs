@@ -120,6 +120,7 @@ async fn a_socket_that_is_handed_over_outlives_the_gateway_and_nobody_is_refused
         .args(["-c", HOLDER, env!("CARGO_BIN_EXE_rembg-gateway")])
         .env("REMBG_GATEWAY__STORE__URL", format!("sqlite:{}", folder.path().join("gateway.db").display()))
         .env("REMBG_GATEWAY__LISTEN__ADMIN", "127.0.0.1:0")
+        .env("REMBG_GATEWAY__LISTEN__DRAIN_DELAY_S", "0")
         .env("REMBG_GATEWAY__BACKEND__KIND", "rmbg")
         .env("REMBG_GATEWAY__BACKEND__URLS", backend)
         .env("REMBG_GATEWAY__LOG__LEVEL", "error")

@@ -29,7 +29,7 @@ async fn secured(folder: &Path, change: impl FnOnce(&mut Config)) -> World {
     .await
 }
 
-async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     trusted: &CertificateDer<'static>,
     version: &'static SupportedProtocolVersion,

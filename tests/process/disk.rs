@@ -1,10 +1,13 @@
-//! The disk takes no temporary file: a request that needs one is refused and not charged, and all others are served.
+//! A disk that takes nothing more: what needs it is refused and not charged, and all else is served.
 
 use crate::{
     backend::{Manner, PICTURE},
     form::{Form, png},
     gateway::Installation,
+    people::Person,
+    support::wait::until,
 };
+use std::process::Command;
 
 const BUSY: &str = "The service is busy. Please retry shortly.";
 
@@ -33,5 +36,44 @@ async fn a_disk_that_takes_nothing_is_503_and_costs_nothing() {
         let small = person.cut(&Form::with_picture()).await;
         assert_eq!((small.status, &small.body[..]), (200, PICTURE), "what fits in memory needs no disk");
     }
+    here.json(&["audit", "ann"]);
+}
+
+/// The kernel refuses to let any file of the gateway grow beyond this, in KiB, as a full disk would.
+const FULL_AT: &str = "128";
+
+#[tokio::test]
+async fn a_store_on_a_full_disk_is_unavailable_everywhere_alike_and_serves_again_when_there_is_room() {
+    let here = Installation::new().await;
+    let key = here.customer("ann", 1_000);
+    let serving = here.serve_under(&format!("trap '' XFSZ; ulimit -S -f {FULL_AT}; exec \"$@\""));
+    let (ann, operator) = (serving.person(&key), Person::stranger(serving.admin));
+    let mut served = 0;
+    let refused = loop {
+        let reply = ann.cut(&Form::with_picture()).await;
+        if reply.status != 200 {
+            break reply;
+        }
+        served += 1;
+        assert!(served < 500, "the disk never filled up");
+    };
+    assert_eq!((refused.status, refused.error().as_str()), (503, BUSY));
+    assert_eq!(refused.json()["code"], "store_unavailable");
+    assert!(refused.header("retry-after").is_some());
+    let ready = operator.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["obstacles"]), (503, &serde_json::json!(["store_unavailable"])));
+    assert!(serving.metric("rgw_store_up").await < 0.5);
+    let logged = |line: &String| line.contains("store_unavailable") && line.contains("\"WARN\"");
+    until("the log says so", async || serving.said().iter().any(logged)).await;
+
+    let id = serving.process.0.id().to_string();
+    let room = Command::new("prlimit").args(["--pid", &id, "--fsize=unlimited:"]).status().unwrap();
+    assert!(room.success());
+    until("pictures are served again", async || ann.cut(&Form::with_picture()).await.status == 200).await;
+    assert_eq!(operator.get("/readyz").await.status, 200);
+    assert!(serving.metric("rgw_store_up").await > 0.5);
+    until("everything is settled", async || serving.metric("rgw_holds_open").await < 0.5).await;
+    let used = here.json(&["usage", "ann"])["api"].as_u64().unwrap();
+    assert!(used > served, "{used} pictures, of which {served} came first");
     here.json(&["audit", "ann"]);
 }

@@ -14,6 +14,7 @@ mod killed;
 mod migration;
 mod panics;
 mod redis_user;
+mod reloaded;
 mod shield_memory;
 mod stopped;
 #[path = "../support/lib.rs"]

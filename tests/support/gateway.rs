@@ -37,7 +37,7 @@ impl Installation {
         let settings = format!(
             r#"
             default_plan = "Test"
-            listen = {{ public = "127.0.0.1:0", admin = "127.0.0.1:0" }}
+            listen = {{ public = "127.0.0.1:0", admin = "127.0.0.1:0", drain_delay_s = 0 }}
             backend = {{ kind = "rmbg", urls = ["{}"], concurrency = 64, timeout_s = 2 }}
             limits = {{ upload_timeout_s = 2 }}
             plans.Test = {{ credits = 1000, burst = {{ per_minute = 60000, size = 10000 }} }}
@@ -64,6 +64,14 @@ impl Installation {
         let path = self.folder.path().join("gateway.toml");
         let settings = fs::read_to_string(&path).unwrap();
         fs::write(path, format!("{settings}\n{line}\n")).unwrap();
+    }
+
+    /// Replaces a part of the configuration.
+    pub fn change(&self, from: &str, to: &str) {
+        let path = self.folder.path().join("gateway.toml");
+        let settings = fs::read_to_string(&path).unwrap();
+        assert!(settings.contains(from), "{from} is not in {settings}");
+        fs::write(path, settings.replace(from, to)).unwrap();
     }
 
     fn command(&self) -> Command {
@@ -101,7 +109,23 @@ impl Installation {
     /// The same with variables in its environment.
     pub fn serve_with(&self, environment: &[(&str, &str)]) -> Serving {
         let mut command = self.command();
-        command.envs(environment.iter().copied()).arg("serve").stderr(Stdio::piped());
+        command.envs(environment.iter().copied()).arg("serve");
+        Self::started(command)
+    }
+
+    /// The same, started by a shell with this script.
+    pub fn serve_under(&self, script: &str) -> Serving {
+        let mut command = Command::new("bash");
+        command
+            .current_dir(self.folder.path())
+            .env("TMPDIR", self.temporary())
+            .env("REMBG_GATEWAY_CONFIG", "gateway.toml")
+            .args(["-c", script, "bash", GATEWAY, "serve"]);
+        Self::started(command)
+    }
+
+    fn started(mut command: Command) -> Serving {
+        command.stderr(Stdio::piped());
         let mut process = Process(command.spawn().unwrap());
         let (serving, log) = Log::after("\"serving\"", process.0.stderr.take().unwrap());
         let serving: Value = serde_json::from_str(&serving.expect("the gateway serves")).unwrap();

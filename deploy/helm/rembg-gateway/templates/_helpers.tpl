@@ -57,7 +57,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* The drain delay, the longest request, and time to settle what it leaves. */}}
+{{/* The drain delay, the longest request (30 s more than its two timeouts), and 20 s to settle what it leaves. */}}
 {{- define "rembg-gateway.grace" -}}
-{{- add .Values.times.drainDelay .Values.times.uploadTimeout .Values.times.backendTimeout 20 -}}
+{{- add .Values.times.drainDelay .Values.times.uploadTimeout .Values.times.backendTimeout 30 20 -}}
 {{- end -}}
