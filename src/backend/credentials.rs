@@ -170,7 +170,7 @@ impl Keys {
 
     /// Makes the key rest, because the service refuses it. `said` is how long, if the service says so.
     pub(super) fn rest(&self, key: &Chosen, why: KeyRefusal, now: Instant, said: Option<Duration>) {
-        let rest = said.unwrap_or(USUAL_REST).clamp(Duration::from_secs(1), LONGEST_REST);
+        let rest = within_reason(said.unwrap_or(USUAL_REST));
         self.change(key, |key| {
             key.rest = Some(Rest { until: now + rest, why });
             key.witnesses.clear();
@@ -263,6 +263,12 @@ impl Rest {
 }
 
 impl AllRest {
+    /// The error after a refusal for as long as the service says.
+    pub(super) fn for_time(why: KeyRefusal, said: Option<Duration>) -> Self {
+        let known = Self::after(why);
+        Self { retry_after: said.map_or(known.retry_after, within_reason), ..known }
+    }
+
     /// The error after a refusal for an unknown time.
     pub(super) fn after(why: KeyRefusal) -> Self {
         let shortage = match why {
@@ -271,6 +277,11 @@ impl AllRest {
         };
         Self { shortage, retry_after: SOON }
     }
+}
+
+/// What a service says about time is not believed beyond all bounds.
+fn within_reason(said: Duration) -> Duration {
+    said.clamp(Duration::from_secs(1), LONGEST_REST)
 }
 
 /// The key as a header's value. It is marked sensitive, so that nothing prints it.

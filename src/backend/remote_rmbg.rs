@@ -46,6 +46,22 @@ impl RmbgService {
         self.remote.post(exchange, form, headers, metered).await
     }
 
+    /// Sends the request to a service that is used without a key. It may refuse us all the same, for instance because we ask
+    /// too fast.
+    async fn without_key(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
+        let reply = self.post(exchange, None).await?;
+        let said = retry_after(&reply.headers);
+        let answer = Answer::from(reply);
+        if !is_about_our_key(answer.status) {
+            return Ok(answer);
+        }
+        let words = answer.words().await.unwrap_or_default();
+        match key_refusal(answer.status, &words) {
+            Some(why) => Err(unavailable(AllRest::for_time(why, said))),
+            None => Ok(answer),
+        }
+    }
+
     /// Makes a key rest that the service has refused in the contract's words.
     fn rest(&self, key: &Chosen, why: KeyRefusal, status: u16, said: Option<Duration>) {
         warn!(status, key = key.number(), "the backend does not serve our key; it rests for a while");
@@ -89,7 +105,7 @@ impl Service for RmbgService {
         let mut all_rest = AllRest::after(KeyRefusal::Rejected);
         for _ in 0..KEYS_PER_PICTURE {
             let Some(key) = self.keys.choose(Instant::now()).map_err(unavailable)? else {
-                return Ok(self.post(exchange, None).await?.into());
+                return self.without_key(exchange).await;
             };
             let reply = self.post(exchange, Some(key.value.clone())).await?;
             let said = retry_after(&reply.headers);

@@ -315,3 +315,26 @@ async fn a_key_that_was_used_too_fast_rests_as_long_as_the_service_says_whatever
     assert_eq!(status(&ann, &Form::with_picture()).await, 503);
     assert_eq!((tried(&world.backend).len(), ann.used().await), (1, 0));
 }
+
+#[tokio::test]
+async fn a_service_without_keys_that_refuses_us_is_not_the_callers_fault_either() {
+    for (about, words, said, code, seconds) in [
+        (401, "invalid api key", "", "backend_unavailable", "1"),
+        (402, "Payment required", "retry-after: 30\r\n", "backend_account_exhausted", "30"),
+        (403, UNVERIFIED, "", "backend_unavailable", "1"),
+        (429, TOO_FAST, "retry-after: 7\r\n", "backend_account_exhausted", "7"),
+        (429, "Nothing left", "retry-after: 99999\r\n", "backend_account_exhausted", "900"),
+    ] {
+        let world = world(0).await;
+        let ann = world.customer("ann", 9).await;
+        world.backend.will(Manner::refuses(about, words, said));
+        let refused = ann.cut(&Form::with_picture()).await;
+        assert_eq!((refused.status, refused.error().as_str()), (503, BUSY), "{about}");
+        assert_eq!((refused.json()["code"].as_str(), refused.header("retry-after")), (Some(code), Some(seconds)));
+        world.backend.will(firewall(about));
+        assert_eq!(status(&ann, &Form::with_picture()).await, 502, "in another form it may be about the picture");
+        world.backend.will(Manner::picture());
+        assert_eq!((status(&ann, &Form::with_picture()).await, ann.used().await), (200, 1), "and nothing rests");
+        world.nothing_held().await;
+    }
+}

@@ -221,6 +221,7 @@ async fn the_only_service_is_put_out_by_its_health_check_and_callers_are_told_at
     until_up(&world, &world.backend.url(), false).await;
     let refused = ann.cut(&Form::with_picture()).await;
     assert_eq!((refused.status, refused.error().as_str()), (503, BUSY));
+    assert_eq!(refused.json()["code"], "backend_unavailable");
     assert!(refused.header("retry-after").is_some());
     assert_eq!(world.operator().get("/readyz").await.status, 503);
     world.backend.will(Manner::picture());

@@ -139,6 +139,7 @@ async fn a_full_line_is_503_at_once_and_nothing_is_held_for_it() {
     in_line(&world, 2).await;
     let refused = ann.cut(&Form::with_picture()).await;
     assert_eq!((refused.status, refused.error().as_str()), (503, "The service is busy. Please retry shortly."));
+    assert_eq!(refused.json()["code"], "queue_full");
     assert!(refused.header("retry-after").is_some());
     for _ in 0..3 {
         world.backend.let_one_go();
@@ -168,6 +169,7 @@ async fn who_fills_the_line_keeps_nobody_else_out() {
     let bobs = ask(&world, &bob, "bob");
     let given_up = anns.pop().unwrap().await.unwrap();
     assert_eq!((given_up.status, given_up.error().as_str()), (503, "The service is busy. Please retry shortly."));
+    assert_eq!(given_up.json()["code"], "queue_full");
     assert!(given_up.header("retry-after").is_some());
     for _ in 0..3 {
         world.backend.let_one_go();
@@ -195,6 +197,7 @@ async fn who_cannot_be_served_in_time_is_told_at_once_and_not_after_it() {
     world.backend.has_seen(2).await;
     let refused = ann.cut(&Form::with_picture()).await;
     assert_eq!(refused.status, 503, "while the one before it is still at work");
+    assert_eq!(refused.json()["code"], "queue_full");
     let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=5).contains(&seconds), "it would have been two seconds late, or a little more, not {seconds}");
     world.backend.let_one_go();

@@ -27,6 +27,7 @@ async fn a_disk_that_takes_nothing_is_503_and_costs_nothing() {
     let answer = person.cut(&Form::with_picture()).await;
     for refused in [upload, answer] {
         assert_eq!((refused.status, refused.error().as_str()), (503, BUSY));
+        assert_eq!(refused.json()["code"], "no_room");
         assert!(refused.header("retry-after").is_some());
     }
     assert_eq!(here.json(&["usage", "ann"])["api"], 0);
