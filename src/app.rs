@@ -86,12 +86,7 @@ impl App {
         let usage = UsageReports::new(Arc::clone(&metering), Arc::clone(&api_keys), clock.clone(), config.terms());
         let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
-            ingress: Ingress {
-                shield: Shield::new(shield_limits(config)),
-                proxies: config.limits.proxies(),
-                token_header,
-                metrics: Arc::clone(&metrics),
-            },
+            ingress: ingress(config, token_header, &metrics),
             usage: Arc::new(usage),
             stripe: Arc::new(Webhook::new(billing, config, clock.clone(), Arc::clone(&metrics))?),
             deliveries: Arc::default(),
@@ -125,7 +120,7 @@ impl App {
         let serving = listeners.serve((reloads.public(), stop_public.clone()), (reloads.admin(), stop_admin.clone()));
         process.enters(Phase::Serving);
         let (public, admin) = (public_at, admin_at);
-        Ok(Self { public, plain, admin, stop_public, stop_admin, serving, tasks, api_keys, process, reloads })
+        Ok(Self { public, admin, plain, stop_public, stop_admin, serving, tasks, api_keys, process, reloads })
     }
 
     /// Takes up a configuration that was read again, if it differs only in settings that allow it. Otherwise nothing
@@ -171,6 +166,11 @@ fn spawn_work_on_parked_events(stripe: &Arc<Webhook>, stop: CancellationToken) {
         async move { stripe.keep_counting_parked().await }
     });
     tokio::spawn(async move { stop.run_until_cancelled(counting).await });
+}
+
+fn ingress(config: &Config, token_header: HeaderName, metrics: &Arc<Metrics>) -> Ingress {
+    let shield = Shield::new(shield_limits(config));
+    Ingress { shield, proxies: config.limits.proxies(), token_header, metrics: Arc::clone(metrics) }
 }
 
 fn fetcher(config: &Config, listeners: [Option<SocketAddr>; 3]) -> Result<Option<Fetcher>, StartError> {

@@ -102,7 +102,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
 pub async fn run(arguments: Arguments) -> ExitCode {
     let json = arguments.json;
     let outcome = match load(arguments.config.as_deref()) {
-        Ok(config) => perform(arguments, config).await,
+        Ok(config) => Box::pin(perform(arguments, config)).await,
         Err(errors) => Err(errors.into()),
     };
     match outcome {

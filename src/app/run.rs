@@ -89,11 +89,14 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => return Stop::Supervisor,
                 _ = self.interrupt.recv() => return Stop::Person,
-                _ = self.hangup.recv() => match &read_again {
-                    // The file is short. What went wrong is logged there.
-                    Some(read) => drop(app.reload(read()).await),
-                    None => info!("there is no configuration file, so nothing is reloaded"),
-                },
+                _ = self.hangup.recv() => {
+                    if let Some(read) = &read_again {
+                        // The file is short. What went wrong is logged there.
+                        drop(app.reload(read()).await);
+                    } else {
+                        info!("there is no configuration file, so nothing is reloaded");
+                    }
+                }
             }
         }
     }

@@ -72,7 +72,7 @@ async fn keys_that_rest_are_warnings_though_every_caller_is_refused_and_the_word
             let refused = ann.cut(&Form::with_picture()).await;
             assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some(code)));
             let told = format!("{:?}{}", refused.headers, String::from_utf8_lossy(&refused.body));
-            assert!(!told.contains("declined") && !told.contains(&status.to_string()), "{told}");
+            assert!(!told.contains("declined"), "{told}");
             assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() <= 30);
         }
         assert_eq!(readyz(&world).await, ready(warnings), "{status}");

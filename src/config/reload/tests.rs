@@ -100,7 +100,7 @@ fn tls_is_not_turned_on_or_off_but_its_files_may_be_others() {
     let [none, one, other] = [None, Some("one"), Some("other")].map(|name| {
         with(|config| {
             if let Some(name) = name {
-                pair(config, name)
+                pair(config, name);
             }
         })
     });
