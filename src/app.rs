@@ -62,12 +62,11 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let process = Arc::new(Process::starting(clock.now().seconds()));
         observed::tell(&metrics, config);
-        let opened = store::open_to_serve(config, clock.clone(), metrics.store()).await?;
-        let Opened { metering, billing, terms, .. } = opened;
+        let Opened { metering, billing, terms, .. } =
+            store::open_to_serve(config, clock.clone(), metrics.store()).await?;
         let cpu_pool = CpuPool::new();
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool, &metrics)?;
-        let budgets =
-            Budgets::new(config.limits.memory_budget.0, disk_rules(config)).with_pixels(config.limits.pixel_memory.0);
+        let budgets = budgets(config);
         let tasks = TaskTracker::new();
         let admin = AdminState {
             store: Arc::clone(&metering),
@@ -81,8 +80,6 @@ impl App {
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
         let listeners = Listeners::bind(config, &metrics, &process).await?;
         let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
-        let user_tokens = Arc::new(UserTokens::start(&config.auth.user_token).await?);
-        observed::look_at_issuers(&metrics, &user_tokens);
         let usage = UsageReports::new(Arc::clone(&metering), Arc::clone(&api_keys), clock.clone(), config.terms());
         let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
@@ -94,7 +91,7 @@ impl App {
                 store: metering,
                 backend: Arc::clone(&backend),
                 api_keys: Arc::clone(&api_keys),
-                user_tokens,
+                user_tokens: user_tokens(config, &metrics).await?,
                 tokens: metrics.tokens(),
                 account_limiter: Arc::new(AccountLimiter::new(clock.clone())),
                 clock: clock.clone(),
@@ -112,9 +109,7 @@ impl App {
             tasks: tasks.clone(),
         };
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
-        let (keys, stop) = (Arc::clone(&api_keys), stop_public.clone());
-        tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(stop.clone())));
-        spawn_work_on_parked_events(&public.stripe, stop_public.clone());
+        spawn_recurring_work(&api_keys, &public.stripe, &stop_public);
         let parts = Parts { terms, backend, budgets, tls: listeners.tls(), process: Arc::clone(&process), clock };
         let reloads = Reloads::new(parts, config.clone(), public, admin_routes(Arc::new(admin)));
         let serving = listeners.serve((reloads.public(), stop_public.clone()), (reloads.admin(), stop_admin.clone()));
@@ -157,15 +152,29 @@ async fn retry_parked_events(stripe: Arc<Webhook>) {
     }
 }
 
-/// Looks at parked events again, and keeps counting them until `stop`.
-fn spawn_work_on_parked_events(stripe: &Arc<Webhook>, stop: CancellationToken) {
+/// Writes down the uses of keys and counts parked events, now and then until `stop`. Looks at parked events again now.
+fn spawn_recurring_work(api_keys: &Arc<ApiKeys>, stripe: &Arc<Webhook>, stop: &CancellationToken) {
+    let (keys, until) = (Arc::clone(api_keys), stop.clone());
+    tokio::spawn(panics::keep_alive(move || Arc::clone(&keys).keep_writing_uses(until.clone())));
     tokio::spawn(retry_parked_events(Arc::clone(stripe)));
-    let stripe = Arc::clone(stripe);
+    let (stripe, stop) = (Arc::clone(stripe), stop.clone());
     let counting = panics::keep_alive(move || {
         let stripe = Arc::clone(&stripe);
         async move { stripe.keep_counting_parked().await }
     });
     tokio::spawn(async move { stop.run_until_cancelled(counting).await });
+}
+
+/// Starts to keep the issuers' keys fresh.
+async fn user_tokens(config: &Config, metrics: &Metrics) -> Result<Arc<UserTokens>, StartError> {
+    let user_tokens = Arc::new(UserTokens::start(&config.auth.user_token).await?);
+    observed::look_at_issuers(metrics, &user_tokens);
+    Ok(user_tokens)
+}
+
+fn budgets(config: &Config) -> Budgets {
+    let limits = &config.limits;
+    Budgets::new(limits.memory_budget.0, disk_rules(config)).with_pixels(limits.pixel_memory.0)
 }
 
 fn ingress(config: &Config, token_header: HeaderName, metrics: &Arc<Metrics>) -> Ingress {

@@ -51,6 +51,13 @@ async fn a_plan_changed_in_the_file_counts_after_sighup_and_the_log_names_it() {
     assert_eq!(reloads(&serving, TAKEN).await["changed"], "plans.Test.max_pixels");
     assert_eq!(ann.cut(&Form::with_picture()).await.status, 413);
     assert_eq!(here.json(&["usage", "ann"])["api"], 2);
+    assert!(serving.metric("rgw_config_last_reload_successful").await > 0.5);
+
+    here.set("plans.Gold = { credits = 9, burst = { per_minute = 60, size = 9 } }");
+    assert_eq!(reloads(&serving, TAKEN).await["changed"], "plans.Gold");
+    let metrics = Person::stranger(serving.admin).get("/metrics").await;
+    let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+    assert!(metrics.contains("plan=\"Gold\""), "its series exist from now on");
 }
 
 #[tokio::test]
@@ -72,12 +79,14 @@ async fn a_file_with_mistakes_or_with_another_address_changes_nothing_and_the_lo
         let said = reloads(&serving, REFUSED).await;
         assert!(said["error"].as_str().unwrap().contains(named), "{named}: {said}");
         assert_eq!(said["level"], "ERROR");
+        assert!(serving.metric("rgw_config_last_reload_successful").await < 0.5, "{named}");
         assert_eq!(ann.cut(&Form::with_picture()).await.status, 200, "{named}");
     }
     std::fs::remove_file(here.folder().join("gateway.toml")).unwrap();
     reloads(&serving, REFUSED).await;
     std::fs::write(here.folder().join("gateway.toml"), &strict).unwrap();
     reloads(&serving, TAKEN).await;
+    assert!(serving.metric("rgw_config_last_reload_successful").await > 0.5);
     assert_eq!(ann.cut(&Form::with_picture()).await.status, 413, "a good file is taken up all the same");
 }
 
