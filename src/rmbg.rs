@@ -112,7 +112,8 @@ pub struct Rules {
 
 impl Rules {
     /// How long a credit is held: longer than any request can take.
-    fn lease(&self) -> Duration {
+    #[must_use]
+    pub fn lease(&self) -> Duration {
         self.upload_timeout + self.answer_timeout + Duration::from_secs(30)
     }
 }

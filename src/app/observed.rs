@@ -1,5 +1,6 @@
 //! What the metrics look at by themselves at every scrape, and what they are told once at the start.
 
+use super::settings::rules;
 use crate::{
     config::{BackendKind, Config},
     identity::user_token::UserTokens,
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 /// Tells the metrics what is running, and which series there are.
 pub(super) fn tell(metrics: &Metrics, config: &Config) {
-    add_plans(metrics, config);
+    take_up(metrics, config);
     let store = if config.store.sqlite_path().is_some() { "sqlite" } else { "redis" };
     let backend = match config.backend.kind {
         BackendKind::Builtin => "builtin",
@@ -20,9 +21,10 @@ pub(super) fn tell(metrics: &Metrics, config: &Config) {
     metrics.account_is_exclusive(config.backend.reconcile.exclusive);
 }
 
-/// Tells the metrics which plans there are. A plan that was there before keeps its series.
-pub(super) fn add_plans(metrics: &Metrics, config: &Config) {
+/// Tells the metrics what a reload may have changed. A plan that was there before keeps its series.
+pub(super) fn take_up(metrics: &Metrics, config: &Config) {
     config.plans.keys().for_each(|plan| metrics.add_plan(plan));
+    metrics.holds_last(rules(config).lease());
 }
 
 /// Has the ages of the keys of user tokens looked at.

@@ -106,7 +106,7 @@ impl Reloads {
         self.parts.budgets.disk.share_by(disk_rules(&config));
         self.parts.terms.replace(config.terms());
         in_force.state.stripe.use_plans(&config);
-        observed::add_plans(&in_force.state.metrics, &config);
+        observed::take_up(&in_force.state.metrics, &config);
         in_force.state = next_state(&in_force.state, &config);
         replace(&self.public, snapshot(&config, public_routes(Arc::new(in_force.state.clone()))));
         replace(&self.admin, snapshot(&config, self.admin.load().routes.clone()));

@@ -33,11 +33,13 @@ pub struct Timing<'a> {
 
 impl BackendUse {
     /// The picture enters the queue.
+    #[must_use]
     pub fn queueing(&self) -> Timing<'_> {
         Timing { notes: self, since: Instant::now(), place: |notes| &mut notes.queue }
     }
 
     /// A service is asked.
+    #[must_use]
     pub fn asking(&self, service: &str) -> Timing<'_> {
         self.asked_again();
         self.lock().service = Some(service.to_owned());

@@ -16,7 +16,10 @@ use crate::{
     spool::Budgets,
 };
 use prometheus::{IntCounter, TextEncoder};
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 /// Looks at a part of the process, and sets its gauges.
 pub(super) type Source = Arc<dyn Fn(&Metrics) + Send + Sync>;
@@ -30,6 +33,11 @@ impl Metrics {
     /// Notes whether nobody but the gateways uses our account at the backend.
     pub fn account_is_exclusive(&self, exclusive: bool) {
         self.table.account_exclusive.set(flag(exclusive));
+    }
+
+    /// Notes how long a hold lasts.
+    pub fn holds_last(&self, lease: Duration) {
+        self.table.pledges_age_limit.set(lease.as_secs_f64());
     }
 
     /// Takes the state of the backend for the next [`render`](Self::render).
@@ -115,7 +123,9 @@ impl Metrics {
     /// The metrics in Prometheus's text format. `holds_open` is the store's answer, `None` if it had none.
     pub fn render(&self, holds_open: Option<u64>, budgets: &Budgets) -> prometheus::Result<String> {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        sources.iter().for_each(|source| source(self));
+        for source in &sources {
+            source(self);
+        }
         raise(&self.table.panics, panics::total());
         self.table.store_up.set(flag(holds_open.is_some()));
         self.table.credits_held.set(number(holds_open.unwrap_or(0)));

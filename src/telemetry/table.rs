@@ -142,6 +142,8 @@ metrics! {
         pledges_open: Gauge = "rgw_pledges_open" [];
         /// The age of the oldest operation of this process that is not settled yet; 0 if there is none.
         pledges_oldest_age: Gauge = "rgw_pledges_oldest_age_seconds" [];
+        /// The longest that a request can take, after which its hold ends by itself: an older open operation is a mistake.
+        pledges_age_limit: Gauge = "rgw_pledges_age_limit_seconds" [];
         /// Releases that the store has not acknowledged. This process repeats them until their leases end.
         releases_owed: Gauge = "rgw_releases_owed" [];
         /// Keeps in the journal on this machine's disk that the store has not acknowledged.

@@ -11,6 +11,7 @@ mod dialects;
 mod disk;
 mod faults;
 mod killed;
+mod metrics;
 mod migration;
 mod panics;
 mod redis_user;

@@ -28,8 +28,8 @@ pub(super) async fn download(
 ) -> Result<(), NoDownload> {
     let fetcher = rmbg.fetcher.as_ref().ok_or(NoDownload::Off)?;
     let payer = sender.caller.draw(&rmbg.rules).payer();
-    let fetched = sender.awaited.during(fetcher.fetch(&payer, url, deadline)).await;
-    let mut download = fetched.map_err(NoDownload::NotFetched)?;
+    let begun = sender.awaited.during(fetcher.fetch(&payer, url, deadline)).await;
+    let mut download = begun.map_err(NoDownload::NotFetched)?;
     while let Some(bytes) = sender.awaited.during(download.next()).await.map_err(NoDownload::NotFetched)? {
         if check(&bytes) {
             files.write(Piece { role, bytes }).await.map_err(NoDownload::Stop)?;
