@@ -32,13 +32,18 @@ pub(super) async fn run(session: &Session) -> Result<Report, Failure> {
 }
 
 /// The address to connect to. A listener's address can be `0.0.0.0`, to which nobody can connect.
-fn reachable(listened: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listened: SocketAddr) -> SocketAddr {
     let ip = match listened.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, listened.port())
+}
+
+/// What a gateway there says; `None` if none answers in time.
+pub(super) async fn ask_patiently(at: SocketAddr) -> Option<(u16, Value)> {
+    timeout(PATIENCE, ask(at)).await.ok()?.ok()
 }
 
 /// The status and the body, which is a line of JSON.

@@ -32,6 +32,7 @@ mod moment;
 mod record;
 mod scripts;
 mod server;
+mod serving;
 mod settlement;
 mod stripe;
 
@@ -58,6 +59,7 @@ use crate::{
 use async_trait::async_trait;
 use dial::Dialer;
 use engine::Engine;
+pub(super) use serving::has_gateways;
 use link::{Link, Replay};
 use redis::cmd;
 use replay::{ReplayBuffer, Write};
