@@ -27,5 +27,6 @@ pub(super) fn run(session: &Session) -> Result<Report, Failure> {
     words.extend(bad.flat_map(|one| one.lines().lines().map(|line| format!("# {line}")).collect::<Vec<_>>()));
     words.push(format!("# No mistakes in the settings. These are in effect:\n\n{}", settings.trim_end()));
     let good = are_good(&findings);
-    Ok(Report::new(words.join("\n"), Checked { settings: &session.config, warnings, findings: &findings })?.judged(good))
+    Ok(Report::new(words.join("\n"), Checked { settings: &session.config, warnings, findings: &findings })?
+        .judged(good))
 }

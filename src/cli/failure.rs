@@ -61,7 +61,9 @@ impl Failure {
     /// What to do now, if that is known.
     pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Configuration(_) => Some("rembg-gateway config shows every setting with its meaning, without --config and variables its default."),
+            Self::Configuration(_) => Some(
+                "rembg-gateway config shows every setting with its meaning, without --config and variables its default.",
+            ),
             Self::Admin(error) => match error {
                 AdminError::NoPlan { .. } => Some("Plans are in the configuration, under [plans.NAME]."),
                 AdminError::NoAccount(_) => Some("Make it with: rembg-gateway user add UID --plan NAME"),

@@ -143,11 +143,7 @@ impl End {
     fn must_be_complete(&self) -> Result<(), Failure> {
         let store = &self.config.store;
         if let Some(path) = store.sqlite_path() {
-            return if path.exists() {
-                Ok(())
-            } else {
-                Err(Failure::NoStore(path.into()))
-            };
+            return if path.exists() { Ok(()) } else { Err(Failure::NoStore(path.into())) };
         }
         match store::keeps_left(&store.journal)? {
             0 => Ok(()),

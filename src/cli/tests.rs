@@ -283,7 +283,11 @@ async fn the_doctor_knows_plans_that_are_gone_and_peppers_that_have_changed() {
     operator.session.config.auth.api_key.pepper = vec!["sixteen characters or more".into()];
     let report = operator.types("doctor").await;
     assert!(report.words.contains("1 account is on the plan \"Premium-20000\""), "{}", report.words);
-    assert!(!report.good && report.words.contains("FAIL  pepper         1 key was made under another"), "{}", report.words);
+    assert!(
+        !report.good && report.words.contains("FAIL  pepper         1 key was made under another"),
+        "{}",
+        report.words
+    );
     operator.types("key create 42").await;
     let mixed = operator.types("doctor").await;
     assert!(mixed.words.contains("warn  pepper         1 key was made under another"), "{}", mixed.words);

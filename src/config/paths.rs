@@ -161,11 +161,9 @@ mod tests {
             let public = source.lines().filter(is_path).filter_map(|line| line.trim().strip_prefix("pub "));
             fields.extend(public.map(|line| line.split(':').next().unwrap().to_owned()));
         }
-        fields.extend(
-            fs::read_to_string("src/config.rs").unwrap().lines().filter_map(|line| {
-                line.trim().strip_prefix("pub ")?.strip_suffix(": Option<PathBuf>,").map(str::to_owned)
-            }),
-        );
+        fields.extend(fs::read_to_string("src/config.rs").unwrap().lines().filter_map(|line| {
+            line.trim().strip_prefix("pub ")?.strip_suffix(": Option<PathBuf>,").map(str::to_owned)
+        }));
         // The address of a Redis holds the setting store.ca_file.
         assert_eq!(fields.iter().filter(|name| *name != "ca_file").count(), PATHS.len() - 3, "{fields:?}");
         for field in fields {

@@ -179,7 +179,9 @@ mod tests {
         for (text, line) in FILE.lines().zip(lines()) {
             let fits = match line {
                 Line::Section(name) => text == format!("[{name}]"),
-                Line::Setting(key, line) => line == text && text.trim_start_matches("# ").starts_with(&format!("{key} = ")),
+                Line::Setting(key, line) => {
+                    line == text && text.trim_start_matches("# ").starts_with(&format!("{key} = "))
+                }
                 Line::Comment(words) => text.trim_start_matches('#').trim() == words.trim(),
                 Line::Blank => text.is_empty(),
             };

@@ -53,9 +53,18 @@ impl<'a> Listing<'a> {
     fn of(config: &'a Config) -> Result<Self, toml::ser::Error> {
         let mut defaults = Config::default();
         defaults.make_paths_absolute();
-        let text = "# Every setting with its value in effect. The comment after a value tells where it was written.\n".into();
+        let text =
+            "# Every setting with its value in effect. The comment after a value tells where it was written.\n".into();
         let (effective, defaults) = (Table::try_from(config)?, Table::try_from(&defaults)?);
-        Ok(Self { config, effective, defaults, text, settings: Vec::new(), about: Vec::new(), about_section: String::new() })
+        Ok(Self {
+            config,
+            effective,
+            defaults,
+            text,
+            settings: Vec::new(),
+            about: Vec::new(),
+            about_section: String::new(),
+        })
     }
 
     fn made(mut self) -> (String, Vec<Setting>) {
@@ -233,7 +242,10 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
         }
-        assert!(text.contains("kind = \"rmbg\" # /") && text.contains(", line 4; the default is \"builtin\""), "{text}");
+        assert!(
+            text.contains("kind = \"rmbg\" # /") && text.contains(", line 4; the default is \"builtin\""),
+            "{text}"
+        );
         assert!(text.contains(", line 15\n"), "a price's line: {text}");
     }
 

@@ -109,13 +109,7 @@ fn note_table(table: &DeTable<'_>, above: &str, text: &str, lines: &mut BTreeMap
     }
 }
 
-fn note_value(
-    value: &Spanned<DeValue<'_>>,
-    path: String,
-    at: usize,
-    text: &str,
-    lines: &mut BTreeMap<String, usize>,
-) {
+fn note_value(value: &Spanned<DeValue<'_>>, path: String, at: usize, text: &str, lines: &mut BTreeMap<String, usize>) {
     match value.get_ref() {
         DeValue::Table(table) => note_table(table, &path, text, lines),
         DeValue::Array(items) => {
@@ -123,11 +117,7 @@ fn note_value(
                 note_value(item, format!("{path}[{index}]"), line(text, &item.span()), text, lines);
             }
         }
-        DeValue::String(_)
-        | DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_) => {}
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
     }
     lines.insert(path, at);
 }

@@ -180,7 +180,11 @@ fn all_mistakes_are_named_at_once_and_none_because_of_another() {
 #[test]
 fn a_variable_that_sets_nothing_is_a_mistake() {
     let table = [
-        ("REMBG_GATEWAY__STORE__URI", "x", "REMBG_GATEWAY__STORE__URI: store.uri: unknown setting; did you mean store.url?"),
+        (
+            "REMBG_GATEWAY__STORE__URI",
+            "x",
+            "REMBG_GATEWAY__STORE__URI: store.uri: unknown setting; did you mean store.url?",
+        ),
         (
             "REMBG_GATEWAY__DEFAULT_PLAN__X",
             "x",

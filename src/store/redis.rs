@@ -59,11 +59,11 @@ use crate::{
 use async_trait::async_trait;
 use dial::Dialer;
 use engine::Engine;
-pub(super) use serving::has_gateways;
 use link::{Link, Replay};
 use redis::cmd;
 use replay::{ReplayBuffer, Write};
 use scripts::Scripts;
+pub(super) use serving::has_gateways;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},

@@ -46,12 +46,12 @@ use crate::{
 };
 use async_trait::async_trait;
 pub(super) use backup::backup;
-pub(super) use serving::Lock;
 use lookups::Lookups;
 use moment::WindowAt;
 use reader::Readers;
 use rusqlite::Connection;
 use schema::File;
+pub(super) use serving::Lock;
 use std::{path::Path, sync::Arc};
 use writer::{Outdates, Writer};
 

@@ -12,6 +12,7 @@ mod disk;
 mod faults;
 mod killed;
 mod migration;
+mod operator;
 mod panics;
 mod redis_user;
 mod reloaded;

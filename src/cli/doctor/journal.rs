@@ -14,18 +14,25 @@ pub(super) fn look(config: &StoreConfig) -> Vec<Finding> {
     match store::keeps_left(&config.journal) {
         Ok(0) => {}
         Ok(keeps) => {
-            let says = format!("The journal in {shown} has {keeps} served pictures that the store has not counted yet.");
-            let cure = "They are counted while a gateway serves with this journal and the store answers; keep the folder.";
+            let says =
+                format!("The journal in {shown} has {keeps} served pictures that the store has not counted yet.");
+            let cure =
+                "They are counted while a gateway serves with this journal and the store answers; keep the folder.";
             findings.push(Finding::warn(SUBJECT, says, cure));
         }
         Err(fault) => {
-            findings.push(Finding::fail(SUBJECT, format!("{fault}."), "Let the gateway's user read and write the folder."));
+            findings.push(Finding::fail(
+                SUBJECT,
+                format!("{fault}."),
+                "Let the gateway's user read and write the folder.",
+            ));
         }
     }
     match store::keeps_set_aside(&config.journal) {
         Ok(0) => {}
         Ok(keeps) => {
-            let says = format!("{keeps} served pictures were set aside in {shown}, because the store refused to count them.");
+            let says =
+                format!("{keeps} served pictures were set aside in {shown}, because the store refused to count them.");
             let cure = "Read quarantine.jsonl there, correct the accounts it names, and remove it.";
             findings.push(Finding::warn(SUBJECT, says, cure));
         }

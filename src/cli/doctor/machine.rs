@@ -65,7 +65,11 @@ fn port(subject: &'static str, address: SocketAddr) -> Finding {
         }
         Err(error) => {
             let says = format!("{address} cannot be listened on: {error}.");
-            Finding::fail(subject, says, "Write an address of this machine, and a port that the gateway's user may open.")
+            Finding::fail(
+                subject,
+                says,
+                "Write an address of this machine, and a port that the gateway's user may open.",
+            )
         }
     }
 }

@@ -38,7 +38,14 @@ async fn store(session: &Session) -> (Finding, Option<std::sync::Arc<dyn Store>>
     };
     match opened {
         Ok(store) => (Finding::ok("store", format!("{url} can be read and written.")), Some(store)),
-        Err(fault) => (Finding::fail("store", format!("{url} cannot be used: {fault}."), "Is store.url the right one, and does it answer?"), None),
+        Err(fault) => (
+            Finding::fail(
+                "store",
+                format!("{url} cannot be used: {fault}."),
+                "Is store.url the right one, and does it answer?",
+            ),
+            None,
+        ),
     }
 }
 

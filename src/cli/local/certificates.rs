@@ -67,7 +67,11 @@ fn chain(file: &Path, now: UnixSeconds, host: Option<&str>) -> Vec<Finding> {
     match Certificate::chain(&text) {
         Ok(chain) => judge(&chain, &shown, now, host),
         Err(fault) => {
-            vec![Finding::fail(SUBJECT, format!("{shown}: {fault}."), "Put the chain into it in PEM, the server's own first.")]
+            vec![Finding::fail(
+                SUBJECT,
+                format!("{shown}: {fault}."),
+                "Put the chain into it in PEM, the server's own first.",
+            )]
         }
     }
 }
@@ -77,8 +81,11 @@ fn judge(chain: &[Certificate], file: &str, now: UnixSeconds, host: Option<&str>
     for (above, (one, issuer)) in (2..).zip(chain.iter().zip(chain.iter().skip(1))) {
         if !one.names_as_issuer(issuer) {
             let below = above - 1;
-            let says = format!("In {file}, certificate {above} has not issued certificate {below}, so some clients refuse it.");
-            let cure = "Put the server's own certificate first and its issuer after it, then the issuer's, without gaps.";
+            let says = format!(
+                "In {file}, certificate {above} has not issued certificate {below}, so some clients refuse it."
+            );
+            let cure =
+                "Put the server's own certificate first and its issuer after it, then the issuer's, without gaps.";
             findings.push(Finding::warn(SUBJECT, says, cure));
         }
     }
@@ -89,7 +96,11 @@ fn judge(chain: &[Certificate], file: &str, now: UnixSeconds, host: Option<&str>
     let names = own.names.join(", ");
     if own.names.is_empty() {
         let says = format!("{file} is for no name: clients have no host to compare it with, and refuse it.");
-        findings.push(Finding::fail(SUBJECT, says, "Have it made with the gateway's host as a subject alternative name."));
+        findings.push(Finding::fail(
+            SUBJECT,
+            says,
+            "Have it made with the gateway's host as a subject alternative name.",
+        ));
     } else if let Some(host) = host.filter(|host| !own.names.iter().any(|name| is_for(name, host))) {
         let says = format!("{file} is for {names}, and pages.public_url names {host}.");
         findings.push(Finding::warn(SUBJECT, says, "Have it made for that host too, or correct pages.public_url."));
@@ -106,14 +117,21 @@ fn dates(certificate: &Certificate, file: &str, number: usize, now: UnixSeconds)
     let renew = "Renew it. The new file is used within seconds, without a restart.";
     if now < certificate.not_before {
         let says = format!("{which} is not valid before {}.", date(certificate.not_before));
-        return Some(Finding::fail(SUBJECT, says, "Is this machine's clock right? Otherwise use the old one until then."));
+        return Some(Finding::fail(
+            SUBJECT,
+            says,
+            "Is this machine's clock right? Otherwise use the old one until then.",
+        ));
     }
     if now > certificate.not_after {
         let says = format!("{which} has expired on {}, so clients refuse it.", date(certificate.not_after));
         return Some(Finding::fail(SUBJECT, says, renew));
     }
     let days = (certificate.not_after.0 - now.0) / DAY;
-    let says = format!("{which} ends on {}, in {days} days: less than a quarter of its lifetime is left.", date(certificate.not_after));
+    let says = format!(
+        "{which} ends on {}, in {days} days: less than a quarter of its lifetime is left.",
+        date(certificate.not_after)
+    );
     // The authorities above it are renewed by others, who give them out with the next one.
     (number == 1 && certificate.is_near_its_end(now))
         .then(|| Finding::warn(SUBJECT, says, format!("{renew} Is the renewal still running?")))

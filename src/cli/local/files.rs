@@ -1,7 +1,11 @@
 //! The rights of the folders and files that the gateway writes.
 
 use crate::{cli::finding::Finding, config::Config};
-use std::{env, fs, io, os::unix::fs::{MetadataExt as _, PermissionsExt as _}, path::Path};
+use std::{
+    env, fs, io,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
+};
 
 /// The rights of users who are neither the owner nor in the group.
 const OTHERS_WRITE: u32 = 0o002;
@@ -36,7 +40,8 @@ fn written_to(subject: &'static str, folder: &Path) -> Option<Finding> {
         } else {
             format!("{shown} does not exist, and {whoever} cannot make it in {}: {}.", there.display(), reason(&error))
         };
-        let cure = format!("Give {} to the gateway's user, or name another folder; run this as that user.", there.display());
+        let cure =
+            format!("Give {} to the gateway's user, or name another folder; run this as that user.", there.display());
         return Some(Finding::fail(subject, says, cure));
     }
     let open = there == folder && mode(folder).is_some_and(|mode| mode & OTHERS_WRITE != 0);

@@ -115,7 +115,10 @@ mod tests {
             (vec![total], 8_192_000),
             (vec![total, v2], 8_192_000),
             (vec![total, v2, ("sys/fs/cgroup/a/b/memory.max", "max\n")], 8_192_000),
-            (vec![total, v2, ("sys/fs/cgroup/a/memory.max", "5000\n"), ("sys/fs/cgroup/a/b/memory.max", "7000\n")], 5000),
+            (
+                vec![total, v2, ("sys/fs/cgroup/a/memory.max", "5000\n"), ("sys/fs/cgroup/a/b/memory.max", "7000\n")],
+                5000,
+            ),
             (vec![total, ("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/memory.max", "6000\n")], 6000),
             (
                 vec![

@@ -13,6 +13,10 @@ pub(super) fn look(config: &BackendConfig) -> Option<Finding> {
     let shown = config.model.display();
     Some(match builtin::verify_model(&config.model) {
         Ok(()) => Finding::ok("model", format!("{shown} is u2netp, complete.")),
-        Err(error) => Finding::fail("model", format!("{error}."), format!("deploy/fetch-model.sh {shown}, or correct backend.model.")),
+        Err(error) => Finding::fail(
+            "model",
+            format!("{error}."),
+            format!("deploy/fetch-model.sh {shown}, or correct backend.model."),
+        ),
     })
 }
