@@ -2,15 +2,20 @@
 
 use crate::cli::{Session, finding::Finding, ready};
 use serde_json::Value;
+use std::io;
 
 const SUBJECT: &str = "gateway";
 
 pub(super) async fn look(session: &Session) -> Vec<Finding> {
     let at = ready::reachable(session.config.listen.admin);
     match ready::ask_patiently(at).await {
-        Some((status, body)) => judge(&at.to_string(), status, &body),
-        // Nobody, or somebody else: the check of the ports tells.
-        None => Vec::new(),
+        Ok((status, body)) => judge(&at.to_string(), status, &body),
+        // No gateway runs here, which is nothing wrong.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Vec::new(),
+        Err(error) => {
+            let says = format!("What listens on {at} cannot be asked: {error}.");
+            vec![Finding::warn(SUBJECT, says, "Is listen.admin the address of this gateway, and does its log say why?")]
+        }
     }
 }
 

@@ -24,7 +24,8 @@ pub(in crate::store) async fn has_gateways(url: &RedisUrl) -> Result<bool> {
     let mut look = async || {
         let mut command = cmd("ZRANGE");
         command.arg(key_names::ALIVE).arg(0).arg(-1).arg("WITHSCORES");
-        command.query_async::<BTreeMap<String, i64>>(&mut connection).await.map_err(failed)
+        let seen: Vec<(String, f64)> = command.query_async(&mut connection).await.map_err(failed)?;
+        Ok::<_, Fault>(seen.into_iter().collect::<BTreeMap<_, _>>())
     };
     let first = look().await?;
     let begun = Instant::now();
