@@ -69,7 +69,7 @@ fn is_stray(name: &str) -> bool {
     let ends = |ending| name.ends_with(ending);
     let of_a_service =
         ends("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || ends("_PORT") || name.contains("_PORT_");
-    !read && !(of_a_service && !reference::names_a_setting(name))
+    !read && (!of_a_service || reference::names_a_setting(name))
 }
 
 fn readings(text: &str) -> VecDeque<Value> {

@@ -114,7 +114,7 @@ mod tests {
             let name = path.replace(['.', '['], "-").replace(']', "");
             fs::write(folder.join("x").join(&name), "sixteen characters or more, and thirty-two too").unwrap();
             if !path.contains("[]") {
-                file += &format!("{path} = \"x/{name}\"\n");
+                file = format!("{file}{path} = \"x/{name}\"\n");
             }
         }
         file + "store.url = \"sqlite:x/gateway.db\"\n\

@@ -76,8 +76,8 @@ fn with_sections_around(section: &str) -> impl Iterator<Item = String> {
 
 /// The known setting that somebody may have meant by an unknown path.
 pub(super) fn meant_by(unknown: &str) -> Option<String> {
-    let (plain, plan) = without_names(unknown);
-    let (section, key) = plain.rsplit_once('.').unwrap_or(("", &plain));
+    let (general, plan) = without_names(unknown);
+    let (section, key) = general.rsplit_once('.').unwrap_or(("", &general));
     let with_plan = |path: &str| plan.as_ref().map_or_else(|| path.to_owned(), |plan| path.replacen('*', plan, 1));
     let inside = |path: &&String| path.rsplit_once('.').map_or("", |(section, _)| section) == section;
     let siblings = PATHS.iter().filter(inside).map(String::as_str);
@@ -92,14 +92,14 @@ pub(super) fn meant_by(unknown: &str) -> Option<String> {
 
 /// The path with `*` for a plan's name and `[]` for the place in a list, and the plan's name.
 fn without_names(path: &str) -> (String, Option<String>) {
-    let mut plain = String::with_capacity(path.len());
+    let mut general = String::with_capacity(path.len());
     for part in path.split_inclusive(']') {
         match part.split_once('[') {
-            Some((before, _)) => plain.extend([before, "[]"]),
-            None => plain.push_str(part),
+            Some((before, _)) => general.extend([before, "[]"]),
+            None => general.push_str(part),
         }
     }
-    let mut keys: Vec<_> = plain.split('.').collect();
+    let mut keys: Vec<_> = general.split('.').collect();
     let plan = (keys.len() > 2 && keys[0] == "plans").then(|| std::mem::replace(&mut keys[1], "*").to_owned());
     (keys.join("."), plan)
 }

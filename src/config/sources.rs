@@ -60,7 +60,12 @@ impl Sources {
                 self.sections.push((path.to_owned(), variable.to_owned()));
                 table.iter().for_each(|(key, value)| self.note(variable, &format!("{path}.{key}"), value));
             }
-            _ => self.variables.push((path.to_owned(), variable.to_owned())),
+            Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Array(_) => self.variables.push((path.to_owned(), variable.to_owned())),
         }
     }
 

@@ -108,7 +108,7 @@ mod tests {
     fn what_is_odd_about_accounts_is_told_with_a_few_names() {
         let mut seen = Seen { looked_at: 2, of: 2, known_keys: 1, ..Seen::default() };
         assert_eq!(seen.judge("Free"), []);
-        let uid = |number: usize| Uid::new(&format!("u{number}")).unwrap();
+        let uid = |number: usize| Uid::new(format!("u{number}")).unwrap();
         seen.strangers.insert("Gold".into(), (0..7).map(uid).collect());
         let found = seen.judge("Free");
         assert_eq!((found.len(), found[0].verdict), (1, Verdict::Warn));

@@ -28,16 +28,13 @@ pub(super) fn look(config: &StoreConfig) -> Vec<Finding> {
             ));
         }
     }
-    match store::keeps_set_aside(&config.journal) {
-        Ok(0) => {}
-        Ok(keeps) => {
-            let says =
-                format!("{keeps} served pictures were set aside in {shown}, because the store refused to count them.");
-            let cure = "Read quarantine.jsonl there, correct the accounts it names, and remove it.";
-            findings.push(Finding::warn(SUBJECT, says, cure));
-        }
-        // The same folder, with the same fault.
-        Err(_) => {}
+    // The same folder: a fault has been told.
+    let set_aside = store::keeps_set_aside(&config.journal).unwrap_or_default();
+    if set_aside > 0 {
+        let says =
+            format!("{set_aside} served pictures were set aside in {shown}, because the store refused to count them.");
+        let cure = "Read quarantine.jsonl there, correct the accounts that it names, and remove it.";
+        findings.push(Finding::warn(SUBJECT, says, cure));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(SUBJECT, format!("Nothing waits in {shown}.")));

@@ -55,10 +55,7 @@ fn own_id() -> u32 {
 }
 
 fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotADirectory => "it is a file".into(),
-        _ => error.to_string(),
-    }
+    if error.kind() == io::ErrorKind::NotADirectory { "it is a file".into() } else { error.to_string() }
 }
 
 /// The accounts, and the hashes of their keys. Nothing if others cannot read them.

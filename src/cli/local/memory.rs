@@ -26,9 +26,9 @@ pub(super) fn look(config: &Config) -> Option<Finding> {
 
 fn judge(config: &Config, cores: usize, limit: u64, whose: &str) -> Finding {
     let need = most(config, cores);
-    let whole = need.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
-    let says = format!("Requests may take up to {} of memory, and {whose} is {}.", rounded(whole), rounded(limit));
-    if whole <= limit {
+    let sum = need.iter().fold(0_u64, |so_far, (_, bytes)| so_far.saturating_add(*bytes));
+    let says = format!("Requests may take up to {} of memory, and {whose} is {}.", rounded(sum), rounded(limit));
+    if sum <= limit {
         return Finding::ok("memory", says);
     }
     let parts: Vec<_> = need.iter().map(|(what, bytes)| format!("{what} {}", rounded(*bytes))).collect();

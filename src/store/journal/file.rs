@@ -60,7 +60,7 @@ pub(super) fn left(folder: &Path) -> io::Result<usize> {
 /// How many lines are in the file for a person.
 pub(super) fn set_aside(folder: &Path) -> io::Result<usize> {
     let text = unless_gone(fs::read(folder.join(QUARANTINE)))?.unwrap_or_default();
-    Ok(text.iter().filter(|byte| **byte == b'\n').count())
+    Ok(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count())
 }
 
 impl JournalFile {
