@@ -6,7 +6,11 @@ gateway=$1
 key_file=data/demo.key
 
 # The environment may have moved them. Mistakes in it are named here, before anything is made.
-settings=$("$gateway" check --json)
+settings=$("$gateway" check --json) || {
+    # Mistakes in the settings have been printed by now; what is wrong with files has not.
+    "$gateway" check 2>/dev/null | sed -n 's/^# //p' | grep -A 1 '^FAIL' >&2
+    exit 1
+}
 address() { sed -n 's/.*"listen":{[^}]*"'"$1"'":"\([^"]*\)".*/\1/p' <<<"$settings"; }
 public=$(address public) admin=$(address admin)
 

@@ -268,7 +268,7 @@ impl Admin {
             return Err(AdminError::Expired);
         }
         let made = ApiKey {
-            id: api_key::fresh_id()?,
+            id: keyring.fresh_id()?,
             uid: order.uid,
             name: order.name,
             hint: api_key::hint(key),

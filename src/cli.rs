@@ -6,10 +6,13 @@ mod audit;
 mod check;
 mod credits;
 mod session;
+mod settings;
 mod doctor;
 mod failure;
+mod finding;
 mod input;
 mod key;
+mod local;
 mod print;
 mod ready;
 mod report;
@@ -24,7 +27,7 @@ mod user;
 
 use crate::config::{Config, ConfigErrors};
 use clap::{Parser, Subcommand};
-use failure::Failure;
+use failure::{Failure, NO_STORE_HINT};
 use report::Report;
 use session::Session;
 use std::{
@@ -43,7 +46,8 @@ const USAGE: u8 = 64;
     name = "rembg-gateway",
     version,
     about = "A gateway in front of a background-removal backend: keys, limits, exact metering",
-    after_help = "Every command except store migrate can be used while the gateway runs.\n\
+    after_help = "Every command except store migrate can be used while the gateway runs. Only serve, user add and store migrate (its\n\
+                  target) make a store; the others fail if there is none.\n\
                   Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration."
 )]
 pub struct Arguments {
@@ -61,8 +65,11 @@ pub struct Arguments {
 enum Command {
     /// Run the gateway
     Serve,
-    /// Report every mistake in the configuration, or show the settings in effect (secrets as ***)
+    /// Report every mistake in the configuration, what is wrong with the files that it names, and the settings in effect
+    /// (secrets as ***); exits 1 if the gateway would not start
     Check,
+    /// Show every setting with its meaning, its default, its value in effect and where that was written (secrets as ***)
+    Config,
     /// Make and change accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -132,6 +139,7 @@ async fn perform(arguments: Arguments, config: Config) -> Result<Report, Failure
     match arguments.command {
         Command::Serve => serve::run(session, arguments.config).await,
         Command::Check => check::run(&session),
+        Command::Config => settings::run(&session),
         Command::User(command) => command.run(&session).await,
         Command::Key(command) => command.run(&session, &mut io::stdin()).await,
         Command::Credits(command) => command.run(&session).await,

@@ -13,9 +13,14 @@ mod listen;
 mod load;
 mod mistakes;
 mod pages;
+mod paths;
 mod redis_url;
+mod reference;
 mod reload;
 mod secrets;
+mod settings;
+mod shown;
+mod sources;
 mod store;
 mod stripe;
 #[cfg(test)]
@@ -36,6 +41,8 @@ pub use pages::{LinkConfig, PagesConfig};
 pub use redis_url::{Node, RedisPlace, RedisUrl};
 pub use reload::Differences;
 pub use secrets::SecretError;
+pub use settings::Setting;
+pub use sources::{Place, Sources};
 pub use store::StoreConfig;
 pub use stripe::{ReversalPolicy, StripeConfig};
 pub use user_token::{IssuerConfig, Preset, SHORTEST_SECRET_BYTES, UserTokenConfig};
@@ -79,6 +86,9 @@ pub struct Config {
     pub stripe: StripeConfig,
     /// The log.
     pub log: LogConfig,
+    /// Where each of these was written.
+    #[serde(skip)]
+    pub sources: Sources,
 }
 
 impl Default for Config {
@@ -106,6 +116,7 @@ impl Default for Config {
             pages: PagesConfig::default(),
             stripe: StripeConfig::default(),
             log: LogConfig::default(),
+            sources: Sources::default(),
         }
     }
 }

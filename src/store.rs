@@ -16,9 +16,9 @@ mod terms;
 mod whole;
 
 pub use billing::{Changes, ParkedEvent, StepOutcome, StripeObject, StripeState, StripeStep};
-pub use journal::{Journaled, keeps_left};
+pub use journal::{Journaled, keeps_left, keeps_set_aside};
 pub use migrate::{Migration, Problem, migrate};
-pub use open::{Opened, backup, open, open_to_move, open_to_serve};
+pub use open::{Opened, OutOfService, backup, open, open_to_move, open_to_serve, out_of_service};
 pub use terms::LiveTerms;
 pub use transfer::{AccountExport, Cursor, KeyExport, List, Page, Records, Transfer};
 
@@ -66,6 +66,12 @@ pub enum Fault {
     /// Another operation has used this operation id.
     #[error("{0}")]
     Conflict(String),
+}
+
+impl Fault {
+    fn in_service(store: impl std::fmt::Display) -> Self {
+        Self::Unusable(format!("a gateway serves from {store}; stop every gateway on it, then try again"))
+    }
 }
 
 /// The verbs that serving a picture needs, and those by which callers and operators look at the store meanwhile.

@@ -27,7 +27,7 @@ pub async fn run(config: Config, read_again: Option<ReadAgain>) -> Result<(), St
         warn!("{warning}");
     }
     let app = App::start(&config, Clock::Own).await?;
-    info!(public = %app.public, plain = app.plain.map(tracing::field::display), admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "serving");
+    info!(public = %app.public, plain = app.plain.map(tracing::field::display), admin = %app.admin, store = %config.store.shown(), version = env!("CARGO_PKG_VERSION"), "serving");
     let stop = signals.stop_after_reloads(&app, read_again).await;
     app.drain();
     let delay = match stop {

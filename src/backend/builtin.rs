@@ -40,11 +40,6 @@ pub struct Builtin {
 }
 
 impl Builtin {
-    /// Loads and verifies the model file, and forgets it. Blocks for a fraction of a second.
-    pub fn check(model: &Path) -> Result<(), ModelError> {
-        Model::load(model).map(drop)
-    }
-
     /// Loads and verifies the model file. At most `concurrency` pictures (at least one) are processed at once, and
     /// `waiting_per_slot` requests may wait for each slot.
     ///
@@ -60,6 +55,11 @@ impl Builtin {
         let queue = Queue::new(&[concurrency], most_waiting, NEVER_DOWN, metrics.queue());
         Ok(Self { model: Arc::new(Model::load(model)?), queue, concurrency, metrics: metrics.of_backend(NAME) })
     }
+}
+
+/// Whether the file is the model, complete. Blocks on the disk.
+pub fn verify_model(path: &Path) -> Result<(), ModelError> {
+    model::verified(path).map(drop)
 }
 
 #[async_trait]

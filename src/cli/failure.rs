@@ -2,6 +2,11 @@
 
 use super::USAGE;
 use crate::{admin::AdminError, app::StartError, config::ConfigErrors, identity::KeyringError, store::Fault};
+use std::path::PathBuf;
+
+/// What to do without a store.
+pub(super) const NO_STORE_HINT: &str = "Is this the gateway's configuration? Give it with --config or REMBG_GATEWAY_CONFIG; or \
+                                        make a store, with serve or user add.";
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +21,9 @@ pub(super) enum Failure {
     Keyring(#[from] KeyringError),
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The store does not exist, and this command makes none.
+    #[error("there is no store at {}", .0.display())]
+    NoStore(PathBuf),
     /// Accounts could not be moved between two stores.
     #[error(transparent)]
     Migration(Fault),
@@ -39,6 +47,7 @@ impl Failure {
         match self {
             Self::Configuration(_) | Self::Address(_) | Self::Typed(_) => USAGE,
             Self::Admin(_)
+            | Self::NoStore(_)
             | Self::Store(_)
             | Self::Migration(_)
             | Self::Keyring(_)
@@ -52,7 +61,9 @@ impl Failure {
     /// What to do now, if that is known.
     pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Configuration(_) => Some("config/gateway.toml shows every setting with its meaning."),
+            Self::Configuration(_) => Some(
+                "rembg-gateway config shows every setting with its meaning, without --config and variables its default.",
+            ),
             Self::Admin(error) => match error {
                 AdminError::NoPlan { .. } => Some("Plans are in the configuration, under [plans.NAME]."),
                 AdminError::NoAccount(_) => Some("Make it with: rembg-gateway user add UID --plan NAME"),
@@ -63,6 +74,7 @@ impl Failure {
                 }
             },
             Self::Store(fault) => store_hint(fault),
+            Self::NoStore(_) => Some(NO_STORE_HINT),
             Self::Migration(Fault::Unavailable(_) | Fault::Unexpected(_)) => {
                 Some("Nothing is lost. Run the same command again; it continues where this one stopped.")
             }

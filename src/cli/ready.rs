@@ -22,23 +22,28 @@ const LONGEST: u64 = 64 * 1024;
 /// Exits 1 unless the gateway says that it is ready.
 pub(super) async fn run(session: &Session) -> Result<Report, Failure> {
     let at = reachable(session.config.listen.admin);
-    let (ready, says) = match timeout(PATIENCE, ask(at)).await {
-        Ok(Ok((200, _))) => (true, format!("The gateway at {at} is ready.")),
-        Ok(Ok((status, body))) => (false, format!("The gateway at {at} is not ready: {status} {body}")),
-        Ok(Err(error)) => (false, format!("The gateway at {at} cannot be asked: {error}.")),
-        Err(_) => (false, format!("The gateway at {at} does not answer within {} s.", PATIENCE.as_secs())),
+    let (ready, says) = match ask_patiently(at).await {
+        Ok((200, _)) => (true, format!("The gateway at {at} is ready.")),
+        Ok((status, body)) => (false, format!("The gateway at {at} is not ready: {status} {body}")),
+        Err(error) => (false, format!("The gateway at {at} cannot be asked: {error}.")),
     };
     Ok(Report::new(says, json!({"ready": ready, "admin": at.to_string()}))?.judged(ready))
 }
 
 /// The address to connect to. A listener's address can be `0.0.0.0`, to which nobody can connect.
-fn reachable(listened: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listened: SocketAddr) -> SocketAddr {
     let ip = match listened.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, listened.port())
+}
+
+/// What the gateway there says of itself.
+pub(super) async fn ask_patiently(at: SocketAddr) -> io::Result<(u16, Value)> {
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", PATIENCE.as_secs()));
+    timeout(PATIENCE, ask(at)).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// The status and the body, which is a line of JSON.

@@ -19,7 +19,8 @@ use tokio::task::spawn_blocking;
 const PAUSE: Duration = Duration::from_secs(2);
 
 const WHAT_TO_KNOW: &str = "\
-Stop every gateway first, and see that their journals are empty: nobody else may write to either store meanwhile.
+Stop every gateway first, and see that their journals are empty: nobody else may write to either store meanwhile. A gateway
+that still serves at one of the two is noticed, and nothing is moved.
 The source stays as it is, and so do accounts that only the target has. An account that is at the target with other
 contents is named and left alone. Cut off, the same command goes on where it stopped.
 
@@ -71,8 +72,11 @@ impl Migrate {
         let Self { from, to } = self;
         let (from, to) = (End::of(session, "--from", from)?, End::of(session, "--to", to)?);
         from.must_be_complete()?;
+        let _source_is_quiet = store::out_of_service(&from.config).await?;
         let source = from.open(session).await?;
         let target = to.open(session).await?;
+        let is_another = source.place().await? != target.place().await?;
+        let _target_is_quiet = if is_another { Some(store::out_of_service(&to.config).await?) } else { None };
         let said = Mutex::new(Instant::now());
         let progress = |done, total| {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,6 +97,7 @@ impl Migrate {
 
 /// Copies the store on a thread that may block.
 async fn backup(session: &Session, file: PathBuf) -> Result<Report, Failure> {
+    session.must_exist()?;
     let (config, copy) = (session.config.clone(), file.clone());
     let copied = spawn_blocking(move || store::backup(&config, &copy)).await;
     let bytes = copied.map_err(|error| Failure::Runtime(error.to_string()))??;
@@ -118,7 +123,10 @@ struct End {
 impl End {
     /// Reports a fault of an address without showing it, because nobody can tell where in it the password is.
     fn of(session: &Session, option: &str, url: String) -> Result<Self, Failure> {
-        let store = StoreConfig { url, ..session.config.store.clone() };
+        let mut store = StoreConfig { url, ..session.config.store.clone() };
+        if let Ok(here) = absolute(".") {
+            store.make_absolute(&here);
+        }
         let fault = match (store.redis_url(), store.sqlite_path()) {
             (Some(Ok(_)), _) | (None, Some(_)) => None,
             (Some(Err(fault)), _) => Some(fault),
@@ -135,11 +143,7 @@ impl End {
     fn must_be_complete(&self) -> Result<(), Failure> {
         let store = &self.config.store;
         if let Some(path) = store.sqlite_path() {
-            return if path.exists() {
-                Ok(())
-            } else {
-                Err(Fault::NotFound(format!("there is no store at {}", path.display())).into())
-            };
+            return if path.exists() { Ok(()) } else { Err(Failure::NoStore(path.into())) };
         }
         match store::keeps_left(&store.journal)? {
             0 => Ok(()),

@@ -40,6 +40,7 @@ impl Operator {
             Command::Usage(command) => command.run(&self.session).await,
             Command::Audit(command) => command.run(&self.session).await,
             Command::Check => check::run(&self.session),
+            Command::Config => settings::run(&self.session),
             Command::Doctor => doctor::run(&self.session).await,
             Command::Ready => ready::run(&self.session).await,
             Command::Serve => panic!("not in these tests"),
@@ -178,6 +179,7 @@ async fn a_grant_is_made_once_under_its_name_and_can_be_taken_back() {
 #[tokio::test]
 async fn usage_is_a_table_of_all_or_one_account_with_its_keys() {
     let operator = Operator::new();
+    operator.session.store_or_new().await.unwrap();
     assert!(operator.types("usage").await.words.starts_with("There are no accounts."));
     operator.types("user add someone --plan Premium-20000 --prepaid 7").await;
     operator.types("user add 42").await;
@@ -242,8 +244,59 @@ async fn a_spoilt_number_is_named_beside_the_other_accounts_and_can_be_set() {
 }
 
 #[tokio::test]
+async fn only_commands_that_may_make_a_store_do() {
+    let operator = Operator::new();
+    for line in [
+        "usage",
+        "usage 42",
+        "audit",
+        "key list 42",
+        "key create 42",
+        "key import 42",
+        "key revoke key_x",
+        "credits grant 42 5 --id a",
+        "stripe parked",
+        "stripe forget evt_1",
+        "store backup copy.db",
+    ] {
+        let failure = operator.tries(line, "7b1ff8b0-6f2c-4f47-9d6e-6a2a8ff0c0de").await.unwrap_err();
+        let path = operator.folder.path().join("gateway.db");
+        assert_eq!(failure.to_string(), format!("there is no store at {}", path.display()), "{line}");
+        assert!(failure.hint().unwrap().contains("--config") && failure.exit_code() == 1, "{line}");
+    }
+    operator.types("check").await;
+    operator.types("config").await;
+    operator.types("doctor").await;
+    assert_eq!(std::fs::read_dir(operator.folder.path()).unwrap().count(), 0, "one of them made something");
+    operator.types("user add 42").await;
+    assert!(operator.types("usage").await.good);
+}
+
+#[tokio::test]
+async fn the_doctor_knows_plans_that_are_gone_and_peppers_that_have_changed() {
+    let mut operator = Operator::new();
+    operator.types("user add 42 --plan Premium-20000").await;
+    operator.types("key create 42").await;
+    let fine = operator.types("doctor").await;
+    assert!(!fine.words.contains("another pepper") && !fine.words.contains("Premium-20000"), "{}", fine.words);
+    operator.session.config.plans.remove("Premium-20000");
+    operator.session.config.auth.api_key.pepper = vec!["sixteen characters or more".into()];
+    let report = operator.types("doctor").await;
+    assert!(report.words.contains("1 account is on the plan \"Premium-20000\""), "{}", report.words);
+    assert!(
+        !report.good && report.words.contains("FAIL  pepper         1 key was made under another"),
+        "{}",
+        report.words
+    );
+    operator.types("key create 42").await;
+    let mixed = operator.types("doctor").await;
+    assert!(mixed.words.contains("warn  pepper         1 key was made under another"), "{}", mixed.words);
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_named_with_what_to_do() {
     let operator = Operator::new();
+    operator.session.store_or_new().await.unwrap();
     for (line, words) in [
         ("key create 42", "there is no account 42"),
         ("key revoke key_x", "there is no key with the id key_x"),
@@ -288,7 +341,7 @@ async fn doctor_changes_nothing_and_tells_what_is_missing() {
     let report = operator.types("doctor").await;
     assert!(!report.good);
     assert_eq!(verdict_of(&report, "store"), "warn");
-    assert_eq!(verdict_of(&report, "backend"), "fail");
+    assert_eq!(verdict_of(&report, "model"), "fail");
     assert_eq!(std::fs::read_dir(operator.folder.path()).unwrap().count(), 0, "doctor made something");
 
     operator.types("user add 42").await;
@@ -309,6 +362,7 @@ fn verdict_of(report: &Report, subject: &str) -> String {
 #[tokio::test]
 async fn parked_events_are_listed_and_the_doctor_warns_of_them() {
     let operator = Operator::new();
+    operator.session.store_or_new().await.unwrap();
     let none = operator.types("stripe parked").await;
     assert_eq!((none.words.as_str(), none.value), ("No event is parked.", Some(json!([]))));
     let event = crate::store::ParkedEvent {

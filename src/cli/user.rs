@@ -52,7 +52,7 @@ impl UserCommand {
         let Self::Add(Add { uid, plan, credits, burst, priority, max_pixels, prepaid, email_verified }) = self;
         let overrides = Overrides { burst, priority, max_pixels };
         let order = AccountOrder { uid, plan, credits, overrides, prepaid, email_verified };
-        let made = session.admin().await?.put_account(&order).await?;
+        let made = session.admin_or_new().await?.put_account(&order).await?;
         Report::new(words(&made, prepaid.unwrap_or(0)), &made)
     }
 }

@@ -277,7 +277,7 @@ impl Checks<'_> {
 
     fn require(&mut self, path: &str, holds: bool, fault: impl Display) {
         if !holds && self.was_read(path) {
-            self.mistakes.push(Mistake { path: path.to_owned(), fault: fault.to_string() });
+            self.mistakes.push(Mistake::new(path, fault.to_string()));
         }
     }
 

@@ -3,18 +3,23 @@
 //! A variable is text, a setting has a type. So each variable has several readings, and the setting takes the first
 //! that fits: a TOML value, then plain text, then a comma-separated list.
 
-use super::mistakes::Mistake;
+use super::{Sources, mistakes::Mistake, reference, sources::Place};
 use std::collections::VecDeque;
 use toml::{Table, Value};
 
 /// The prefix of our variables' names.
 pub const PREFIX: &str = "REMBG_GATEWAY__";
 
+/// The prefix of variables that people may have meant for settings.
+const NEARLY: &str = "REMBG_GATEWAY_";
+
+/// Variables with that prefix that are read elsewhere: by the command line, and by tests.
+const READ_ELSEWHERE: [&str; 4] =
+    ["REMBG_GATEWAY_CONFIG", "REMBG_GATEWAY_MIGRATE_FROM", "REMBG_GATEWAY_MIGRATE_TO", "REMBG_GATEWAY_TEST_"];
+
 /// One variable that sets a value.
 #[derive(Debug)]
 pub(super) struct Variable {
-    /// Its name.
-    pub(super) name: String,
     /// The setting's path, spelled as in the settings.
     pub(super) path: Vec<String>,
     /// Readings that have not been tried.
@@ -23,35 +28,48 @@ pub(super) struct Variable {
     pub(super) fault: Option<String>,
 }
 
-impl Variable {
-    /// Whether this variable set `path`, or something around or inside it.
-    pub(super) fn touches(&self, path: &[String]) -> bool {
-        self.path.iter().zip(path).all(|(own, other)| own == other)
-    }
-}
-
 /// Sets the variables with our prefix in the table. A variable that cannot be set is a mistake.
 pub(super) fn apply(
     table: &mut Table,
     variables: impl Iterator<Item = (String, String)>,
+    sources: &mut Sources,
     mistakes: &mut Vec<Mistake>,
 ) -> Vec<Variable> {
-    let mut ours: Vec<_> = variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    let named: Vec<_> = variables.filter(|(name, _)| name.starts_with(NEARLY)).collect();
+    let (mut ours, others): (Vec<_>, Vec<_>) = named.into_iter().partition(|(name, _)| name.starts_with(PREFIX));
     ours.sort_unstable();
+    sources.strays = others.into_iter().map(|(name, _)| name).filter(|name| is_stray(name)).collect();
+    sources.strays.sort_unstable();
     let mut laid = Vec::with_capacity(ours.len());
     for (name, text) in ours {
         let written = name.get(PREFIX.len()..).unwrap_or_default().to_lowercase();
         let mut readings = readings(&text);
         let first = readings.pop_front().unwrap_or(Value::String(text));
-        match place(table, written.split("__"), first) {
-            Some(path) => laid.push(Variable { name, path, readings, fault: None }),
+        match place(table, written.split("__"), first.clone()) {
+            Some(path) => {
+                sources.note(&name, &path.join("."), &first);
+                laid.push(Variable { path, readings, fault: None });
+            }
             None => mistakes.push(Mistake {
-                path: written.replace("__", "."),
-                fault: format!("cannot be set, because the setting above it is not a section (from {name})"),
+                place: Some(Place::Variable(name)),
+                ..Mistake::new(
+                    written.replace("__", "."),
+                    "cannot be set, because the setting above it is not a section",
+                )
             }),
         }
     }
     laid
+}
+
+/// Whether nothing reads this variable, and Kubernetes does not set it: for each service of a namespace it sets such
+/// variables, and a service may be called rembg-gateway.
+fn is_stray(name: &str) -> bool {
+    let read = READ_ELSEWHERE.iter().any(|known| name == *known || (known.ends_with('_') && name.starts_with(known)));
+    let ends = |ending| name.ends_with(ending);
+    let of_a_service =
+        ends("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || ends("_PORT") || name.contains("_PORT_");
+    !read && (!of_a_service || reference::names_a_setting(name))
 }
 
 fn readings(text: &str) -> VecDeque<Value> {

@@ -20,8 +20,21 @@ fn variables(env: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
     env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
 }
 
+/// The mistakes without their lines and their values.
 fn mistakes(file: &str, env: &[(&str, &str)]) -> String {
-    load(file, env).expect_err("there is a mistake").to_string()
+    let line = |Mistake { path, fault, place, .. }: Mistake| match place {
+        Some(Place::Variable(name)) => format!("{name}: {path}: {fault}"),
+        Some(Place::File { .. }) | None => format!("{path}: {fault}"),
+    };
+    let found = load(file, env).expect_err("there is a mistake").0;
+    found.into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The defaults as they are loaded.
+fn defaults() -> Config {
+    let mut config = Config::default();
+    config.make_paths_absolute();
+    config
 }
 
 fn shown(config: &Config) -> Value {
@@ -42,8 +55,8 @@ fn uncommented() -> impl Iterator<Item = (String, String)> {
 #[test]
 fn the_file_that_shows_every_setting_says_what_is_so_without_it() {
     let without = Config::load(None, std::iter::empty()).unwrap();
-    assert_eq!(shown(&without), shown(&Config::default()));
-    assert_eq!(shown(&load(SHOWN, &[]).unwrap()), shown(&Config::default()));
+    assert_eq!(shown(&without), shown(&defaults()));
+    assert_eq!(shown(&load(SHOWN, &[]).unwrap()), shown(&defaults()), "no line of it holds a path");
 }
 
 #[test]
@@ -149,16 +162,16 @@ fn all_mistakes_are_named_at_once_and_none_because_of_another() {
     assert_eq!(
         lines,
         [
+            "REMBG_GATEWAY__LOG__COLOUR: log.colour: unknown setting",
+            "REMBG_GATEWAY__LOG__LEVEL: log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, \
+             `trace`",
             "backend.concurrency: invalid type: sequence, expected a whole number",
             "backend.kind: unknown variant `magic`, expected one of `builtin`, `rmbg`, `rembg`",
             "limits.connections: must be between 1 and 1000000, is 0",
-            "log.colour: unknown setting (from REMBG_GATEWAY__LOG__COLOUR)",
-            "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace` (from \
-             REMBG_GATEWAY__LOG__LEVEL)",
             "plans.Gold.burst.per_minute: must be between 1 and 1000000, is 0",
-            "plans.Gold.burst.sise: unknown setting",
+            "plans.Gold.burst.sise: unknown setting; did you mean plans.Gold.burst.size?",
             "plans.Gold.burst.size: invalid type: string \"x\", expected a whole number up to 4294967295",
-            "plans.Gold.credit: unknown setting",
+            "plans.Gold.credit: unknown setting; did you mean plans.Gold.credits?",
             "plans.Gold.credits: is missing",
         ]
     );
@@ -167,23 +180,27 @@ fn all_mistakes_are_named_at_once_and_none_because_of_another() {
 #[test]
 fn a_variable_that_sets_nothing_is_a_mistake() {
     let table = [
-        ("REMBG_GATEWAY__STORE__URI", "x", "store.uri: unknown setting (from REMBG_GATEWAY__STORE__URI)"),
+        (
+            "REMBG_GATEWAY__STORE__URI",
+            "x",
+            "REMBG_GATEWAY__STORE__URI: store.uri: unknown setting; did you mean store.url?",
+        ),
         (
             "REMBG_GATEWAY__DEFAULT_PLAN__X",
             "x",
-            "default_plan.x: cannot be set, because the setting above it is not a section (from REMBG_GATEWAY__DEFAULT_PLAN__X)",
+            "REMBG_GATEWAY__DEFAULT_PLAN__X: default_plan.x: cannot be set, because the setting above it is not a section",
         ),
         (
             "REMBG_GATEWAY__PLANS__TEAM",
             "{credits = 7, burst = {}}",
-            "plans.team.burst.per_minute: is missing\nplans.team.burst.size: is missing",
+            "REMBG_GATEWAY__PLANS__TEAM: plans.team.burst.per_minute: is missing\n\
+             REMBG_GATEWAY__PLANS__TEAM: plans.team.burst.size: is missing",
         ),
-        ("REMBG_GATEWAY__", "x", ": unknown setting (from REMBG_GATEWAY__)"),
+        ("REMBG_GATEWAY__", "x", "REMBG_GATEWAY__: : unknown setting"),
         (
             "REMBG_GATEWAY__BACKEND__CONCURRENCY",
             "lots",
-            "backend.concurrency: invalid type: string \"lots\", expected a whole number (from \
-             REMBG_GATEWAY__BACKEND__CONCURRENCY)",
+            "REMBG_GATEWAY__BACKEND__CONCURRENCY: backend.concurrency: invalid type: string \"lots\", expected a whole number",
         ),
     ];
     for (name, value, expected) in table {
@@ -192,11 +209,67 @@ fn a_variable_that_sets_nothing_is_a_mistake() {
 }
 
 #[test]
+fn a_mistake_names_its_line_and_its_value_unless_that_is_secret() {
+    let file = "default_plan = \"Free\"\n[backend]\nkind = \"rmbg\"\nurls = [\n  \"http://a/\",\n  \"ftp://me:pw@a/?k=1\",\n]\n\
+                health_path = \"healthz\"\napi_key = \"a b\"\ntimout_s = 5\ntimeout_s = 0\n[limits]\n[pages]\n\
+                accent = \"blue\"\n";
+    let mut on_disk = tempfile::NamedTempFile::new().unwrap();
+    on_disk.write_all(file.as_bytes()).unwrap();
+    let env = [("REMBG_GATEWAY__PAGES__TITLE", " "), ("REMBG_GATEWAY__STORE__URL", "redis://:pw@h")];
+    let said = Config::load(Some(on_disk.path()), variables(&env)).unwrap_err().to_string();
+    let mut lines: Vec<_> = said.lines().map(|line| line.replace(on_disk.path().to_str().unwrap(), "FILE")).collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "FILE, line 10: backend.timout_s: unknown setting; did you mean backend.timeout_s?",
+            "FILE, line 11: backend.timeout_s: must be between 1 and 86400, is 0",
+            "FILE, line 14: pages.accent: must be a colour such as \"#2357D9\" (it is \"blue\")",
+            "FILE, line 6: backend.urls[1]: must be an address such as \"http://127.0.0.1:7000/api/remove\" (it is \"ftp://a/\")",
+            "FILE, line 8: backend.health_path: must be a path such as \"/healthz\" (it is \"healthz\")",
+            "FILE, line 9: backend.api_key: must be printable ASCII without spaces",
+            "REMBG_GATEWAY__PAGES__TITLE: pages.title: must be 1 to 80 characters in one line (it is \" \")",
+            "auth.api_key.pepper: must be set, to the same value for every gateway on one Redis",
+        ]
+    );
+}
+
+#[test]
+fn a_variable_that_nothing_reads_is_warned_of_unless_kubernetes_sets_it() {
+    let env = [
+        ("REMBG_GATEWAY_STORE_URL", "sqlite:x"),
+        ("REMBG_GATEWAY_LISTEN_REUSE_PORT", "true"),
+        ("REMBG_GATEWAY_COLOUR", "blue"),
+        ("REMBG_GATEWAY_CONFIG", "gateway.toml"),
+        ("REMBG_GATEWAY_MIGRATE_TO", "sqlite:y"),
+        ("REMBG_GATEWAY_TEST_DIE_AT", "nowhere"),
+        ("REMBG_GATEWAY_SERVICE_HOST", "10.0.0.1"),
+        ("REMBG_GATEWAY_SERVICE_PORT", "8080"),
+        ("REMBG_GATEWAY_SERVICE_PORT_HTTP", "8080"),
+        ("REMBG_GATEWAY_PORT", "tcp://10.0.0.1:8080"),
+        ("REMBG_GATEWAY_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("REMBG_GATEWAY_ADMIN_PORT_8081_TCP", "tcp://10.0.0.1:8081"),
+        ("REMBG_GATEWAYS", "3"),
+    ];
+    let warnings = load("", &env).unwrap().warnings();
+    let lines: Vec<_> = warnings.iter().map(Warning::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "REMBG_GATEWAY_COLOUR: is not read; settings begin with REMBG_GATEWAY__, with two underscores",
+            "REMBG_GATEWAY_LISTEN_REUSE_PORT: is not read; did you mean REMBG_GATEWAY__LISTEN__REUSE_PORT?",
+            "REMBG_GATEWAY_STORE_URL: is not read; did you mean REMBG_GATEWAY__STORE__URL?",
+        ]
+    );
+}
+
+#[test]
 fn a_named_file_must_be_there_and_be_toml() {
     let missing = Config::load(Some(Path::new("/no/such.toml")), std::iter::empty()).unwrap_err();
     assert_eq!(missing.to_string(), "/no/such.toml: cannot be read: No such file or directory (os error 2)");
     let torn = mistakes("[log]\n[auth.api_key]\npepper = \"hush-hush-hush", &[]);
-    assert!(torn.contains(", line 3: ") && !torn.contains("hush"), "{torn}");
+    let line = load("[log]\n[auth.api_key]\npepper = \"hush-hush-hush", &[]).unwrap_err().to_string();
+    assert!(line.contains(", line 3: ") && !torn.contains("hush") && !line.contains("hush"), "{line}");
 }
 
 #[test]

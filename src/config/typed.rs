@@ -1,7 +1,8 @@
 //! From a table to typed settings. serde stops at the first mistake, so each one is noted and taken out of the table
 //! until the rest can be read.
 
-use super::{Config, environment::Variable, mistakes::Mistake};
+use super::{Config, environment::Variable, mistakes::Mistake, reference, shown};
+use serde_ignored::Path as Ignored;
 use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
@@ -19,20 +20,20 @@ const PLAIN_WORDS: [(&str, &str); 9] = [
 ];
 
 /// Reads the settings that can be read, with defaults for the rest, and adds every unknown setting and wrong type to
-/// `mistakes`.
-pub(super) fn typed(mut table: Table, variables: &mut [Variable], mistakes: &mut Vec<Mistake>) -> Config {
+/// `mistakes`. Answers with the settings and with the table that they were read from.
+pub(super) fn typed(mut table: Table, variables: &mut [Variable], mistakes: &mut Vec<Mistake>) -> (Config, Table) {
     loop {
         let mut unknown = Vec::new();
-        let mut note = |path: serde_ignored::Path<'_>| unknown.push(path.to_string());
+        let mut note = |path: Ignored<'_>| unknown.push(written(&path));
         let source = serde_ignored::Deserializer::new(Value::Table(table.clone()), &mut note);
         match serde_path_to_error::deserialize::<_, Config>(source) {
             Ok(config) => {
-                mistakes.extend(unknown.into_iter().map(|path| unknown_setting(path, variables)));
-                return config;
+                mistakes.extend(unknown.into_iter().map(unknown_setting));
+                return (config, table);
             }
             Err(error) => {
                 let path = setting(error.path());
-                let fault = plainly(error.inner().message());
+                let fault = shown::without_secrets(&plainly(error.inner().message()), &path.join("."));
                 if let Some(mistake) = repair(&mut table, variables, &path, fault) {
                     mistakes.push(mistake);
                 }
@@ -75,14 +76,14 @@ fn repair(table: &mut Table, variables: &mut [Variable], path: &[String], fault:
         at.push(name.to_owned());
         if let (Some(Value::Table(section)), Some(value)) = (find(table, path), stand_in(&at)) {
             section.insert(name.to_owned(), value);
-            return Some(Mistake { path: at.join("."), fault: "is missing".into() });
+            return Some(Mistake::new(at.join("."), "is missing"));
         }
     }
     match (find(table, path), stand_in(path)) {
         (Some(wrong), Some(value)) => *wrong = value,
         _ => remove(table, path),
     }
-    Some(Mistake { fault: format!("{fault}{}", origin(&at, variables)), path: at.join(".") })
+    Some(Mistake::new(at.join("."), fault))
 }
 
 /// A value of the right type for a setting without a default. Only settings of plans have none, so it comes from a
@@ -111,12 +112,26 @@ fn remove(table: &mut Table, path: &[String]) {
     }
 }
 
-fn unknown_setting(path: String, variables: &[Variable]) -> Mistake {
-    let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
-    Mistake { fault: format!("unknown setting{}", origin(&keys, variables)), path }
+/// The path as people write it.
+fn written(path: &Ignored<'_>) -> String {
+    let below = |parent: &Ignored<'_>, key: &str| match written(parent) {
+        parent if parent.is_empty() => key.to_owned(),
+        parent => format!("{parent}.{key}"),
+    };
+    match path {
+        Ignored::Root => String::new(),
+        Ignored::Map { parent, key } => below(parent, key),
+        Ignored::Seq { parent, index } => format!("{}[{index}]", written(parent)),
+        Ignored::Some { parent } | Ignored::NewtypeStruct { parent } | Ignored::NewtypeVariant { parent } => {
+            written(parent)
+        }
+    }
 }
 
-fn origin(path: &[String], variables: &[Variable]) -> String {
-    let variable = variables.iter().find(|variable| variable.touches(path));
-    variable.map_or_else(String::new, |variable| format!(" (from {})", variable.name))
+fn unknown_setting(path: String) -> Mistake {
+    let fault = match reference::meant_by(&path) {
+        Some(meant) => format!("unknown setting; did you mean {meant}?"),
+        None => "unknown setting".into(),
+    };
+    Mistake::new(path, fault)
 }

@@ -1,6 +1,6 @@
 //! Settings that are allowed and may not be intended.
 
-use super::{BackendKind, Bytes, Config};
+use super::{BackendKind, Bytes, Config, environment::PREFIX, reference};
 use serde::Serialize;
 use std::fmt;
 
@@ -14,8 +14,8 @@ const LARGEST: u64 = 14_144 * 14_144;
 /// One warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// The setting's path.
-    pub path: &'static str,
+    /// The setting's path, or a variable's name.
+    pub path: String,
     /// The consequence. It never holds a secret's value.
     pub says: String,
 }
@@ -40,7 +40,18 @@ impl Config {
         [self.answers_that_are_too_long(), self.proxy_that_is_not_named(), self.proxies_that_are_anybody()]
             .into_iter()
             .flatten()
+            .chain(self.variables_that_nothing_reads())
             .collect()
+    }
+
+    fn variables_that_nothing_reads(&self) -> impl Iterator<Item = Warning> {
+        self.sources.strays.iter().map(|name| {
+            let says = match reference::variable_meant_by(name) {
+                Some(meant) => format!("is not read; did you mean {meant}?"),
+                None => format!("is not read; settings begin with {PREFIX}, with two underscores"),
+            };
+            Warning { path: name.clone(), says }
+        })
     }
 
     /// Callers on the internet use TLS. If a listener without it is open to other machines, there is probably a proxy
@@ -52,7 +63,7 @@ impl Config {
         let named = !limits.trusted_proxies.is_empty() || !listen.proxy_protocol_from.is_empty();
         let says = "is empty, and other machines can reach a listener without TLS. If there is a proxy in front, name its network \
                     here; otherwise all of its callers share one client's limits";
-        (reached && !named).then(|| Warning { path: "limits.trusted_proxies", says: says.into() })
+        (reached && !named).then(|| Warning { path: "limits.trusted_proxies".into(), says: says.into() })
     }
 
     /// Some ways to write a network hold all of IPv4 and do not look like it, such as `::ffff:0:0/96`.
@@ -62,7 +73,7 @@ impl Config {
             "has a network that is {everything}: every caller may claim any address, and no limit of a client holds. Name the \
              networks of the proxies"
         );
-        Some(Warning { path: "limits.trusted_proxies", says })
+        Some(Warning { path: "limits.trusted_proxies".into(), says })
     }
 
     /// The length of a BMP follows from the number of its pixels alone.
@@ -90,7 +101,7 @@ impl Config {
         let says = format!(
             "is {most}, but {allowed}: a BMP of more than {fits} pixels does not fit, and {follows}. {enough} is enough"
         );
-        Some(Warning { path: "limits.max_answer", says })
+        Some(Warning { path: "limits.max_answer".into(), says })
     }
 }
 

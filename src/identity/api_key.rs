@@ -4,10 +4,7 @@
 //! find the prefix; double-click selects the whole. Keys of other makers, such as the UUIDs of rembg.com, have no
 //! checksum and are taken as they are.
 
-use crate::{
-    domain::api_key::KeyId,
-    random::{NoRandomness, base62_digit, base62_text},
-};
+use crate::random::{NoRandomness, base62_digit, base62_text};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// The prefix of every key that this gateway makes.
@@ -24,11 +21,6 @@ pub fn generate() -> Result<SecretString, NoRandomness> {
     let mut key = format!("{PREFIX}{}", base62_text(RANDOM_DIGITS)?);
     key.push_str(&check_digits(&key));
     Ok(key.into())
-}
-
-/// A new public identifier of a key.
-pub fn fresh_id() -> Result<KeyId, NoRandomness> {
-    Ok(KeyId(format!("key_{}", base62_text(16)?)))
 }
 
 /// Whether this can be a key at all, judged without a look-up: for ours the checksum decides; others are 16 to 256

@@ -2,8 +2,8 @@
 
 use crate::{
     config::{Config, SecretError},
-    domain::api_key::KeyHash,
-    random::{NoRandomness, base62_text, hexadecimal},
+    domain::api_key::{KeyHash, KeyId},
+    random::{NoRandomness, base62_digit, base62_text, hexadecimal},
 };
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,6 +13,11 @@ use std::{
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
+
+/// The parts of a key's identifier.
+const ID_PREFIX: &str = "key_";
+const ID_DIGITS: usize = 16;
+const MARK_DIGITS: usize = 4;
 
 /// Base62 digits of a pepper of our own making: 256 bits and a little.
 const PEPPER_DIGITS: usize = 43;
@@ -106,10 +111,33 @@ impl Keyring {
         hash(&self.newest, key)
     }
 
+    /// A new public identifier of a key that is stored under the newest pepper: random digits, and a mark of the pepper, which
+    /// shows later under which one the key is stored.
+    pub fn fresh_id(&self) -> Result<KeyId, NoRandomness> {
+        let body = base62_text(ID_DIGITS)?;
+        let mark = mark(&self.newest, &body);
+        Ok(KeyId(format!("{ID_PREFIX}{body}{mark}")))
+    }
+
+    /// Whether the key with this identifier is stored under one of the peppers, so that it can be found; `None` if the
+    /// identifier has no mark, as before there were marks.
+    #[must_use]
+    pub fn has_made(&self, id: &KeyId) -> Option<bool> {
+        let text = id.0.strip_prefix(ID_PREFIX).filter(|text| text.len() == ID_DIGITS + MARK_DIGITS)?;
+        let (body, found) = text.split_at_checked(ID_DIGITS)?;
+        Some([&self.newest].into_iter().chain(&self.older).any(|pepper| mark(pepper, body) == found))
+    }
+
     /// The hashes that the key may be stored under, newest pepper first.
     pub fn hashes(&self, key: &SecretString) -> impl Iterator<Item = KeyHash> {
         [&self.newest].into_iter().chain(&self.older).map(|pepper| hash(pepper, key))
     }
+}
+
+/// Four digits tell peppers apart, and tell too little of a pepper to guess it by.
+fn mark(pepper: &hmac::Key, body: &str) -> String {
+    let signed = hmac::sign(pepper, format!("the id of a key: {body}").as_bytes());
+    signed.as_ref().iter().take(MARK_DIGITS).map(|byte| base62_digit(u32::from(*byte))).collect()
 }
 
 fn hmac_key(pepper: &SecretString) -> hmac::Key {
@@ -200,6 +228,17 @@ mod tests {
         let both = new.clone().with_older(&["old".into()]);
         assert_eq!(both.hash(&key), new.hash(&key));
         assert_eq!(both.hashes(&key).collect::<Vec<_>>(), [new.hash(&key), old.hash(&key)]);
+    }
+
+    #[test]
+    fn the_id_of_a_key_shows_under_which_pepper_it_is_stored() {
+        let (old, new) = (Keyring::new(&"old".into()), Keyring::new(&"new".into()));
+        let id = old.fresh_id().unwrap();
+        assert_eq!((old.has_made(&id), new.has_made(&id)), (Some(true), Some(false)));
+        assert_eq!(new.with_older(&["old".into()]).has_made(&id), Some(true));
+        for without in ["key_0123456789abcdef", "key_", "other", "key_0123456789abcdefghéé"] {
+            assert_eq!(old.has_made(&KeyId(without.into())).filter(|made| *made), None, "{without}");
+        }
     }
 
     #[test]

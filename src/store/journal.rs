@@ -60,6 +60,11 @@ pub fn keeps_left(folder: &Path) -> Result<usize> {
     file::left(folder).map_err(|error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display())))
 }
 
+/// How many keeps were set aside in the folder for a person to look at. Blocks on the disk.
+pub fn keeps_set_aside(folder: &Path) -> Result<usize> {
+    file::set_aside(folder).map_err(|error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display())))
+}
+
 impl Drop for Journaled {
     fn drop(&mut self) {
         self.draining.abort();

@@ -3,8 +3,8 @@
 use super::{
     Billing, Fault, Journaled, LiveTerms, Metering, Result, Store, Transfer,
     measured::Measured,
-    redis::{RedisStore, Role},
-    sqlite::{self, SqliteStore},
+    redis::{self, RedisStore, Role},
+    sqlite::{self, Lock, SqliteStore},
 };
 use crate::{
     clock::Clock,
@@ -35,7 +35,22 @@ pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
 pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Transfer>> {
     match redis_url(config)? {
         Some(url) => Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), Role::Command).await?)),
-        None => Ok(Arc::new(embedded(config, clock, config.terms())?)),
+        None => Ok(Arc::new(SqliteStore::open(sqlite_path(config)?, clock, config.terms())?)),
+    }
+}
+
+/// A store at which nobody serves, for as long as this is there. Of a Redis it is only known that nobody did.
+#[derive(Debug)]
+pub struct OutOfService {
+    _lock: Option<Lock>,
+}
+
+/// Finds out whether a gateway serves at the configured store, which must exist. [`Fault::Unusable`] if one does.
+pub async fn out_of_service(config: &Config) -> Result<OutOfService> {
+    match redis_url(config)? {
+        None => Ok(OutOfService { _lock: Some(Lock::to_move(sqlite_path(config)?)?) }),
+        Some(url) if redis::has_gateways(&url).await? => Err(Fault::in_service(config.store.shown())),
+        Some(_) => Ok(OutOfService { _lock: None }),
     }
 }
 
@@ -44,7 +59,7 @@ pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Trans
 pub async fn open_to_serve(config: &Config, clock: Clock, metrics: StoreMetrics) -> Result<Opened> {
     let terms = LiveTerms::from(config.terms());
     let Some(url) = redis_url(config)? else {
-        let engine = Arc::new(embedded(config, clock, terms.clone())?);
+        let engine = Arc::new(SqliteStore::open_to_serve(sqlite_path(config)?, clock, terms.clone())?);
         engine.observe(metrics.batches());
         let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
         return Ok(Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms });
@@ -72,9 +87,6 @@ fn redis_url(config: &Config) -> Result<Option<RedisUrl>> {
     url.map_err(|fault| Fault::Unusable(format!("store.url {fault}")))
 }
 
-fn embedded(config: &Config, clock: Clock, terms: impl Into<LiveTerms>) -> Result<SqliteStore> {
-    match config.store.sqlite_path() {
-        Some(path) => SqliteStore::open(path, clock, terms),
-        None => Err(Fault::Unusable("store.url is not the address of a store".into())),
-    }
+fn sqlite_path(config: &Config) -> Result<&Path> {
+    config.store.sqlite_path().ok_or_else(|| Fault::Unusable("store.url is not the address of a store".into()))
 }

@@ -32,6 +32,7 @@ mod moment;
 mod record;
 mod scripts;
 mod server;
+mod serving;
 mod settlement;
 mod stripe;
 
@@ -62,6 +63,7 @@ use link::{Link, Replay};
 use redis::cmd;
 use replay::{ReplayBuffer, Write};
 use scripts::Scripts;
+pub(super) use serving::has_gateways;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},

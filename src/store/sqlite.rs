@@ -24,6 +24,7 @@ mod parked;
 mod moment;
 mod reader;
 mod schema;
+mod serving;
 mod settlement;
 mod stripe;
 mod writer;
@@ -50,6 +51,7 @@ use moment::WindowAt;
 use reader::Readers;
 use rusqlite::Connection;
 use schema::File;
+pub(super) use serving::Lock;
 use std::{path::Path, sync::Arc};
 use writer::{Outdates, Writer};
 
@@ -64,9 +66,17 @@ pub struct SqliteStore {
     callers: Arc<Callers>,
     clock: Clock,
     terms: LiveTerms,
+    /// Of a gateway that serves.
+    _lock: Option<Lock>,
 }
 
 impl SqliteStore {
+    /// Opens it for a gateway that serves, while which nobody can move its accounts.
+    pub(super) fn open_to_serve(path: &Path, clock: Clock, terms: LiveTerms) -> Result<Self> {
+        let store = Self::open(path, clock, terms)?;
+        Ok(Self { _lock: Some(Lock::to_serve(path)?), ..store })
+    }
+
     /// Opens the file, or makes it (and its folder) if there is none. Blocks on the disk.
     ///
     /// [`Fault::Unexpected`](super::Fault::Unexpected) for a file of a newer version, or of another program.
@@ -76,7 +86,7 @@ impl SqliteStore {
         let writer = Writer::start(file.clone(), clock.clone(), Arc::clone(&callers))?;
         let readers = Readers::new(file);
         let lookups = Lookups::new(readers.clone(), Arc::clone(&callers));
-        Ok(Self { writer, readers, lookups, callers, clock, terms: terms.into() })
+        Ok(Self { writer, readers, lookups, callers, clock, terms: terms.into(), _lock: None })
     }
 
     /// Observes from now on how many operations go in one commit.

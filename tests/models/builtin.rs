@@ -4,7 +4,10 @@ use crate::support::programs::in_repository;
 use bytes::Bytes;
 use image::{ImageEncoder as _, ImageReader, RgbaImage, codecs::jpeg::JpegEncoder};
 use rembg_gateway::{
-    backend::{Answer, AnswerRoom, Backend as _, CutRequest, Failure, builtin::Builtin},
+    backend::{
+        Answer, AnswerRoom, Backend as _, CutRequest, Failure,
+        builtin::{Builtin, verify_model},
+    },
     domain::{
         client_address::ClientAddress,
         credit::Payer,
@@ -211,7 +214,7 @@ async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() 
 #[tokio::test]
 async fn a_missing_and_a_wrong_model_say_how_to_get_the_right_one() {
     for path in ["no/such/model.onnx", SAMPLE_MASK] {
-        let error = Builtin::check(&in_repository(path)).expect_err("no model").to_string();
+        let error = verify_model(&in_repository(path)).expect_err("no model").to_string();
         assert!(error.contains("deploy/fetch-model.sh") && error.contains(path), "{error}");
     }
 }

@@ -50,7 +50,10 @@ async fn a_copy_takes_nobodys_place_and_makes_no_store() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(refused(&["store", "backup", "copy.db"]).contains("there is no store at data/gateway.db"));
+    assert!(
+        refused(&["store", "backup", "copy.db"])
+            .contains(&format!("there is no store at {}", here.folder().join("data/gateway.db").display()))
+    );
     assert!(!here.temporary().with_file_name("data").exists());
     here.customer("ann", 1);
     fs::write(here.temporary().with_file_name("copy.db"), "mine").unwrap();

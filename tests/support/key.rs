@@ -16,7 +16,7 @@ pub async fn put_key(
 ) -> String {
     let key = api_key::generate().unwrap();
     let mut made = ApiKey {
-        id: api_key::fresh_id().unwrap(),
+        id: keyring.fresh_id().unwrap(),
         uid: uid.clone(),
         name: String::new(),
         hint: api_key::hint(&key),

@@ -61,12 +61,7 @@ pub(super) struct Model(rten::Model);
 
 impl Model {
     pub(super) fn load(path: &Path) -> Result<Self, ModelError> {
-        let file = fs::read(path).map_err(|source| ModelError::Missing { path: path.into(), source })?;
-        let found = hexadecimal(digest::digest(&digest::SHA256, &file).as_ref());
-        if found != SHA256 {
-            return Err(ModelError::WrongFile { path: path.into(), found });
-        }
-        Ok(Self(rten::Model::load(file)?))
+        Ok(Self(rten::Model::load(verified(path)?)?))
     }
 
     /// Returns how much each pixel belongs to the subject, where 255 is wholly. The mask is as large as the picture.
@@ -82,6 +77,13 @@ impl Model {
         let mask = GrayImage::from_raw(SIDE, SIDE, stretched(&belief)).ok_or(MaskError::Answer)?;
         Ok(picture::resize_mask(&mask, picture.dimensions())?)
     }
+}
+
+/// The contents of the file, which is the one that this code supports.
+pub(super) fn verified(path: &Path) -> Result<Vec<u8>, ModelError> {
+    let file = fs::read(path).map_err(|source| ModelError::Missing { path: path.into(), source })?;
+    let found = hexadecimal(digest::digest(&digest::SHA256, &file).as_ref());
+    if found == SHA256 { Ok(file) } else { Err(ModelError::WrongFile { path: path.into(), found }) }
 }
 
 impl std::fmt::Debug for Model {

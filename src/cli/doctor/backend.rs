@@ -1,17 +1,19 @@
-//! Checks the backend: its model is the right one, or its address can be reached.
+//! Checks the services behind the gateway: their addresses can be reached, and our account there has credits.
 
 use super::Finding;
 use crate::{
-    backend::{SharedAccount, builtin::Builtin},
+    backend::SharedAccount,
     config::{BackendConfig, BackendKind},
 };
 use hyper::Uri;
-use std::{path::PathBuf, time::Duration};
-use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
+use std::time::Duration;
+use tokio::{net::TcpStream, time::timeout};
+
+const IS_IT_THERE: &str = "Is the service running, is backend.urls right, and does a firewall let us through?";
 
 pub(super) async fn look(config: &BackendConfig) -> Vec<Finding> {
     match config.kind {
-        BackendKind::Builtin => vec![model(config.model.clone()).await],
+        BackendKind::Builtin => Vec::new(),
         BackendKind::Rmbg | BackendKind::Rembg => {
             let patience = Duration::from_secs(config.connect_timeout_s);
             let mut findings = Vec::with_capacity(config.urls.len());
@@ -24,15 +26,6 @@ pub(super) async fn look(config: &BackendConfig) -> Vec<Finding> {
     }
 }
 
-async fn model(path: PathBuf) -> Finding {
-    let shown = path.display().to_string();
-    let loaded = spawn_blocking(move || Builtin::check(&path).map_err(|error| error.to_string())).await;
-    match loaded.unwrap_or_else(|crash| Err(crash.to_string())) {
-        Ok(()) => Finding::ok("backend", format!("builtin: {shown} is the right model and can be loaded.")),
-        Err(error) => Finding::fail("backend", format!("builtin: {error}")),
-    }
-}
-
 /// The credits left on our own account there.
 async fn account(config: &BackendConfig) -> Option<Finding> {
     let report = match SharedAccount::new(config) {
@@ -40,21 +33,31 @@ async fn account(config: &BackendConfig) -> Option<Finding> {
         Err(error) => Err(error.to_string()),
     };
     Some(match report.map(|report| report.remaining()) {
-        Ok(0) => Finding::warn("backend", "Our own account at the backend has no credits left."),
+        Ok(0) => Finding::warn(
+            "backend",
+            "Our own account at the backend has no credits left, so callers get 503.",
+            "Buy credits there, or add a key with credits to backend.api_keys.",
+        ),
         Ok(left) => Finding::ok("backend", format!("Our own account at the backend has {left} credits left.")),
-        Err(error) => Finding::warn("backend", format!("Our own account at the backend cannot be read: {error}.")),
+        Err(error) => Finding::warn(
+            "backend",
+            format!("Our own account at the backend cannot be read: {error}."),
+            "Are backend.reconcile.url and backend.api_key right?",
+        ),
     })
 }
 
 /// Whether a connection can be made. Nothing is sent, because a picture would cost money.
 async fn address(url: &str, patience: Duration) -> Finding {
     let Some((host, port)) = host_and_port(url) else {
-        return Finding::fail("backend", format!("{url} is not an address."));
+        return Finding::fail("backend", format!("{url} is not an address."), "Correct backend.urls.");
     };
     match timeout(patience, TcpStream::connect((host.as_str(), port))).await {
         Ok(Ok(_)) => Finding::ok("backend", format!("{url} can be reached.")),
-        Ok(Err(error)) => Finding::fail("backend", format!("{url} cannot be reached: {error}.")),
-        Err(_) => Finding::fail("backend", format!("{url} does not answer within {} s.", patience.as_secs())),
+        Ok(Err(error)) => Finding::fail("backend", format!("{url} cannot be reached: {error}."), IS_IT_THERE),
+        Err(_) => {
+            Finding::fail("backend", format!("{url} does not answer within {} s.", patience.as_secs()), IS_IT_THERE)
+        }
     }
 }
 
@@ -68,7 +71,7 @@ fn host_and_port(url: &str) -> Option<(String, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::doctor::Verdict;
+    use crate::cli::finding::Verdict;
 
     #[test]
     fn the_port_is_the_schemes_unless_it_is_named() {

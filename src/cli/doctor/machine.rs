@@ -29,10 +29,13 @@ fn room_for_the_store(folder: &Path) -> Finding {
     let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
     match free(there) {
         Err(error) => {
-            Finding::fail("store's disk", format!("The free space of {} cannot be read: {error}.", there.display()))
+            let says = format!("The free space of {} cannot be read: {error}.", there.display());
+            Finding::fail("store's disk", says, "Let the gateway's user read the folder.")
         }
-        Ok(free) if free < NONE => Finding::fail("store's disk", format!("Only {} are free.", rounded(free))),
-        Ok(free) if free < SCARCE => Finding::warn("store's disk", format!("Only {} are free.", rounded(free))),
+        Ok(free) if free < SCARCE => {
+            let says = format!("Only {} are free at {}.", rounded(free), there.display());
+            Finding::bad(free < NONE, "store's disk", says, "Make room before it is full: then nobody is served.")
+        }
         Ok(free) => Finding::ok("store's disk", format!("{} are free.", rounded(free))),
     }
 }
@@ -41,11 +44,13 @@ fn room_for_bodies(budget: Bytes) -> Finding {
     let folder = env::temp_dir();
     let shown = folder.display();
     match free(&folder) {
-        Err(error) => Finding::fail("bodies' disk", format!("The free space of {shown} cannot be read: {error}.")),
+        Err(error) => {
+            let says = format!("The free space of {shown} cannot be read: {error}.");
+            Finding::fail("bodies' disk", says, "Set TMPDIR to a folder that the gateway's user can read.")
+        }
         Ok(free) if free < budget => {
-            let says =
-                format!("{shown} has {} free, limits.spool_budget is {budget}; lower it or set TMPDIR.", rounded(free));
-            Finding::warn("bodies' disk", says)
+            let says = format!("{shown} has {} free, and limits.spool_budget is {budget}.", rounded(free));
+            Finding::warn("bodies' disk", says, "Lower limits.spool_budget, or set TMPDIR to a folder with more room.")
         }
         Ok(free) => Finding::ok("bodies' disk", format!("{shown} has {} free.", rounded(free))),
     }
@@ -55,9 +60,17 @@ fn port(subject: &'static str, address: SocketAddr) -> Finding {
     match TcpListener::bind(address) {
         Ok(_) => Finding::ok(subject, format!("{address} is free.")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            Finding::warn(subject, format!("{address} is in use: by this gateway, if it is running."))
+            let cure = "Nothing, if this gateway is running; otherwise stop the other program, or use another port.";
+            Finding::warn(subject, format!("{address} is in use."), cure)
         }
-        Err(error) => Finding::fail(subject, format!("{address} cannot be listened on: {error}.")),
+        Err(error) => {
+            let says = format!("{address} cannot be listened on: {error}.");
+            Finding::fail(
+                subject,
+                says,
+                "Write an address of this machine, and a port that the gateway's user may open.",
+            )
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "[pages]\nlinks = [\"/a\"]",
         "pages.links: invalid type: string \"/a\", expected a link such as { text = \"Pricing\", url = \"https://example.com/pricing\" }",
     ),
-    ("[backend]\nurl = \"x\"", "backend.url: unknown setting"),
+    ("[backend]\nurl = \"x\"", "backend.url: unknown setting; did you mean backend.urls?"),
     ("[listen]\ndrain_delay_s = 3601", "listen.drain_delay_s: must be between 0 and 3600, is 3601"),
     ("backend = 5", "backend: invalid type: integer `5`, expected a section"),
     (
@@ -92,7 +92,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "store.url: has no port number after its last colon (a slash in a password is %2F)",
     ),
     (
-        "[store]\nurl = \"redis://h\"\nca_file = \"Cargo.toml\"\n[auth.api_key]\npepper = \"sixteen-or-longer\"",
+        "[store]\nurl = \"redis://h\"\nca_file = \"/dev/null\"\n[auth.api_key]\npepper = \"sixteen-or-longer\"",
         "store.ca_file: is only for a Redis with TLS; write rediss:// in store.url",
     ),
     (
@@ -197,7 +197,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "dialects.url.ca_file: cannot be read: No such file or directory (os error 2)",
     ),
     (
-        "[dialects.url]\nca_file = \"Cargo.toml\"",
+        "[dialects.url]\nca_file = \"/dev/null\"",
         "dialects.url.ca_file: needs allow_networks: only addresses in them are checked against it",
     ),
     (

@@ -57,6 +57,12 @@ pub(super) fn left(folder: &Path) -> io::Result<usize> {
     Ok(entries.all.len())
 }
 
+/// How many lines are in the file for a person.
+pub(super) fn set_aside(folder: &Path) -> io::Result<usize> {
+    let text = unless_gone(fs::read(folder.join(QUARANTINE)))?.unwrap_or_default();
+    Ok(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count())
+}
+
 impl JournalFile {
     /// A new file in the folder, with the keeps that were left in the files of processes that are gone.
     pub(super) fn open(folder: &Path) -> io::Result<(Self, Vec<Entry>)> {
