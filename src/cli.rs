@@ -27,7 +27,7 @@ use clap::{Parser, Subcommand};
 use failure::Failure;
 use report::Report;
 use session::Session;
-use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io, path::PathBuf, pin::Pin, process::ExitCode};
 
 /// Bad configuration or arguments: `EX_USAGE`.
 const USAGE: u8 = 64;
@@ -94,7 +94,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
 }
 
 /// Runs the command and prints its report.
-pub async fn run(arguments: Arguments) -> ExitCode {
+pub fn run(arguments: Arguments) -> Pin<Box<dyn Future<Output = ExitCode>>> {
+    // Boxed, as the runtime would contain the whole program three times over, once for each of its kinds of threads.
+    Box::pin(outcome(arguments))
+}
+
+async fn outcome(arguments: Arguments) -> ExitCode {
     let json = arguments.json;
     let variables = std::env::vars_os();
     let variables = variables.map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
