@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: run test quick check deny dist model tools
+.PHONY: run test quick check deny bench dist model tools
 
 # Builds, fetches the model once, makes a demo account and serves on the embedded defaults.
 run: model
@@ -27,6 +27,13 @@ check:
 deny:
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --offline check licenses bans sources
+
+# Measures what is shipped beside nginx, Envoy, HAProxy, Caddy and others, in about half an hour; QUICK=1 takes two minutes.
+# WRITE=1 puts the tables into docs/performance.md.
+bench:
+	QUICK=$(QUICK) bench/install.sh
+	cargo build --locked --profile dist --bin rembg-gateway
+	bench/run.py $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 # Builds the release files in target/dist.d: the stripped binary, the model, an SBOM and their checksums.
 dist: model

@@ -34,6 +34,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
+    pin::Pin,
     process::ExitCode,
 };
 
@@ -106,7 +107,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
 }
 
 /// Runs the command and prints its report.
-pub async fn run(arguments: Arguments) -> ExitCode {
+pub fn run(arguments: Arguments) -> Pin<Box<dyn Future<Output = ExitCode>>> {
+    // Boxed, as the runtime would contain the whole program three times over, once for each of its kinds of threads.
+    Box::pin(outcome(arguments))
+}
+
+async fn outcome(arguments: Arguments) -> ExitCode {
     let json = arguments.json;
     let outcome = match load(arguments.config.as_deref()) {
         Ok(config) => Box::pin(perform(arguments, config)).await,

@@ -14,6 +14,7 @@ pub mod panics;
 mod pledges;
 mod possible;
 mod process;
+mod process_metrics;
 mod record;
 mod scrape;
 mod series;

@@ -3,8 +3,9 @@
 use super::PictureError;
 use crate::domain::form::Output;
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::{U8, U8x4},
 };
 use image::{GrayImage, RgbaImage};
 
@@ -34,7 +35,7 @@ pub(super) fn fit(cutout: RgbaImage, output: &Output) -> Result<RgbaImage, Pictu
 /// others.
 pub fn resize(picture: &RgbaImage, size: (u32, u32)) -> Result<RgbaImage, PictureError> {
     let mut resized = RgbaImage::new(size.0, size.1);
-    convolve((picture, picture.dimensions()), (&mut resized, size), PixelType::U8x4, &lanczos())?;
+    convolve::<U8x4>((picture, picture.dimensions()), (&mut resized, size), &lanczos())?;
     Ok(resized)
 }
 
@@ -55,14 +56,14 @@ pub(super) struct Part {
 pub(super) fn resize_part(picture: &RgbaImage, part: Part, size: Size) -> Result<RgbaImage, PictureError> {
     let mut resized = RgbaImage::new(size.0, size.1);
     let options = lanczos().crop(part.left, part.top, part.width, part.height);
-    convolve((picture, picture.dimensions()), (&mut resized, size), PixelType::U8x4, &options)?;
+    convolve::<U8x4>((picture, picture.dimensions()), (&mut resized, size), &options)?;
     Ok(resized)
 }
 
 /// Resizes a mask by Lanczos3 to width and height in pixels, at least 1 each.
 pub fn resize_mask(mask: &GrayImage, size: (u32, u32)) -> Result<GrayImage, PictureError> {
     let mut resized = GrayImage::new(size.0, size.1);
-    convolve((mask, mask.dimensions()), (&mut resized, size), PixelType::U8, &lanczos())?;
+    convolve::<U8>((mask, mask.dimensions()), (&mut resized, size), &lanczos())?;
     Ok(resized)
 }
 
@@ -86,15 +87,16 @@ fn lanczos() -> ResizeOptions {
     ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
 }
 
-fn convolve(
+/// Asks for the kind of pixel when this is compiled. The library's general function asks at run time, and so brings four
+/// megabytes of code for kinds that are never used.
+fn convolve<P: PixelTrait>(
     from: (&[u8], Size),
     to: (&mut [u8], Size),
-    pixel: PixelType,
     options: &ResizeOptions,
 ) -> Result<(), PictureError> {
     let (from, from_size) = from;
     let (to, to_size) = to;
-    let from = ImageRef::new(from_size.0, from_size.1, from, pixel)?;
-    let mut to = Image::from_slice_u8(to_size.0, to_size.1, to, pixel)?;
-    Ok(Resizer::new().resize(&from, &mut to, options)?)
+    let from = TypedImageRef::<P>::from_buffer(from_size.0, from_size.1, from)?;
+    let mut to = TypedImage::<P>::from_buffer(to_size.0, to_size.1, to)?;
+    Ok(Resizer::new().resize_typed(&from, &mut to, options)?)
 }

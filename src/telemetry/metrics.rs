@@ -10,6 +10,7 @@ use super::{
     },
     pledges::OpenPledges,
     possible,
+    process_metrics::ProcessMetrics,
     record::{Outcome, Record, StripeEvent},
     scrape::Source,
     series::{Counters, Histograms},
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::domain::{credit::Pool, order_fault::OrderFault, refusal::Refusal};
 use arc_swap::ArcSwap;
-use prometheus::{IntCounter, Registry, process_collector::ProcessCollector};
+use prometheus::{IntCounter, Registry};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -49,7 +50,7 @@ impl Metrics {
     /// The metrics, all registered. Fails only if two had the same name.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
-        registry.register(Box::new(ProcessCollector::for_self()))?;
+        registry.register(Box::new(ProcessMetrics::new()?))?;
         let table = Table::register(&registry)?;
         let each = |label: Route| (label,);
         for (field, rule) in possible::complaints() {
