@@ -9,6 +9,9 @@ use std::{fmt::Display, fs, net::SocketAddr, ops::RangeInclusive};
 /// A day: longer deadlines are mistakes, and far longer ones do not fit the clock.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
+/// Months of the ledger that may be kept: at most a century.
+const MONTHS: RangeInclusive<u64> = 1..=1_200;
+
 /// The largest size: far more than any machine has, and small enough that sums of such sizes do not overflow.
 const MOST_BYTES: Bytes = Bytes(1 << 50);
 
@@ -76,6 +79,7 @@ impl Checks<'_> {
     }
 
     fn store(&mut self, config: &Config) {
+        self.within("store.ledger_months", config.store.ledger_months.unwrap_or(1), MONTHS);
         let example = "sqlite:PATH, such as \"sqlite:data/gateway.db\"";
         match config.store.redis_url() {
             Some(Ok(url)) => {
