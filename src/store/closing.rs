@@ -70,7 +70,7 @@ pub struct Round {
 pub fn due(months: u64, now: UnixMicros) -> Option<Month> {
     let now = now.seconds();
     let before = |month: Month, by: u64| {
-        let number = (u64::from(month.year) * 12 + u64::from(month.month)).checked_sub(1 + by)?;
+        let number = (u64::from(month.year) * 12 + u64::from(month.month)).checked_sub(1)?.checked_sub(by)?;
         let year = u16::try_from(number / 12).ok().filter(|year| *year > 0)?;
         Some(Month { year, month: u8::try_from(number % 12).ok()? + 1 })
     };

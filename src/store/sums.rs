@@ -46,8 +46,7 @@ impl Sums {
                 }
             }
             EntryKind::Served { channel, pool, month, cycle, key, late: _ } => {
-                let served =
-                    Served { channel: *channel, pool: *pool, month: *month, cycle: *cycle, key: key.as_ref() };
+                let served = Served { channel: *channel, pool: *pool, month: *month, cycle: *cycle, key: key.as_ref() };
                 for counter in served.counters(names) {
                     self.sum(names.below(&counter), 1);
                 }

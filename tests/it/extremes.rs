@@ -104,6 +104,7 @@ async fn answers(choice: &Choice) {
         let (public, admin) = (config.listen.public, config.listen.admin);
         config.listen = chosen.listen.clone();
         (config.listen.public, config.listen.admin) = (public, admin);
+        config.store.ledger_months = chosen.store.ledger_months;
         config.limits = chosen.limits.clone();
         config.backend = chosen.backend.clone();
         (config.backend.urls, config.backend.kind) = (urls, kind);

@@ -69,7 +69,8 @@ async fn close_page(engine: &Engine, uid: &Uid, through: Month) -> Result<Closed
 
 /// The smallest id after this one.
 fn after(id: &str) -> Result<String> {
-    let next = id.split_once('-').and_then(|(millis, number)| Some((millis, number.parse::<u64>().ok()?.checked_add(1)?)));
+    let next =
+        id.split_once('-').and_then(|(millis, number)| Some((millis, number.parse::<u64>().ok()?.checked_add(1)?)));
     let (millis, number) = next.ok_or_else(|| unexpected(id))?;
     Ok(format!("{millis}-{number}"))
 }

@@ -31,9 +31,9 @@ impl Closing for SqliteStore {
     async fn all_closed(&self) -> Result<Option<Month>> {
         self.readers
             .run(|db| {
-                let found = db.prepare_cached("SELECT year, month FROM all_closed")?.query_row([], |row| {
-                    Ok(Month { year: row.get(0)?, month: row.get(1)? })
-                });
+                let found = db
+                    .prepare_cached("SELECT year, month FROM all_closed")?
+                    .query_row([], |row| Ok(Month { year: row.get(0)?, month: row.get(1)? }));
                 Ok(found.optional()?)
             })
             .await
