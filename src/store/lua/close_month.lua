@@ -5,7 +5,7 @@
 --
 -- KEYS  1 own   2 what closed months add up to   3 ledger of the month   4 months that have a ledger   5 open holds
 -- ARGV  1 now or ''   2 from when on (µs) the months may be closed   3 the month   4 the month through which all are closed
---       5 how many steps of closing there had been when the entries were read   6 the smallest id that stays   7 how many
+--       5 how many steps of closing there had been before the entries were read   6 the smallest id that stays   7 how many
 --       entries go, openings excluded   8… for each counter that they moved: its name without the account's own, by how much
 -- Gives {'closed', entries that are left in the month} | {'no_account'} | {'early'} | {'changed'}
 --       | {'not_integer', what cannot be added to}

@@ -5,7 +5,7 @@ use crate::{
     domain::{account::Uid, time::Month},
     store::{
         ClosedPage, Closing, Fault, Result, Sums,
-        closing::{earliest, too_early},
+        closing::{PAGE, earliest, too_early},
         key_names,
         whole::not_an_integer,
     },
@@ -33,12 +33,14 @@ async fn close_page(engine: &Engine, uid: &Uid, through: Month) -> Result<Closed
     let (names, nothing) = (engine.names(uid), ClosedPage { entries: 0, more: false });
     let mut months = ledger::months(engine, &names).await?.into_iter().filter(|month| *month <= through);
     let Some(month) = months.next() else { return Ok(nothing) };
-    let Some(part) = ledger::part(engine, &names, month, None).await? else { return Ok(nothing) };
+    // First: whatever is closed after this makes the script do nothing.
+    let step = ledger::step(engine, &names).await?;
+    let page = ledger::page(engine, &names.ledger(month), "", PAGE).await?;
     let mut sums = Sums::default();
-    for (_, entry) in &part.entries {
+    for (_, entry) in &page {
         sums.add(&names, &entry.kind);
     }
-    let stays = part.entries.last().map_or(Ok("0-0".into()), |(last, _)| after(last))?;
+    let stays = page.last().map_or(Ok("0-0".into()), |(last, _)| after(last))?;
     let call = Call::of(&engine.scripts.close_month)
         .key(names.own())
         .key(names.closed())
@@ -49,15 +51,13 @@ async fn close_page(engine: &Engine, uid: &Uid, through: Month) -> Result<Closed
         .arg(earliest(through).0)
         .arg(month.to_string())
         .arg(through.to_string())
-        .arg(part.step)
+        .arg(step)
         .arg(stays)
         .arg(sums.entries);
     let call = sums.credits.into_iter().fold(call, |call, (counter, credits)| call.arg(counter).arg(credits));
     let answer: Vec<String> = call.run(&engine.link).await?;
     match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["closed", left] => {
-            Ok(ClosedPage { entries: part.entries.len(), more: left != "0" || months.next().is_some() })
-        }
+        ["closed", left] => Ok(ClosedPage { entries: page.len(), more: left != "0" || months.next().is_some() }),
         // Somebody else has closed this page.
         ["changed"] => Ok(ClosedPage { entries: 0, more: true }),
         ["no_account"] => Ok(nothing),

@@ -6,7 +6,6 @@ use super::{
     entry::{self, Fields, unexpected},
     moment::MOMENTS,
     record,
-    scripts::Call,
 };
 use crate::{
     domain::{
@@ -96,8 +95,7 @@ pub(super) async fn sum(engine: &Engine, names: &AccountNames, counter: &str) ->
 }
 
 /// What the ledger says of each counter. Exact, also while months are closed: closing takes entries away from the front of the
-/// oldest month, and the sums of closed months are those at the moment at which the first entries were read. So nothing is
-/// missing as long as the entry that was read last is still there.
+/// oldest month, and what is closed is read first. So nothing is missing as long as the entry that was read last is still there.
 async fn sums(engine: &Engine, names: &AccountNames) -> Result<Sums> {
     for _ in 0..OVERTAKEN {
         if let Some(sums) = read_sums(engine, names).await? {
@@ -110,21 +108,28 @@ async fn sums(engine: &Engine, names: &AccountNames) -> Result<Sums> {
 /// `None` if closing has come further than reading.
 async fn read_sums(engine: &Engine, names: &AccountNames) -> Result<Option<Sums>> {
     let months = months(engine, names).await?;
-    if months.is_empty() {
-        return Ok(Some(closed(engine, names).await?.sums));
-    }
-    let (mut sums, mut last) = (Sums::default(), None);
+    let begun = step(engine, names).await?;
+    let (mut sums, mut last) = (closed(engine, names).await?.sums, None::<(String, String)>);
     for month in months {
+        let stream = names.ledger(month);
+        let mut after = String::new();
         loop {
-            let Some(part) = part(engine, names, month, last.as_ref()).await? else { return Ok(None) };
-            if last.is_none() {
-                sums = part.closed.sums;
+            let page = page(engine, &stream, &after, PAGE).await?;
+            let nothing_missing = match &last {
+                None => step(engine, names).await? == begun,
+                Some((stream, id)) => is_there(engine, stream, id).await?,
+            };
+            if !nothing_missing {
+                return Ok(None);
             }
-            for (_, entry) in &part.entries {
+            for (_, entry) in &page {
                 sums.add(names, &entry.kind);
             }
-            let is_full = part.entries.len() == PAGE;
-            last = part.entries.into_iter().next_back().map(|(id, _)| (month, id)).or(last);
+            let is_full = page.len() == PAGE;
+            if let Some((id, _)) = page.into_iter().next_back() {
+                after.clone_from(&id);
+                last = Some((stream.clone(), id));
+            }
             if !is_full {
                 break;
             }
@@ -133,41 +138,15 @@ async fn read_sums(engine: &Engine, names: &AccountNames) -> Result<Option<Sums>
     Ok(Some(sums))
 }
 
-/// Entries of one month, and what was closed at the same moment.
-pub(super) struct Part {
-    pub(super) entries: Vec<(String, LedgerEntry)>,
-    /// Only for the first part.
-    pub(super) closed: Closed,
-    /// How many steps of closing there have been.
-    pub(super) step: String,
+async fn is_there(engine: &Engine, stream: &str, id: &str) -> Result<bool> {
+    let found: Vec<(String, Fields)> = engine.link.command(cmd("XRANGE").arg(stream).arg(id).arg(id)).await?;
+    Ok(!found.is_empty())
 }
 
-/// At most a page of a month's entries: its first ones, or those after the one that was read last. `None` if that one has been
-/// closed meanwhile.
-pub(super) async fn part(
-    engine: &Engine,
-    names: &AccountNames,
-    month: Month,
-    last: Option<&(Month, String)>,
-) -> Result<Option<Part>> {
-    let (of, id) = last.map_or((month, ""), |(month, id)| (*month, id.as_str()));
-    let goes_on = last.is_some_and(|(of, _)| *of == month);
-    let call = Call::of(&engine.scripts.ledger_page)
-        .key(names.closed())
-        .key(names.ledger(month))
-        .key(names.ledger(of))
-        .arg(id)
-        .arg(u8::from(goes_on))
-        .arg(PAGE);
-    let (is_there, closed, entries): (u8, Fields, Vec<(String, Fields)>) = call.run(&engine.link).await?;
-    if is_there == 0 {
-        return Ok(None);
-    }
-    Ok(Some(Part {
-        entries: entries.into_iter().map(|(id, fields)| read(id, &fields)).collect::<Result<_>>()?,
-        step: closed.get(STEP).cloned().unwrap_or_else(|| "0".into()),
-        closed: closed_of(names, closed)?,
-    }))
+/// How many steps of closing there have been.
+pub(super) async fn step(engine: &Engine, names: &AccountNames) -> Result<String> {
+    let step: Option<String> = engine.link.command(cmd("HGET").arg(names.closed()).arg(STEP)).await?;
+    Ok(step.unwrap_or_else(|| "0".into()))
 }
 
 /// What is closed.
@@ -239,7 +218,7 @@ pub(super) async fn page(
     let mut command = cmd("XRANGE");
     command.arg(stream).arg(from).arg("+").arg("COUNT").arg(most);
     let page: Vec<(String, Fields)> = engine.link.command(&command).await?;
-    page.into_iter().map(|(id, fields)| read(id, &fields)).collect()
+    page.into_iter().map(|(id, fields)| entry::read(&id, &fields).map(|entry| (id, entry))).collect()
 }
 
 /// The months that have a ledger, oldest first.
@@ -249,8 +228,4 @@ pub(super) async fn months(engine: &Engine, names: &AccountNames) -> Result<Vec<
     let mut months = months.collect::<Result<Vec<_>>>()?;
     months.sort_unstable();
     Ok(months)
-}
-
-fn read(id: String, fields: &Fields) -> Result<(String, LedgerEntry)> {
-    entry::read(&id, fields).map(|entry| (id, entry))
 }

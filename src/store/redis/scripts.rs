@@ -1,6 +1,5 @@
 //! The Lua scripts: `meter` for holds, keeps and releases of accounts, one for each other writing verb (an import has five),
-//! those that write again what was lost, one to list and one to
-//! read. A server that has lost them is given them again.
+//! those that write again what was lost, and one to list. A server that has lost them is given them again.
 
 use super::link::{Link, Request};
 use crate::store::{Fault, Result};
@@ -37,7 +36,6 @@ pub(super) struct Scripts {
     pub(super) revoke_key: Script,
     pub(super) import: Script,
     pub(super) import_ledger: Script,
-    pub(super) ledger_page: Script,
     pub(super) close_month: Script,
     pub(super) import_grants: Script,
     pub(super) import_settled: Script,
@@ -66,7 +64,6 @@ impl Scripts {
             revoke_key: script!("revoke_key"),
             import: script!("import"),
             import_ledger: script!("import_ledger"),
-            ledger_page: script!("ledger_page"),
             close_month: script!("close_month"),
             import_grants: script!("import_grants"),
             import_settled: script!("import_settled"),
