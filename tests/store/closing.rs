@@ -3,7 +3,12 @@
 use crate::{
     migration::{everything, moved, opened},
     outages::{EVERYTHING_SAVED, journal_lines},
-    support::{clock::TurnedClock, wait::until},
+    support::{
+        clock::TurnedClock,
+        redis::Redis,
+        tcp_proxy::{Proxy, Wire},
+        wait::until,
+    },
     world::{MARCH, World, key, terms},
 };
 use futures_util::future::join_all;
@@ -45,12 +50,12 @@ async fn filled(world: &World, name: &str) -> Uid {
     for credits in [500, 300, 100] {
         world.store.grant(&uid, credits, &world.operation()).await.unwrap();
     }
-    let (hash, stored) = key("k|1: €", &uid);
+    let id = format!("k|{name}: €");
+    let (hash, stored) = key(&id, &uid);
     world.store.put_key(&hash, &stored).await.unwrap();
     for number in 0..OF_EACH / 70 {
-        let some = (0..70 * 3).map(|place| {
-            if (place + number) % 3 == 0 { world.key_request(&uid, "k|1: €") } else { world.request(&uid) }
-        });
+        let some = (0..70 * 3)
+            .map(|place| if (place + number) % 3 == 0 { world.key_request(&uid, &id) } else { world.request(&uid) });
         join_all(some.map(async |request| world.served(&request).await)).await;
     }
     assert_eq!(world.audited(&uid).await, IN_MARCH);
@@ -104,7 +109,7 @@ pub(crate) async fn a_month_is_closed_page_by_page_and_every_audit_is_exact(worl
     assert_eq!(close(world, &uid, MARCH).await, ClosedPage { entries: 0, more: false }, "nothing is left");
     // What happens afterwards starts from there.
     world.store.grant(&uid, 7, &world.operation()).await.unwrap();
-    world.served(&world.key_request(&uid, "k|1: €")).await;
+    world.served(&world.key_request(&uid, "k|42: €")).await;
     assert_eq!(world.kept(&in_april).await.settlement, Settlement::Kept);
     assert_eq!(world.audited(&uid).await, IN_MARCH + 3);
     assert_eq!(world.store.audit(&uid).await.unwrap().not_integers, []);
@@ -191,7 +196,7 @@ pub(crate) async fn two_gateways_that_close_at_once_close_everything_once(world:
     let served = async {
         let mut served = 0;
         while !is_over.load(Ordering::Relaxed) && served < 600 {
-            world.served(&world.key_request(&uid, "k|1: €")).await;
+            world.served(&world.key_request(&uid, "k|42: €")).await;
             served += 1;
         }
         served
@@ -340,6 +345,37 @@ async fn a_server_that_is_killed_while_a_month_is_closed_has_lost_nothing_of_it(
     assert_eq!(world.audited(&uid).await, IN_MARCH);
     assert_eq!(u64::try_from(close_everything(&world.store).await).unwrap(), IN_MARCH - 1_000);
     assert_eq!(world.audited(&uid).await, IN_MARCH);
+}
+
+/// A mend writes what the ledger lacks. If it missed entries that are closed while it reads, or read some twice, the next audit
+/// would say so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_is_added_up_exactly_by_whoever_reads_it_slower_than_it_is_closed() {
+    let server = Redis::start(&["--appendonly", "no"]).await;
+    let (world, proxy) = (World::at(&server.url()).await, Proxy::to(server.port).await);
+    let slow = World::at(&proxy.redis_url()).await;
+    // Everything is closed when it has read what is closed, or the first page, or knows that both belong together.
+    for (name, has_read) in [("42", "cmdstat_hgetall:"), ("43", "cmdstat_xrange:"), ("44", "cmdstat_hget:calls=2,")] {
+        world.turn_to(slow.now());
+        let uid = filled(&world, name).await;
+        let used = world.usage(&uid, MARCH).await.app.cast_signed();
+        world.turn_to(eight_days_later());
+        server.by_hand::<()>(&["CONFIG", "RESETSTAT"]);
+        proxy.is_now(Wire::Slow(Duration::from_millis(200)));
+        let mending = async {
+            slow.store.mend(&uid, "app_usage:2026:3", used, &slow.operation()).await.unwrap();
+        };
+        let closing = async {
+            until("the mend has begun to read", async || {
+                server.by_hand::<String>(&["INFO", "commandstats"]).contains(has_read)
+            })
+            .await;
+            while close(&world, &uid, MARCH).await.more {}
+        };
+        futures_util::join!(mending, closing);
+        proxy.is_now(Wire::Whole);
+        assert_eq!(world.audited(&uid).await, IN_MARCH, "{has_read}");
+    }
 }
 
 /// Tells the helper which store to work on.
