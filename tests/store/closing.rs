@@ -21,6 +21,7 @@ use rembg_gateway::{
         time::{Month, UnixMicros},
     },
     store::{self, ClosedPage, Fault, Opened, Store, Usage, close_all, sqlite::SqliteStore},
+    telemetry::Metrics,
 };
 use std::{
     process::{Command, ExitStatus},
@@ -266,7 +267,8 @@ async fn serving(world: &World, ledger_months: u64) -> Opened {
     };
     let store =
         StoreConfig { url, journal: world.journal(), ledger_months: Some(ledger_months), ..StoreConfig::default() };
-    store::open_to_serve(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
+    let metrics = Metrics::new().unwrap().store();
+    store::open_to_serve(&Config { store, ..Config::default() }, world.clock(), metrics).await.unwrap()
 }
 
 async fn a_gateway_closes_what_it_need_not_keep(world: World) {
