@@ -37,11 +37,15 @@ pub enum Point {
     InStore,
     /// A page, or another file for browsers, is about to be sent.
     InPage,
+    /// The embedded store is half through closing a page of a ledger, on the thread that writes.
+    InClosing,
+    /// A page of a ledger is closed; others may be left.
+    BetweenPages,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::BeforeHold,
         Self::AfterHold,
         Self::AfterForm,
@@ -56,6 +60,8 @@ impl Point {
         Self::InWork,
         Self::InStore,
         Self::InPage,
+        Self::InClosing,
+        Self::BetweenPages,
     ];
 
     /// Its name in the variable.
@@ -76,6 +82,8 @@ impl Point {
             Self::InWork => "in_work",
             Self::InStore => "in_store",
             Self::InPage => "in_page",
+            Self::InClosing => "in_closing",
+            Self::BetweenPages => "between_pages",
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Stores accounts, keys, holds, counters and the ledger. Three traits define the verbs, in the gateway's own words. Each
+//! Stores accounts, keys, holds, counters and the ledger. Four traits define the verbs, in the gateway's own words. Each
 //! writing verb is one atomic step, and repeating it under the same operation id changes nothing.
 
 mod billing;
 mod callers;
+mod closing;
 mod journal;
 mod key_names;
 mod measured;
@@ -12,13 +13,16 @@ mod number;
 mod open;
 pub mod redis;
 pub mod sqlite;
+mod sums;
 mod terms;
 mod whole;
 
 pub use billing::{Changes, ParkedEvent, StepOutcome, StripeObject, StripeState, StripeStep};
+pub use closing::{ClosedPage, Closing, Round, close_all, due};
 pub use journal::{Journaled, keeps_left, keeps_set_aside};
 pub use migrate::{Migration, Problem, migrate};
 pub use open::{Opened, OutOfService, backup, open, open_to_move, open_to_serve, out_of_service};
+pub use sums::{Closed, Sums};
 pub use terms::LiveTerms;
 pub use transfer::{AccountExport, Cursor, KeyExport, List, Page, Records, Transfer};
 
@@ -47,7 +51,7 @@ pub enum Fault {
     /// It answered something that this version does not understand.
     #[error("store holds something unexpected: {0}")]
     Unexpected(String),
-    /// There is no such account, no such number of an account, or no such store.
+    /// There is no such account, no such number of an account, no such store, or no ledger of that month any more.
     #[error("{0}")]
     NotFound(String),
     /// Fewer credits are free than should be taken back.
@@ -76,7 +80,7 @@ impl Fault {
 
 /// The verbs that serving a picture needs, and those by which callers and operators look at the store meanwhile.
 ///
-/// The store has three traits: this one, [`Accounts`] and [`Billing`]. Code that uses the store takes the narrowest trait that
+/// The store has four traits: this one, [`Accounts`], [`Billing`] and [`Closing`]. Code that uses the store takes the narrowest trait that
 /// is enough. Two engines implement all of them, and one suite of promises runs against both.
 #[async_trait]
 pub trait Metering: Send + Sync + 'static {
@@ -98,6 +102,7 @@ pub trait Metering: Send + Sync + 'static {
     async fn hold(&self, request: &HoldRequest) -> Result<Admission>;
 
     /// Counts a hold: counters, balance and ledger entry at once. Counts also after the lease has ended, but once.
+    /// [`Fault::NotFound`] without the account, or if the ledger of the hold's month is closed.
     async fn keep(&self, hold: &Hold) -> Result<Kept>;
 
     /// Releases a hold. An unknown id is remembered, so that a late `hold` under it does nothing.
@@ -166,7 +171,8 @@ pub trait Accounts: Metering {
     /// Revokes a key from now on; `false` if there is no such key. Revoking twice keeps the first date.
     async fn revoke_key(&self, id: &KeyId) -> Result<bool>;
 
-    /// Compares an account's counters and balance with the sums of its ledger. [`Fault::NotFound`] without the account.
+    /// Compares an account's counters and balance with the sums of its ledger, closed months included. [`Fault::NotFound`]
+    /// without the account.
     async fn audit(&self, uid: &Uid) -> Result<Audit>;
 
     /// Sets a number of an account, named as [`audit`](Self::audit) reports it, and writes a ledger entry after which the
@@ -205,9 +211,9 @@ pub trait Billing: Metering {
 }
 
 /// An engine, which implements every verb.
-pub trait Store: Accounts + Billing {}
+pub trait Store: Accounts + Billing + Closing {}
 
-impl<Engine: Accounts + Billing> Store for Engine {}
+impl<Engine: Accounts + Billing + Closing> Store for Engine {}
 
 /// The result of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -261,7 +267,7 @@ pub struct KeyUse {
 pub struct Audit {
     /// The account.
     pub uid: Uid,
-    /// The number of ledger entries that were added up.
+    /// The number of ledger entries that were added up, those of closed months included.
     pub entries: u64,
     /// Every number that differs; empty if all is well.
     pub differences: Vec<Difference>,

@@ -12,6 +12,9 @@ const SECONDS: RangeInclusive<u64> = 1..=86_400;
 /// The longest drain delay in seconds: supervisors kill a process that takes far longer to stop.
 const LONGEST_DRAIN: u64 = 3_600;
 
+/// Months of the ledger that may be kept: at most a century.
+const MONTHS: RangeInclusive<u64> = 1..=1_200;
+
 /// The largest size: far more than any machine has, and small enough that sums of such sizes do not overflow.
 const MOST_BYTES: Bytes = Bytes(1 << 50);
 
@@ -80,6 +83,7 @@ impl Checks<'_> {
     }
 
     fn store(&mut self, config: &Config) {
+        self.within("store.ledger_months", config.store.ledger_months.unwrap_or(1), MONTHS);
         let example = "sqlite:PATH, such as \"sqlite:data/gateway.db\"";
         match config.store.redis_url() {
             Some(Ok(url)) => {

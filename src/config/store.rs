@@ -16,13 +16,20 @@ pub struct StoreConfig {
     pub url: String,
     /// Folder of the journal, which a Redis needs beside it.
     pub journal: PathBuf,
+    /// The months of the ledger that are kept, the present one included; `None` for all.
+    pub ledger_months: Option<u64>,
     /// Authorities that a Redis reached by TLS is checked against, in PEM, instead of the machine's.
     pub ca_file: Option<PathBuf>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { url: "sqlite:data/gateway.db".into(), journal: "data/journal".into(), ca_file: None }
+        Self {
+            url: "sqlite:data/gateway.db".into(),
+            journal: "data/journal".into(),
+            ledger_months: None,
+            ca_file: None,
+        }
     }
 }
 
@@ -31,6 +38,7 @@ impl fmt::Debug for StoreConfig {
         f.debug_struct("StoreConfig")
             .field("url", &self.shown())
             .field("journal", &self.journal)
+            .field("ledger_months", &self.ledger_months)
             .field("ca_file", &self.ca_file)
             .finish()
     }

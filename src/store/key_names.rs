@@ -55,6 +55,11 @@ impl AccountNames {
         format!("{}:{below}", self.own)
     }
 
+    /// The rest of a name that begins with the account's own.
+    pub(super) fn below<'a>(&self, name: &'a str) -> &'a str {
+        name.strip_prefix(self.own()).and_then(|rest| rest.strip_prefix(':')).unwrap_or(name)
+    }
+
     /// `user:42:app_usage:2026:3` or `user:42:api_usage:cycle:1774268612`: included credits.
     pub(super) fn usage(&self, channel: Channel, window: Counters) -> String {
         format!("{}:{}_usage:{}", self.own, channel.as_str(), span(window))
@@ -78,6 +83,11 @@ impl AccountNames {
     /// `user:42:ledgers`: the months that have a ledger.
     pub(super) fn ledgers(&self) -> String {
         format!("{}:ledgers", self.own)
+    }
+
+    /// `user:42:closed`: what the entries of closed months add up to.
+    pub(super) fn closed(&self) -> String {
+        format!("{}:closed", self.own)
     }
 
     /// `user:42:cycles`: the starts of the billing cycles that have counters.
@@ -197,6 +207,9 @@ pub(super) fn styled_payer(payer: &Payer, style: KeyStyle) -> String {
 
 /// Set once the cycles that other software had counted are in their accounts' indexes.
 pub(super) const CYCLES_INDEXED: &str = "gateway:cycles_indexed";
+
+/// The month through which the ledgers of all accounts are closed.
+pub(super) const ALL_CLOSED: &str = "gateway:ledgers_closed";
 
 /// The gateways that serve, with the time when each was last seen. Every name that belongs to it shares the tag.
 pub(super) const ALIVE: &str = "gateway:{peers}";

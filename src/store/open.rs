@@ -1,7 +1,7 @@
 //! Opens the store at an address.
 
 use super::{
-    Billing, Fault, Journaled, LiveTerms, Metering, Result, Store, Transfer,
+    Billing, Fault, Journaled, LiveTerms, Metering, Result, Store, Transfer, closing,
     measured::Measured,
     redis::{self, RedisStore, Role},
     sqlite::{self, Lock, SqliteStore},
@@ -55,20 +55,29 @@ pub async fn out_of_service(config: &Config) -> Result<OutOfService> {
 }
 
 /// Opens it for a gateway that serves: what it is asked for is counted, and keeps that a store on another machine does not
-/// acknowledge go to the journal.
+/// acknowledge go to the journal. A task closes old months of ledgers, if that is configured.
 pub async fn open_to_serve(config: &Config, clock: Clock, metrics: StoreMetrics) -> Result<Opened> {
     let terms = LiveTerms::from(config.terms());
     let Some(url) = redis_url(config)? else {
-        let engine = Arc::new(SqliteStore::open_to_serve(sqlite_path(config)?, clock, terms.clone())?);
+        let engine = Arc::new(SqliteStore::open_to_serve(sqlite_path(config)?, clock.clone(), terms.clone())?);
         engine.observe(metrics.batches());
         let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
-        return Ok(Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms });
+        let opened = Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms };
+        return Ok(retained(opened, config, clock));
     };
     let engine = Arc::new(RedisStore::open(&url, clock.clone(), terms.clone(), Role::Gateway).await?);
     engine.observe(metrics.batches());
     let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
-    let metering = Journaled::open(Arc::clone(&measured) as _, &config.store, clock)?;
-    Ok(Opened { metering: Arc::new(metering), billing: measured, engine, terms })
+    let metering = Journaled::open(Arc::clone(&measured) as _, &config.store, clock.clone())?;
+    Ok(retained(Opened { metering: Arc::new(metering), billing: measured, engine, terms }, config, clock))
+}
+
+/// The same store, whose old months are closed for as long as it is open.
+fn retained(opened: Opened, config: &Config, clock: Clock) -> Opened {
+    if let Some(months) = config.store.ledger_months {
+        tokio::spawn(closing::keep_closing(Arc::downgrade(&opened.engine), months, clock));
+    }
+    opened
 }
 
 /// Copies the embedded store to a new file while it may be written to. Returns the size of the copy in bytes. Blocks

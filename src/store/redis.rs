@@ -11,6 +11,7 @@ mod answers;
 mod api_keys;
 mod callers;
 mod clients;
+mod closing;
 mod counters;
 mod engine;
 mod dial;

@@ -8,6 +8,7 @@ mod accounts;
 mod admission;
 mod api_keys;
 mod backup;
+mod closing;
 mod counters;
 mod cycles;
 mod export;

@@ -3,7 +3,7 @@
 //! These verbs are an operator's: they expect that nobody else writes to the account at either end. An account becomes
 //! visible at its new place only once everything of it is there; until then, its parts can be written again.
 
-use super::{Fault, LedgerEntry, Result, Store};
+use super::{Closed, Fault, LedgerEntry, Result, Store};
 use crate::domain::{
     account::{Account, Overrides, Uid},
     api_key::{ApiKey, KeyHash},
@@ -50,8 +50,10 @@ pub struct AccountExport {
     pub keys: Vec<KeyExport>,
     /// Every counter by its documented name, without the account's own: `app_usage:2026:3`.
     pub counters: BTreeMap<String, i64>,
-    /// How many entries the ledger has, openings included.
+    /// How many entries the ledger has, openings included and closed months excluded.
     pub ledger: u64,
+    /// What the closed months add up to.
+    pub closed: Closed,
     /// How many grants are remembered.
     pub grants: u64,
     /// The number of Stripe's steps, and the text that is remembered of them.
@@ -161,6 +163,7 @@ impl AccountExport {
             ("most pixels".into(), format!("{max_pixels:?}")),
             ("billing period".into(), format!("{billing_period:?}")),
             ("ledger entries".into(), self.ledger.to_string()),
+            ("closed months".into(), format!("{:?}", self.closed)),
             ("grants".into(), self.grants.to_string()),
             ("what Stripe's events have left".into(), format!("{:?}", self.stripe)),
         ]);

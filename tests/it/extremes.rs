@@ -11,9 +11,10 @@ use rembg_gateway::{config::Config, domain::account::Uid, store::AccountChange};
 use std::{collections::BTreeMap, io::Write as _};
 
 /// Every setting that is a number. The tests find out its bounds by asking `check`.
-const SETTINGS: [&str; 33] = [
+const SETTINGS: [&str; 34] = [
     "listen.head_timeout_s",
     "listen.idle_timeout_s",
+    "store.ledger_months",
     "limits.memory_budget",
     "limits.spool_budget",
     "limits.max_answer",
@@ -103,6 +104,7 @@ async fn answers(choice: &Choice) {
         let (public, admin) = (config.listen.public, config.listen.admin);
         config.listen = chosen.listen.clone();
         (config.listen.public, config.listen.admin) = (public, admin);
+        config.store.ledger_months = chosen.store.ledger_months;
         config.limits = chosen.limits.clone();
         config.backend = chosen.backend.clone();
         (config.backend.urls, config.backend.kind) = (urls, kind);

@@ -189,8 +189,8 @@ async fn a_new_file_is_its_owners_only() {
 }
 
 #[tokio::test]
-async fn a_newer_file_and_another_programs_file_are_left_alone() {
-    for sql in ["PRAGMA user_version = 3", "PRAGMA user_version = 0"] {
+async fn another_versions_file_and_another_programs_file_are_left_alone() {
+    for sql in ["PRAGMA user_version = 4", "PRAGMA user_version = 2", "PRAGMA user_version = 0"] {
         let world = World::sqlite();
         by_hand(&world, sql);
         let refused = SqliteStore::open(&world.file(), Clock::Own, terms()).err();

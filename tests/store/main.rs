@@ -7,6 +7,7 @@ mod batches;
 mod billing;
 mod caching;
 mod calls;
+mod closing;
 mod cluster;
 mod connections;
 mod crash;
@@ -131,6 +132,13 @@ every_engine_keeps! {
         a_repeat_takes_nothing_from_the_short_term_limit
         an_anonymous_day_has_its_limit_and_ends_at_midnight
         clients_share_nothing
+    }
+    closing {
+        a_month_is_closed_page_by_page_and_every_audit_is_exact
+        a_number_of_a_closed_month_can_be_mended
+        a_month_stays_open_for_eight_days_whatever_a_gateways_clock_says
+        a_keep_for_a_closed_month_is_refused_and_nothing_counts_twice
+        two_gateways_that_close_at_once_close_everything_once
     }
     windows {
         a_request_that_spans_midnight_lands_in_the_month_of_its_hold

@@ -1,4 +1,4 @@
-//! What a picture costs the Redis, in figures: not asserted, for a person who changes a script.
+//! What a picture costs the store, in figures: not asserted, for a person who changes a script.
 //!
 //! `cargo test --test store measure -- --ignored --nocapture`
 
@@ -10,15 +10,19 @@ use rembg_gateway::{
         account::Uid,
         credit::{Admission, HoldRequest, OperationId},
         rate_limit::Burst,
+        time::UnixMicros,
     },
+    random::fresh_operation_id,
     store::{
         Metering,
         redis::{RedisStore, Role},
     },
 };
+use rusqlite::Connection;
 use std::{
     io::{Write as _, stdout},
     sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
 };
 
 const PICTURES: u32 = 3_200;
@@ -72,4 +76,84 @@ async fn a_pictures_costs() {
         )
         .unwrap();
     }
+}
+
+/// Pictures of one account, with an API key, in a calendar month.
+const IN_LEDGER: usize = 40_000;
+
+/// Bytes in use: of memory in a Redis, of the file in the embedded engine.
+fn bytes(world: &World) -> f64 {
+    let number = |text: &str| text.trim().parse::<f64>().unwrap();
+    let Some(server) = &world.server else {
+        let db = Connection::open(world.file()).unwrap();
+        let pragma = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        let used = (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
+        return number(&used.to_string());
+    };
+    let memory: String = server.by_hand(&["INFO", "memory"]);
+    number(memory.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap())
+}
+
+async fn ledgers_size(engine: &str, world: World) {
+    let uid = world.account("12345678", 10_000_000, 0).await;
+    let month = world.now().seconds().month();
+    for _ in 0..IN_LEDGER / 64 {
+        let requests =
+            (0..64).map(|_| HoldRequest { id: fresh_operation_id().unwrap(), ..world.key_request(&uid, "abcd1234") });
+        join_all(requests.map(async |request| world.served(&request).await)).await;
+    }
+    world.turn_to(UnixMicros(month.end().micros().0 + 9 * 86_400_000_000));
+    if let Some(server) = &world.server {
+        server.by_hand::<()>(&["CONFIG", "RESETSTAT"]);
+    }
+    let with = bytes(&world);
+    let (mut longest, mut pages) = (0.0_f64, 0.0);
+    while {
+        let begun = Instant::now();
+        let page = world.store.close_page(&uid, month).await.unwrap();
+        longest = longest.max(begun.elapsed().as_secs_f64() * 1e3);
+        pages += 1.0;
+        page.more
+    } {}
+    let pictures = f64::from(u32::try_from(IN_LEDGER).unwrap());
+    let a_picture = (with - bytes(&world)) / pictures;
+    writeln!(
+        stdout(),
+        "{engine}: {a_picture:.1} bytes a picture until it is closed; a page in at most {longest:.1} ms"
+    )
+    .unwrap();
+    if world.server.is_some() {
+        let [scripts, ..] = spent(&world);
+        writeln!(stdout(), "of these, the server's scripts take {:.2} ms a page", scripts / pages / 1e3).unwrap();
+    }
+}
+
+/// With the server's own clock, as in use: a test's clock adds the time to each entry.
+async fn streams_size() {
+    let world = World::redis().await;
+    let uid = world.account("12345678", 10_000_000, 0).await;
+    let url = world.server.as_ref().unwrap().config().store.redis_url().unwrap().unwrap();
+    let store = RedisStore::open(&url, Clock::Own, terms(), Role::Command).await.unwrap();
+    for _ in 0..IN_LEDGER / 64 {
+        let requests =
+            (0..64).map(|_| HoldRequest { id: fresh_operation_id().unwrap(), ..world.key_request(&uid, "abcd1234") });
+        let picture = async |request| {
+            let Admission::Held(hold, _) = store.hold(&request).await.unwrap() else { panic!("no hold") };
+            store.keep(&hold).await.unwrap();
+        };
+        join_all(requests.map(picture)).await;
+    }
+    let with = bytes(&world);
+    let month = Clock::Own.now().seconds().month();
+    let _: i64 = world.server.as_ref().unwrap().by_hand(&["DEL", &format!("user:{uid}:ledger:{month}")]);
+    let a_picture = (with - bytes(&world)) / f64::from(u32::try_from(IN_LEDGER).unwrap());
+    writeln!(stdout(), "Redis by its own clock: {a_picture:.1} bytes a picture").unwrap();
+}
+
+#[tokio::test]
+#[ignore = "figures for a person"]
+async fn a_ledgers_size() {
+    ledgers_size("Redis", World::redis().await).await;
+    ledgers_size("SQLite", World::sqlite()).await;
+    streams_size().await;
 }

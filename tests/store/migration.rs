@@ -24,7 +24,7 @@ use rembg_gateway::{
 use std::sync::Arc;
 
 /// Opens the same store a second time, as the command does beside the gateway.
-async fn opened(world: &World) -> Arc<dyn Transfer> {
+pub(crate) async fn opened(world: &World) -> Arc<dyn Transfer> {
     match &world.server {
         Some(server) => at(&server.url(), world.clock()).await,
         None => Arc::new(SqliteStore::open(&world.file(), world.clock(), terms()).unwrap()),
@@ -36,12 +36,12 @@ async fn at(url: &str, clock: Clock) -> Arc<dyn Transfer> {
     Arc::new(RedisStore::open(&url, clock, terms(), Role::Command).await.unwrap())
 }
 
-async fn moved(from: &Arc<dyn Transfer>, to: &Arc<dyn Transfer>) -> Migration {
+pub(crate) async fn moved(from: &Arc<dyn Transfer>, to: &Arc<dyn Transfer>) -> Migration {
     migrate(&**from, &**to, &|_, _| ()).await.unwrap()
 }
 
 /// Everything of every account, lists that have no order sorted.
-async fn everything(store: &Arc<dyn Transfer>) -> Vec<(AccountExport, Vec<Records>)> {
+pub(crate) async fn everything(store: &Arc<dyn Transfer>) -> Vec<(AccountExport, Vec<Records>)> {
     let mut all = Vec::new();
     for account in store.accounts().await.unwrap() {
         let mut lists = Vec::new();

@@ -13,7 +13,7 @@ use rembg_gateway::{
         client_address::ClientAddress,
         credit::{Admission, Channel, Draw, Hold, HoldRequest, Kept, KeyDraw, OperationId, Payer, Settlement},
         rate_limit::Burst,
-        time::UnixMicros,
+        time::{Month, UnixMicros},
     },
     store::{AccountChange, Fault},
 };
@@ -48,9 +48,16 @@ enum Step {
     },
     /// Several at once.
     Together(Vec<Step>),
+    /// A page of an account's last month is closed.
+    Close {
+        uid: u8,
+    },
     /// The server forgets its scripts.
     Forget,
 }
+
+/// The month before [`MARCH`].
+const LAST_MONTH: Month = Month { year: 2026, month: 2 };
 
 const BURST: Burst = Burst { per_minute: 30, size: 3 };
 
@@ -81,6 +88,7 @@ fn alone() -> impl Strategy<Value = Step> {
         15 => metered(),
         1 => (0u8..6, 0u8..3, credits).prop_map(|(operation, uid, credits)| Step::Grant { operation, uid, credits }),
         1 => (0u8..3, 0u64..6).prop_map(|(uid, credits)| Step::Change { uid, credits }),
+        1 => (0u8..2).prop_map(|uid| Step::Close { uid }),
     ]
 }
 
@@ -139,14 +147,24 @@ struct Pair {
 impl Pair {
     async fn new(world: World) -> Self {
         let mut pair = Self { world, model: Model::default(), given: HashMap::new() };
-        // The clock begins an hour before the month ends, so that some sequences reach the next month.
-        pair.world.turn_to(UnixMicros(MARCH.end().micros().0 - 3_600_000_000));
         for number in 0..2 {
             pair.change(number, 3).await;
+            pair.fill_last_month(number).await;
             let (hash, key) = key(&format!("k{number}"), &uid(number));
             pair.world.store.put_key(&hash, &key).await.unwrap();
         }
+        // The clock begins an hour before the month ends, so that some sequences reach the next month.
+        pair.world.turn_to(UnixMicros(MARCH.end().micros().0 - 3_600_000_000));
         pair
+    }
+
+    /// Entries that can be closed.
+    async fn fill_last_month(&mut self, number: u8) {
+        self.world.turn_to(UnixMicros(LAST_MONTH.end().micros().0 - 3_600_000_000));
+        for _ in 0..3 {
+            self.world.served(&self.world.request(&uid(number))).await;
+            *self.model.entries.entry(uid(number)).or_default() += 1;
+        }
     }
 
     async fn take(&mut self, step: Step) {
@@ -187,6 +205,9 @@ impl Pair {
             // The third account stays unmade.
             Step::Change { uid: number, credits } => self.change(number % 2, credits).await,
             Step::Together(steps) => self.together(steps).await,
+            Step::Close { uid: number } => {
+                self.world.store.close_page(&uid(number), LAST_MONTH).await.unwrap();
+            }
             Step::Forget => {
                 if let Some(server) = &self.world.server {
                     let _: String = server.by_hand(&["SCRIPT", "FLUSH"]);
@@ -228,6 +249,7 @@ impl Pair {
                 | Step::Grant { .. }
                 | Step::Change { .. }
                 | Step::Together(_)
+                | Step::Close { .. }
                 | Step::Forget => {}
             }
         }

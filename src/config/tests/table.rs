@@ -82,6 +82,7 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "listen.proxy_protocol_from: \"10.0.0.0/99\" is not a network; write an address, or one with a prefix length, such as \
          \"10.0.0.0/8\"",
     ),
+    ("[store]\nledger_months = 0", "store.ledger_months: must be between 1 and 1200, is 0"),
     ("[limits]\ntransfer_min_rate = 0", "limits.transfer_min_rate: must be at least 1 byte (per second)"),
     (
         "[store]\nurl = \"postgres://u:secret@h/d\"",

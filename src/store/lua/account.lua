@@ -10,6 +10,8 @@
 -- own:kept:<day>       ids of that day that were kept, own:released:<day> that were released; undated ones have day 'undated'
 -- own:counted          the counters that the ledger explains
 -- own:ledger:<month>   the ledger of a month, own:ledgers the months that have one, own:cycles the cycles that have counters
+-- own:closed           what closed months add up to, by counter; 'entries', how many; 'through', the last of these months; 'step',
+--                      how many steps of closing there were
 
 -- Errors that are an account's own: another type, no integer, one that is too large. All others are the server's.
 local function is_of_data(error)

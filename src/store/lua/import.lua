@@ -4,10 +4,11 @@
 --
 -- KEYS  1 own   2 keys   3 revoked   4 last_used   5 stripe   6 stripe_ids   7 cycles that were moved   8 counters known
 --       to us   9 cycles   10 months that have a ledger   11 grants
+--       12 what closed months add up to
 -- ARGV  1 how many entries the ledger must have   2 how many grants   3… groups, each after its length: counters and
 --       values, without the account's own name; fields of the account and values; keys and how they are stored; keys and
 --       when they were revoked; keys and when they were last used; fields of stripe and values; Stripe's ids; cycles that
---       were moved and to where; cycles
+--       were moved and to where; cycles; fields of what closed months add up to and values
 -- Gives {'written'} | {'there'} (the account can be seen: nothing is done) | {'other', what is in the way}
 local own = KEYS[1]
 if redis.call('EXISTS', own) == 1 then return { 'there' } end
@@ -30,6 +31,7 @@ if other then return { 'other', other } end
 for i = 2, 8 do
   if redis.call('EXISTS', KEYS[i]) == 1 then return { 'other', KEYS[i] } end
 end
+if redis.call('EXISTS', KEYS[12]) == 1 then return { 'other', KEYS[12] } end
 local entries = 0
 for _, month in ipairs(redis.call('SMEMBERS', KEYS[10])) do
   entries = entries + redis.call('XLEN', own .. ':ledger:' .. month)
@@ -51,4 +53,5 @@ each(2, function(field, value) redis.call('HSET', KEYS[5], field, value) end)
 each(1, function(id) redis.call('SADD', KEYS[6], id) end)
 each(2, function(from, to) redis.call('HSET', KEYS[7], from, to) end)
 each(1, function(start) redis.call('ZADD', KEYS[9], start, start) end)
+each(2, function(field, value) redis.call('HSET', KEYS[12], field, value) end)
 return { 'written' }

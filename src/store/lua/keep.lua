@@ -6,7 +6,7 @@
 --
 -- Words  id   the moment in it (µs) or ''   its day   channel   pool   month   cycle or ''   lease (µs)   key or ''
 --        the key in names of counters   end of the lease (µs)
--- Gives  kept   released   no_account
+-- Gives  kept   released   no_account   closed (the ledger of its month is)
 local function read_keep(word)
   return { kind = 'keep', id = word(), stamp = tonumber(word()), day = word(), channel = word(), pool = word(),
     month = word(), cycle = word(), lease = word(), key = word(), key_name = word(), ends = word() }
@@ -16,11 +16,21 @@ local function record_of(op)
   return table.concat({ op.channel, op.pool, op.month, op.cycle, op.lease, op.key, op.ends }, '|')
 end
 
+-- Refuses a keep for a month whose ledger is closed: it may have been counted, and the store has forgotten its id.
+local function if_closed(a, month)
+  local closed = a.own .. ':closed'
+  if a.through == nil then a.through = try('HGET', closed, 'through') end
+  if a.through == nil then return 'unexpected|' .. closed end
+  return a.through and order_of(a.through) >= order_of(month) and 'closed'
+end
+
 local function keep(a, op)
   local ended, open = a.ended[op.id], a.open[op.id]
   if ended then return ended end
   if not open then
     if not a.exists then return 'no_account' end
+    local refusal = if_closed(a, op.month)
+    if refusal then return refusal end
     a.unprepared[#a.unprepared + 1] = op
   end
   local cycle = op.cycle ~= '' and a.moved[op.cycle] or op.cycle

@@ -22,6 +22,12 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+-- A month's place in the order of months.
+local function order_of(month)
+  local year, of_year = month:match('^(%d+):(%d+)$')
+  return year and year * 12 + of_year or 0
+end
+
 -- Counts and balances stay below this: beyond it, neither a script nor a reader of JSON has whole numbers.
 local MOST = 2 ^ 53
 

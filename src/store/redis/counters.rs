@@ -29,11 +29,6 @@ impl AccountNames {
         let [app, api] = self.usages(Counters::Cycle(start));
         [app, api, self.prepaid_usage(Counters::Cycle(start))]
     }
-
-    /// The rest of a name that begins with the account's own.
-    pub(super) fn below<'a>(&self, name: &'a str) -> &'a str {
-        name.strip_prefix(self.own()).and_then(|rest| rest.strip_prefix(':')).unwrap_or(name)
-    }
 }
 
 /// What a counter stands at; 0 if it was never raised, or stands below that.

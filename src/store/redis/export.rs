@@ -52,6 +52,7 @@ pub(super) async fn account(engine: &Engine, uid: &Uid) -> Result<Option<Account
         keys: api_keys::exported(engine, uid).await?,
         counters,
         ledger: entries,
+        closed: ledger::closed(engine, &names).await?,
         grants: engine.link.command(cmd("HLEN").arg(names.grants())).await?,
         stripe: version.transpose()?.map(|version| (version, remembered)),
         stripe_objects: stripe_objects(engine, &names).await?,

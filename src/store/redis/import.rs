@@ -7,7 +7,7 @@
 use super::{
     account_fields, api_keys,
     engine::Engine,
-    entry, export,
+    entry, export, ledger,
     moment::{PERIOD_FIELDS, period_fields},
     operation::{Ended, day_of},
     record,
@@ -152,6 +152,7 @@ fn call<'a>(engine: &'a Engine, export: &AccountExport) -> Result<Call<'a>> {
         .key(names.cycle_index())
         .key(names.ledgers())
         .key(names.grants())
+        .key(names.closed())
         .arg(export.ledger)
         .arg(export.grants);
     let text = |number: i64| number.to_string();
@@ -177,7 +178,8 @@ fn call<'a>(engine: &'a Engine, export: &AccountExport) -> Result<Call<'a>> {
     let call = group(call, stripe);
     let call = group(call, export.stripe_objects.keys().map(|id| [id.clone()]));
     let call = group(call, export.moved_cycles.iter().map(|(from, to)| [text(from.0), text(to.0)]));
-    Ok(group(call, cycles(&names, export)))
+    let call = group(call, cycles(&names, export));
+    Ok(group(call, ledger::closed_fields(&export.closed)))
 }
 
 /// How many, then all of them.

@@ -11,13 +11,13 @@ use crate::{
     domain::{
         account::Uid,
         api_key::KeyId,
-        credit::Pool,
         period::Counters,
         time::{Month, UnixSeconds},
     },
     store::{
-        Audit, Difference, EntryKind, Fault, LedgerEntry, NotInteger, Result,
-        key_names::{AccountNames, Served},
+        Audit, Closed, Difference, Fault, LedgerEntry, NotInteger, Result, Sums,
+        closing::PAGE,
+        key_names::AccountNames,
         number::{self, PREPAID},
         whole::whole,
     },
@@ -25,8 +25,14 @@ use crate::{
 use redis::cmd;
 use std::collections::{BTreeMap, HashMap};
 
-/// Entries read at once.
-const PAGE: usize = 1_000;
+/// Fields of what is closed, beside the sums: how many steps of closing there have been, through which month, and how many
+/// entries, openings excluded.
+const STEP: &str = "step";
+const THROUGH: &str = "through";
+const ENTRIES: &str = "entries";
+
+/// How often a ledger is read from its beginning, because closing has come further than reading meanwhile.
+const OVERTAKEN: usize = 10;
 
 /// How often an audit looks: counters and ledger are read one after another, and pictures may be counted in between.
 const LOOKS: usize = 3;
@@ -50,10 +56,13 @@ async fn look(engine: &Engine, uid: &Uid) -> Result<Audit> {
     if fields.is_empty() {
         return Err(accounts::nobody(uid));
     }
-    let (mut sums, entries) = sums(engine, &names).await?;
+    let Sums { entries, credits } = sums(engine, &names).await?;
+    let named = |counter: String| if counter == PREPAID { counter } else { names.whole(&counter) };
+    let mut sums: BTreeMap<String, i64> =
+        credits.into_iter().map(|(counter, credits)| (named(counter), credits)).collect();
     let counted: Vec<String> = engine.link.command(cmd("SMEMBERS").arg(names.counted())).await?;
     for counter in counted {
-        sums.entry(if counter == PREPAID { counter } else { names.whole(&counter) }).or_default();
+        sums.entry(named(counter)).or_default();
     }
     let mut audit =
         Audit { uid: uid.clone(), entries, differences: Vec::new(), not_integers: not_integer_fields(&names, &fields) };
@@ -82,17 +91,89 @@ async fn look(engine: &Engine, uid: &Uid) -> Result<Audit> {
 
 /// The sum of a whole ledger for one counter, named as it names it.
 pub(super) async fn sum(engine: &Engine, names: &AccountNames, counter: &str) -> Result<i64> {
-    let name = if counter == PREPAID { counter.to_owned() } else { names.whole(counter) };
-    Ok(sums(engine, names).await?.0.remove(&name).unwrap_or(0))
+    Ok(sums(engine, names).await?.credits.remove(counter).unwrap_or(0))
 }
 
-/// What the ledger says of each counter; and how many entries it has, openings excluded.
-async fn sums(engine: &Engine, names: &AccountNames) -> Result<(BTreeMap<String, i64>, u64)> {
-    let (mut sums, mut entries) = (BTreeMap::new(), 0);
-    for month in months(engine, names).await? {
-        entries += fold(engine, names, &names.ledger(month), &mut sums).await?;
+/// What the ledger says of each counter. Exact, also while months are closed: closing takes entries away from the front of the
+/// oldest month, and what is closed is read first. So nothing is missing as long as the entry that was read last is still there.
+async fn sums(engine: &Engine, names: &AccountNames) -> Result<Sums> {
+    for _ in 0..OVERTAKEN {
+        if let Some(sums) = read_sums(engine, names).await? {
+            return Ok(sums);
+        }
     }
-    Ok((sums, entries))
+    Err(Fault::Unavailable(format!("the ledger was closed faster than it could be read, {OVERTAKEN} times in a row")))
+}
+
+/// `None` if closing has come further than reading.
+async fn read_sums(engine: &Engine, names: &AccountNames) -> Result<Option<Sums>> {
+    let months = months(engine, names).await?;
+    let begun = step(engine, names).await?;
+    let (mut sums, mut last) = (closed(engine, names).await?.sums, None::<(String, String)>);
+    for month in months {
+        let stream = names.ledger(month);
+        let mut after = String::new();
+        loop {
+            let page = page(engine, &stream, &after, PAGE).await?;
+            let nothing_missing = match &last {
+                None => step(engine, names).await? == begun,
+                Some((stream, id)) => is_there(engine, stream, id).await?,
+            };
+            if !nothing_missing {
+                return Ok(None);
+            }
+            for (_, entry) in &page {
+                sums.add(names, &entry.kind);
+            }
+            let is_full = page.len() == PAGE;
+            if let Some((id, _)) = page.into_iter().next_back() {
+                after.clone_from(&id);
+                last = Some((stream.clone(), id));
+            }
+            if !is_full {
+                break;
+            }
+        }
+    }
+    Ok(Some(sums))
+}
+
+async fn is_there(engine: &Engine, stream: &str, id: &str) -> Result<bool> {
+    let found: Vec<(String, Fields)> = engine.link.command(cmd("XRANGE").arg(stream).arg(id).arg(id)).await?;
+    Ok(!found.is_empty())
+}
+
+/// How many steps of closing there have been.
+pub(super) async fn step(engine: &Engine, names: &AccountNames) -> Result<String> {
+    let step: Option<String> = engine.link.command(cmd("HGET").arg(names.closed()).arg(STEP)).await?;
+    Ok(step.unwrap_or_else(|| "0".into()))
+}
+
+/// What is closed.
+pub(super) async fn closed(engine: &Engine, names: &AccountNames) -> Result<Closed> {
+    closed_of(names, engine.link.command(cmd("HGETALL").arg(names.closed())).await?)
+}
+
+fn closed_of(names: &AccountNames, fields: Fields) -> Result<Closed> {
+    let mut closed = Closed::default();
+    for (field, text) in fields {
+        let unexpected = || Fault::Unexpected(format!("{} has {text:?} for {field}", names.closed()));
+        match field.as_str() {
+            STEP => {}
+            THROUGH => closed.through = Some(record::month(&text).ok_or_else(unexpected)?),
+            ENTRIES => closed.sums.entries = text.parse().map_err(|_| unexpected())?,
+            _ => _ = closed.sums.credits.insert(field.clone(), whole(&text).ok_or_else(unexpected)?),
+        }
+    }
+    Ok(closed)
+}
+
+/// The fields of what is closed and their values; `None` where nothing is.
+pub(super) fn closed_fields(closed: &Closed) -> Vec<[String; 2]> {
+    let Some(through) = closed.through else { return Vec::new() };
+    let own = [[THROUGH.into(), through.to_string()], [ENTRIES.into(), closed.sums.entries.to_string()]];
+    let sums = closed.sums.credits.iter().map(|(counter, credits)| [counter.clone(), credits.to_string()]);
+    own.into_iter().chain(sums).collect()
 }
 
 fn whole_field(fields: &HashMap<String, String>, name: &str) -> Option<i64> {
@@ -126,19 +207,6 @@ async fn uncounted(engine: &Engine, uid: &Uid, names: &AccountNames) -> Result<V
     Ok(all)
 }
 
-/// Adds one month's stream to the sums; answers how many entries it has, openings excluded.
-async fn fold(engine: &Engine, names: &AccountNames, stream: &str, sums: &mut BTreeMap<String, i64>) -> Result<u64> {
-    let (mut after, mut entries) = (String::new(), 0);
-    loop {
-        let page = page(engine, stream, &after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(entries) };
-        after.clone_from(last);
-        for (_, entry) in page {
-            entries += u64::from(add(names, entry.kind, sums));
-        }
-    }
-}
-
 /// The entries of a stream after the one with this id, or from its beginning if that is empty.
 pub(super) async fn page(
     engine: &Engine,
@@ -160,36 +228,4 @@ pub(super) async fn months(engine: &Engine, names: &AccountNames) -> Result<Vec<
     let mut months = months.collect::<Result<Vec<_>>>()?;
     months.sort_unstable();
     Ok(months)
-}
-
-/// Whether the entry is one of this gateway's own operations.
-fn add(names: &AccountNames, kind: EntryKind, sums: &mut BTreeMap<String, i64>) -> bool {
-    let mut sum = |counter: String, by: i64| {
-        let sum = sums.entry(counter).or_default();
-        *sum = sum.saturating_add(by);
-    };
-    match kind {
-        EntryKind::Granted { credits } => sum(PREPAID.into(), credits),
-        EntryKind::Opening { counter, credits } => {
-            sum(if counter == PREPAID { counter } else { names.whole(&counter) }, credits);
-            return false;
-        }
-        EntryKind::PlanChanged { .. } | EntryKind::PeriodSynced { .. } | EntryKind::Mended { .. } => {}
-        EntryKind::Moved { from, to, app, api, prepaid } => {
-            for (start, sign) in [(from, -1), (to, 1)] {
-                for (counter, count) in names.cycle_counters(start).into_iter().zip([app, api, prepaid]) {
-                    sum(counter, sign * count.cast_signed());
-                }
-            }
-        }
-        EntryKind::Served { channel, pool, month, cycle, key, late: _ } => {
-            for counter in (Served { channel, pool, month, cycle, key: key.as_ref() }).counters(names) {
-                sum(counter, 1);
-            }
-            if pool == Pool::Prepaid {
-                sum(PREPAID.into(), -1);
-            }
-        }
-    }
-    true
 }

@@ -3,14 +3,17 @@
 use super::{accounts, answers::settled_as, clients, engine::Engine, meter, operation::Operation};
 use crate::{
     domain::credit::{Charge, Hold, Kept, OperationId, Payer, Settlement},
-    store::Result,
+    store::{Result, closing::is_closed},
 };
 
 pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
-    let Charge::Account { uid, .. } = &hold.charge else { return clients::keep(engine, hold).await };
+    let Charge::Account { uid, month, .. } = &hold.charge else { return clients::keep(engine, hold).await };
     let answer = meter::ask(engine, Operation::Keep { hold: hold.clone(), uid: uid.clone() }).await?;
     if answer == "no_account" {
         return Err(accounts::nobody(uid));
+    }
+    if answer == "closed" {
+        return Err(is_closed(uid, *month));
     }
     Ok(Kept { settlement: settled_as(&answer)? })
 }

@@ -1,6 +1,6 @@
 //! Everything of an account, for another store.
 
-use super::{accounts, api_keys, ledger};
+use super::{accounts, api_keys, closing, ledger};
 use crate::{
     domain::{
         account::Uid,
@@ -37,6 +37,7 @@ pub(super) fn account(db: &Connection, uid: &Uid) -> Result<Option<AccountExport
         keys: api_keys::exported(db, uid)?,
         counters: counters.into_iter().collect(),
         ledger: count(db, "SELECT COUNT(*) FROM ledger WHERE uid = ?1", uid)?,
+        closed: closing::closed(db, uid)?,
         grants: count(db, "SELECT COUNT(*) FROM grants WHERE uid = ?1", uid)?,
         stripe: collect(db, stripe, &of_uid, |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?.pop(),
         stripe_objects: collect(db, objects, &of_uid, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),

@@ -3,7 +3,7 @@
 //! Its long lists come first, in parts that can be written again; nobody sees them, as long as the account's own row is
 //! missing. That comes with everything else in one step, which ends with a look at what is there then.
 
-use super::{accounts, api_keys, export, ledger, stripe};
+use super::{accounts, api_keys, closing, export, ledger, stripe};
 use crate::{
     domain::{
         account::Uid,
@@ -109,6 +109,7 @@ pub(super) fn account(db: &Connection, export: &AccountExport) -> Result<()> {
 fn write(db: &Connection, export: &AccountExport) -> Result<()> {
     let (uid, names) = (&export.account.uid, AccountNames::of(&export.account.uid));
     accounts::insert(db, &export.account)?;
+    closing::write(db, uid, &export.closed)?;
     for key in &export.keys {
         api_keys::put(db, &key.hash, &key.key)?;
         if let Some(at) = key.last_used {

@@ -1,6 +1,6 @@
 //! The ledger: one row for everything that moved a counter or a balance, and the audit that adds it all up again.
 
-use super::accounts;
+use super::{accounts, closing};
 use crate::{
     domain::{
         account::Uid,
@@ -115,7 +115,8 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     };
     let mut differences = sums.differences();
     differences.retain(|one| !is_no_integer(&one.counter));
-    Ok(Audit { uid: uid.clone(), entries: entries(db, uid)?, differences, not_integers })
+    let entries = closing::sums(db, uid)?.entries + entries(db, uid)?;
+    Ok(Audit { uid: uid.clone(), entries, differences, not_integers })
 }
 
 /// The sum of a whole ledger for one counter, named as it names it.
@@ -127,6 +128,10 @@ pub(super) fn sum(db: &Connection, uid: &Uid, counter: &str) -> Result<i64> {
 }
 
 fn fold(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
+    let closed = closing::sums(db, uid)?;
+    for (counter, credits) in closed.credits {
+        sums.ledger(if counter == PREPAID { counter } else { names.whole(&counter) }, credits);
+    }
     fold_served(db, uid, names, sums)?;
     fold_granted(db, uid, sums)?;
     fold_detailed(db, uid, names, sums)
@@ -223,7 +228,7 @@ fn fold_detailed(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Su
     Ok(())
 }
 
-/// Entries of this gateway's own operations.
+/// Entries of this gateway's own operations, without those that were closed.
 fn entries(db: &Connection, uid: &Uid) -> Result<u64> {
     let entries: i64 = db
         .prepare_cached("SELECT COUNT(*) FROM ledger WHERE uid = ?1 AND kind <> ?2")?

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// The schema that this version writes; others are refused.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// How often, a millisecond apart, to ask for a lock that another process holds.
 ///
@@ -129,6 +129,29 @@ CREATE TABLE ledger (
     detail TEXT
 ) STRICT;
 CREATE INDEX ledger_of_account ON ledger (uid);
+
+-- What the entries of an account's closed months add up to: by counter, without the account's own name.
+CREATE TABLE closed (
+    uid TEXT NOT NULL,
+    counter TEXT NOT NULL,
+    credits INTEGER NOT NULL,
+    PRIMARY KEY (uid, counter)
+) STRICT, WITHOUT ROWID;
+
+-- No keep of this month or an earlier one is counted any more. `entries`: how many were closed, openings excluded.
+CREATE TABLE closed_through (
+    uid TEXT PRIMARY KEY,
+    year INTEGER NOT NULL,
+    month INTEGER NOT NULL,
+    entries INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The month through which the ledgers of all accounts are closed.
+CREATE TABLE all_closed (
+    id INTEGER PRIMARY KEY CHECK (id = 0),
+    year INTEGER NOT NULL,
+    month INTEGER NOT NULL
+) STRICT;
 
 -- What Stripe's events have left of each account.
 CREATE TABLE stripe_accounts (

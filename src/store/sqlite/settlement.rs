@@ -1,6 +1,6 @@
 //! `keep` and `release`: the first to arrive decides, and one that comes later is told so.
 
-use super::{DAY, accounts, counters, cycles, holds, ledger};
+use super::{DAY, accounts, closing, counters, cycles, holds, ledger};
 use crate::{
     domain::{
         credit::{Charge, Hold, Kept, OperationId, Payer, Pool, Settlement},
@@ -73,6 +73,7 @@ fn count(db: &Connection, hold: &Hold, now: UnixMicros) -> Result<()> {
         }
         Charge::Account { uid, channel, pool, month, cycle, key } => {
             accounts::existing(db, uid)?;
+            closing::must_be_open(db, uid, *month, now)?;
             let cycle = cycle.map(|start| cycles::now_of(db, uid, start)).transpose()?;
             (uid, Served { channel: *channel, pool: *pool, month: *month, cycle, key: key.as_ref() })
         }
