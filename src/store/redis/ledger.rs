@@ -57,12 +57,12 @@ async fn look(engine: &Engine, uid: &Uid) -> Result<Audit> {
         return Err(accounts::nobody(uid));
     }
     let Sums { entries, credits } = sums(engine, &names).await?;
-    let named = |counter: String| if counter == PREPAID { counter } else { names.whole(&counter) };
+    let by_name = |counter: String| if counter == PREPAID { counter } else { names.whole(&counter) };
     let mut sums: BTreeMap<String, i64> =
-        credits.into_iter().map(|(counter, credits)| (named(counter), credits)).collect();
+        credits.into_iter().map(|(counter, credits)| (by_name(counter), credits)).collect();
     let counted: Vec<String> = engine.link.command(cmd("SMEMBERS").arg(names.counted())).await?;
     for counter in counted {
-        sums.entry(named(counter)).or_default();
+        sums.entry(by_name(counter)).or_default();
     }
     let mut audit =
         Audit { uid: uid.clone(), entries, differences: Vec::new(), not_integers: not_integer_fields(&names, &fields) };
