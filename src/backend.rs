@@ -32,15 +32,16 @@ use crate::{
         credit::Payer,
         form::Form,
         refusal::Shortage,
+        trace::Trace,
     },
     picture::{Bounds, Cut, TooMuch},
     spool::Spooled,
-    telemetry::{BackendGauges, BackendUse},
+    telemetry::{BackendGauges, BackendUse, flood},
 };
 use async_trait::async_trait;
 use std::{io, sync::Arc, time::Duration};
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{Level, warn};
 
 /// A validated form that is ready to be sent. It can be sent again as long as no service has answered.
 #[derive(Clone, Debug)]
@@ -60,6 +61,8 @@ pub struct CutRequest {
     pub deadline: Instant,
     /// Names the request in the backend's log and in ours.
     pub request_id: String,
+    /// The trace that a service is told.
+    pub trace: Option<Trace>,
     /// Notes what it takes of the backend.
     pub used: BackendUse,
     /// The source of the room for the answer.
@@ -75,7 +78,7 @@ impl CutRequest {
 
     /// Logs that nothing is left of a picture. It is an answer like any other, but the model may not see what we see.
     fn warn_if_lost(&self, cut: &Cut) {
-        if cut.is_lost {
+        if cut.is_lost && flood::may_write("picture_lost", Level::WARN) {
             warn!(request_id = self.request_id, "nothing is left of a picture that showed something");
         }
     }
@@ -144,6 +147,18 @@ pub enum Failure {
     /// Turned upright by its EXIF orientation, the picture would be larger than is allowed.
     #[error("once upright: {0}")]
     TooMuch(#[from] TooMuch),
+}
+
+impl Failure {
+    /// What the log says beside the refusal's code, if there is more to say.
+    #[must_use]
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::Failed(why) | Self::Unreadable(why) => Some(why.clone()),
+            Self::TooMuch(_) => Some(self.to_string()),
+            Self::TimedOut | Self::Unavailable { .. } => None,
+        }
+    }
 }
 
 /// A backend that removes backgrounds.

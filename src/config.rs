@@ -171,11 +171,20 @@ pub struct LogConfig {
     pub level: LogLevel,
     /// `text` for people, `json` for machines.
     pub format: LogFormat,
+    /// How much of a client's address is shown: `full`, `network` or `none`.
+    pub client_address: ShownAddress,
+    /// The most lines a second about refusals and failures with the same code.
+    pub lines_per_cause: u32,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Text }
+        Self {
+            level: LogLevel::Info,
+            format: LogFormat::Text,
+            client_address: ShownAddress::Network,
+            lines_per_cause: 10,
+        }
     }
 }
 
@@ -193,6 +202,18 @@ pub enum LogLevel {
     Debug,
     /// Also everything else.
     Trace,
+}
+
+/// How much of a client's address the log shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShownAddress {
+    /// The whole address.
+    Full,
+    /// Its network: /24 of IPv4, /64 of IPv6.
+    Network,
+    /// Nothing.
+    None,
 }
 
 /// How a log line looks.

@@ -25,5 +25,6 @@ pub mod refusal;
 pub mod rembg_form;
 pub mod removebg;
 pub mod time;
+pub mod trace;
 pub mod transfer;
 pub mod usage_report;

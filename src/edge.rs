@@ -13,6 +13,7 @@ mod ingress;
 mod listener;
 mod membership_usage;
 mod pages;
+mod noted;
 mod panics;
 mod rate_limit;
 mod refuse;

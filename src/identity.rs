@@ -8,8 +8,8 @@ pub mod account_limiter;
 pub mod user_token;
 mod visitor;
 
-pub use api_keys::ApiKeys;
 pub(crate) use api_keys::find as find_key;
+pub use api_keys::{ApiKeys, Opening};
 pub use credentials::Credentials;
 pub use keyring::{Keyring, KeyringError, PepperSource};
 pub use visitor::Visitor;

@@ -1,8 +1,11 @@
 //! Fresh names and secrets, from the operating system's randomness.
 
-use crate::domain::{credit::OperationId, time::UnixMicros};
+use crate::domain::{credit::OperationId, time::UnixMicros, trace::Trace};
 use aws_lc_rs::rand;
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    num::{NonZeroU64, NonZeroU128},
+};
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -24,6 +27,19 @@ pub fn fresh_operation_id() -> Result<OperationId, NoRandomness> {
     let mut bytes = [0; 16];
     fill(&mut bytes)?;
     Ok(OperationId(hexadecimal(&bytes)))
+}
+
+/// The trace of a request: the one that a believed `traceparent` names, else a new one.
+pub fn trace_of(traceparent: Option<&[u8]>) -> Result<Trace, NoRandomness> {
+    let (mut id, mut span) = ([0; 16], [0; 8]);
+    fill(&mut span)?;
+    let span = NonZeroU64::new(u64::from_ne_bytes(span)).unwrap_or(NonZeroU64::MIN);
+    if let Some(trace) = traceparent.and_then(|header| Trace::continued(header, span)) {
+        return Ok(trace);
+    }
+    fill(&mut id)?;
+    let id = NonZeroU128::new(u128::from_ne_bytes(id)).unwrap_or(NonZeroU128::MIN);
+    Ok(Trace::begin(id, span))
 }
 
 /// A text of this many random base62 digits, all equally likely.

@@ -175,7 +175,7 @@ impl From<Refusal> for Stop {
 
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
-        Self::with_cause(unavailable(Shortage::StoreUnavailable), &fault)
+        Self::with_cause(unavailable(Shortage::StoreUnavailable), &fault.cause())
     }
 }
 
@@ -223,6 +223,8 @@ impl Rmbg {
         let caller = record.time(Step::Caller, caller::identify(self, visitor)).await?;
         record.uid = caller.account().map(|account| account.uid.clone());
         (record.caller, record.plan) = (caller.kind(), caller.plan(&self.rules));
+        record.key = caller.key_id().cloned();
+        caller.may_call()?;
         let passed = admit::account_limiter(self, &caller, record)?;
         failpoint::reach(Point::BeforeHold);
         let (pledge, limits) = record.time(Step::Admit, admit::admit(self, &caller, passed)).await?;
@@ -247,7 +249,10 @@ impl Rmbg {
         record.bytes_in = image.len();
         let request = send::request(self, sender, (form, image), record);
         let request = match &finishing {
-            Some(finishing) => Box::pin(finish::prepared(self, request, finishing)).await?,
+            Some(finishing) => {
+                let prepared = Box::pin(finish::prepared(self, request, finishing));
+                record.time(Step::Prepare, prepared).await?
+            }
             None => request,
         };
         failpoint::reach(Point::BeforeSend);

@@ -76,6 +76,12 @@ impl Fault {
     fn in_service(store: impl std::fmt::Display) -> Self {
         Self::Unusable(format!("a gateway serves from {store}; stop every gateway on it, then try again"))
     }
+
+    /// What the log says beside the refusal's code, which says already that the store is unavailable.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        if let Self::Unavailable(why) = self { why.clone() } else { self.to_string() }
+    }
 }
 
 /// The verbs that serving a picture needs, and those by which callers and operators look at the store meanwhile.

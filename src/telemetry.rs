@@ -5,9 +5,12 @@
 mod backend_use;
 mod document;
 mod entry;
+pub mod flood;
+mod format;
 mod gauges;
 mod handles;
 mod label;
+mod line;
 mod log;
 mod metrics;
 pub mod panics;
@@ -32,7 +35,8 @@ pub use label::{
     BackendClass, BudgetKind, CallerKind, Label, OutcomeName, PoolLabel, RejectedBy, Route, StatusClass, Step,
     StoreResult, StoreVerb, StripeOutcome, StripeType, TokenResult,
 };
-pub use log::{change_log, start_log};
+pub use line::milliseconds;
+pub use log::{change_log, shown_client, start_log};
 pub use metrics::Metrics;
 pub use pledges::{OpenPledge, OpenPledges, PledgeGauges};
 pub use process::Process;

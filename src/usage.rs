@@ -11,7 +11,7 @@ use crate::{
         refusal::{Refusal, Shortage},
         usage_report::{Asked, BillingCycle, BillingCycles, MembershipUsage, ReportQuery, Usage, UsageQuery},
     },
-    identity::{ApiKeys, Credentials, Visitor},
+    identity::{ApiKeys, Credentials, Opening, Visitor},
     store::{Fault, Metering},
     telemetry::{CallerKind, Record},
 };
@@ -66,7 +66,7 @@ impl From<Fault> for NoReport {
     fn from(fault: Fault) -> Self {
         let retry_after = Duration::from_secs(1);
         let refusal = Refusal::Unavailable { shortage: Shortage::StoreUnavailable, retry_after };
-        Self { refusal, cause: Some(fault.to_string()) }
+        Self { refusal, cause: Some(fault.cause()) }
     }
 }
 
@@ -79,9 +79,7 @@ impl UsageReports {
 
     /// The answer to a raw query string, for a visitor with an API key.
     pub async fn report(&self, visitor: &Visitor, query: &str, record: &mut Record) -> Result<UsageReport, NoReport> {
-        let account = self.account(visitor).await?;
-        record.uid = Some(account.uid.clone());
-        record.caller = CallerKind::Api;
+        let account = self.account(visitor, record).await?;
         let now = self.clock.now().seconds();
         let window = self.terms.window(&account, now);
         let asked = match UsageQuery::parse(query).map_err(Refusal::Invalid)? {
@@ -107,9 +105,7 @@ impl UsageReports {
 
     /// What the account of an API key can still spend. It is asked for as often as the report may be.
     pub async fn balance(&self, visitor: &Visitor, record: &mut Record) -> Result<Balance, NoReport> {
-        let account = self.account(visitor).await?;
-        record.uid = Some(account.uid.clone());
-        record.caller = CallerKind::Api;
+        let account = self.account(visitor, record).await?;
         let window = self.terms.window(&account, self.clock.now().seconds());
         let usage = self.store.usage(&account.uid, window.counters()).await?;
         let used = usage.app.saturating_add(usage.api);
@@ -133,13 +129,17 @@ impl UsageReports {
         Ok(BillingCycle::of_cycle(account, start, usage, window, &starts))
     }
 
-    async fn account(&self, visitor: &Visitor) -> Result<Account, NoReport> {
+    async fn account(&self, visitor: &Visitor, record: &mut Record) -> Result<Account, NoReport> {
         let Credentials::Key(key) = &visitor.credentials else {
             return Err(Refusal::InvalidKey.into());
         };
         let now = self.clock.now();
-        let found = self.api_keys.open(key, visitor.address, now.seconds()).await?;
-        let (key, account) = found.ok_or(Refusal::InvalidKey)?;
+        let (key, account) = match self.api_keys.open(key, visitor.address, now.seconds()).await? {
+            Opening::Account(opened) => *opened,
+            Opening::Nothing(cause) => return Err(NoReport { refusal: Refusal::InvalidKey, cause }),
+        };
+        (record.uid, record.key) = (Some(account.uid.clone()), Some(key.id.clone()));
+        record.caller = CallerKind::Api;
         if !account.email_verified {
             return Err(Refusal::EmailNotVerified.into());
         }

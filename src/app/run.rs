@@ -5,7 +5,7 @@ use super::{App, StartError};
 use crate::{
     clock::Clock,
     config::{Config, ConfigErrors},
-    telemetry::{panics, start_log},
+    telemetry::{flood, panics, start_log},
 };
 use std::{io, time::Duration};
 use tokio::{
@@ -22,6 +22,7 @@ pub type ReadAgain = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>
 pub async fn run(config: Config, read_again: Option<ReadAgain>) -> Result<(), StartError> {
     start_log(&config.log);
     panics::watch();
+    tokio::spawn(panics::keep_alive(flood::keep_telling));
     let mut signals = Signals::catch()?;
     for warning in config.warnings() {
         warn!("{warning}");
@@ -48,6 +49,7 @@ pub async fn run(config: Config, read_again: Option<ReadAgain>) -> Result<(), St
         () = app.stop() => info!("stopped"),
         _ = signals.stop() => warn!("told to stop again: requests in flight are cut off"),
     }
+    flood::tell();
     Ok(())
 }
 

@@ -148,6 +148,9 @@ impl Remote {
             .header(header::CONTENT_LENGTH, form.len())
             .header(header::ACCEPT_ENCODING, NO_CODING)
             .header("x-request-id", &cut.request_id);
+        if let Some(trace) = &cut.trace {
+            request = request.header("traceparent", trace.traceparent());
+        }
         if let Some(more) = request.headers_mut() {
             more.extend(headers);
         }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::answer::is_about_our_key,
     failpoint::{self, Point},
-    telemetry::{BackendGauges, BackendMetrics, Metrics, ServiceGauges, panics},
+    telemetry::{BackendGauges, BackendMetrics, Metrics, ServiceGauges, flood, panics},
 };
 use async_trait::async_trait;
 use std::{
@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::{info, warn};
+use tracing::{Level, info, warn};
 
 /// Statuses by which a proxy in front of a service says that the service is not available.
 const NO_SERVICE: [u16; 3] = [502, 503, 504];
@@ -122,7 +122,7 @@ impl Backend for Pool {
     async fn cut(&self, request: &CutRequest) -> Result<Answer, Failure> {
         let members = &self.members;
         let mut tried = Vec::new();
-        let mut failed = None;
+        let mut failed: Option<Failure> = None;
         loop {
             // If no other service can be used, the earlier failure says more than the lack of one.
             let mut slot = match members.queue.enter(request, &tried).await {
@@ -131,6 +131,9 @@ impl Backend for Pool {
             };
             let at = slot.service();
             let Some(member) = members.services.get(at) else { return Err(Failure::TimedOut) };
+            if let Some(failure) = &failed {
+                tell_of_retry(request, &member.name, failure);
+            }
             // The exchange is a separate task, because the service goes on working when the caller has left, and its
             // slot is not free until it has finished.
             let left = CancellationToken::new();
@@ -142,7 +145,6 @@ impl Backend for Pool {
                 Ok(answer) => return member.service.finish(request, answer).await,
                 Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
                 Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {
-                    warn!(service = member.name, %failure, request = request.request_id, "the request goes to another service, if there is one");
                     member.metrics.retried();
                     tried.push(at);
                     failed = Some(failure);
@@ -262,11 +264,11 @@ impl Members {
             (1.., 0) => {
                 member.metrics.ejected();
                 warn!(
-                    service = member.name,
+                    backend = member.name,
                     "the service is ejected: it gets no pictures until it answers a health check"
                 );
             }
-            (0, 1..) => info!(service = member.name, "the service answers again: it gets one picture first"),
+            (0, 1..) => info!(backend = member.name, "the service answers again: it gets one picture first"),
             _ => {}
         }
     }
@@ -311,6 +313,14 @@ impl Member {
     fn health(&self) -> MutexGuard<'_, Health> {
         // A panic cannot leave the health half changed.
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// If this service does not answer either, the request's own line is the warning.
+fn tell_of_retry(request: &CutRequest, next: &str, failure: &Failure) {
+    if flood::may_write("retry", Level::INFO) {
+        let (request_id, cause) = (&request.request_id, failure.cause());
+        info!(backend = next, request_id, cause, "a picture goes to another service");
     }
 }
 

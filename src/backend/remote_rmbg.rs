@@ -103,10 +103,13 @@ impl Service for RmbgService {
     /// Tries the next key if the service refuses one: a refusal is not charged.
     async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
         let mut all_rest = AllRest::after(KeyRefusal::Rejected);
-        for _ in 0..KEYS_PER_PICTURE {
+        for number in 0..KEYS_PER_PICTURE {
             let Some(key) = self.keys.choose(Instant::now()).map_err(unavailable)? else {
                 return self.without_key(exchange).await;
             };
+            if number > 0 {
+                exchange.request.used.asked_again();
+            }
             let reply = self.post(exchange, Some(key.value.clone())).await?;
             let said = retry_after(&reply.headers);
             let answer = Answer::from(reply);

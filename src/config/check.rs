@@ -35,6 +35,7 @@ pub(super) fn check(config: &Config, mistakes: &mut Vec<Mistake>) {
     checks.callers(config);
     checks.dialects(config);
     checks.pages(config);
+    checks.within("log.lines_per_cause", config.log.lines_per_cause.into(), 1..=10_000);
 }
 
 struct Checks<'a> {

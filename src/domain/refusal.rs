@@ -185,6 +185,12 @@ impl Refusal {
         }
     }
 
+    /// Whether the cause is a mistake of this program.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(self, Self::Internal)
+    }
+
     /// Whether the cause is on our side, so that an operator should look at it.
     #[must_use]
     pub fn is_our_fault(&self) -> bool {

@@ -8,6 +8,7 @@ use crate::{
         refusal::Refusal,
     },
     identity::{Credentials, Visitor},
+    random::trace_of,
     telemetry::{Metrics, Outcome, Record, RejectedBy},
 };
 use axum::{extract::Request, http::Extensions};
@@ -20,6 +21,9 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+
+/// The trace that a request belongs to (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// How long a client with too many requests in flight should wait.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -41,12 +45,24 @@ impl Ingress {
     /// Counts a request, of any kind and with any credentials, as one that its client has in flight. Returns the guard
     /// that keeps it counted, and the client's address.
     pub(super) fn enter(&self, request: &Request, record: &mut Record) -> Result<(Arc<InFlight>, IpAddr), Refusal> {
-        let address = self.address(request.headers(), request.extensions());
+        let address = self.recognise(request, record);
         let Some(guard) = self.shield.enter(&ClientAddress::of(address)) else {
             record.rejected_by = Some(RejectedBy::InFlight);
             return Err(Refusal::TooFast { retry_after: RETRY_SOON });
         };
         Ok((Arc::new(InFlight::new(guard, &self.metrics)), address))
+    }
+
+    /// Notes the client's address and the trace, and returns the address. Only a trusted proxy may say which trace it is:
+    /// a stranger could mix its requests into another's trace.
+    pub(super) fn recognise(&self, request: &Request, record: &mut Record) -> IpAddr {
+        let peer = peer(request.extensions());
+        let mut traceparents = request.headers().get_all(TRACEPARENT).iter();
+        let only = traceparents.next().filter(|_| traceparents.next().is_none() && self.proxies.trusts(peer));
+        record.trace = trace_of(only.map(HeaderValue::as_bytes)).ok();
+        let address = self.address(request.headers(), peer);
+        record.client = Some(address);
+        address
     }
 
     /// Reads the credentials of a request that has entered. Rejects them unread if the client has sent too many bad ones.
@@ -83,10 +99,13 @@ impl Ingress {
         }
     }
 
-    fn address(&self, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
-        // Every connection has a peer. Without one, all requests would count as one client's.
-        let peer = extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    fn address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
         let lines: Vec<&[u8]> = headers.get_all(self.proxies.header.name()).iter().map(HeaderValue::as_bytes).collect();
         self.proxies.client_ip(peer, lines)
     }
+}
+
+/// The other end of the connection. Every connection has one. Without it, all requests would count as one client's.
+fn peer(extensions: &Extensions) -> IpAddr {
+    extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip())
 }

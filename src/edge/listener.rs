@@ -14,7 +14,7 @@ pub use tls::{CertificateError, Pair, Tls};
 
 use crate::{
     domain::{network::Network, transfer::TransferRate},
-    telemetry::ConnectionMetrics,
+    telemetry::{ConnectionMetrics, flood},
 };
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -32,7 +32,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::warn;
+use tracing::{Level, warn};
 
 /// The pause after an error of accept, such as a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -191,7 +191,9 @@ impl Listener {
             match self.socket.accepting.accept().await {
                 Ok((stream, address)) => return (stream, address, slot),
                 Err(error) => {
-                    warn!(%error, "a connection could not be accepted");
+                    if flood::may_write("accept", Level::WARN) {
+                        warn!(%error, "a connection could not be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -1,6 +1,8 @@
 //! `GET /api/membership-usage`
 
-use super::{in_flight, refuse::refuse_uncounted, reply, request_id::request_id, state::PublicState, unread::drain};
+use super::{
+    in_flight, noted::note, refuse::refuse_uncounted, reply, request_id::request_id, state::PublicState, unread::drain,
+};
 use crate::{
     domain::refusal::Refusal,
     telemetry::{Outcome, Record, Route},
@@ -41,7 +43,7 @@ pub(super) async fn membership_usage(State(public): State<Arc<PublicState>>, req
     if let Ok(visitor) = &visitor {
         public.ingress.remember(visitor, &record.outcome);
     }
-    record.status = Some(answer.status().as_u16());
+    note(&answer, &mut record);
     public.metrics.finish(&record);
     drain(&public.tasks, request, Arc::clone(&in_flight));
     in_flight::until_sent(answer, in_flight)

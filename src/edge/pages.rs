@@ -1,8 +1,8 @@
 //! Serves the pages, their assets and the description of the API, from memory.
 
 use super::{
-    in_flight, refuse::refuse_uncounted, reply, request_id::request_id, state::PublicState, unknown::unknown_path,
-    unread::drain,
+    in_flight, noted::note, refuse::refuse_uncounted, reply, request_id::request_id, state::PublicState,
+    unknown::unknown_path, unread::drain,
 };
 use crate::{
     failpoint::{self, Point},
@@ -110,7 +110,7 @@ fn answer(public: &PublicState, request: Request, file: &File, kept: HeaderValue
     let mut answer = sent(request.headers(), file);
     answer.headers_mut().insert(header::CACHE_CONTROL, kept);
     let answer = reply::with_request_id(answer, &record.request_id);
-    record.status = Some(answer.status().as_u16());
+    note(&answer, &mut record);
     public.metrics.finish(&record);
     drain(&public.tasks, request, Arc::clone(&in_flight));
     in_flight::until_sent(answer, in_flight)

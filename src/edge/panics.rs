@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::refusal::Refusal,
-    telemetry::{Record, Route, panics},
+    telemetry::{Record, Route, milliseconds, panics},
 };
 use axum::{
     extract::{Request, State},
@@ -18,6 +18,8 @@ use axum::{
 };
 use hyper::header::HeaderValue;
 use std::sync::Arc;
+use tokio::time::Instant;
+use tracing::debug;
 
 /// Gives each request its id, which no later step changes. A request that panics is counted as this route.
 pub(super) async fn catch_panics(
@@ -30,13 +32,20 @@ pub(super) async fn catch_panics(
         request.headers_mut().insert(REQUEST_ID, value);
     }
     let form = ErrorForm::of(&public, request.uri().path());
-    let answered = panics::of_request(id.clone(), panics::caught(next.run(request))).await;
-    let panicked = |panics::Panicked| refuse(&public.metrics, Record::begin(id, route), Refusal::Internal, form);
+    let mut record = Record::begin(id.clone(), route);
+    public.ingress.recognise(&request, &mut record);
+    let answered = panics::of_request(id, panics::caught(next.run(request))).await;
+    let panicked = |panics::Panicked| refuse(&public.metrics, record, Refusal::Internal, form);
     answered.unwrap_or_else(panicked)
 }
 
 /// Does the same for operators' requests, which are not counted.
 pub(super) async fn catch_panics_of_operators(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let known = ["/healthz", "/readyz", "/metrics"].into_iter().find(|known| *known == request.uri().path());
     let answered = panics::caught(next.run(request)).await;
-    answered.unwrap_or_else(|panics::Panicked| reply::refused(&Refusal::Internal, ""))
+    let answer = answered.unwrap_or_else(|panics::Panicked| reply::refused(&Refusal::Internal, ""));
+    let (status, ms) = (answer.status().as_u16(), milliseconds(begun.elapsed()));
+    debug!(path = known.unwrap_or("other"), status, ms, "operator's request");
+    answer
 }

@@ -1,6 +1,6 @@
 //! Refusals that need no answer of a handler.
 
-use super::{error_form::ErrorForm, state::PublicState, unread::drain};
+use super::{error_form::ErrorForm, noted::note, state::PublicState, unread::drain};
 use crate::{
     domain::refusal::Refusal,
     telemetry::{Metrics, Outcome, Record},
@@ -10,7 +10,7 @@ use axum::{extract::Request, response::Response};
 /// Ends the record with a refusal, and makes the answer in this form.
 pub(super) fn refuse(metrics: &Metrics, mut record: Record, refusal: Refusal, form: ErrorForm) -> Response {
     let answer = form.write(&refusal, &[], &record.request_id);
-    record.status = Some(answer.status().as_u16());
+    note(&answer, &mut record);
     record.outcome = Outcome::Refused(refusal);
     metrics.finish(&record);
     answer

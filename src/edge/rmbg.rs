@@ -3,6 +3,7 @@
 use super::{
     error_form::ErrorForm,
     in_flight::{self, InFlight},
+    noted::note,
     refuse::{refuse, refuse_uncounted},
     reply,
     request_id::request_id,
@@ -48,20 +49,20 @@ pub(super) async fn rmbg(State(public): State<Arc<PublicState>>, request: Reques
 /// Runs the journey as a task of its own: hyper drops this future when the caller leaves, but the credit must be settled
 /// all the same.
 pub(super) async fn serve(public: Arc<PublicState>, request: Request, call: Call) -> Response {
-    let (route, errors) = (call.route, call.errors);
+    let errors = call.errors;
     let request_id = request_id(request.headers());
-    let mut record = Record::begin(request_id.clone(), route);
+    let mut record = Record::begin(request_id.clone(), call.route);
     let entered = match public.ingress.enter(&request, &mut record) {
         Ok(entered) => entered,
         Err(too_many) => return refuse_uncounted(&public, request, record, too_many),
     };
-    let gone = CancellationToken::new();
+    let (lost, gone) = (record.again(), CancellationToken::new());
     let _left = gone.clone().drop_guard();
     let (sender, answer) = oneshot::channel();
     let journey = journey(Arc::clone(&public), (request, record, call), entered, (gone, sender));
-    public.tasks.spawn(panics::of_request(request_id.clone(), journey));
+    public.tasks.spawn(panics::of_request(request_id, journey));
     // The sender is dropped without an answer only after a panic.
-    let panicked = |_| refuse(&public.metrics, Record::begin(request_id, route), Refusal::Internal, errors);
+    let panicked = |_| refuse(&public.metrics, lost, Refusal::Internal, errors);
     answer.await.unwrap_or_else(panicked)
 }
 
@@ -78,15 +79,18 @@ async fn journey(
         Ok(visitor) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
         Err(refusal) => Err(refusal.clone().into()),
     };
+    record.received = upload.received();
     let answer = answer_to(served, (&call.answer, call.errors), &mut record);
+    if let Some(answer) = &answer {
+        note(answer, &mut record);
+    }
     if let Ok(visitor) = &visitor {
         public.ingress.remember(visitor, &record.outcome);
     }
     // A picture that was served is counted, whether or not somebody was still there.
     if gone.is_cancelled() && record.outcome != Outcome::Served {
-        record.outcome = Outcome::Abandoned;
+        (record.outcome, record.status) = (Outcome::Abandoned, None);
     }
-    record.status = answer.as_ref().map(|answer| answer.status().as_u16());
     public.metrics.finish(&record);
     if let Some(answer) = answer {
         // If the caller has left, sending fails. A served picture still counts, as the contract says.
@@ -104,7 +108,6 @@ fn answer_to(
     match served {
         Ok(served) => {
             record.spent = served.spent;
-            record.bytes_out = served.answer.body.len();
             record.outcome = if served.answer.status == 400 { Outcome::BackendRefused } else { Outcome::Served };
             Some(answer(served, &record.request_id))
         }

@@ -3,6 +3,7 @@
 use super::{
     deliveries::Coming,
     in_flight::{self, InFlight},
+    noted::note,
     refuse::refuse_uncounted,
     reply,
     request_id::request_id,
@@ -63,7 +64,7 @@ pub(super) async fn stripe_webhook(State(public): State<Arc<PublicState>>, reque
             answer
         }
     };
-    record.status = Some(answer.status().as_u16());
+    note(&answer, &mut record);
     public.metrics.finish(&record);
     in_flight::until_sent(answer, in_flight)
 }
@@ -89,6 +90,7 @@ async fn take(
     let coming = public.deliveries.begin(client, Instant::now());
     let read = timeout(UPLOAD_TIME, read(request.into_body(), &coming)).await;
     let body = read.unwrap_or_else(|_| Err(no_room("the delivery took too long")))?;
+    record.received = body.len() as u64;
     public.stripe.take(&signature, &body, record).await.map_err(|not_taken| refused(&not_taken))
 }
 

@@ -23,6 +23,15 @@ use tracing::warn;
 /// How often the uses of keys are written down: each key at most once in this time.
 const WRITE_EVERY: Duration = Duration::from_mins(1);
 
+/// What a key opens.
+#[derive(Debug)]
+pub enum Opening {
+    /// Its account.
+    Account(Box<(ApiKey, Account)>),
+    /// Nothing. Callers are not told why; the log is, about a key that is stored.
+    Nothing(Option<String>),
+}
+
 /// The keys of one store.
 pub struct ApiKeys {
     store: Arc<dyn Metering>,
@@ -38,20 +47,21 @@ impl ApiKeys {
         Self { store, keyring, used: Mutex::default() }
     }
 
-    /// The key and the account that it opens for a caller at this address; `None` for a key that opens nothing at `now`.
+    /// What a key opens at `now` for a caller at this address.
     /// A key of our own making that was mistyped is recognised without asking the store.
-    pub async fn open(
-        &self,
-        key: &SecretString,
-        address: IpAddr,
-        now: UnixSeconds,
-    ) -> Result<Option<(ApiKey, Account)>> {
-        let Some((key, account)) = find(&*self.store, &self.keyring, key).await? else { return Ok(None) };
-        if !key.is_live(now) || !key.is_allowed_from(address) {
-            return Ok(None);
-        }
-        self.used().insert(key.id.clone(), now);
-        Ok(Some((key, account)))
+    pub async fn open(&self, key: &SecretString, address: IpAddr, now: UnixSeconds) -> Result<Opening> {
+        let found = find(&*self.store, &self.keyring, key).await?;
+        let Some((key, account)) = found else { return Ok(Opening::Nothing(None)) };
+        let why = match key.is_live(now) {
+            false if key.revoked.is_some() => "is revoked",
+            false => "has expired",
+            true if !key.is_allowed_from(address) => "is not allowed from the client's address",
+            true => {
+                self.used().insert(key.id.clone(), now);
+                return Ok(Opening::Account(Box::new((key, account))));
+            }
+        };
+        Ok(Opening::Nothing(Some(format!("{} {why}", key.id.0))))
     }
 
     /// Writes down, once a minute until `stop`, when keys were last used.

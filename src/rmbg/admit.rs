@@ -50,7 +50,7 @@ async fn ask(rmbg: &Rmbg, caller: &Caller, passed: Option<Passed>) -> Result<(Pl
     let (draw, burst, lease) = (caller.draw(&rmbg.rules), caller.burst(&rmbg.rules), rmbg.rules.lease());
     if rmbg.store.is_unavailable() {
         // The store is not asked, so no release is owed.
-        return Err(store::Fault::Unavailable("the store is unavailable".into()).into());
+        return Err(store::Fault::Unavailable("it has not come back yet".into()).into());
     }
     let pledge = Pledge::new(rmbg, draw.payer(), lease)?;
     let request = HoldRequest { id: pledge.id().clone(), draw, burst, lease };

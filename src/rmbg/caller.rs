@@ -5,7 +5,7 @@ use super::{Rmbg, Rules, Stop};
 use crate::{
     domain::{
         account::Account,
-        api_key::ApiKey,
+        api_key::{ApiKey, KeyId},
         client_address::ClientAddress,
         credit::{Channel, Draw, KeyDraw},
         plan::Plan,
@@ -13,7 +13,7 @@ use crate::{
         refusal::{Refusal, Shortage},
     },
     identity::{
-        Credentials, Visitor,
+        Credentials, Opening, Visitor,
         user_token::{VerifiedUser, VerifyError},
     },
     spool::Holder,
@@ -27,7 +27,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// A caller that is allowed to call.
+/// A caller that is known.
 #[derive(Debug)]
 pub(super) enum Caller {
     /// The holder of an API key.
@@ -70,6 +70,19 @@ impl Caller {
             Self::Key(account, _) | Self::Token(account) => Some(account),
             Self::Anonymous(_) => None,
         }
+    }
+
+    pub(super) fn key_id(&self) -> Option<&KeyId> {
+        match self {
+            Self::Key(_, key) => Some(&key.id),
+            Self::Token(_) | Self::Anonymous(_) => None,
+        }
+    }
+
+    /// Refuses an account whose e-mail address is not verified.
+    pub(super) fn may_call(&self) -> Result<(), Refusal> {
+        let verified = self.account().is_none_or(|account| account.email_verified);
+        if verified { Ok(()) } else { Err(Refusal::EmailNotVerified) }
     }
 
     /// The kind of caller, for metrics.
@@ -132,23 +145,25 @@ fn plan<'a>(account: &Account, rules: &'a Rules) -> Option<&'a Plan> {
     rules.plans.get(&account.membership).or_else(|| rules.plans.get(&rules.terms.default_plan.0))
 }
 
-/// Identifies the caller. An account is refused if its e-mail address is not verified.
+/// Identifies the caller. Whether it may call is not decided yet.
 pub(super) async fn identify(rmbg: &Rmbg, visitor: &Visitor) -> Result<Caller, Stop> {
-    let caller = match &visitor.credentials {
+    Ok(match &visitor.credentials {
         Credentials::Key(key) => {
             let now = rmbg.clock.now().seconds();
-            let found = rmbg.api_keys.open(key, visitor.address, now).await?;
-            let (key, account) = found.ok_or(Refusal::InvalidKey)?;
-            Caller::Key(account, key)
+            match rmbg.api_keys.open(key, visitor.address, now).await? {
+                Opening::Account(opened) => {
+                    let (key, account) = *opened;
+                    Caller::Key(account, key)
+                }
+                Opening::Nothing(cause) => {
+                    return Err(Stop::Refused { refusal: Refusal::InvalidKey, cause, limits: Vec::new() });
+                }
+            }
         }
         Credentials::Token(token) => Caller::Token(signed_in(rmbg, token).await?),
         Credentials::None if rmbg.rules.anonymous.per_day > 0 => Caller::Anonymous(visitor.client()),
         Credentials::None => return Err(Refusal::InvalidKey.into()),
-    };
-    if caller.account().is_some_and(|account| !account.email_verified) {
-        return Err(Refusal::EmailNotVerified.into());
-    }
-    Ok(caller)
+    })
 }
 
 /// The account of a token. It is created if this is the user's first token.

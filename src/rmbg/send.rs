@@ -33,6 +33,7 @@ pub(super) fn request(
         pixel_limit: caller.pixel_limit(&rmbg.rules),
         deadline,
         request_id: record.request_id.clone(),
+        trace: record.trace,
         used: record.backend.clone(),
         payer: caller.draw(&rmbg.rules).payer(),
         priority: caller.priority(&rmbg.rules),
@@ -75,7 +76,7 @@ pub(super) fn stop_for(failure: &Failure) -> Stop {
         Failure::Unreadable(_) => Refusal::Invalid(vec![Complaint::CorruptImage]),
         Failure::TooMuch(what) => too_large(*what),
     };
-    Stop::with_cause(refusal, failure)
+    Stop::Refused { refusal, cause: failure.cause(), limits: Vec::new() }
 }
 
 /// The refusal of a picture that is too large, or whose answer would be.

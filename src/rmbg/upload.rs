@@ -26,6 +26,7 @@ pub struct Upload {
     waits_for_continue: bool,
     /// The time that was spent waiting for its bytes.
     awaited: Duration,
+    received: u64,
 }
 
 impl Upload {
@@ -40,6 +41,7 @@ impl Upload {
             announced: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
             waits_for_continue: headers.contains_key(header::EXPECT),
             awaited: Duration::ZERO,
+            received: 0,
         }
     }
 
@@ -59,12 +61,19 @@ impl Upload {
             match frame? {
                 Ok(frame) => {
                     if let Ok(data) = frame.into_data() {
+                        self.received += data.len() as u64;
                         return Some(Ok(data));
                     }
                 }
                 Err(error) => return Some(Err(error)),
             }
         }
+    }
+
+    /// Bytes of the body that have been read.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
     /// The time that was spent waiting for its bytes.

@@ -123,7 +123,7 @@ impl Webhook {
         record.uid = record.uid.take().or(taken.uid);
         outcome.map_err(|fault| {
             record.events.push(StripeEvent { kind, outcome: StripeOutcome::StoreUnavailable, lag: None });
-            record.cause = Some(format!("{id}: {fault}"));
+            record.cause = Some(format!("{id}: {}", fault.cause()));
             fault.into()
         })
     }

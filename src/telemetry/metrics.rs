@@ -8,6 +8,7 @@ use super::{
     label::{
         CallerKind, Label as _, OutcomeName, PoolLabel, RejectedBy, Route, StatusClass, Step, StripeOutcome, StripeType,
     },
+    line,
     pledges::OpenPledges,
     possible,
     process_metrics::ProcessMetrics,
@@ -23,7 +24,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tracing::{error, info, warn};
 
 /// The plan of anonymous callers, as metrics name it.
 const ANONYMOUS: &str = "anonymous";
@@ -126,7 +126,7 @@ impl Metrics {
         if let Outcome::Refused(refusal) = &record.outcome {
             self.count_complaints(refusal);
         }
-        write_line(record, elapsed.as_millis());
+        line::write(record, elapsed);
     }
 
     fn count_picture(&self, record: &Record, elapsed: Duration) {
@@ -221,27 +221,5 @@ impl Metrics {
     /// Has this look at its part at every scrape.
     pub fn at_scrape(&self, source: impl Fn(&Self) + Send + Sync + 'static) {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(source));
-    }
-}
-
-fn write_line(record: &Record, ms: u128) {
-    let steps: Vec<String> =
-        record.steps.iter().map(|(step, took)| format!("{}={}ms", step.as_str(), took.as_millis())).collect();
-    let steps = steps.join(" ");
-    let line = (
-        record.request_id.as_str(),
-        record.route.as_str(),
-        record.uid.as_ref().map_or("-", |uid| uid.as_str()),
-        record.spent.map_or("-", |pool| pool.as_str()),
-    );
-    let (request, route, uid, credit) = line;
-    let (outcome, in_bytes, out_bytes) = (record.outcome.as_str(), record.bytes_in, record.bytes_out);
-    let cause = record.cause.as_deref();
-    if matches!(&record.outcome, Outcome::Refused(Refusal::Internal)) {
-        error!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "failed");
-    } else if matches!(&record.outcome, Outcome::Refused(refusal) if refusal.is_our_fault()) {
-        warn!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "refused");
-    } else {
-        info!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "answered");
     }
 }

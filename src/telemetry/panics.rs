@@ -3,6 +3,7 @@
 //! A serving process [watches](watch) for panics: every one, on whichever thread, is counted and logged where it
 //! happens. The code that waits for the work catches it.
 
+use super::flood;
 use futures_util::FutureExt as _;
 use std::{
     any::Any,
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio::{task::JoinError, time::sleep};
-use tracing::error;
+use tracing::{Level, error};
 
 /// The pause between a panic of work that must go on and its next start.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -46,15 +47,12 @@ fn note(panic: &PanicHookInfo<'_>) {
     TOTAL.fetch_add(1, Ordering::Relaxed);
     let at = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
     let said = literal(panic.payload());
-    let request = REQUEST.try_with(String::clone).unwrap_or_else(|_| "-".into());
+    if !flood::may_write("panic", Level::ERROR) {
+        return;
+    }
+    let request_id = REQUEST.try_with(String::clone).ok();
     let thread = thread::current();
-    error!(
-        at,
-        said,
-        request,
-        thread = thread.name().unwrap_or("-"),
-        "a panic; the work that was in progress there has failed"
-    );
+    error!(at, said, request_id, thread = thread.name(), "a panic; the work that was in progress there has failed");
 }
 
 fn literal(payload: &(dyn Any + Send)) -> &'static str {

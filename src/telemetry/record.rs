@@ -4,8 +4,8 @@ use super::{
     backend_use::BackendUse,
     label::{CallerKind, PANIC, RejectedBy, Route, Step, StripeOutcome, StripeType},
 };
-use crate::domain::{account::Uid, credit::Pool, refusal::Refusal};
-use std::time::Duration;
+use crate::domain::{account::Uid, api_key::KeyId, credit::Pool, refusal::Refusal, trace::Trace};
+use std::{net::IpAddr, time::Duration};
 use tokio::time::Instant;
 
 /// One request from its first byte to the answer's head.
@@ -19,10 +19,16 @@ pub struct Record {
     pub started: Instant,
     /// How long each step took, in the order they ended.
     pub steps: Vec<(Step, Duration)>,
+    /// The trace that the request belongs to; `None` if there was no randomness for a new one.
+    pub trace: Option<Trace>,
+    /// The client's address, for the log only.
+    pub client: Option<IpAddr>,
     /// The kind of caller.
     pub caller: CallerKind,
     /// The account, for the log only.
     pub uid: Option<Uid>,
+    /// The API key that opened it, for the log only.
+    pub key: Option<KeyId>,
     /// The configured plan that applies to the account.
     pub plan: Option<String>,
     /// The check that rejected the request before the store was asked.
@@ -31,6 +37,8 @@ pub struct Record {
     pub spent: Option<Pool>,
     /// Length of the uploaded image.
     pub bytes_in: u64,
+    /// Bytes of the request's body that were read until the answer.
+    pub received: u64,
     /// The answer's status; `None` if nobody waited for an answer.
     pub status: Option<u16>,
     /// Length of the answer.
@@ -56,12 +64,16 @@ impl Record {
             route,
             started: Instant::now(),
             steps: Vec::new(),
+            trace: None,
+            client: None,
             caller: CallerKind::Rejected,
             uid: None,
+            key: None,
             plan: None,
             rejected_by: None,
             spent: None,
             bytes_in: 0,
+            received: 0,
             status: None,
             bytes_out: 0,
             awaited: Duration::ZERO,
@@ -69,6 +81,18 @@ impl Record {
             events: Vec::new(),
             outcome: Outcome::Abandoned,
             cause: None,
+        }
+    }
+
+    /// Another record of the same request, for what happens after the first one was lost in a panic.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            started: self.started,
+            trace: self.trace,
+            client: self.client,
+            backend: self.backend.clone(),
+            ..Self::begin(self.request_id.clone(), self.route)
         }
     }
 

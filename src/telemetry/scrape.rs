@@ -2,6 +2,7 @@
 
 use super::{
     entry::set_later,
+    flood,
     gauges::{BackendGauges, IssuerGauges, ProcessGauges, StoreGauges},
     label::BudgetKind,
     metrics::Metrics,
@@ -115,11 +116,6 @@ impl Metrics {
         set_later(&self.table.stripe_parked, number(events as u64));
     }
 
-    /// Takes how many lines the log has left out since the process began.
-    pub fn see_log(&self, left_out: u64) {
-        raise(&self.table.log_lines_left_out, left_out);
-    }
-
     /// The metrics in Prometheus's text format. `holds_open` is the store's answer, `None` if it had none.
     pub fn render(&self, holds_open: Option<u64>, budgets: &Budgets) -> prometheus::Result<String> {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -127,6 +123,7 @@ impl Metrics {
             source(self);
         }
         raise(&self.table.panics, panics::total());
+        raise(&self.table.log_lines_left_out, flood::left_out());
         self.table.store_up.set(flag(holds_open.is_some()));
         self.table.credits_held.set(number(holds_open.unwrap_or(0)));
         let PledgeGauges { open, oldest, owed } = self.pledges.gauges();

@@ -79,6 +79,7 @@ async fn request(file: Vec<u8>, output: Output) -> CutRequest {
     let header = ImageHeader { kind: ImageKind::Jpeg, width: SIZE.0, height: SIZE.1 };
     let image = ImagePart { filename: "mug.jpg".into(), header, size: file.len() as u64 };
     CutRequest {
+        trace: None,
         form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, output }),
         image: Arc::new(spooled(file).await),
         pixel_limit: None,

@@ -11,6 +11,7 @@ mod dialects;
 mod disk;
 mod faults;
 mod killed;
+mod log;
 mod metrics;
 mod migration;
 mod operator;

@@ -44,7 +44,9 @@ async fn assert_told(serving: &Serving, id: &str, source: &str) {
         let lines = serving.said();
         assert!(lines.iter().all(|line| !line.contains("secret")), "{lines:?}");
         let errors = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        errors.filter(|line| line["level"] == "ERROR" && line["request"] == id).collect::<Vec<_>>()
+        errors
+            .filter(|line| line["level"] == "ERROR" && line["request_id"] == id && line["at"].is_string())
+            .collect::<Vec<_>>()
     };
     let told = async {
         while errors().is_empty() {

@@ -127,10 +127,18 @@ impl Installation {
     fn started(mut command: Command) -> Serving {
         command.stderr(Stdio::piped());
         let mut process = Process(command.spawn().unwrap());
-        let (serving, log) = Log::after("\"serving\"", process.0.stderr.take().unwrap());
-        let serving: Value = serde_json::from_str(&serving.expect("the gateway serves")).unwrap();
-        let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
+        let (serving, log) = Log::after("serving", process.0.stderr.take().unwrap());
+        let serving = serving.expect("the gateway serves");
+        let address = |name: &str| address_in(&serving, name).parse().unwrap();
         Serving { process, public: address("public"), admin: address("admin"), log }
+    }
+}
+
+/// An address in the line with which a gateway begins to serve, in either form.
+fn address_in(line: &str, name: &str) -> String {
+    match serde_json::from_str::<Value>(line) {
+        Ok(line) => line[name].as_str().unwrap().to_owned(),
+        Err(_) => line.split(&format!(" {name}=")).nth(1).unwrap().split(' ').next().unwrap().to_owned(),
     }
 }
 

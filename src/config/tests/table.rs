@@ -201,6 +201,11 @@ pub(super) const MISTAKES: &[(&str, &str)] = &[
         "[dialects.url]\nca_file = \"/dev/null\"",
         "dialects.url.ca_file: needs allow_networks: only addresses in them are checked against it",
     ),
+    ("[log]\nlines_per_cause = 0", "log.lines_per_cause: must be between 1 and 10000, is 0"),
+    (
+        "[log]\nclient_address = \"some\"",
+        "log.client_address: unknown variant `some`, expected one of `full`, `network`, `none`",
+    ),
     (
         "[log]\nlevel = \"loud\"",
         "log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, `trace`",

@@ -7,6 +7,7 @@ use crate::{
         dialect_headers::{FOREGROUND_HEIGHT, FOREGROUND_LEFT, FOREGROUND_TOP, FOREGROUND_WIDTH, HEIGHT, TYPE, WIDTH},
         error_form::{ErrorForm, write_limit},
         in_flight,
+        noted::note,
         refuse::refuse_uncounted,
         reply,
         request_id::request_id,
@@ -67,7 +68,7 @@ pub(in crate::edge) async fn account(State(public): State<Arc<PublicState>>, req
     if let Ok(visitor) = &visitor {
         public.ingress.remember(visitor, &record.outcome);
     }
-    record.status = Some(answer.status().as_u16());
+    note(&answer, &mut record);
     public.metrics.finish(&record);
     drain(&public.tasks, request, Arc::clone(&in_flight));
     in_flight::until_sent(answer, in_flight)

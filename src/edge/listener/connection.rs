@@ -7,7 +7,7 @@ use super::{
     proxy_protocol,
     watched::Watched,
 };
-use crate::{domain::transfer::TransferRate, edge::counted_body::CountedBody};
+use crate::{domain::transfer::TransferRate, edge::counted_body::CountedBody, telemetry::shown_client};
 use axum::response::Response;
 use http_body::Body as _;
 use hyper::{
@@ -60,7 +60,7 @@ impl ConnectionHandler {
     pub(super) async fn receive(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
         let _open = self.limits.metrics.opened();
         if let Err(error) = self.handshakes(stream, address).await {
-            debug!(%error, peer = %address, "connection ended early");
+            debug!(%error, client = shown_client(address.ip()), "connection ended early");
         }
     }
 
@@ -71,7 +71,7 @@ impl ConnectionHandler {
         let rules = &self.limits.rules;
         let peer = within(rules.head_timeout, self.peer_behind(&mut stream, address)).await?;
         let Ok(_counted) = self.count(peer) else {
-            debug!(%peer, "a connection is rejected: its client has as many as it may");
+            debug!(client = shown_client(peer.ip()), "a connection is rejected: its client has as many as it may");
             self.limits.metrics.rejected();
             return Ok(());
         };

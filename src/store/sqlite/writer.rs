@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     domain::{account::Uid, api_key::KeyHash, time::UnixMicros},
     store::{Fault, Result, callers::Callers},
-    telemetry::BatchSizes,
+    telemetry::{BatchSizes, flood},
 };
 use rusqlite::Connection;
 use std::{
@@ -23,6 +23,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
+use tracing::Level;
 
 /// The most that one commit carries: bounds how long the first of them waits for the last.
 const BATCH: usize = 256;
@@ -209,7 +210,8 @@ impl Worker {
             let taken = mem::replace(&mut batch, Vec::with_capacity(BATCH));
             // A panic between the steps drops the batch, which answers its callers; what it had written is rolled back by the
             // next.
-            if catch_unwind(AssertUnwindSafe(|| self.commit_together(taken))).is_err() {
+            let panicked = catch_unwind(AssertUnwindSafe(|| self.commit_together(taken))).is_err();
+            if panicked && flood::may_write("store_writer", Level::ERROR) {
                 tracing::error!("the store's writer panicked; its batch was rolled back");
             }
         }
@@ -315,6 +317,7 @@ impl Worker {
     fn roll_back(&self) {
         if !self.db.is_autocommit()
             && let Err(fault) = self.execute("ROLLBACK")
+            && flood::may_write("store_writer", Level::ERROR)
         {
             tracing::error!(%fault, "cannot roll back");
         }

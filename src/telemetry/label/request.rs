@@ -114,6 +114,8 @@ label! {
         Admit = "admit",
         /// The form read and judged.
         Form = "form",
+        /// A picture is read before a metered backend is paid for it.
+        Prepare = "prepare",
         /// Sent to the backend, and its whole answer read.
         Send = "send",
         /// What the backend cannot do is done to its answer.
