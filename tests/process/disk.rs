@@ -73,7 +73,7 @@ async fn a_store_on_a_full_disk_is_unavailable_everywhere_alike_and_serves_again
     until("pictures are served again", async || ann.cut(&Form::with_picture()).await.status == 200).await;
     assert_eq!(operator.get("/readyz").await.status, 200);
     assert!(serving.metric("rgw_store_up").await > 0.5);
-    until("everything is settled", async || serving.metric("rgw_holds_open").await < 0.5).await;
+    until("everything is settled", async || serving.metric("rgw_credits_held").await < 0.5).await;
     let used = here.json(&["usage", "ann"])["api"].as_u64().unwrap();
     assert!(used > served, "{used} pictures, of which {served} came first");
     here.json(&["audit", "ann"]);
