@@ -15,7 +15,7 @@ use super::{
     series::{Counters, Histograms},
     table::Table,
 };
-use crate::domain::{credit::Pool, order_fault::OrderFault, refusal::Refusal};
+use crate::domain::{credit::Pool, refusal::Refusal};
 use arc_swap::ArcSwap;
 use prometheus::{IntCounter, Registry, process_collector::ProcessCollector};
 use std::{
@@ -153,11 +153,12 @@ impl Metrics {
 
     fn count_complaints(&self, refusal: &Refusal) {
         let count = |field: &str, rule: &str| self.table.complaints.with_label_values(&[field, rule]).inc();
-        match refusal {
-            Refusal::Invalid(all) => all.iter().for_each(|one| count(one.field(), one.rule())),
-            Refusal::Order(all) => all.iter().for_each(|one: &OrderFault| count(one.field(), one.rule())),
-            Refusal::TooManyPixels { .. } => count("image", "too_many_pixels"),
-            _ => {}
+        if let Refusal::Invalid(all) = refusal {
+            all.iter().for_each(|one| count(one.field(), one.rule()));
+        } else if let Refusal::Order(all) = refusal {
+            all.iter().for_each(|one| count(one.field(), one.rule()));
+        } else if matches!(refusal, Refusal::TooManyPixels { .. }) {
+            count("image", "too_many_pixels");
         }
     }
 
@@ -244,3 +245,6 @@ fn write_line(record: &Record, ms: u128) {
         info!(request, route, uid, outcome, credit, ms, steps, in_bytes, out_bytes, cause, "answered");
     }
 }
+
+#[cfg(test)]
+mod tests;

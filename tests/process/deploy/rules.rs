@@ -20,7 +20,8 @@ fn amtool_takes_the_example_and_sends_pages_and_tickets_to_different_people() {
     for (severity, receiver) in [("page", "pager"), ("ticket", "tickets")] {
         let mut amtool = Command::new("amtool");
         amtool.args(["config", "routes", "test", "--config.file=deploy/prometheus/alertmanager.yaml"]);
-        let output = must_succeed(amtool.args([&format!("--verify.receivers={receiver}"), &format!("severity={severity}")]));
+        let output =
+            must_succeed(amtool.args([&format!("--verify.receivers={receiver}"), &format!("severity={severity}")]));
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), receiver);
     }
 }
