@@ -17,7 +17,7 @@ use super::{
     series::{Counters, Histograms},
     table::Table,
 };
-use crate::domain::{credit::Pool, order_fault::OrderFault, refusal::Refusal};
+use crate::domain::{credit::Pool, refusal::Refusal};
 use arc_swap::ArcSwap;
 use prometheus::{IntCounter, Registry};
 use std::{
@@ -154,11 +154,12 @@ impl Metrics {
 
     fn count_complaints(&self, refusal: &Refusal) {
         let count = |field: &str, rule: &str| self.table.complaints.with_label_values(&[field, rule]).inc();
-        match refusal {
-            Refusal::Invalid(all) => all.iter().for_each(|one| count(one.field(), one.rule())),
-            Refusal::Order(all) => all.iter().for_each(|one: &OrderFault| count(one.field(), one.rule())),
-            Refusal::TooManyPixels { .. } => count("image", "too_many_pixels"),
-            _ => {}
+        if let Refusal::Invalid(all) = refusal {
+            all.iter().for_each(|one| count(one.field(), one.rule()));
+        } else if let Refusal::Order(all) = refusal {
+            all.iter().for_each(|one| count(one.field(), one.rule()));
+        } else if matches!(refusal, Refusal::TooManyPixels { .. }) {
+            count("image", "too_many_pixels");
         }
     }
 
@@ -223,3 +224,6 @@ impl Metrics {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(source));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,6 +188,6 @@ mod tests {
     #[test]
     fn a_warning_is_a_label_under_its_code() {
         let codes = Warning::ALL.map(Warning::code);
-        assert_eq!((Warning::NAMES, Warning::ALL.map(|warning| warning.as_str())), (&codes[..], codes));
+        assert_eq!((Warning::NAMES, Warning::ALL.map(Label::as_str)), (&codes[..], codes));
     }
 }
