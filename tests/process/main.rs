@@ -13,6 +13,7 @@ mod faults;
 mod killed;
 mod metrics;
 mod migration;
+mod observed;
 mod operator;
 mod panics;
 mod redis_user;
