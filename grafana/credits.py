@@ -48,11 +48,11 @@ def spent():
         series("Credits on hold", "Set aside for requests that are not finished. In a store that several gateways share, each "
                "shows its own.", "short", ("sum by (instance) (rgw_credits_held{@})", "{{instance}}")),
         series("Keeps that came late or not at all", "Late: counted after the hold's lease, so that an account may overshoot. "
-               "Set aside: never counted, a person must look. Replayed: written again after the store had lost it.", "short",
+               "Set aside: never counted, a person must look. Replays: the last ten minutes were written again.", "short",
                ("sum(increase(rgw_keeps_late_total{@}[$__rate_interval]))", "late"),
                ("sum(increase(rgw_keeps_set_aside_total{@}[$__rate_interval]))", "set aside"),
-               ("sum(increase(rgw_journal_replays_total{@}[$__rate_interval]))", "replayed"),
-               bars=True, colours_by_name={"late": ORANGE, "set aside": RED, "replayed": BLUE}),
+               ("sum(increase(rgw_journal_replays_total{@}[$__rate_interval]))", "replays"),
+               bars=True, colours_by_name={"late": ORANGE, "set aside": RED, "replays": BLUE}),
     ]
 
 

@@ -60,6 +60,7 @@ impl Prometheus {
             assert!(begun.elapsed() < PATIENCE, "Prometheus does not answer");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+        until("Prometheus is ready", async || Person::stranger(address).get("/-/ready").await.status == 200).await;
         until("Prometheus has read the gateway", async || prometheus.value("up").await == Some(1.0)).await;
         prometheus
     }

@@ -216,7 +216,7 @@ fn settings(addresses: &[SocketAddr; 4], plain: SocketAddr, redis: &Redis) -> St
         store = {{ url = "{}", journal = "journal" }}
         auth.api_key.pepper = "a pepper for these tests only"
         auth.user_token = {{ issuer = "{ISSUER}", audience = ["these-tests"], jwks_url = "http://{issuer}/jwks" }}
-        limits = {{ max_answer = "16 KiB", held_per_client = "1 MiB", bad_credentials_per_minute = 100000, trusted_proxies = ["127.0.0.0/8"] }}
+        limits = {{ max_answer = "2 KiB", spool_budget = "1 MiB", bad_credentials_per_minute = 100000, trusted_proxies = ["127.0.0.0/8"] }}
         plans.Small = {{ credits = 100000, burst = {{ per_minute = 60000, size = 10000 }} }}
         plans.Large = {{ credits = 200000, burst = {{ per_minute = 60000, size = 10000 }}, priority = 1 }}
         anonymous = {{ per_day = 5, burst = {{ per_minute = 60000, size = 10000 }} }}
@@ -232,7 +232,7 @@ fn settings(addresses: &[SocketAddr; 4], plain: SocketAddr, redis: &Redis) -> St
         timeout_s = 2
         connect_timeout_s = 1
         check_interval_s = 1
-        max_pixels = 2000000
+        max_pixels = 4000000
         reconcile = {{ url = "http://{account}/api/membership-usage", interval_s = 1, exclusive = true }}
         "#,
         redis.url()
