@@ -20,7 +20,7 @@ CELL, LINE, GAP = 60, 34, 8
 PALETTE = ["#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#705da0", "#37872d", "#fade2a",
            "#c4162a", "#8f3bb8", "#1f60c4", "#fa6400", "#96d98d", "#ffb357"]
 NAMED = {"green": "#56a64b", "yellow": "#f2cc0c", "orange": "#ff780a", "red": "#e02f44", "blue": "#5794f2",
-         "light-blue": "#8ab8ff", "purple": "#b877d9"}
+         "light-blue": "#8ab8ff", "purple": "#b877d9", "dark-blue": "#1f60c4", "dark-purple": "#8f3bb8", "dark-red": "#c4162a"}
 STYLE = """
 body { margin: 0; background: #111217; color: #ccccdc; font: 13px "DejaVu Sans", sans-serif; }
 .panel { position: absolute; background: #181b1f; border: 1px solid #2b2e34; border-radius: 3px; overflow: hidden; }
@@ -115,7 +115,7 @@ class Plot:
         if self.logarithmic:
             self.marks = [10.0 ** power for power in range(math.floor(math.log10(low or 1)), math.ceil(math.log10(high)) + 1)]
         else:
-            self.marks = ticks(low, high if high > low else low + 1)
+            self.marks = ticks(low, high if high > low else low + 1, base=1024 if self.defaults["unit"] == "bytes" else 10)
         self.low, self.high = self.marks[0], max(self.marks[-1], self.marks[0] * 1.0001)
 
     def y(self, value):
@@ -129,7 +129,7 @@ class Plot:
 def draw_series(panel, source, width, height):
     left, bottom = 56, 56
     series = [found for target in panel["targets"] for found in source.series(target)]
-    overrides = {one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"]
+    overrides = {one["matcher"]["options"]: {part["id"]: part["value"] for part in one["properties"]}
                  for one in panel["fieldConfig"]["overrides"]}
     custom = panel["fieldConfig"]["defaults"]["custom"]
     stacked, totals, drawn = custom["stacking"]["mode"] == "normal", {}, []
@@ -145,18 +145,23 @@ def draw_series(panel, source, width, height):
 
     parts, keys = [axes(plot, source, x)], []
     for at, (name, floor, tops) in enumerate(drawn):
-        colour = shade(overrides.get(name, PALETTE[at % len(PALETTE)]))
+        look = overrides.get(name, {"color": {"fixedColor": PALETTE[at % len(PALETTE)]}})
+        colour = shade(look["color"]["fixedColor"])
         keys.append(f'<span style="white-space: nowrap"><i style="background: {colour}"></i>{html.escape(name)}</span>')
         if custom["drawStyle"] == "bars":
             wide = max(2, x(source.start + source.step) - 1)
             parts += [f'<rect x="{x(moment) - wide / 2:.1f}" y="{plot.y(top):.1f}" width="{wide:.1f}" fill="{colour}" '
                       f'height="{max(0, plot.y(floor.get(moment, plot.low)) - plot.y(top)):.1f}"/>' for moment, top in tops.items()]
         else:
-            parts += [line(run, floor, plot, x, colour, custom) for run in runs(tops, source.step)]
+            parts += [line(run, floor, plot, x, colour, look_of(custom, look)) for run in runs(tops, source.step)]
     if not series:
         parts.append(f'<text x="{plot.width / 2}" y="{plot.height / 2}" text-anchor="middle">No data</text>')
     return (f'<svg width="{width}" height="{height - 22}"><g transform="translate({left} 6)">{"".join(parts)}</g></svg>'
             f'<div class="key">{" ".join(keys[:14])}</div>')
+
+
+def look_of(custom, override):
+    return custom | {key.removeprefix("custom."): value for key, value in override.items() if key.startswith("custom.")}
 
 
 def runs(points, step):
@@ -173,16 +178,19 @@ def runs(points, step):
 
 
 def line(run, floor, plot, x, colour, custom):
-    points = []
-    for at, value in run:
-        if custom["lineInterpolation"] == "stepAfter" and points:
-            points.append((x(at), points[-1][1]))
-        points.append((x(at), plot.y(value)))
-    path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
-    back = " ".join(f"{x(at):.1f},{plot.y(floor.get(at, plot.low)):.1f}" for at, _ in reversed(run))
-    opacity = custom["fillOpacity"] / 100
-    return (f'<polygon points="{path} {back}" fill="{colour}" opacity="{opacity}"/>'
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+    def path(values):
+        points = []
+        for at, value in values:
+            if custom["lineInterpolation"] == "stepAfter" and points:
+                points.append((x(at), points[-1][1]))
+            points.append((x(at), plot.y(value)))
+        return [f"{px:.1f},{py:.1f}" for px, py in points]
+
+    top, bottom = path(run), path([(at, floor.get(at, plot.low)) for at, _ in run])
+    dashes = " ".join(str(length) for length in custom.get("lineStyle", {}).get("dash", []))
+    return (f'<polygon points="{" ".join(top + bottom[::-1])}" fill="{colour}" opacity="{custom["fillOpacity"] / 100}"/>'
+            f'<polyline points="{" ".join(top)}" fill="none" stroke="{colour}" stroke-width="1.5" '
+            f'stroke-dasharray="{dashes}"/>')
 
 
 def axes(plot, source, x):

@@ -12,6 +12,8 @@ def number(value, unit, decimals):
         return "∞"
     if unit == "s":
         return seconds(value, decimals)
+    if unit == "locale":
+        return f"{value:,.{decimals or 0}f}"
     if unit == "percentunit":
         return digits(100 * value, decimals, 4) + " %"
     if unit in PREFIXES:
@@ -36,10 +38,13 @@ def digits(value, decimals, most=3):
     return f"{float(text):g}" if "e" not in text else f"{value:.0f}" if abs(value) >= 1 else f"{value:.2g}"
 
 
-def ticks(low, high, wanted=4):
+def ticks(low, high, wanted=4, base=10):
     """Round values from at most `low` to at least `high`."""
     rough = (high - low) / wanted
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    if base == 1024:
+        step = 2.0 ** math.ceil(math.log2(rough))
+    else:
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [at * step for at in range(first, last + 1)]

@@ -1,5 +1,5 @@
 //! What operators see: a real Prometheus reads a gateway that meets every fault, and has an answer for every query of the
-//! dashboards and rules. Six alerts fire for a real fault, and no other time.
+//! dashboards and rules. Eight alerts and more fire for a real fault, and cease with it.
 
 mod draw;
 mod faults;

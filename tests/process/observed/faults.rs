@@ -5,13 +5,14 @@ use crate::support::{backend::Manner, form::Form, wait::until};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The six, one after the other.
+/// One after the other.
 pub(super) async fn fire_and_cease(scene: &Scene) {
     store_killed_while_a_keep_is_due(scene).await;
     backend_killed(scene).await;
     key_spent(scene).await;
     queue_shed(scene).await;
     certificate_short(scene).await;
+    configuration_refused(scene).await;
 }
 
 /// Waits until these alerts fire, and looks at what they say.
@@ -112,4 +113,15 @@ async fn certificate_short(scene: &Scene) {
     fires(scene, &["RgwCertificateEnds"]).await;
     scene.certificate_lives((1, 89));
     is_silent(scene, &alerts).await;
+}
+
+/// A setting that only a restart can change.
+async fn configuration_refused(scene: &Scene) {
+    is_silent(scene, &["RgwReloadFailed"]).await;
+    scene.here.change("concurrency = 2", "concurrency = 3");
+    scene.reload();
+    fires(scene, &["RgwReloadFailed"]).await;
+    scene.here.change("concurrency = 3", "concurrency = 2");
+    scene.reload();
+    is_silent(scene, &["RgwReloadFailed"]).await;
 }

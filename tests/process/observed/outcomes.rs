@@ -6,6 +6,7 @@ use crate::support::{
     form::{Form, png, png_header},
     people::{Person, Reply},
     rawsocket::Raw,
+    wait::until,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -100,8 +101,11 @@ async fn stripe(scene: &Scene) {
     let paid = "checkout.session.completed";
     assert_eq!(scene.stripe_sends("evt_1", paid, &session("cs_1", "prepaid")).await, 200);
     assert_eq!(scene.stripe_sends("evt_1", paid, &session("cs_1", "prepaid")).await, 200);
-    // Nobody has that id, so this waits.
-    assert_eq!(scene.stripe_sends("evt_2", paid, &session("cs_2", "nobody")).await, 200);
+    // Nothing says whose this is, so it waits.
+    let mut of_nobody = session("cs_2", "nobody");
+    of_nobody["client_reference_id"].take();
+    assert_eq!(scene.stripe_sends("evt_2", paid, &of_nobody).await, 200);
+    until("one event is parked", async || scene.prometheus.value("rgw_stripe_events_parked").await == Some(1.0)).await;
     assert_eq!(
         scene.stripe_sends("evt_3", "product.created", &json!({"id": "prod_1", "object": "product"})).await,
         200

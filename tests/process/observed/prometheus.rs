@@ -54,7 +54,7 @@ impl Prometheus {
         command.current_dir(folder.path()).args(["--config.file=prometheus.yaml", "--storage.tsdb.path=data"]);
         command.args(["--log.level=error", &format!("--web.listen-address={address}")]);
         let child = command.stdout(Stdio::null()).spawn().expect("prometheus; run tests/tools.sh");
-        let prometheus = Self { address, started: now(), _folder: folder, _process: Process(child) };
+        let mut prometheus = Self { address, started: now(), _folder: folder, _process: Process(child) };
         let begun = Instant::now();
         while tokio::net::TcpStream::connect(address).await.is_err() {
             assert!(begun.elapsed() < PATIENCE, "Prometheus does not answer");
@@ -62,6 +62,7 @@ impl Prometheus {
         }
         until("Prometheus is ready", async || Person::stranger(address).get("/-/ready").await.status == 200).await;
         until("Prometheus has read the gateway", async || prometheus.value("up").await == Some(1.0)).await;
+        prometheus.started = now();
         prometheus
     }
 

@@ -7,7 +7,7 @@ mod forge;
 use super::prometheus::{Prometheus, now};
 use crate::support::{
     backend::{Manner, StubBackend},
-    certificate::certify,
+    certificate::{certify, certify_between},
     form::{Form, png},
     gateway::{Installation, Serving},
     people::Person,
@@ -21,10 +21,9 @@ use serde_json::{Value, json};
 use std::{
     fs,
     net::SocketAddr,
-    path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -41,12 +40,12 @@ pub(super) struct Scene {
     /// The second service; the first is the installation's.
     pub(super) second: StubBackend,
     pub(super) redis: Redis,
-    _serving: Serving,
+    serving: Serving,
     pub(super) prometheus: Prometheus,
     /// The listener without TLS, for clients that check certificates.
     plain: SocketAddr,
     account: StubBackend,
-    spent: Arc<AtomicU64>,
+    spent: Arc<AtomicBool>,
     signer: Signer,
     _issuer: StubBackend,
 }
@@ -62,11 +61,11 @@ impl Scene {
         certify(here.folder(), "cert", &["localhost"]);
         let addresses = [&here.backend, &second, &account, &issuer].map(|stub| stub.address);
         fs::write(here.folder().join("gateway.toml"), settings(&addresses, plain, &redis)).unwrap();
-        tell_left(&account, BOUGHT);
+        tell(&account, BOUGHT, 0);
         let serving = here.serve_with(&[("REMBG_GATEWAY_TEST_PANIC_AT", "in_page")]);
         let prometheus = Prometheus::start(serving.admin).await;
         let spent = Arc::default();
-        Self { here, second, redis, _serving: serving, prometheus, plain, account, spent, signer, _issuer: issuer }
+        Self { here, second, redis, serving, prometheus, plain, account, spent, signer, _issuer: issuer }
     }
 
     pub(super) fn stranger(&self) -> Person {
@@ -111,7 +110,7 @@ impl Scene {
 
     /// Our account at the backend is spent from now on, or is not.
     pub(super) fn account_is_spent(&self, spent: bool) {
-        self.spent.store(u64::from(spent) * BOUGHT, Ordering::Relaxed);
+        self.spent.store(spent, Ordering::Relaxed);
     }
 
     /// Callers of every kind, some times a second until the answer is dropped; and the backend's reports of our account.
@@ -143,9 +142,9 @@ impl Scene {
             let mut ticks = interval(Duration::from_millis(200));
             loop {
                 ticks.tick().await;
-                let served: usize = services.iter().map(|service| service.seen().len()).sum();
-                let left = BOUGHT.saturating_sub(served as u64 + spent.load(Ordering::Relaxed));
-                tell_left(&account, left);
+                let used: usize = services.iter().map(|service| service.seen().len()).sum();
+                let used = used as u64;
+                tell(&account, if spent.load(Ordering::Relaxed) { used } else { BOUGHT }, used);
             }
         });
         coming
@@ -171,16 +170,12 @@ impl Scene {
 
     /// A certificate that has lived for so many days and will for so many more takes the present one's place.
     pub(super) fn certificate_lives(&self, days: (i64, i64)) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut wanted = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let [begins, ends] = [date(-days.0), date(days.1)].map(|day| {
-            let [year, month, day] = [i32::from(day.year()), day.month().into(), day.day().into()];
-            rcgen::date_time_ymd(year, month.try_into().unwrap(), day.try_into().unwrap())
-        });
-        (wanted.not_before, wanted.not_after) = (begins, ends);
-        let made = wanted.self_signed(&key).unwrap();
-        replace(&self.here.folder().join("cert-key.pem"), &key.serialize_pem());
-        replace(&self.here.folder().join("cert.pem"), &made.pem());
+        certify_between(self.here.folder(), "cert", &["localhost"], [date(-days.0), date(days.1)]);
+    }
+
+    /// The gateway is told to load its configuration again.
+    pub(super) fn reload(&self) {
+        self.serving.signal("HUP");
     }
 }
 
@@ -188,21 +183,16 @@ pub(super) fn rembg_form() -> Form {
     Form::empty().part("Content-Disposition: form-data; name=\"file\"; filename=\"cat.png\"\r\n\r\n", &png(4, 3))
 }
 
-/// The day that is so many days from now.
-fn date(days: i64) -> jiff::civil::Date {
-    jiff::Zoned::now().date() + jiff::Span::new().days(days)
+/// The day that is so many days from now: year, month, day.
+fn date(days: i64) -> (i32, u8, u8) {
+    let day = jiff::Zoned::now().date() + jiff::Span::new().days(days);
+    (day.year().into(), day.month().unsigned_abs(), day.day().unsigned_abs())
 }
 
-/// In one step, as programs that renew certificates do.
-fn replace(path: &Path, text: &str) {
-    let fresh = path.with_extension("new");
-    fs::write(&fresh, text).unwrap();
-    fs::rename(fresh, path).unwrap();
-}
-
-fn tell_left(account: &StubBackend, credits: u64) {
+/// The backend says that so many of the credits of our account are used.
+fn tell(account: &StubBackend, credits: u64, used: u64) {
     let report = json!({
-        "membership": "Premium", "credits": credits, "prepaidCredits": 0, "app_usage": 0, "api_usage": 0,
+        "membership": "Premium", "credits": credits, "prepaidCredits": 0, "app_usage": 0, "api_usage": used,
     });
     account.will_tell(Manner::says(200, "content-type: application/json\r\n", report.to_string()));
 }
