@@ -9,22 +9,22 @@ def now():
     by = 'sum(increase(rgw_pictures_total{@,%s}[1d]))'
     return [
         row("Last 24 hours"),
-        stat("Pictures", "Pictures served and charged, by this estimate. The ledger is exact: `rembg-gateway usage`.", "short",
+        stat("Pictures", "Pictures served and charged, by this estimate. The ledger is exact: `rembg-gateway usage`.", "locale",
              "sum(increase(rgw_pictures_total{@}[1d]))", decimals=0),
-        stat("With API keys", "Of these, pictures asked for with an API key.", "short", by % 'caller="api"', decimals=0),
-        stat("By signed-in users", "Of these, pictures asked for with a user token.", "short", by % 'caller="app"', decimals=0),
-        stat("By anonymous callers", "Of these, pictures that were given away.", "short", by % 'caller="anonymous"', decimals=0),
-        stat("From prepaid credits", "Of these, pictures that lowered a prepaid balance.", "short", by % 'pool="prepaid"',
+        stat("With API keys", "Of these, pictures asked for with an API key.", "locale", by % 'caller="api"', decimals=0),
+        stat("By signed-in users", "Of these, pictures asked for with a user token.", "locale", by % 'caller="app"', decimals=0),
+        stat("By anonymous callers", "Of these, pictures that were given away.", "locale", by % 'caller="anonymous"', decimals=0),
+        stat("From prepaid credits", "Of these, pictures that lowered a prepaid balance.", "locale", by % 'pool="prepaid"',
              decimals=0),
         stat("Left at the backend", "Credits left on our own account, as the backend reports it. At 0 every caller gets 503 "
-             "backend_account_exhausted.", "short", "min(rgw_backend_account_remaining_credits{@})",
+             "backend_account_exhausted.", "locale", "min(rgw_backend_account_remaining_credits{@})",
              falling(RED, (1, ORANGE), (100, GREEN)), decimals=0, empty="not asked"),
         stat("Days to empty", "At the speed of the last 6 hours. Infinite while nothing is spent.", "d",
              "min(rgw_backend_account_remaining_credits{@}) / "
              "clamp_min(-min(deriv(rgw_backend_account_remaining_credits{@}[6h])), 0) / 86400",
              falling(RED, (1, ORANGE), (3, GREEN)), decimals=1, empty="not asked"),
         stat("Drift", "Credits that the account lost in a day beyond the pictures answered to all gateways. Only where the "
-             "account is used by nobody else (backend.reconcile.exclusive).", "short",
+             "account is used by nobody else (backend.reconcile.exclusive).", "locale",
              'max(job:rgw_backend_account_drift_credits:increase1d{job=~"$job"})', steps((20, ORANGE), (200, RED)),
              decimals=0, empty="not exclusive"),
     ]
@@ -48,11 +48,11 @@ def spent():
         series("Credits on hold", "Set aside for requests that are not finished. In a store that several gateways share, each "
                "shows its own.", "short", ("sum by (instance) (rgw_credits_held{@})", "{{instance}}")),
         series("Keeps that came late or not at all", "Late: counted after the hold's lease, so that an account may overshoot. "
-               "Set aside: never counted, a person must look. Replayed: written again after the store had lost it.", "short",
+               "Set aside: never counted, a person must look. Replays: the last ten minutes were written again.", "short",
                ("sum(increase(rgw_keeps_late_total{@}[$__rate_interval]))", "late"),
                ("sum(increase(rgw_keeps_set_aside_total{@}[$__rate_interval]))", "set aside"),
-               ("sum(increase(rgw_journal_replays_total{@}[$__rate_interval]))", "replayed"),
-               bars=True, colours_by_name={"late": ORANGE, "set aside": RED, "replayed": BLUE}),
+               ("sum(increase(rgw_journal_replays_total{@}[$__rate_interval]))", "replays"),
+               bars=True, colours_by_name={"late": ORANGE, "set aside": RED, "replays": BLUE}),
     ]
 
 

@@ -76,8 +76,8 @@ def backends():
 def billing():
     return [
         row("Stripe and issuers of tokens"),
-        series("Stripe's events", "By outcome: applied, duplicate (nothing new), parked (waits for something), ignored.",
-               "reqps", (rate("rgw_stripe_events_total", "outcome"), "{{outcome}}"), stacked=True),
+        series("Stripe's events", "By outcome: applied, duplicate (nothing new), parked (waits for something), or why it has "
+               "no effect.", "reqps", (rate("rgw_stripe_events_total", "outcome"), "{{outcome}}"), stacked=True),
         series("Stripe's events by type", "Types that are not handled are *other*.", "reqps",
                ("sum by (type) (rate(rgw_stripe_events_total{@}[$__rate_interval])) > 0", "{{type}}"), bars=True, stacked=True),
         series("From the event to its effect", "Stripe repeats what was not taken for three days, so this can be long after a "

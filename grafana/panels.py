@@ -127,13 +127,7 @@ def series(title, description, unit, *queries, thresholds=None, stacked=False, b
         defaults["min"] = least
     if most is not None:
         defaults["max"] = most
-    overrides = [
-        {
-            "matcher": {"id": "byName", "options": name},
-            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}],
-        }
-        for name, colour in (colours_by_name or {}).items()
-    ]
+    overrides = [override(name, colour) for name, colour in (colours_by_name or {}).items()]
     return {
         "type": "timeseries",
         "title": title,
@@ -147,6 +141,15 @@ def series(title, description, unit, *queries, thresholds=None, stacked=False, b
         },
         "gridPos": {"w": width, "h": 8},
     }
+
+
+def override(name, colour):
+    """The look of a series of this name. A limit is a broken line."""
+    properties = [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]
+    if name == "limit":
+        properties.append({"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 6]}})
+        properties.append({"id": "custom.fillOpacity", "value": 0})
+    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
 
 
 def placed(panels):

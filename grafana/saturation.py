@@ -9,7 +9,7 @@ LIMIT = {"limit": RED}
 def full(title, description, used, limit, where=""):
     """The fullest gateway's share of a limit."""
     choice = f"@,{where}" if where else "@"
-    return stat(title, description, "percentunit", f"max({used}{{{choice}}} / {limit}{{{choice}}})", FULL, decimals=0)
+    return stat(title, description, "percentunit", f"max({used}{{{choice}}} / ({limit}{{{choice}}} > 0))", FULL, decimals=0)
 
 
 def used_of(title, description, unit, used, limit, where=""):
@@ -84,9 +84,10 @@ def settling():
                thresholds=steps((300, RED))),
         series("Open pledges", "Requests whose credit is neither charged nor given back yet.", "short",
                ("sum by (instance) (rgw_pledges_open{@})", "{{instance}}")),
-        series("Age of the oldest pledge", "No request can take as long as the line. One that is older is a mistake of the "
-               "gateway's.", "s", ("max by (instance) (rgw_pledges_oldest_age_seconds{@})", "{{instance}}"),
-               thresholds=steps((600, RED))),
+        series("Age of the oldest pledge", "No request takes as long as the limit, so an older pledge is a mistake of the "
+               "gateway's, unless its release is owed.", "s",
+               ("max by (instance) (rgw_pledges_oldest_age_seconds{@})", "{{instance}}"),
+               ("max(rgw_pledges_age_limit_seconds{@})", "limit"), colours_by_name=LIMIT),
         series("Releases owed", "Credits that could not be given back yet because the store did not answer. They are free "
                "again when their lease ends at the latest.", "short",
                ("sum by (instance) (rgw_releases_owed{@})", "{{instance}}")),

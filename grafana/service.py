@@ -4,6 +4,10 @@ from panels import (BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, dashboard, f
                     steps)
 
 CLASSES = {"2xx": GREEN, "3xx": BLUE, "4xx": YELLOW, "429": ORANGE, "5xx": RED, "abandoned": GREY}
+# The causes of 5xx.
+FAILED = {"queue_full": ORANGE, "no_room": PURPLE, "store_unavailable": RED, "backend_unavailable": BLUE,
+          "backend_account_exhausted": "light-blue", "backend_failed": "dark-blue", "timed_out": "dark-purple",
+          "panic": "dark-red"}
 FAILURES = 'sum(rate(rgw_requests_total{@,PICTURES,status_class="5xx"}[$__rate_interval]))'
 JUDGED = 'sum(rate(rgw_requests_total{@,PICTURES,status_class=~"2xx|5xx"}[$__rate_interval]))'
 
@@ -45,7 +49,7 @@ def requests():
         series("Pictures not served, by outcome", "What callers were told instead. The five causes of 503 are queue_full, "
                "backend_unavailable, backend_account_exhausted, store_unavailable and no_room.", "reqps",
                ('sum by (outcome) (rate(rgw_outcomes_total{@,PICTURES,outcome!="served"}[$__rate_interval])) > 0', "{{outcome}}"),
-               stacked=True, bars=True),
+               stacked=True, bars=True, colours_by_name=FAILED),
         series("Time of a request", "From the end of a request's head to the head of its answer, the upload, the queue and the "
                "backend included.", "s",
                *[(quantile(share, "rgw_request_duration_seconds", choice="@,PICTURES"), f"{name} %")
@@ -76,18 +80,18 @@ def times():
 
 
 def objectives():
-    rates = [(window, f"{window}") for window in ("1h", "6h", "3d")]
+    windows = ("1h", "6h", "3d")
     limits = steps((1, YELLOW), (6, ORANGE), (14.4, RED))
     return [
         row("Objectives"),
         series("Speed at which failures spend the error budget", "1 spends exactly the budget of 30 days in 30 days. Alerts "
                "page at 14.4 (over 1 h) and 6 (6 h); 1 (3 d) is a ticket. Needs the recording rules.", "short",
                *[(f'job:rgw_picture_failures:ratio_rate{window}{{job=~"$job"}} / (1 - scalar(slo:rgw_availability:objective))',
-                  f"{name}") for window, name in rates], thresholds=limits, width=12),
+                  window) for window in windows], thresholds=limits, logarithmic=True, width=12),
         series("Speed at which slow pictures spend theirs", "The same for pictures with more than 25 ms of our own overhead.",
                "short",
                *[(f'job:rgw_slow_pictures:ratio_rate{window}{{job=~"$job"}} / (1 - scalar(slo:rgw_overhead:objective))',
-                  f"{name}") for window, name in rates], thresholds=limits, width=12),
+                  window) for window in windows], thresholds=limits, logarithmic=True, width=12),
     ]
 
 
@@ -105,8 +109,9 @@ def callers():
         series("Faults in forms", "By field and rule. One that begins on a day is often a client's new version.", "reqps",
                ("sum by (field, rule) (rate(rgw_form_complaints_total{@}[$__rate_interval])) > 0", "{{field}} {{rule}}"),
                stacked=True, bars=True),
-        series("Bytes in and out", "Bodies of requests and answers, without heads.", "Bps", (rate("rgw_received_bytes_total"), "received"),
-               (rate("rgw_sent_bytes_total"), "sent"), colours_by_name={"received": PURPLE, "sent": BLUE}),
+        series("Bytes in and out", "Bodies of requests and answers, without heads.", "Bps",
+               (rate("rgw_received_bytes_total"), "received"), (rate("rgw_sent_bytes_total"), "sent"),
+               colours_by_name={"received": PURPLE, "sent": BLUE}),
         series("Size of images", "As uploaded, before anything is done to them.", "bytes",
                *[(quantile(share, "rgw_image_size_bytes"), f"{name} %")
                  for share, name in ((0.5, 50), (0.9, 90), (0.99, 99))]),

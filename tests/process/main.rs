@@ -14,6 +14,7 @@ mod killed;
 mod log;
 mod metrics;
 mod migration;
+mod observed;
 mod operator;
 mod panics;
 mod redis_user;
