@@ -154,7 +154,7 @@ mod tests {
         let families = process.collect();
         assert_eq!(families.len(), process.desc().len());
         for family in families.iter().filter(|family| family.name() != "process_cpu_seconds_total") {
-            assert!(family.get_metric()[0].get_gauge().value() >= 1.0, "{}", family.name());
+            assert!(family.get_metric()[0].get_gauge().get_value() >= 1.0, "{}", family.name());
         }
     }
 }
