@@ -77,7 +77,9 @@ def billing():
     return [
         row("Stripe and issuers of tokens"),
         series("Stripe's events", "By outcome: applied, duplicate (nothing new), parked (waits for something), or why it has "
-               "no effect.", "reqps", (rate("rgw_stripe_events_total", "outcome"), "{{outcome}}"), stacked=True),
+               "no effect.", "reqps",
+               ("sum by (outcome) (rate(rgw_stripe_events_total{@}[$__rate_interval])) > 0", "{{outcome}}"), bars=True,
+               stacked=True),
         series("Stripe's events by type", "Types that are not handled are *other*.", "reqps",
                ("sum by (type) (rate(rgw_stripe_events_total{@}[$__rate_interval])) > 0", "{{type}}"), bars=True, stacked=True),
         series("From the event to its effect", "Stripe repeats what was not taken for three days, so this can be long after a "
@@ -85,7 +87,8 @@ def billing():
                (quantile(0.99, "rgw_stripe_event_lag_seconds"), "99 %"), logarithmic=True),
         series("Since Stripe's last event", "Over all gateways. After three days of silence an alert begins.", "s",
                ("time() - max(rgw_stripe_last_event_timestamp_seconds{@} > 0)", "last event"), thresholds=steps((259200, RED))),
-        series("User tokens", "By result of the check.", "reqps", (rate("rgw_user_tokens_total", "result"), "{{result}}"),
+        series("User tokens", "By result of the check.", "reqps",
+               ("sum by (result) (rate(rgw_user_tokens_total{@}[$__rate_interval])) > 0", "{{result}}"), bars=True,
                stacked=True),
         series("Age of the issuers' keys", "They are fetched again regularly. An old age means that the issuer does not "
                "answer; tokens of known keys go on.", "s",

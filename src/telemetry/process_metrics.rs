@@ -130,7 +130,8 @@ fn whole(number: u64) -> i64 {
 mod tests {
     use super::*;
 
-    const STAT: &str = "4242 (a) b (c) S 1 4242 4242 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 7 0 360000 1000000 2560 1844 1";
+    const STAT: &str =
+        "4242 (a) b (c) S 1 4242 4242 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 7 0 360000 1000000 2560 1844 1";
 
     #[test]
     fn a_name_with_blanks_and_parentheses_does_not_move_the_fields() {

@@ -150,8 +150,10 @@ def draw_series(panel, source, width, height):
         keys.append(f'<span style="white-space: nowrap"><i style="background: {colour}"></i>{html.escape(name)}</span>')
         if custom["drawStyle"] == "bars":
             wide = max(2, x(source.start + source.step) - 1)
-            parts += [f'<rect x="{x(moment) - wide / 2:.1f}" y="{plot.y(top):.1f}" width="{wide:.1f}" fill="{colour}" '
-                      f'height="{max(0, plot.y(floor.get(moment, plot.low)) - plot.y(top)):.1f}"/>' for moment, top in tops.items()]
+            for moment, top in tops.items():
+                high = max(0, plot.y(floor.get(moment, plot.low)) - plot.y(top))
+                parts.append(f'<rect x="{x(moment) - wide / 2:.1f}" y="{plot.y(top):.1f}" width="{wide:.1f}" '
+                             f'height="{high:.1f}" fill="{colour}"/>')
         else:
             parts += [line(run, floor, plot, x, colour, look_of(custom, look)) for run in runs(tops, source.step)]
     if not series:
