@@ -222,6 +222,9 @@ pub(super) fn replayed(identity: &[String]) -> String {
 /// The channel on which changes of accounts and keys are announced to every gateway.
 pub(super) const CHANGES: &str = "gateway:changes";
 
+/// The number of the form of all keys and values, if it is not the first.
+pub(super) const FORMAT: &str = "gateway:format";
+
 /// This key is written to see whether writing works.
 pub(super) const PULSE: &str = "gateway:pulse";
 

@@ -1,9 +1,11 @@
 """Renders the Helm chart with several values and judges every object, as Helm and Kubernetes would.
 
 Objects of Kubernetes' own are held against its published schemas; those of the Prometheus Operator against what it needs of
-them, as their schemas are not published as a package.
+them, as their schemas are in no package of a registry.
 """
 
+import json
+import pathlib
 import sys
 
 import kubernetes_validate
@@ -14,6 +16,16 @@ CHART = "deploy/helm/rembg-gateway"
 VERSIONS = ["1.27.0", "1.37.0"]
 PEPPER = {"REMBG_GATEWAY__AUTH__API_KEY__PEPPER": {"name": "gateway", "key": "pepper"}}
 REDIS = {"store": {"kind": "redis", "urlSecret": {"name": "gateway"}}, "secretEnv": PEPPER}
+
+RUNBOOK = "https://git.example.com/rembg-gateway/blob/main/"
+# Each switch that is off by default, what it needs, and the objects that it adds.
+SWITCHES = [
+    ({"serviceMonitor": {"enabled": True}}, ["ServiceMonitor"]),
+    ({"prometheusRule": {"enabled": True}}, ["PrometheusRule", "PrometheusRule"]),
+    ({"dashboards": {"enabled": True}}, ["ConfigMap"] * 4),
+    ({"networkPolicy": {"enabled": True}}, ["NetworkPolicy"]),
+    ({"ingress": {"enabled": True, "host": "api.example.com"}}, ["Ingress"]),
+]
 
 EVERYTHING = {
     **REDIS,
@@ -38,6 +50,8 @@ EVERYTHING = {
         "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
     },
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}, "runbookUrl": RUNBOOK},
+    "dashboards": {"enabled": True, "annotations": {"grafana_folder": "rembg-gateway"}},
 }
 
 # Values, and a part of what the chart says when it refuses them.
@@ -48,6 +62,8 @@ REFUSED = [
     ({"store": REDIS["store"]}, "pepper"),
     ({**REDIS, "autoscaling": {"enabled": True, "minReplicas": 9}}, "minReplicas"),
     ({"ingress": {"enabled": True}}, "ingress.host"),
+    ({"networkPolicy": {"enabled": True}, "serviceMonitor": {"enabled": True}}, "networkPolicy.metricsFrom"),
+    ({"prometheusRule": {"runbookUrl": "docs"}}, "runbookUrl"),
     ({"replica": 1}, "replica"),
     ({"store": {"kind": "postgres"}}, "kind"),
     ({"secretEnv": {"PASSWORD": {"name": "a", "key": "b"}}}, "PASSWORD"),
@@ -68,12 +84,12 @@ def objects(values):
 def judge(found):
     for one in found:
         kind = one["kind"]
+        assert one["metadata"]["labels"]["app.kubernetes.io/instance"] == "pictures", kind
         if one["apiVersion"].startswith("monitoring.coreos.com/"):
-            judge_monitor(one, found)
+            {"ServiceMonitor": judge_monitor, "PrometheusRule": judge_rules}[kind](one, found)
             continue
         for version in VERSIONS:
             kubernetes_validate.validate(one, version, strict=True)
-        assert one["metadata"]["labels"]["app.kubernetes.io/instance"] == "pictures", kind
 
 
 def judge_monitor(monitor, found):
@@ -83,6 +99,59 @@ def judge_monitor(monitor, found):
     assert len(chosen) == 1, chosen
     ports = {port["name"] for port in chosen[0]["spec"]["ports"]}
     assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= ports
+
+
+def judge_rules(rules, found):
+    """The operator takes `groups` as Prometheus does, and names must be labels of DNS."""
+    name = rules["metadata"]["name"]
+    assert len(name) <= 63 and name.rpartition("-")[2] in ("recording", "alerts"), name
+    assert set(rules["spec"]) == {"groups"}, rules["spec"].keys()
+    for group in rules["spec"]["groups"]:
+        assert set(group) <= {"name", "interval", "rules"}, group.keys()
+        for rule in group["rules"]:
+            assert ("alert" in rule) != ("record" in rule) and isinstance(rule["expr"], str), rule
+
+
+def judge_copies(found):
+    """The rules and dashboards are those of the repository, but for the address of the runbook."""
+    for name in ("recording", "alerts"):
+        original = yaml.safe_load(pathlib.Path(f"deploy/prometheus/{name}.yaml").read_text())
+        (rules,) = [one for one in found if one["kind"] == "PrometheusRule" and one["metadata"]["name"].endswith(name)]
+        text = json.dumps(rules["spec"])
+        assert text.count(RUNBOOK + "docs/operations.md#") == text.count("runbook_url"), "every alert has its section"
+        assert json.loads(text.replace(RUNBOOK, "")) == original, f"{name}: run deploy/helm/copy.sh"
+    maps = [one for one in found if one["kind"] == "ConfigMap" and one["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    rendered = {name: text for one in maps for name, text in one["data"].items()}
+    originals = {path.name: path.read_text() for path in pathlib.Path("grafana/dashboards").glob("*.json")}
+    assert rendered == originals, "run deploy/helm/copy.sh"
+    assert len({one["metadata"]["name"] for one in maps}) == len(maps) == 4
+
+
+def judge_policy(found):
+    """Callers reach the public port alone; whoever is named reaches the other one alone."""
+    callers, operators = only(found, "NetworkPolicy")["spec"]["ingress"]
+    assert [port["port"] for port in callers["ports"]] == ["public"] and "from" not in callers
+    assert [port["port"] for port in operators["ports"]] == ["admin"]
+    assert operators["from"] == EVERYTHING["networkPolicy"]["metricsFrom"]
+    named = {port["name"] for port in only(found, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["ports"]}
+    assert named == {"public", "admin"}
+
+
+def judge_switches(least):
+    for values, added in SWITCHES:
+        found, _ = objects(values)
+        judge(found)
+        kinds = sorted([one["kind"] for one in found])
+        assert kinds == sorted([one["kind"] for one in least] + added), values
+
+
+def judge_grace():
+    for times in ({}, {"drainDelay": 0}, {"drainDelay": 30, "uploadTimeout": 10, "backendTimeout": 600}):
+        found, _ = objects({"times": times})
+        whole = {"drainDelay": 5, "uploadTimeout": 300, "backendTimeout": 120, **times}
+        longest = whole["uploadTimeout"] + whole["backendTimeout"] + 30
+        grace = only(found, "StatefulSet")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        assert grace == whole["drainDelay"] + longest + 20, times
 
 
 def only(found, kind):
@@ -98,10 +167,9 @@ def main():
     found, notes = objects({})
     judge(found)
     assert sorted({one["kind"] for one in found}) == ["ConfigMap", "Service", "ServiceAccount", "StatefulSet"]
-    assert "user add" in notes and "doctor" in notes
+    assert all(command in notes for command in ("rollout status", "user add", "key create", "doctor")), notes
     pod = only(found, "StatefulSet")["spec"]["template"]["spec"]
     assert pod["enableServiceLinks"] is False
-    assert pod["terminationGracePeriodSeconds"] == 5 + (300 + 120 + 30) + 20
     container = pod["containers"][0]
     set_here = {entry["name"]: entry.get("value") for entry in container["env"]}
     assert set_here["REMBG_GATEWAY__LISTEN__DRAIN_DELAY_S"] == "5", "callers are sent elsewhere first"
@@ -109,10 +177,15 @@ def main():
     written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
     assert written == {"/var/lib/rembg-gateway", "/tmp"}
 
+    judge_switches(found)
+    judge_grace()
+
     found, _ = objects(EVERYTHING)
     judge(found)
+    judge_copies(found)
+    judge_policy(found)
     kinds = {one["kind"] for one in found}
-    assert kinds >= {"HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor"}
+    assert kinds >= {"HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor", "PrometheusRule"}
     assert "replicas" not in only(found, "StatefulSet")["spec"], "the autoscaler decides"
     secrets = [entry for entry in only(found, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["env"]
                if "PEPPER" in entry["name"] or "STORE__URL" in entry["name"]]

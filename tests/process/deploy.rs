@@ -1,6 +1,8 @@
 //! The files of `deploy/` are read by the programs that will read them where they are used. No test runs an image engine
 //! or a cluster.
 
+mod compose;
+mod documents;
 mod examples;
 mod rules;
 
@@ -46,17 +48,6 @@ fn the_image_names_folders_and_files_that_the_repository_has() {
         }
     }
     assert!(copied >= 5, "{copied}");
-}
-
-#[test]
-fn docker_compose_takes_the_file_only_with_its_secrets() {
-    let compose = || {
-        let mut command = tool("docker-compose");
-        command.args(["--profile", "*", "config", "--quiet"]).env_remove("PEPPER").env_remove("REDIS_PASSWORD");
-        command
-    };
-    must_succeed(compose().env("PEPPER", "p").env("REDIS_PASSWORD", "r"));
-    assert!(!compose().env("PEPPER", "p").output().unwrap().status.success(), "a Redis without a password");
 }
 
 #[test]

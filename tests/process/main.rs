@@ -14,6 +14,7 @@ mod killed;
 mod log;
 mod metrics;
 mod migration;
+mod newer;
 mod observed;
 mod operator;
 mod panics;

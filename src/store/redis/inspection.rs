@@ -18,6 +18,10 @@ const OLDEST: (u32, u32) = (7, 0);
 /// Clocks further apart than this are worth a word (µs).
 const SKEW: i64 = 2_000_000;
 
+/// The form of our keys and values there. A version that needs another one writes its number under
+/// [`key_names::FORMAT`]; without a number it is this one.
+const FORMAT: u64 = 1;
+
 /// How much something found matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
@@ -68,6 +72,7 @@ pub(super) async fn look(connection: &mut Connection, clock: &Clock) -> Result<V
         let info = fields(&text);
         remarks.extend([version(&info), eviction(&info), persistence(&info)]);
     }
+    remarks.extend(newer_format(connection).await?);
     remarks.push(scripts(connection).await);
     if matches!(clock, Clock::Own) {
         remarks.extend(skew(connection, clock).await);
@@ -108,6 +113,22 @@ fn persistence(info: &BTreeMap<String, String>) -> Remark {
         return Remark::doubtful("It cannot write its append-only file.");
     }
     Remark::good("It keeps an append-only file.")
+}
+
+/// What a newer version has written is not touched.
+async fn newer_format(connection: &mut Connection) -> Result<Option<Remark>> {
+    let mut command = cmd("GET");
+    let answer: redis::RedisResult<Option<String>> = command.arg(key_names::FORMAT).query_async(connection).await;
+    let found = answer.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    let is_known = found.as_ref().is_none_or(|format| format.parse().is_ok_and(|format: u64| format <= FORMAT));
+    let newer = found.filter(|_| !is_known);
+    Ok(newer.map(|format| {
+        Remark::fatal(format!(
+            "A newer version of this program has written here ({} is {format}, this version knows {FORMAT}). Run that \
+             version, or restore a back-up from before it.",
+            key_names::FORMAT
+        ))
+    }))
 }
 
 async fn scripts(connection: &mut Connection) -> Remark {

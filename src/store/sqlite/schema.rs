@@ -303,6 +303,11 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
             step.pragma_update(None, "user_version", VERSION)?;
             Ok(step.commit()?)
         }
+        (newer, _) if newer > VERSION => Err(Fault::Unexpected(format!(
+            "a newer version of this program has written {} (schema {newer}, this version knows {VERSION}): run that version, \
+             or restore a back-up from before it",
+            path.display()
+        ))),
         _ => Err(Fault::Unexpected(format!(
             "{} has schema version {version}, this program knows {VERSION}: it is another version's, or another program's",
             path.display()

@@ -9,9 +9,10 @@ fn promtool(arguments: &[&str]) {
 }
 
 #[test]
-fn promtool_takes_the_rules_and_the_example() {
+fn promtool_takes_the_rules_and_the_examples() {
     promtool(&["check", "rules", "--lint=all", "--lint-fatal", "recording.yaml", "alerts.yaml"]);
     promtool(&["check", "config", "prometheus.yaml"]);
+    promtool(&["check", "config", "prometheus-compose.yaml"]);
 }
 
 #[test]
