@@ -174,6 +174,8 @@ def main():
     set_here = {entry["name"]: entry.get("value") for entry in container["env"]}
     assert set_here["REMBG_GATEWAY__LISTEN__DRAIN_DELAY_S"] == "5", "callers are sent elsewhere first"
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    # tests/process/deploy.rs compares this with what the program says.
+    assert container["resources"]["limits"]["memory"] == "4Gi"
     written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
     assert written == {"/var/lib/rembg-gateway", "/tmp"}
 

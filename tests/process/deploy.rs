@@ -29,6 +29,20 @@ fn helm_and_kubernetes_take_the_chart_and_it_refuses_what_cannot_work() {
     must_succeed(tool("python3").arg("tests/deploy/chart.py"));
 }
 
+/// Otherwise a gateway with the chart's own values is killed when many large pictures come together.
+#[test]
+fn the_charts_memory_is_what_requests_may_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut doctor = Command::new(GATEWAY);
+    doctor.current_dir(folder.path()).args(["doctor", "--json"]);
+    let findings: serde_json::Value = serde_json::from_slice(&doctor.output().unwrap().stdout).unwrap();
+    let memory = findings["findings"].as_array().unwrap().iter().find(|finding| finding["subject"] == "memory").unwrap()["says"].to_string();
+    let most: u64 = memory.split(" MiB").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    let values = fs::read_to_string("deploy/helm/rembg-gateway/values.yaml").unwrap();
+    let limit: u64 = values.split("limits: { memory: ").nth(1).unwrap().split("Gi").next().unwrap().parse().unwrap();
+    assert!((3 * 1024..=limit * 1024).contains(&most), "{memory} of {limit} GiB");
+}
+
 #[test]
 fn hadolint_finds_nothing_in_the_dockerfile() {
     must_succeed(tool("hadolint").arg("Dockerfile"));
@@ -70,8 +84,30 @@ fn systemd_takes_the_units() {
         units.push(folder.path().join(name));
         fs::write(units.last().unwrap(), unit).unwrap();
     }
+    let unit = fs::read_to_string("deploy/systemd/rembg-gateway.service").unwrap();
+    for setting in ["User=rembg-gateway", "ExecReload=/bin/kill -HUP $MAINPID", "Requires=rembg-gateway.socket"] {
+        assert!(unit.lines().any(|line| line == setting), "{setting}");
+    }
+    assert!(fs::read_to_string("deploy/systemd/rembg-gateway.sysusers").unwrap().contains("\nu rembg-gateway "));
     let output = must_succeed(Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("rembg-gateway")).collect();
     assert!(ours.is_empty(), "{ours:#?}");
+}
+
+/// The chart computes its own; `tests/deploy/chart.py` compares that.
+#[test]
+fn a_stop_may_take_as_long_as_the_drain_delay_and_the_longest_request() {
+    let defaults: toml::Table = fs::read_to_string("config/gateway.toml").unwrap().parse().unwrap();
+    let seconds = |section: &str, name: &str| defaults[section][name].as_integer().unwrap();
+    let longest = seconds("limits", "upload_timeout_s") + seconds("backend", "timeout_s") + 30;
+    let least = seconds("listen", "drain_delay_s") + longest + 20;
+    for (file, before) in [
+        ("deploy/systemd/rembg-gateway.service", "\nTimeoutStopSec="),
+        ("compose.yaml", "\n  stop_grace_period: "),
+    ] {
+        let text = fs::read_to_string(file).unwrap();
+        let given = text.split(before).nth(1).unwrap().lines().next().unwrap().trim_end_matches('s');
+        assert!((least..least + 30).contains(&given.parse().unwrap()), "{file}: {given} s, and {least} s are needed");
+    }
 }

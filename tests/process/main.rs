@@ -18,6 +18,7 @@ mod newer;
 mod observed;
 mod operator;
 mod panics;
+mod redis_backup;
 mod redis_user;
 mod reloaded;
 mod shield_memory;

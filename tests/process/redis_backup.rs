@@ -1,0 +1,146 @@
+//! `docs/redis.md`, "Back-up": a copy that is taken of a Redis under load is restored into another one.
+
+use crate::{
+    form::Form,
+    gateway::{Installation, Serving},
+    support::{
+        process::{Log, Process},
+        redis::{Redis, SAVED},
+        wait::until,
+    },
+};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+use tokio::task::JoinSet;
+
+const SERVED: usize = 96;
+
+async fn installation(redis: &Redis) -> Installation {
+    let here = Installation::new().await;
+    here.set(&format!("store = {{ url = \"{}\", journal = \"journal\" }}", redis.url()));
+    here.set("auth.api_key.pepper = \"sixteen characters or more\"");
+    here
+}
+
+fn persistence(redis: &Redis) -> String {
+    redis.by_hand(&["INFO", "persistence"])
+}
+
+fn callers(serving: &Serving, key: &str) -> JoinSet<()> {
+    let mut callers = JoinSet::new();
+    for _ in 0..8 {
+        let person = serving.person(key);
+        callers.spawn(async move {
+            for _ in 0..SERVED / 8 {
+                assert_eq!(person.cut(&Form::with_picture()).await.status, 200);
+            }
+        });
+    }
+    callers
+}
+
+/// `redis-cli --rdb FILE`, from any machine.
+async fn copied_over_the_network(redis: &Redis, copy: &Path) {
+    let port = redis.port.to_string();
+    let mut command = Command::new("redis-cli");
+    command.args(["-p", &port, "--rdb"]).arg(copy).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert!(ended.success());
+}
+
+/// `BGSAVE`, and a copy of the file once it is done.
+async fn copied_from_its_disk(redis: &Redis, copy: &Path) {
+    redis.by_hand::<()>(&["BGSAVE"]);
+    until("the snapshot is written", async || persistence(redis).contains("rdb_saves:1")).await;
+    assert!(persistence(redis).contains("rdb_last_bgsave_status:ok"));
+    fs::copy(redis.folder().join("dump.rdb"), copy).unwrap();
+}
+
+/// A new server with the copy, which in the end has an append-only file as before.
+async fn restored(copy: &Path) -> Redis {
+    let redis = Redis::start(&["--appendonly", "no"]).await;
+    redis.kill();
+    fs::copy(copy, redis.folder().join("dump.rdb")).unwrap();
+    redis.start_again().await;
+    redis.by_hand::<()>(&["CONFIG", "SET", "appendonly", "yes"]);
+    until("the append-only file is written", async || {
+        let told = persistence(&redis);
+        ["aof_enabled:1", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"].iter().all(|part| told.contains(part))
+    })
+    .await;
+    redis
+}
+
+/// What the log names as served for the account.
+fn named(log: &Log) -> usize {
+    let served = |line: &&String| line.contains("\"outcome\":\"served\"") && line.contains("\"uid\":\"ann\"");
+    log.lines().iter().filter(served).count()
+}
+
+/// The copy is restored for a gateway on another machine, which has no journal of what was served.
+async fn is_whole(copy: &Path, first: Serving, key: &str) {
+    let redis = restored(copy).await;
+    let there = installation(&redis).await;
+    let restored = there.json(&["usage", "ann"])["api"].as_u64().unwrap();
+    let restored = usize::try_from(restored).unwrap();
+    assert!((12..SERVED).contains(&restored), "{restored} of {SERVED} are in the copy");
+    there.json(&["audit"]);
+
+    let log = first.log.clone();
+    until("the log names every picture", async || named(&log) == SERVED).await;
+    first.kill();
+    // What the log has and the copy has not is lost, and can be charged by hand.
+    let lost = format!("-{}", SERVED - restored);
+    there.json(&["credits", "grant", "ann", &lost, "--id", "lost-with-the-redis"]);
+    let serving = there.serve();
+    assert_eq!(serving.person(key).cut(&Form::with_picture()).await.status, 200);
+    assert_eq!(there.json(&["usage", "ann"])["api"], restored + 1);
+    there.json(&["audit"]);
+    assert_eq!(serving.metric("rgw_store_up").await.to_string(), "1");
+}
+
+/// Calls while a copy is taken.
+async fn under_load(copied: impl AsyncFnOnce(&Redis, &Path)) {
+    // Otherwise a server waits for further replicas before it sends its snapshot.
+    let settings = [&SAVED[..], &["--repl-diskless-sync-delay", "0"]].concat();
+    let redis = Redis::start(&settings).await;
+    let here = installation(&redis).await;
+    let (key, copy) = (here.customer("ann", 1000), here.folder().join("copy.rdb"));
+    let serving = here.serve();
+    let callers = callers(&serving, &key);
+    here.backend.has_seen(20).await;
+    copied(&redis, &copy).await;
+    callers.join_all().await;
+    assert_eq!(here.json(&["usage", "ann"])["api"], SERVED, "nobody was disturbed");
+    is_whole(&copy, serving, &key).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_over_the_network_under_load_is_whole_and_serves_elsewhere() {
+    under_load(copied_over_the_network).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_the_snapshot_under_load_is_whole_and_serves_elsewhere() {
+    under_load(copied_from_its_disk).await;
+}
+
+#[tokio::test]
+async fn a_server_that_begins_with_an_append_only_file_would_not_read_the_copy() {
+    let redis = Redis::start(&["--appendonly", "no"]).await;
+    redis.by_hand::<()>(&["SET", "user:ann:credits", "5"]);
+    redis.by_hand::<()>(&["SAVE"]);
+    let other = Redis::start(&["--appendonly", "no"]).await;
+    other.kill();
+    fs::copy(redis.folder().join("dump.rdb"), other.folder().join("dump.rdb")).unwrap();
+    let mut server = Command::new("redis-server");
+    server.args(["--port", "0", "--appendonly", "yes", "--dir"]).arg(other.folder());
+    server.arg("--unixsocket").arg(other.socket());
+    let _server = Process(server.stdout(Stdio::null()).spawn().unwrap());
+    until("it answers", async || other.say::<String>(&["PING"]).is_ok()).await;
+    assert_eq!(other.by_hand::<i64>(&["DBSIZE"]), 0, "docs/redis.md warns of this");
+}
