@@ -7,6 +7,8 @@ them, as their schemas are in no package of a registry.
 import json
 import pathlib
 import sys
+import tarfile
+import tempfile
 
 import kubernetes_validate
 import yaml
@@ -119,12 +121,24 @@ def judge_copies(found):
         (rules,) = [one for one in found if one["kind"] == "PrometheusRule" and one["metadata"]["name"].endswith(name)]
         text = json.dumps(rules["spec"])
         assert text.count(RUNBOOK + "docs/operations.md#") == text.count("runbook_url"), "every alert has its section"
-        assert json.loads(text.replace(RUNBOOK, "")) == original, f"{name}: run deploy/helm/copy.sh"
+        assert json.loads(text.replace(RUNBOOK, "")) == original, f"{name}: files/ is not what it should be"
     maps = [one for one in found if one["kind"] == "ConfigMap" and one["metadata"]["labels"].get("grafana_dashboard") == "1"]
     rendered = {name: text for one in maps for name, text in one["data"].items()}
     originals = {path.name: path.read_text() for path in pathlib.Path("grafana/dashboards").glob("*.json")}
-    assert rendered == originals, "run deploy/helm/copy.sh"
+    assert rendered == originals, "files/ is not what it should be"
     assert len({one["metadata"]["name"] for one in maps}) == len(maps) == 4
+
+
+def judge_package():
+    """What is packaged has the files that are links here."""
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(chart.package(CHART, destination=folder)) as packed:
+            held = {member.name: packed.extractfile(member).read() for member in packed if member.isfile()}
+    originals = [pathlib.Path(f"deploy/prometheus/{name}.yaml") for name in ("alerts", "recording")]
+    for path in originals:
+        assert held[f"rembg-gateway/files/{path.name}"] == path.read_bytes(), path
+    for path in pathlib.Path("grafana/dashboards").glob("*.json"):
+        assert held[f"rembg-gateway/files/dashboards/{path.name}"] == path.read_bytes(), path
 
 
 def judge_policy(found):
@@ -181,6 +195,7 @@ def main():
 
     judge_switches(found)
     judge_grace()
+    judge_package()
 
     found, _ = objects(EVERYTHING)
     judge(found)
