@@ -1,6 +1,6 @@
 //! `store backup` under load makes a copy that a gateway can serve from; `ready` answers containers.
 
-use crate::{form::Form, gateway::Installation};
+use crate::{form::Form, gateway::Installation, redis_backup::named, support::wait::until};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 use tokio::task::JoinSet;
 
@@ -26,6 +26,8 @@ async fn a_copy_taken_under_load_is_whole_and_serves_in_the_place_of_the_store()
     callers.join_all().await;
     let counted = here.json(&["usage", "ann"])["api"].as_u64();
     assert_eq!(counted, Some(96), "nobody was disturbed");
+    let log = serving.log.clone();
+    until("the log names every picture", async || named(&log) == 96).await;
     serving.kill();
 
     let data = here.temporary().with_file_name("data");
@@ -36,6 +38,9 @@ async fn a_copy_taken_under_load_is_whole_and_serves_in_the_place_of_the_store()
     let restored = here.json(&["usage", "ann"])["api"].as_u64().unwrap();
     assert!((12..96).contains(&restored), "what was served after the copy is lost, {restored} of 96 are known");
     here.json(&["audit"]);
+    // What the log has and the copy has not is lost, and can be charged by hand.
+    let lost = format!("-{}", named(&log) as u64 - restored);
+    here.json(&["credits", "grant", "ann", &lost, "--id", "lost-with-the-disk"]);
     let serving = here.serve();
     assert_eq!(serving.person(&key).cut(&Form::with_picture()).await.status, 200);
     assert_eq!(here.json(&["usage", "ann"])["api"].as_u64(), Some(restored + 1));

@@ -75,8 +75,8 @@ async fn restored(copy: &Path) -> Redis {
     redis
 }
 
-/// What the log names as served for the account.
-fn named(log: &Log) -> usize {
+/// How many pictures the log names as served for Ann.
+pub(crate) fn named(log: &Log) -> usize {
     let served = |line: &&String| line.contains("\"outcome\":\"served\"") && line.contains("\"uid\":\"ann\"");
     log.lines().iter().filter(served).count()
 }
