@@ -36,7 +36,9 @@ fn the_charts_memory_is_what_requests_may_take() {
     let mut doctor = Command::new(GATEWAY);
     doctor.current_dir(folder.path()).args(["doctor", "--json"]);
     let findings: serde_json::Value = serde_json::from_slice(&doctor.output().unwrap().stdout).unwrap();
-    let memory = findings["findings"].as_array().unwrap().iter().find(|finding| finding["subject"] == "memory").unwrap()["says"].to_string();
+    let memory =
+        findings["findings"].as_array().unwrap().iter().find(|finding| finding["subject"] == "memory").unwrap()["says"]
+            .to_string();
     let most: u64 = memory.split(" MiB").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
     let values = fs::read_to_string("deploy/helm/rembg-gateway/values.yaml").unwrap();
     let limit: u64 = values.split("limits: { memory: ").nth(1).unwrap().split("Gi").next().unwrap().parse().unwrap();
@@ -102,10 +104,9 @@ fn a_stop_may_take_as_long_as_the_drain_delay_and_the_longest_request() {
     let seconds = |section: &str, name: &str| defaults[section][name].as_integer().unwrap();
     let longest = seconds("limits", "upload_timeout_s") + seconds("backend", "timeout_s") + 30;
     let least = seconds("listen", "drain_delay_s") + longest + 20;
-    for (file, before) in [
-        ("deploy/systemd/rembg-gateway.service", "\nTimeoutStopSec="),
-        ("compose.yaml", "\n  stop_grace_period: "),
-    ] {
+    for (file, before) in
+        [("deploy/systemd/rembg-gateway.service", "\nTimeoutStopSec="), ("compose.yaml", "\n  stop_grace_period: ")]
+    {
         let text = fs::read_to_string(file).unwrap();
         let given = text.split(before).nth(1).unwrap().lines().next().unwrap().trim_end_matches('s');
         assert!((least..least + 30).contains(&given.parse().unwrap()), "{file}: {given} s, and {least} s are needed");

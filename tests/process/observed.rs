@@ -33,9 +33,10 @@ async fn every_query_has_an_answer(scene: &Scene) {
     assert!(queries.len() > 100, "{}", queries.len());
     for rule in scene.prometheus.rules().await {
         assert_eq!(rule.health, "ok", "{}: {}", rule.name, rule.problem);
-        match rule.is_alert {
-            true => queries.extend(queries::sides(&rule.query).into_iter().map(|side| (rule.name.clone(), side))),
-            false => queries.push((rule.name, rule.query)),
+        if rule.is_alert {
+            queries.extend(queries::sides(&rule.query).into_iter().map(|side| (rule.name.clone(), side)));
+        } else {
+            queries.push((rule.name, rule.query));
         }
     }
     let mut silent = Vec::new();

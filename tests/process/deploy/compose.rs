@@ -111,7 +111,8 @@ fn prometheus_grafana_and_redis_are_told_what_the_rules_and_the_ledger_need() {
     }
     let provider = fs::read_to_string("grafana/provisioning/dashboards/rembg-gateway.yaml").unwrap();
     let mounts = file["services"]["grafana"]["volumes"].as_array().unwrap();
-    let at = |end: &str| mounts.iter().find(|one| one["source"].as_str().unwrap().ends_with(end)).unwrap()["target"].clone();
+    let at =
+        |end: &str| mounts.iter().find(|one| one["source"].as_str().unwrap().ends_with(end)).unwrap()["target"].clone();
     assert!(provider.contains(&format!("path: {}", at("/grafana/dashboards").as_str().unwrap())));
     let source = fs::read_to_string("grafana/provisioning/datasources/prometheus.yaml").unwrap();
     assert!(source.contains("url: http://prometheus:9090"), "{source}");

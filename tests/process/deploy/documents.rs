@@ -13,7 +13,10 @@ fn commands(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in text.lines() {
         let plain = line.trim_start_matches([' ', '#']).trim_start_matches("sudo ").trim_start_matches("./");
-        let inner = plain.split_once(" -- ").filter(|(before, _)| before.starts_with("kubectl")).map_or(plain, |(_, rest)| rest);
+        let inner = plain
+            .split_once(" -- ")
+            .filter(|(before, _)| before.starts_with("kubectl"))
+            .map_or(plain, |(_, rest)| rest);
         if inner.starts_with("rembg-gateway ") {
             // Up to what a shell would not pass on.
             let end = [" #", " |", " >", "   "].iter().filter_map(|mark| inner.find(mark)).min().unwrap_or(inner.len());

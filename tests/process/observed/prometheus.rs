@@ -8,14 +8,7 @@ use crate::support::{
     wait::{PATIENCE, until},
 };
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    net::SocketAddr,
-    path::Path,
-    process::Stdio,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path, process::Stdio, time::Instant};
 use tempfile::TempDir;
 
 /// Before the names of alerts that fire within seconds.
@@ -136,7 +129,7 @@ impl Prometheus {
 
 /// Now, in unix seconds.
 pub(super) fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+    jiff::Timestamp::now().as_duration().as_secs_f64()
 }
 
 /// The rules as they are, but evaluated every second; and the alerts again under other names, with every window and delay cut to

@@ -33,13 +33,13 @@ pub(super) fn names_in(folders: &[&str]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for text in texts {
         let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"_:".contains(letter));
-        let named = words.filter(|word| {
+        let found = words.filter(|word| {
             let recorded = word.split(':').count() == 3 && word.contains(":rgw_");
             // A document may speak of all that begin so.
             let is_whole = !word.ends_with('_');
             recorded || is_whole && (word.starts_with("rgw_") || word.starts_with("process_"))
         });
-        names.extend(named.map(str::to_owned));
+        names.extend(found.map(str::to_owned));
     }
     names
 }
