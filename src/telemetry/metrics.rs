@@ -6,7 +6,8 @@ use super::{
         TokenMetrics,
     },
     label::{
-        CallerKind, Label as _, OutcomeName, PoolLabel, RejectedBy, Route, StatusClass, Step, StripeOutcome, StripeType,
+        CallerKind, Label as _, OutcomeName, PoolLabel, RejectedBy, Route, StatusClass, Step, StripeOutcome,
+        StripeType, TokenResult,
     },
     line,
     pledges::OpenPledges,
@@ -74,7 +75,7 @@ impl Metrics {
             plans: ArcSwap::default(),
             anonymous: table.pictures.with_label_values(&anonymous),
             store: StoreMetrics(Arc::new(store)),
-            tokens: TokenMetrics(Arc::new(tokens.with(super::label::TokenResult::ALL.iter().map(|is| (*is,))))),
+            tokens: TokenMetrics(Arc::new(tokens.with(TokenResult::ALL.iter().map(|is| (*is,))))),
             pledges: OpenPledges::default(),
             sources: Mutex::default(),
             table,
@@ -155,9 +156,13 @@ impl Metrics {
     fn count_complaints(&self, refusal: &Refusal) {
         let count = |field: &str, rule: &str| self.table.complaints.with_label_values(&[field, rule]).inc();
         if let Refusal::Invalid(all) = refusal {
-            all.iter().for_each(|one| count(one.field(), one.rule()));
+            for one in all {
+                count(one.field(), one.rule());
+            }
         } else if let Refusal::Order(all) = refusal {
-            all.iter().for_each(|one| count(one.field(), one.rule()));
+            for one in all {
+                count(one.field(), one.rule());
+            }
         } else if matches!(refusal, Refusal::TooManyPixels { .. }) {
             count("image", "too_many_pixels");
         }
