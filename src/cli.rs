@@ -107,6 +107,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
 }
 
 /// Runs the command and prints its report.
+#[must_use]
 pub fn run(arguments: Arguments) -> Pin<Box<dyn Future<Output = ExitCode>>> {
     // Boxed, as the runtime would contain the whole program three times over, once for each of its kinds of threads.
     Box::pin(outcome(arguments))
@@ -143,7 +144,7 @@ fn load(file: Option<&Path>) -> Result<Config, ConfigErrors> {
 async fn perform(arguments: Arguments, config: Config) -> Result<Report, Failure> {
     let session = Session::new(config);
     match arguments.command {
-        Command::Serve => serve::run(session, arguments.config).await,
+        Command::Serve => Box::pin(serve::run(session, arguments.config)).await,
         Command::Check => check::run(&session),
         Command::Config => settings::run(&session),
         Command::User(command) => command.run(&session).await,
