@@ -27,6 +27,11 @@ use std::{
 
 const PICTURES: u32 = 3_200;
 
+/// Prints a figure, which is what these measurements are for.
+fn tell(figure: &str) {
+    writeln!(stdout(), "{figure}").unwrap();
+}
+
 /// Microseconds of scripts, microseconds of the server's processor, and bytes of its append-only file.
 fn spent(world: &World) -> [f64; 3] {
     let server = world.server.as_ref().unwrap();
@@ -70,11 +75,9 @@ async fn a_pictures_costs() {
         }
         let after = spent(&world);
         let [scripts, cpu, aof] = [0, 1, 2].map(|at| (after[at] - before[at]) / f64::from(PICTURES));
-        writeln!(
-            stdout(),
+        tell(&format!(
             "{accounts} accounts, {at_once} at once: scripts {scripts:.1} µs, server {cpu:.1} µs, {aof:.0} bytes a picture"
-        )
-        .unwrap();
+        ));
     }
 }
 
@@ -117,14 +120,10 @@ async fn ledgers_size(engine: &str, world: World) {
     } {}
     let pictures = f64::from(u32::try_from(IN_LEDGER).unwrap());
     let a_picture = (with - bytes(&world)) / pictures;
-    writeln!(
-        stdout(),
-        "{engine}: {a_picture:.1} bytes a picture until it is closed; a page in at most {longest:.1} ms"
-    )
-    .unwrap();
+    tell(&format!("{engine}: {a_picture:.1} bytes a picture until it is closed; a page in at most {longest:.1} ms"));
     if world.server.is_some() {
         let [scripts, ..] = spent(&world);
-        writeln!(stdout(), "of these, the server's scripts take {:.2} ms a page", scripts / pages / 1e3).unwrap();
+        tell(&format!("of these, the server's scripts take {:.2} ms a page", scripts / pages / 1e3));
     }
 }
 
@@ -147,7 +146,7 @@ async fn streams_size() {
     let month = Clock::Own.now().seconds().month();
     let _: i64 = world.server.as_ref().unwrap().by_hand(&["DEL", &format!("user:{uid}:ledger:{month}")]);
     let a_picture = (with - bytes(&world)) / f64::from(u32::try_from(IN_LEDGER).unwrap());
-    writeln!(stdout(), "Redis by its own clock: {a_picture:.1} bytes a picture").unwrap();
+    tell(&format!("Redis by its own clock: {a_picture:.1} bytes a picture"));
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! A gateway that dies while it closes.
 
 use super::{IN_MARCH, close_everything, eight_days_later, filled, told};
-use crate::{support::clock::TurnedClock, world::World};
+use crate::{
+    support::{clock::TurnedClock, redis::Redis},
+    world::World,
+};
 use rembg_gateway::{
     config::{Config, StoreConfig},
     store::{self, Store},
@@ -16,7 +19,7 @@ const STORE: &str = "STORE_TEST_CLOSING_STORE";
 
 /// A process that closes everything until it comes to a failpoint.
 fn closes_until(world: &World, point: &str) -> ExitStatus {
-    let url = world.server.as_ref().map_or_else(|| format!("sqlite:{}", world.file().display()), |server| server.url());
+    let url = world.server.as_ref().map_or_else(|| format!("sqlite:{}", world.file().display()), Redis::url);
     Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "closing::killed::helper_that_dies", "--nocapture"])
         .env(STORE, url)
