@@ -26,6 +26,7 @@ use crate::{
     telemetry::{Metrics, Process, panics},
     usage::UsageReports,
 };
+use futures_util::future::BoxFuture;
 use hyper::header::HeaderName;
 use listeners::{Addresses, Listeners, Serving};
 use reload::{Parts, Reloads};
@@ -57,7 +58,12 @@ pub struct App {
 
 impl App {
     /// Opens the store, sets up the backend and listens.
-    pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
+    pub fn start(config: &Config, clock: Clock) -> BoxFuture<'_, Result<Self, StartError>> {
+        // Boxed, as everything that waits for a start would carry all of its steps.
+        Box::pin(Self::set_up(config, clock))
+    }
+
+    async fn set_up(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let keyring = Keyring::open(config)?;
         let metrics = Arc::new(Metrics::new()?);
         let process = Arc::new(Process::starting(clock.now().seconds()));

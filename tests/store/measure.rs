@@ -29,7 +29,8 @@ const PICTURES: u32 = 3_200;
 
 /// Prints a figure, which is what these measurements are for.
 fn tell(figure: &str) {
-    writeln!(stdout(), "{figure}").unwrap();
+    let mut out = stdout();
+    writeln!(out, "{figure}").unwrap();
 }
 
 /// Microseconds of scripts, microseconds of the server's processor, and bytes of its append-only file.
