@@ -11,6 +11,7 @@ pub use transfer::Moved;
 
 use super::{
     account::{Remembered, Standpoint},
+    again::Noted,
     claims::Rank,
     event::Event,
     news::{News, Reason, Telling},
@@ -112,6 +113,7 @@ impl Intake {
 
     /// Processes an event and every parked event that it frees. When this returns `Ok`, all results are durable.
     pub async fn take(&self, event: Event, taken: &mut Taken) -> store::Result<()> {
+        let noted = News::of(&event, &self.config).is_ok().then(|| Noted::Event(event.clone()));
         let mut waiting = vec![(event, false)];
         let mut looked_under = BTreeSet::new();
         while let Some((event, was_parked)) = waiting.pop() {
@@ -129,7 +131,13 @@ impl Intake {
             let fresh: Vec<_> = learnt.into_iter().filter(|id| looked_under.insert(id.clone())).collect();
             waiting.extend(self.parked_under(&fresh).await?.into_iter().map(|event| (event, true)));
         }
-        Ok(())
+        self.note(noted).await
+    }
+
+    /// Makes sure that what follows from this outlives a loss of the store's last writes.
+    async fn note(&self, noted: Option<Noted>) -> store::Result<()> {
+        let Some(noted) = noted else { return Ok(()) };
+        self.store.note_event(&serde_json::to_string(&noted).map_err(|error| unexpected(&error))?).await
     }
 
     /// Processes the events that wait for a price again: the configuration may name the price now.
@@ -385,6 +393,6 @@ fn nobody_yet(uid: &Uid) -> Account {
     }
 }
 
-fn unexpected(error: &serde_json::Error) -> Fault {
+pub(super) fn unexpected(error: &serde_json::Error) -> Fault {
     Fault::Unexpected(format!("what is remembered of Stripe's events: {error}"))
 }
