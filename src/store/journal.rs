@@ -13,10 +13,7 @@ mod state;
 use super::{Fault, Result};
 use crate::{
     clock::Clock,
-    domain::{
-        credit::{Hold, OperationId, Payer, Settlement},
-        time::UnixMicros,
-    },
+    domain::credit::{Hold, OperationId, Payer, Settlement},
     failpoint::{self, Point},
     telemetry::StoreGauges,
 };

@@ -102,8 +102,6 @@ pub struct StoreGauges {
     pub journal_oldest: Option<Duration>,
     /// Whether the journal is full, so that no request is admitted.
     pub journal_full: bool,
-    /// How often the journal was replayed, because a server may have lost what it had acknowledged.
-    pub replays: u64,
     /// Keeps that the store took after their lease had ended: counted, and possibly beyond a limit.
     pub late: u64,
     /// Keeps that are quarantined for a person to look at, because no store may take them any more.

@@ -4,7 +4,7 @@ use crate::{
         account::Uid,
         client_address::ClientAddress,
         credit::{Charge, Settlement},
-        time::Day,
+        time::{Day, UnixMicros},
     },
     store::journal::segments::STAYS,
 };
