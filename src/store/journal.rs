@@ -20,7 +20,7 @@ use crate::{
 pub(super) use beside::note_beside;
 pub use beside::{keeps_left, keeps_set_aside, keeps_waiting};
 use line::Unanswered;
-pub(super) use line::{Deed, Line, Revocation};
+pub(super) use line::{Deed, JournalLine, Revocation};
 use segments::{Place, Segments};
 use state::{Entry, Progress, State};
 use std::{
@@ -33,7 +33,7 @@ use std::{
     },
 };
 use tokio::{
-    sync::{Mutex as Turn, Notify},
+    sync::{Mutex as AsyncMutex, Notify},
     task::spawn_blocking,
 };
 use tracing::{error, info};
@@ -52,7 +52,7 @@ pub(super) struct Journal {
     clock: Clock,
     state: Mutex<State>,
     /// Held by whoever syncs: those who come meanwhile find their lines synced, or sync them together.
-    turn: Turn<()>,
+    turn: AsyncMutex<()>,
     owes: Notify,
     late: AtomicU64,
     set_aside: AtomicU64,
@@ -79,7 +79,7 @@ impl Journal {
             folder: folder.to_owned(),
             clock,
             state: Mutex::new(State { segments, entries: HashMap::new(), unwritten: Vec::new() }),
-            turn: Turn::default(),
+            turn: AsyncMutex::default(),
             owes: Notify::new(),
             late: AtomicU64::new(0),
             set_aside: AtomicU64::new(0),
@@ -111,11 +111,11 @@ impl Journal {
         for (id, payer, settlement) in ends {
             let had_line = state.entries.remove(id).is_some();
             match settlement {
-                Settlement::Kept if had_line => Line::Kept(id.clone()).write_to(state.segments.waiting()),
+                Settlement::Kept if had_line => JournalLine::Kept(id.clone()).write_to(state.segments.waiting()),
                 Settlement::Kept => {}
                 Settlement::Released => {
                     has_void |= had_line;
-                    Line::Void(id.clone(), payer).write_to(state.segments.waiting());
+                    JournalLine::Void(id.clone(), payer).write_to(state.segments.waiting());
                 }
             }
         }
@@ -149,7 +149,7 @@ impl Journal {
                 return GivenUp::Unwritten;
             }
             let before = state.segments.waiting().len();
-            Line::Void(id.clone(), entry.hold.charge.payer()).write_to(state.segments.waiting());
+            JournalLine::Void(id.clone(), entry.hold.charge.payer()).write_to(state.segments.waiting());
             if state.flush() {
                 return GivenUp::Void;
             }
@@ -168,7 +168,7 @@ impl Journal {
 
     /// Returns when something that was done is on the disk.
     pub(super) async fn note(&self, deed: Deed) -> io::Result<()> {
-        let line = Line::Done(self.clock.now(), deed);
+        let line = JournalLine::Done(self.clock.now(), deed);
         let mut is_written = false;
         self.synced(|state| {
             if !is_written {
@@ -272,7 +272,7 @@ impl Journal {
     }
 
     /// The lines of a file. Blocks on the disk.
-    pub(super) fn lines(path: &Path) -> io::Result<Vec<Line>> {
+    pub(super) fn lines(path: &Path) -> io::Result<Vec<JournalLine>> {
         Ok(line::read(&file::bytes(path)?).0)
     }
 
@@ -315,7 +315,7 @@ impl Journal {
         file::set_aside(&self.folder, &text)?;
         let mut state = self.state();
         state.entries.remove(&hold.id);
-        Line::Kept(hold.id.clone()).write_to(state.segments.waiting());
+        JournalLine::Kept(hold.id.clone()).write_to(state.segments.waiting());
         state.flush();
         error!(operation = hold.id.0, why, "a picture was served and is not counted; its keep is set aside");
         self.set_aside.fetch_add(1, Ordering::Relaxed);

@@ -1,29 +1,14 @@
 //! Events whose results a store may have lost are processed again.
 
-use super::{
-    event::Event,
-    intake::{Intake, Taken, unexpected},
-};
+use super::intake::{Intake, Noted, Taken, unexpected};
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{account::Uid, time::UnixMicros},
     store::{self, Billing, Reprocess},
 };
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// What has changed accounts, as it is noted in the store.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Noted {
-    /// One of Stripe's events.
-    Event(Event),
-    /// An operator's claim about an object's owner, at this moment.
-    Move(String, Uid, UnixMicros),
-}
 
 /// Processes noted events as a gateway of this configuration does.
 pub struct Again {

@@ -5,13 +5,14 @@
 //! event again, and processing it again completes the remaining steps (decision 0011).
 
 mod document;
+mod noted;
 mod transfer;
 
+pub(super) use noted::Noted;
 pub use transfer::Moved;
 
 use super::{
     account::{Remembered, Standpoint},
-    again::Noted,
     claims::Rank,
     event::Event,
     news::{News, Reason, Telling},

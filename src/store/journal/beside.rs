@@ -2,7 +2,7 @@
 
 use super::{
     Journal, fault, file,
-    line::{Deed, Line, Unanswered},
+    line::{Deed, JournalLine, Unanswered},
 };
 use crate::{
     domain::{credit::OperationId, time::UnixMicros},
@@ -57,7 +57,7 @@ pub(in crate::store) fn note_beside(folder: &Path, now: UnixMicros, deed: Deed) 
     }
     let made = file::make(folder, now)?;
     let mut text = Vec::new();
-    Line::Done(now, deed).write_to(&mut text);
+    JournalLine::Done(now, deed).write_to(&mut text);
     (&*made.file).write_all(&text)?;
     made.file.sync_data()
 }

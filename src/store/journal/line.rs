@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::store) enum Line {
+pub(in crate::store) enum JournalLine {
     /// The store is about to be asked to keep this hold.
     Begun(Hold),
     /// It has kept it.
@@ -45,19 +45,19 @@ pub(in crate::store) struct Revocation {
     pub(in crate::store) at: UnixSeconds,
 }
 
-impl Line {
+impl JournalLine {
     /// Adds it to a text of lines.
     pub(super) fn write_to(&self, lines: &mut Vec<u8>) {
         append(lines, self);
     }
 }
 
-/// Adds [`Line::Begun`] without a copy of the hold.
+/// Adds [`JournalLine::Begun`] without a copy of the hold.
 pub(super) fn begin(lines: &mut Vec<u8>, hold: &Hold) {
     struct Begun<'a>(&'a Hold);
     impl Serialize for Begun<'_> {
         fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
-            target.serialize_newtype_variant("Line", 0, "begun", self.0)
+            target.serialize_newtype_variant("JournalLine", 0, "begun", self.0)
         }
     }
     append(lines, &Begun(hold));
@@ -74,7 +74,7 @@ fn append(lines: &mut Vec<u8>, line: &impl Serialize) {
 }
 
 /// Every whole line of a file, and those that cannot be read. A torn last line was never answered for.
-pub(super) fn read(text: &[u8]) -> (Vec<Line>, Vec<u8>) {
+pub(super) fn read(text: &[u8]) -> (Vec<JournalLine>, Vec<u8>) {
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let (mut lines, mut unreadable) = (Vec::new(), Vec::new());
     for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -95,16 +95,16 @@ pub(super) struct Unanswered {
 }
 
 impl Unanswered {
-    pub(super) fn add(&mut self, lines: Vec<Line>) {
+    pub(super) fn add(&mut self, lines: Vec<JournalLine>) {
         for line in lines {
             match line {
-                Line::Begun(hold) => drop(self.begun.insert(hold.id.clone(), hold)),
-                Line::Kept(id) | Line::Void(id, _) => {
+                JournalLine::Begun(hold) => drop(self.begun.insert(hold.id.clone(), hold)),
+                JournalLine::Kept(id) | JournalLine::Void(id, _) => {
                     if self.begun.remove(&id).is_none() {
                         self.ended.insert(id);
                     }
                 }
-                Line::Done(..) => {}
+                JournalLine::Done(..) => {}
             }
         }
     }

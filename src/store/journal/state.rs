@@ -1,7 +1,7 @@
 //! The keeps that are not acknowledged, and where their lines are.
 
 use super::{
-    line::{self, Line},
+    line::{self, JournalLine},
     segments::{Place, Segments},
 };
 use crate::domain::{
@@ -96,7 +96,8 @@ impl State {
         self.unwritten.retain(|unwritten| unwritten != id);
         let waiting = mem::take(self.segments.waiting());
         let lines = waiting.split_inclusive(|byte| *byte == b'\n');
-        let others = lines.filter(|text| !matches!(&line::read(text).0[..], [Line::Begun(hold)] if hold.id == *id));
+        let others =
+            lines.filter(|text| !matches!(&line::read(text).0[..], [JournalLine::Begun(hold)] if hold.id == *id));
         *self.segments.waiting() = others.collect::<Vec<_>>().concat();
     }
 

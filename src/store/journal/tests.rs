@@ -60,7 +60,7 @@ fn fills_up(journal: &Journal) -> Arc<File> {
     journal.state().segments.swap(Arc::new(full))
 }
 
-fn lines(journal: &Journal) -> Vec<Line> {
+fn lines(journal: &Journal) -> Vec<JournalLine> {
     journal.files().iter().flat_map(|path| Journal::lines(path).unwrap()).collect()
 }
 
@@ -127,7 +127,7 @@ async fn what_was_done_is_there_for_whoever_replays_also_that_of_a_command_besid
     journal.note(deed()).await.unwrap();
     note_beside(folder.path(), UnixMicros(BEGAN + 1), deed()).unwrap();
     journal.adopt().unwrap();
-    assert_eq!(lines(&journal), [BEGAN, BEGAN + 1].map(|at| Line::Done(UnixMicros(at), deed())));
+    assert_eq!(lines(&journal), [BEGAN, BEGAN + 1].map(|at| JournalLine::Done(UnixMicros(at), deed())));
     note_beside(&folder.path().join("nowhere"), UnixMicros(BEGAN), deed()).unwrap();
     assert!(!folder.path().join("nowhere").exists(), "a command makes no journal where no gateway has one");
 }
@@ -143,10 +143,10 @@ async fn a_closed_file_goes_after_its_time_and_what_is_owed_moves_on() {
     assert_eq!(file::all(folder.path()).unwrap().len(), 2);
     clock.fetch_add(STAYS - 1, Ordering::Relaxed);
     journal.tidy().unwrap();
-    assert!(lines(&journal).contains(&Line::Begun(hold("a"))));
+    assert!(lines(&journal).contains(&JournalLine::Begun(hold("a"))));
     clock.fetch_add(1, Ordering::Relaxed);
     journal.tidy().unwrap();
-    assert_eq!(lines(&journal), [Line::Begun(hold("b"))]);
+    assert_eq!(lines(&journal), [JournalLine::Begun(hold("b"))]);
     drop(journal);
     assert_eq!(owed(&again(&folder)), ["b"]);
 }
@@ -175,8 +175,9 @@ async fn without_a_line_nothing_is_promised_and_nobody_is_admitted_until_the_dis
     journal.state().segments.swap(disk);
     journal.tidy().unwrap();
     assert!(!journal.is_full());
-    let told: Vec<Line> = lines(&journal).into_iter().filter(|line| !matches!(line, Line::Done(..))).collect();
-    assert_eq!(told, [Line::Begun(hold("b")), Line::Kept(OperationId("b".into()))]);
+    let told: Vec<JournalLine> =
+        lines(&journal).into_iter().filter(|line| !matches!(line, JournalLine::Done(..))).collect();
+    assert_eq!(told, [JournalLine::Begun(hold("b")), JournalLine::Kept(OperationId("b".into()))]);
     drop(journal);
     assert_eq!(owed(&again(&folder)), [""; 0]);
 }
@@ -203,4 +204,24 @@ fn a_keep_is_too_old_by_the_day_in_its_id() {
     clock.fetch_add(1, Ordering::Relaxed);
     assert!(journal.is_too_old(&late));
     assert!(journal.is_too_old(&hold("undated")), "then the hold's own day counts");
+}
+
+/// What is acknowledged lies in the files: ten minutes of pictures take no memory.
+#[test]
+fn what_is_acknowledged_takes_no_memory() {
+    const BATCH: usize = 16;
+    let (folder, journal, _) = journal();
+    for round in 0..1_000 {
+        let ids: Vec<String> = (0..BATCH).map(|number| format!("{round}-{number}")).collect();
+        began(&journal, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+        for id in &ids {
+            ended(&journal, id, Settlement::Kept);
+        }
+    }
+    let mut state = journal.state();
+    assert!(state.entries.is_empty() && state.unwritten.is_empty());
+    let line = "{\"kept\":\"999-15\"}\n".len();
+    assert!(state.segments.waiting().len() <= BATCH * line, "only the last call's ends wait for the next line");
+    drop(state);
+    drop((journal, folder));
 }

@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         AccountChange, Fault, Reprocess, Result,
-        journal::{Deed, Journal, Line},
+        journal::{Deed, Journal, JournalLine},
         key_names,
     },
 };
@@ -102,15 +102,15 @@ impl Replay for Replayer {
         let (mut keeps, mut releases) = (0, 0);
         for file in &files {
             let begun = of_file(file).await?.into_iter().filter_map(|line| match line {
-                Line::Begun(hold) if !void.contains(&hold.id) && !self.journal.is_asked(&hold.id) => Some(hold),
-                Line::Begun(_) | Line::Kept(_) | Line::Void(..) | Line::Done(..) => None,
+                JournalLine::Begun(hold) if !void.contains(&hold.id) && !self.journal.is_asked(&hold.id) => Some(hold),
+                JournalLine::Begun(_) | JournalLine::Kept(_) | JournalLine::Void(..) | JournalLine::Done(..) => None,
             });
             keeps += pass.keep(begun.filter(|hold| !self.journal.is_too_old(hold)).collect()).await?;
         }
         for file in &files {
             let released = of_file(file).await?.into_iter().filter_map(|line| match line {
-                Line::Void(id, payer) => Some((id, payer)),
-                Line::Begun(_) | Line::Kept(_) | Line::Done(..) => None,
+                JournalLine::Void(id, payer) => Some((id, payer)),
+                JournalLine::Begun(_) | JournalLine::Kept(_) | JournalLine::Done(..) => None,
             });
             releases += pass.release(released.collect()).await?;
         }
@@ -165,9 +165,9 @@ async fn collected(files: Vec<PathBuf>) -> Result<Collected> {
         for file in &files {
             for line in Journal::lines(file)? {
                 match line {
-                    Line::Done(at, deed) => deeds.push((at, deed)),
-                    Line::Void(id, _) => drop(collected.void.insert(id)),
-                    Line::Begun(_) | Line::Kept(_) => {}
+                    JournalLine::Done(at, deed) => deeds.push((at, deed)),
+                    JournalLine::Void(id, _) => drop(collected.void.insert(id)),
+                    JournalLine::Begun(_) | JournalLine::Kept(_) => {}
                 }
             }
         }
@@ -185,7 +185,7 @@ async fn collected(files: Vec<PathBuf>) -> Result<Collected> {
     .await
 }
 
-async fn of_file(path: &PathBuf) -> Result<Vec<Line>> {
+async fn of_file(path: &PathBuf) -> Result<Vec<JournalLine>> {
     let path = path.clone();
     blocking(move || Journal::lines(&path)).await
 }

@@ -1,11 +1,10 @@
 //! The operator's claim about the owner of a subscription, a payment or a customer.
 
-use super::{Intake, Taken, read};
+use super::{Intake, Noted, Taken, read};
 use crate::{
     domain::{account::Uid, time::UnixMicros},
     store::{self, Fault},
     stripe::{
-        again::Noted,
         claims::Claims,
         object::{Customer, Object},
     },

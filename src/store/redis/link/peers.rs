@@ -83,10 +83,10 @@ impl Peers {
 pub(in super::super) struct Progress<'a> {
     peers: Option<&'a Peers>,
     up: &'a Connected,
-    told: Mutex<Told>,
+    told: Mutex<Heard>,
 }
 
-struct Told {
+struct Heard {
     stage: Stage,
     steps: u64,
     at: Option<Instant>,
@@ -98,7 +98,7 @@ struct Told {
 
 impl<'a> Progress<'a> {
     pub(super) fn of(peers: Option<&'a Peers>, up: &'a Connected) -> Self {
-        let told = Told { stage: Stage::Begun, steps: 0, at: None, heard: HashMap::new(), silent: BTreeSet::new() };
+        let told = Heard { stage: Stage::Begun, steps: 0, at: None, heard: HashMap::new(), silent: BTreeSet::new() };
         Self { peers, up, told: Mutex::new(told) }
     }
 
@@ -146,12 +146,12 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn told(&self) -> MutexGuard<'_, Heard> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Told {
+impl Heard {
     /// Notes what was said. Whether nobody is left to wait for.
     fn hear(&mut self, awaited: &mut BTreeSet<String>, said: &HashMap<String, String>) -> bool {
         let now = Instant::now();
