@@ -22,7 +22,7 @@ use crate::{
     rmbg::{ReadCheck, Rmbg},
     spool::Budgets,
     store::{self, Opened},
-    stripe::webhook::Webhook,
+    stripe::{again::Again, webhook::Webhook},
     telemetry::{Metrics, Process, panics},
     usage::UsageReports,
 };
@@ -68,8 +68,9 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let process = Arc::new(Process::starting(clock.now().seconds()));
         observed::tell(&metrics, config);
+        let again = Arc::new(Again::new(config, clock.clone()));
         let Opened { metering, billing, terms, .. } =
-            store::open_to_serve(config, clock.clone(), metrics.store()).await?;
+            store::open_to_serve(config, clock.clone(), metrics.store(), Arc::clone(&again) as _).await?;
         let cpu_pool = CpuPool::new();
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool, &metrics)?;
         let budgets = budgets(config);
@@ -91,7 +92,7 @@ impl App {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
             ingress: ingress(config, token_header, &metrics),
             usage: Arc::new(usage),
-            stripe: Arc::new(Webhook::new(billing, config, clock.clone(), Arc::clone(&metrics))?),
+            stripe: Arc::new(Webhook::new(billing, config, clock.clone(), Arc::clone(&metrics), again)?),
             deliveries: Arc::default(),
             rmbg: Rmbg {
                 store: metering,

@@ -2,9 +2,11 @@
 //!
 //! Only a gateway that dies at each point can show that no credit is lost or charged twice. From outside, nobody can
 //! hit the moment between, say, a keep and its answer. `REMBG_GATEWAY_TEST_DIE_AT=POINT` makes it die there the first
-//! time, `POINT:N` the Nth time; `REMBG_GATEWAY_TEST_PANIC_AT` makes it panic there, once. Passing a point costs one
-//! atomic load. Only builds with debug assertions have any of this: in a release the points are empty, and the
+//! time, `POINT:N` the Nth time; `REMBG_GATEWAY_TEST_PANIC_AT` makes it panic there, once. `REMBG_GATEWAY_TEST_FAIL_AT=POINT:N:M`
+//! makes the disk refuse there from the Nth time on, M times. Passing a point costs one atomic load. Only builds with debug assertions have any of this: in a release the points are empty, and the
 //! variables are not read.
+
+use std::io;
 
 /// Points at which a gateway can be made to die, in the order of the journey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +25,12 @@ pub enum Point {
     BeforeKeep,
     /// The store has counted, or the journal has; the caller has heard nothing.
     AfterKeep,
+    /// Keeps are written in the journal; the store has not been asked.
+    AfterLine,
     /// A keep that the store did not take is on the disk.
     AfterSync,
+    /// The disk did not take such a keep, and the caller has not been told.
+    AfterFailedSync,
     /// A credit is about to be given back.
     InRelease,
     /// Several operations have gone to a Redis in one call, and nobody has heard what became of them.
@@ -41,11 +47,15 @@ pub enum Point {
     InClosing,
     /// A page of a ledger is closed; others may be left.
     BetweenPages,
+    /// A line of the journal is about to be written.
+    InWrite,
+    /// A file of the journal is about to be synced.
+    InSync,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::BeforeHold,
         Self::AfterHold,
         Self::AfterForm,
@@ -53,7 +63,9 @@ impl Point {
         Self::AfterAnswer,
         Self::BeforeKeep,
         Self::AfterKeep,
+        Self::AfterLine,
         Self::AfterSync,
+        Self::AfterFailedSync,
         Self::InRelease,
         Self::InBatch,
         Self::InExchange,
@@ -62,6 +74,8 @@ impl Point {
         Self::InPage,
         Self::InClosing,
         Self::BetweenPages,
+        Self::InWrite,
+        Self::InSync,
     ];
 
     /// Its name in the variable.
@@ -75,7 +89,9 @@ impl Point {
             Self::AfterAnswer => "after_answer",
             Self::BeforeKeep => "before_keep",
             Self::AfterKeep => "after_keep",
+            Self::AfterLine => "after_line",
             Self::AfterSync => "after_sync",
+            Self::AfterFailedSync => "after_failed_sync",
             Self::InRelease => "in_release",
             Self::InBatch => "in_batch",
             Self::InExchange => "in_exchange",
@@ -84,6 +100,8 @@ impl Point {
             Self::InPage => "in_page",
             Self::InClosing => "in_closing",
             Self::BetweenPages => "between_pages",
+            Self::InWrite => "in_write",
+            Self::InSync => "in_sync",
         }
     }
 }
@@ -99,11 +117,24 @@ pub fn reach(point: Point) {
     switch::reach(point);
 }
 
+/// Nothing fails in a release.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub fn fails(_: Point) -> io::Result<()> {
+    Ok(())
+}
+
+/// The error of a disk that is full, if the disk is to refuse here now.
+#[cfg(debug_assertions)]
+pub fn fails(point: Point) -> io::Result<()> {
+    switch::fails(point)
+}
+
 #[cfg(debug_assertions)]
 mod switch {
     use super::Point;
     use std::{
-        env, process,
+        env, io, process,
         sync::{
             LazyLock,
             atomic::{AtomicU64, Ordering},
@@ -114,6 +145,32 @@ mod switch {
     struct Switch {
         point: Point,
         left: AtomicU64,
+    }
+
+    /// A point at which the disk refuses, how often it is passed before, and how often it refuses.
+    struct Refusal {
+        point: Point,
+        passed: AtomicU64,
+        first: u64,
+        times: u64,
+    }
+
+    static FAILS: LazyLock<Option<Refusal>> = LazyLock::new(|| refusal(&env::var("REMBG_GATEWAY_TEST_FAIL_AT").ok()?));
+
+    fn refusal(text: &str) -> Option<Refusal> {
+        let (name, rest) = text.split_once(':')?;
+        let (first, times) = rest.split_once(':')?;
+        let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
+        Some(Refusal { point, passed: AtomicU64::new(0), first: first.parse().ok()?, times: times.parse().ok()? })
+    }
+
+    pub(super) fn fails(point: Point) -> io::Result<()> {
+        let refuses =
+            LazyLock::force(&FAILS).as_ref().filter(|refusal| refusal.point == point).is_some_and(|refusal| {
+                let time = refusal.passed.fetch_add(1, Ordering::Relaxed) + 1;
+                time >= refusal.first && time - refusal.first < refusal.times
+            });
+        if refuses { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     static DIES: LazyLock<Option<Switch>> = LazyLock::new(|| chosen(&env::var("REMBG_GATEWAY_TEST_DIE_AT").ok()?));

@@ -17,9 +17,9 @@ mod sums;
 mod terms;
 mod whole;
 
-pub use billing::{Changes, ParkedEvent, StepOutcome, StripeObject, StripeState, StripeStep};
+pub use billing::{Changes, ParkedEvent, Reprocess, StepOutcome, StripeObject, StripeState, StripeStep};
 pub use closing::{ClosedPage, Closing, Round, close_all, due};
-pub use journal::{Journaled, keeps_left, keeps_set_aside};
+pub use journal::{keeps_left, keeps_set_aside, keeps_waiting};
 pub use migrate::{Migration, Problem, migrate};
 pub use open::{Opened, OutOfService, backup, open, open_to_move, open_to_serve, out_of_service};
 pub use sums::{Closed, Sums};
@@ -195,6 +195,10 @@ pub trait Billing: Metering {
 
     /// Writes all changes by one event in one atomic step, once, and only if no other step has come in between.
     async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome>;
+
+    /// The results of an event are written. When this returns `Ok`, the event is processed again if a store on another machine
+    /// loses them. The text is what [`Reprocess`] gets then.
+    async fn note_event(&self, event: &str) -> Result<()>;
 
     /// The stored text about one of Stripe's objects.
     async fn stripe_object(&self, id: &str) -> Result<StripeObject>;

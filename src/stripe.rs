@@ -15,6 +15,7 @@ pub mod intake;
 pub mod news;
 pub mod object;
 pub mod purchase;
+pub mod again;
 mod ranked;
 #[cfg(test)]
 mod samples;

@@ -1,14 +1,16 @@
 //! The changes that Stripe's events make, as the store sees them. `stripe` decides what an event means; the store only
 //! writes.
 
-use super::Fault;
+use super::{Billing, Fault, Result};
 use crate::domain::{
     account::{Account, Uid},
     credit::OperationId,
     period::{BillingPeriod, Move},
     time::UnixSeconds,
 };
+use async_trait::async_trait;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The state that a step starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,13 @@ pub struct ParkedEvent {
     /// The event itself, as the caller's own text.
     #[serde(skip)]
     pub event: String,
+}
+
+/// Processes events again whose results a store may have lost.
+#[async_trait]
+pub trait Reprocess: Send + Sync + 'static {
+    /// Processes an event that was [noted](Billing::note_event). What is not lost stays as it is.
+    async fn process(&self, store: Arc<dyn Billing>, event: &str) -> Result<()>;
 }
 
 /// The fault that an operation's id was used for granting another number.

@@ -1,154 +1,368 @@
-//! Keeps that the store has not acknowledged. They are on this machine's disk before the caller gets the picture, and
-//! are sent to the store until it takes them.
+//! What a Redis may lose although it has acknowledged it, and what it has not acknowledged, on this machine's disk.
 //!
-//! There is one file per process, locked. A gateway that starts adopts the files of processes that are gone. A torn
-//! last line is a keep whose caller never got an answer. Sending a keep twice changes nothing, because keeps are
-//! idempotent.
+//! Every keep is a line here before the Redis is asked. A sync is awaited only where the Redis does not acknowledge: then the keep
+//! is *owed*, and sent until it is taken. What operators and Stripe have done is a line too, synced before they hear of it. Files
+//! stay for ten minutes; the lines of a process that is gone are another's.
 
-mod entry;
+mod beside;
 mod file;
-mod drain;
-mod lines;
+mod line;
+mod segments;
+mod state;
 
-use super::{AccountChange, Fault, Metering, Result, Usage};
+use super::{Fault, Result};
 use crate::{
     clock::Clock,
-    config::StoreConfig,
-    domain::{
-        account::{Account, Uid},
-        api_key::{ApiKey, KeyHash, KeyId},
-        credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
-        period::Counters,
-        time::UnixSeconds,
-    },
-    telemetry::{StoreGauges, panics},
+    domain::credit::{Hold, OperationId, Payer, Settlement},
+    failpoint::{self, Point},
+    telemetry::StoreGauges,
 };
-use async_trait::async_trait;
-use drain::Journal;
-use file::JournalFile;
-use std::{path::Path, sync::Arc};
-use tokio::task::JoinHandle;
-use tracing::info;
+pub(super) use beside::note_beside;
+pub use beside::{keeps_left, keeps_set_aside, keeps_waiting};
+use line::Unanswered;
+pub(super) use line::{Deed, JournalLine, Revocation};
+use segments::{Place, Segments};
+use state::{Entry, Progress, State};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify},
+    task::spawn_blocking,
+};
+use tracing::{error, info};
 
-/// A store whose keeps survive its outages.
-pub struct Journaled {
-    store: Arc<dyn Metering>,
-    journal: Arc<Journal>,
-    draining: JoinHandle<()>,
+/// The most keeps that may be without an acknowledgement; beyond that, nobody new is admitted.
+const MOST: usize = 100_000;
+
+/// A keep is set aside when the day in its id began this long ago (µs): a store forgets operations after a week, and would count it
+/// twice.
+const TOO_OLD: i64 = 6 * DAY;
+const DAY: i64 = 86_400_000_000;
+
+/// The journal of a gateway.
+pub(super) struct Journal {
+    folder: PathBuf,
+    clock: Clock,
+    state: Mutex<State>,
+    /// Held by whoever syncs: those who come meanwhile find their lines synced, or sync them together.
+    turn: AsyncMutex<()>,
+    owes: Notify,
+    late: AtomicU64,
+    set_aside: AtomicU64,
+    replays: AtomicU64,
 }
 
-impl Journaled {
-    /// Opens a journal in the configured folder, with the keeps that earlier processes left there. Blocks on the disk.
-    pub fn open(store: Arc<dyn Metering>, config: &StoreConfig, clock: Clock) -> Result<Self> {
-        let folder = &config.journal;
-        let failed =
-            |error: std::io::Error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display()));
-        let (file, entries) = JournalFile::open(folder).map_err(failed)?;
-        if !entries.is_empty() {
-            info!(keeps = entries.len(), "the journal has keeps that the store has not acknowledged yet");
-        }
-        let journal = Arc::new(Journal::new(file, entries, clock));
-        let (from, to) = (Arc::clone(&journal), Arc::clone(&store));
-        let again = move || Arc::clone(&from).drain_for_ever(Arc::clone(&to));
-        let draining = tokio::spawn(panics::keep_alive(again));
-        Ok(Self { store, journal, draining })
-    }
+/// What became of a keep that cannot be promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// No line tells of it: it may be tried again.
+    Unwritten,
+    /// The journal says that nothing is charged.
+    Void,
+    /// The journal cannot say so. It will be counted.
+    Stands,
 }
 
-/// How many keeps are in the folder's journals that no store has acknowledged; none without the folder. Blocks on the disk.
-pub fn keeps_left(folder: &Path) -> Result<usize> {
-    file::left(folder).map_err(|error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display())))
-}
-
-/// How many keeps were set aside in the folder for a person to look at. Blocks on the disk.
-pub fn keeps_set_aside(folder: &Path) -> Result<usize> {
-    file::set_aside(folder).map_err(|error| Fault::Unavailable(format!("the journal in {}: {error}", folder.display())))
-}
-
-impl Drop for Journaled {
-    fn drop(&mut self) {
-        self.draining.abort();
-    }
-}
-
-#[async_trait]
-impl Metering for Journaled {
-    async fn caller_of_key(&self, hash: &KeyHash) -> Result<Option<(ApiKey, Account)>> {
-        self.store.caller_of_key(hash).await
+impl Journal {
+    /// Begins a file in a folder, which is made if it is missing. Blocks on the disk.
+    pub(super) fn open(folder: &Path, clock: Clock) -> Result<Self> {
+        let begun = file::make_folder(folder).and_then(|()| Segments::begin(folder, clock.now()));
+        let segments = begun.map_err(|error| fault(folder, &error))?;
+        let journal = Self {
+            folder: folder.to_owned(),
+            clock,
+            state: Mutex::new(State { segments, entries: HashMap::new(), unwritten: Vec::new() }),
+            turn: AsyncMutex::default(),
+            owes: Notify::new(),
+            late: AtomicU64::new(0),
+            set_aside: AtomicU64::new(0),
+            replays: AtomicU64::new(0),
+        };
+        journal.adopt().map_err(|error| fault(folder, &error))?;
+        Ok(journal)
     }
 
-    async fn account_of_user(&self, uid: &Uid) -> Result<Option<Account>> {
-        self.store.account_of_user(uid).await
-    }
-
-    async fn account(&self, uid: &Uid) -> Result<Option<Account>> {
-        self.store.account(uid).await
-    }
-
-    async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        self.store.put_account(change).await
-    }
-
-    /// Fails while the journal is full, because everything that is admitted must be countable.
-    async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
-        if self.journal.is_full() {
-            return Err(Fault::Unavailable("the journal is full".into()));
-        }
-        self.store.hold(request).await
-    }
-
-    /// Counts, or writes down to be counted later. The store itself has already repeated the attempt where that can help.
-    async fn keep(&self, hold: &Hold) -> Result<Kept> {
-        match self.store.keep(hold).await {
-            Err(Fault::Unavailable(_)) => {
-                self.journal.write(hold).await?;
-                Ok(Kept { settlement: Settlement::Kept })
+    /// Writes these keeps down before the store is asked. If the disk does not take them, the store is asked all the same.
+    pub(super) fn begin<'a>(&self, holds: impl Iterator<Item = &'a Hold>) {
+        let (at, mut state) = (self.clock.now(), self.state());
+        for hold in holds {
+            // A keep that is repeated has its line.
+            if !state.entries.contains_key(&hold.id) {
+                state.begin(hold, at);
             }
-            answer => answer,
+        }
+        if !state.unwritten.is_empty() {
+            state.flush();
+            drop(state);
+            failpoint::reach(Point::AfterLine);
         }
     }
 
-    async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-        self.store.release(id, payer).await
+    /// The store has said how operations ended, each of this payer's.
+    pub(super) fn ended<'a>(&self, ends: impl Iterator<Item = (&'a OperationId, Payer, Settlement)>) {
+        let (mut state, mut has_void) = (self.state(), false);
+        for (id, payer, settlement) in ends {
+            let had_line = state.entries.remove(id).is_some();
+            match settlement {
+                Settlement::Kept if had_line => JournalLine::Kept(id.clone()).write_to(state.segments.waiting()),
+                Settlement::Kept => {}
+                Settlement::Released => {
+                    has_void |= had_line;
+                    JournalLine::Void(id.clone(), payer).write_to(state.segments.waiting());
+                }
+            }
+        }
+        if has_void {
+            state.flush();
+        }
     }
 
-    async fn usage(&self, uid: &Uid, counters: Counters) -> Result<Usage> {
-        self.store.usage(uid, counters).await
+    /// Returns when a keep that the store has not acknowledged is on the disk. From then on it is owed.
+    pub(super) async fn promise(&self, hold: &Hold) -> io::Result<()> {
+        let done = self.synced(|state| state.placed(hold, self.clock.now())).await;
+        if done.is_err() {
+            failpoint::reach(Point::AfterFailedSync);
+            return done;
+        }
+        failpoint::reach(Point::AfterSync);
+        if let Some(entry) = self.state().entries.get_mut(&hold.id) {
+            entry.progress = Progress::Owed { refused: false };
+        }
+        self.owes.notify_one();
+        Ok(())
     }
 
-    async fn cycles(&self, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>> {
-        self.store.cycles(uid).await
+    /// A caller is to be told that nothing is charged, or is gone.
+    pub(super) fn give_up(&self, id: &OperationId) -> GivenUp {
+        let mut state = self.state();
+        let Some(entry) = state.entries.remove(id) else { return GivenUp::Unwritten };
+        if entry.progress == Progress::Asked {
+            if entry.place.is_none() {
+                state.forget_line(id);
+                return GivenUp::Unwritten;
+            }
+            let before = state.segments.waiting().len();
+            JournalLine::Void(id.clone(), entry.hold.charge.payer()).write_to(state.segments.waiting());
+            if state.flush() {
+                return GivenUp::Void;
+            }
+            state.segments.waiting().truncate(before);
+            error!(operation = id.0, "a picture was refused, but the journal cannot say so: it will be counted");
+        }
+        state.entries.insert(id.clone(), Entry { progress: Progress::Owed { refused: false }, ..entry });
+        self.owes.notify_one();
+        GivenUp::Stands
     }
 
-    async fn touch_keys(&self, used: &[(KeyId, UnixSeconds)]) -> Result<()> {
-        self.store.touch_keys(used).await
+    /// Whether somebody waits for the store's answer to this keep.
+    pub(super) fn is_asked(&self, id: &OperationId) -> bool {
+        self.state().entries.get(id).is_some_and(|entry| !entry.is_owed())
     }
 
-    fn is_unavailable(&self) -> bool {
-        self.journal.is_full() || self.store.is_unavailable()
+    /// Returns when something that was done is on the disk.
+    pub(super) async fn note(&self, deed: Deed) -> io::Result<()> {
+        let line = JournalLine::Done(self.clock.now(), deed);
+        let mut is_written = false;
+        self.synced(|state| {
+            if !is_written {
+                line.write_to(state.segments.waiting());
+            }
+            is_written = true;
+            state.segments.flush()
+        })
+        .await
     }
 
-    fn gauges(&self) -> StoreGauges {
+    /// Syncs, unless another's sync has done it meanwhile. The file is replaced after a sync that failed: nobody knows what is in it.
+    async fn synced(&self, mut place: impl FnMut(&mut State) -> io::Result<Place>) -> io::Result<()> {
+        let _turn = self.turn.lock().await;
+        let sync = {
+            let mut state = self.state();
+            let place = place(&mut state)?;
+            if state.segments.is_synced(place) {
+                return Ok(());
+            }
+            state.segments.sync()
+        };
+        let synced = spawn_blocking(move || sync.run()).await.unwrap_or_else(|gave_up| Err(io::Error::other(gave_up)));
+        match synced {
+            Ok(up_to) => {
+                self.state().segments.was_synced(up_to);
+                Ok(())
+            }
+            Err(error) => {
+                error!(%error, "the journal cannot be synced: its file is replaced");
+                let (folder, now) = (self.folder.clone(), self.clock.now());
+                if let Ok(Ok(other)) = spawn_blocking(move || file::make(&folder, now)).await {
+                    self.state().segments.go_on_in(other, now);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps the files of processes that are gone: their keeps without an end are owed. Blocks on the disk.
+    pub(super) fn adopt(&self) -> io::Result<()> {
+        let (now, mut unanswered, mut numbers) = (self.clock.now(), Unanswered::default(), Vec::new());
+        for adopted in file::adopt(&self.folder)? {
+            let (lines, unreadable) = line::read(&file::bytes(&adopted.path)?);
+            if !unreadable.is_empty() {
+                let text = String::from_utf8_lossy(&unreadable);
+                error!(%text, file = %adopted.path.display(), "lines of the journal cannot be read: they are not counted");
+                file::set_aside(&self.folder, &unreadable)?;
+            }
+            let is_empty = lines.is_empty();
+            unanswered.add(lines);
+            let number = self.state().segments.adopt(adopted, now);
+            if is_empty {
+                self.state().segments.remove(number)?;
+            }
+            numbers.push(number);
+        }
+        let Some(file) = numbers.last() else { return Ok(()) };
+        let mut state = self.state();
+        let mut keeps = 0;
+        for hold in unanswered.holds() {
+            let id = hold.id.clone();
+            keeps += usize::from(state.entries.insert(id, Entry::adopted(hold, now, *file)).is_none());
+        }
+        if keeps > 0 {
+            info!(keeps, "the journal has keeps that the store has not acknowledged yet");
+            self.owes.notify_one();
+        }
+        Ok(())
+    }
+
+    /// What is to be done from time to time: lines that wait are written, a long file is closed, and closed ones are removed. Blocks
+    /// on the disk.
+    pub(super) fn tidy(&self) -> io::Result<()> {
+        let now = self.clock.now();
+        self.state().flush();
+        if self.state().segments.is_long(now) {
+            let other = file::make(&self.folder, now)?;
+            self.state().segments.go_on_in(other, now);
+        }
+        let due = self.state().segments.due(now);
+        if !due.is_empty() {
+            let sync = {
+                let mut state = self.state();
+                state.copy_from(&due)?;
+                state.segments.sync()
+            };
+            let synced = sync.run()?;
+            let mut state = self.state();
+            state.segments.was_synced(synced);
+            due.into_iter().try_for_each(|number| state.segments.remove(number))?;
+        }
+        Ok(())
+    }
+
+    /// Every file, oldest first, with all lines so far.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let mut state = self.state();
+        state.flush();
+        state.segments.paths()
+    }
+
+    /// The lines of a file. Blocks on the disk.
+    pub(super) fn lines(path: &Path) -> io::Result<Vec<JournalLine>> {
+        Ok(line::read(&file::bytes(path)?).0)
+    }
+
+    /// Waits until a keep is owed that was not owed before.
+    pub(super) async fn owes(&self) {
+        self.owes.notified().await;
+    }
+
+    /// The keeps that are owed, oldest first, and whether each was refused before.
+    pub(super) fn owed(&self) -> Vec<OperationId> {
+        let state = self.state();
+        let owed = state.entries.iter().filter(|(_, entry)| entry.is_owed());
+        let mut ids: Vec<OperationId> = owed.map(|(id, _)| id.clone()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The hold of a keep that is still owed.
+    pub(super) fn hold(&self, id: &OperationId) -> Option<Hold> {
+        self.state().entries.get(id).map(|entry| entry.hold.clone())
+    }
+
+    /// Notes that the store has refused a keep. Gives whether it had before.
+    pub(super) fn was_refused(&self, id: &OperationId) -> bool {
+        let mut state = self.state();
+        let Some(entry) = state.entries.get_mut(id) else { return true };
+        std::mem::replace(&mut entry.progress, Progress::Owed { refused: true }) == Progress::Owed { refused: true }
+    }
+
+    /// Whether the day in a keep's id began too long ago.
+    pub(super) fn is_too_old(&self, hold: &Hold) -> bool {
+        let began = hold.id.stamp().unwrap_or(hold.taken);
+        self.clock.now().0 - (began.0 - began.0.rem_euclid(DAY)) > TOO_OLD
+    }
+
+    /// Puts a keep aside for a person. Blocks on the disk.
+    pub(super) fn set_aside(&self, hold: &Hold, why: &str) -> io::Result<()> {
+        let mut text = Vec::new();
+        line::begin(&mut text, hold);
+        file::set_aside(&self.folder, &text)?;
+        let mut state = self.state();
+        state.entries.remove(&hold.id);
+        JournalLine::Kept(hold.id.clone()).write_to(state.segments.waiting());
+        state.flush();
+        error!(operation = hold.id.0, why, "a picture was served and is not counted; its keep is set aside");
+        self.set_aside.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A keep has come after its lease.
+    pub(super) fn was_late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a server may have lost has been written again.
+    pub(super) fn was_replayed(&self) {
+        self.replays.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether nobody new may be admitted: everything that is admitted must be countable.
+    pub(super) fn is_full(&self) -> bool {
+        let state = self.state();
+        state.entries.len() >= MOST || state.segments.is_failing()
+    }
+
+    /// For the metrics.
+    pub(super) fn gauges(&self) -> StoreGauges {
+        let state = self.state();
+        let now = self.clock.now();
+        let owed = || state.entries.values().filter(|entry| entry.is_owed()).map(|entry| entry.at);
         StoreGauges {
-            journal_waiting: self.journal.waiting_keeps(),
-            journal_limit: file::MOST_KEEPS,
-            journal_oldest: self.journal.oldest_age(),
-            journal_full: self.journal.is_full(),
-            late: self.journal.late(),
-            quarantined: self.journal.quarantined(),
-            ..self.store.gauges()
+            journal_waiting: owed().count() as u64,
+            journal_limit: MOST as u64,
+            journal_oldest: owed().min().map(|at| at.until(now)),
+            journal_full: state.entries.len() >= MOST || state.segments.is_failing(),
+            late: self.late.load(Ordering::Relaxed),
+            quarantined: self.set_aside.load(Ordering::Relaxed),
+            replays: self.replays.load(Ordering::Relaxed),
+            ..StoreGauges::default()
         }
     }
 
-    async fn holds_open(&self) -> Result<u64> {
-        self.store.holds_open().await
-    }
-
-    async fn holds_in_flight(&self) -> Result<u64> {
-        self.store.holds_in_flight().await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.store.ping().await
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+fn fault(folder: &Path, error: &io::Error) -> Fault {
+    Fault::Unavailable(format!("the journal in {}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! An engine whose operations are counted and timed. It stands below the journal, so that an outage shows as one.
+//! An engine whose operations are counted and timed. A keep that a journal promises is one that went well.
 
 use super::{
     AccountChange, Billing, Fault, Metering, ParkedEvent, Result, StepOutcome, StripeObject, StripeState, StripeStep,
@@ -137,6 +137,10 @@ impl<E: Billing> Billing for Measured<E> {
     async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome> {
         let judge = |outcome: &StepOutcome| refused_unless(*outcome != StepOutcome::Stale);
         self.judge(StoreVerb::Stripe, self.engine.apply_stripe(step), judge).await
+    }
+
+    async fn note_event(&self, event: &str) -> Result<()> {
+        self.time(StoreVerb::Stripe, self.engine.note_event(event)).await
     }
 
     async fn stripe_object(&self, id: &str) -> Result<StripeObject> {

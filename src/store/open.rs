@@ -1,7 +1,7 @@
 //! Opens the store at an address.
 
 use super::{
-    Billing, Fault, Journaled, LiveTerms, Metering, Result, Store, Transfer, closing,
+    Billing, Fault, LiveTerms, Metering, Reprocess, Result, Store, Transfer, closing,
     measured::Measured,
     redis::{self, RedisStore, Role},
     sqlite::{self, Lock, SqliteStore},
@@ -15,7 +15,7 @@ use std::{path::Path, sync::Arc};
 
 /// The store of a gateway that serves.
 pub struct Opened {
-    /// For pictures. If the store is on another machine, a journal is in front of it.
+    /// For pictures.
     pub metering: Arc<dyn Metering>,
     /// For Stripe's events.
     pub billing: Arc<dyn Billing>,
@@ -34,7 +34,10 @@ pub async fn open(config: &Config, clock: Clock) -> Result<Arc<dyn Store>> {
 /// Opens it for a move of accounts from it or to it.
 pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Transfer>> {
     match redis_url(config)? {
-        Some(url) => Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), Role::Command).await?)),
+        Some(url) => {
+            let beside = Role::Command(Some(config.store.journal.clone()));
+            Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), beside).await?))
+        }
         None => Ok(Arc::new(SqliteStore::open(sqlite_path(config)?, clock, config.terms())?)),
     }
 }
@@ -54,9 +57,14 @@ pub async fn out_of_service(config: &Config) -> Result<OutOfService> {
     }
 }
 
-/// Opens it for a gateway that serves: what it is asked for is counted, and keeps that a store on another machine does not
-/// acknowledge go to the journal. A task closes old months of ledgers, if that is configured.
-pub async fn open_to_serve(config: &Config, clock: Clock, metrics: StoreMetrics) -> Result<Opened> {
+/// Opens it for a gateway that serves: what it is asked for is counted. A store on another machine has a journal on this machine's
+/// disk, and what it may have lost is written again first. A task closes old months of ledgers, if that is configured.
+pub async fn open_to_serve(
+    config: &Config,
+    clock: Clock,
+    metrics: StoreMetrics,
+    events: Arc<dyn Reprocess>,
+) -> Result<Opened> {
     let terms = LiveTerms::from(config.terms());
     let Some(url) = redis_url(config)? else {
         let engine = Arc::new(SqliteStore::open_to_serve(sqlite_path(config)?, clock.clone(), terms.clone())?);
@@ -65,11 +73,12 @@ pub async fn open_to_serve(config: &Config, clock: Clock, metrics: StoreMetrics)
         let opened = Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms };
         return Ok(retained(opened, config, clock));
     };
-    let engine = Arc::new(RedisStore::open(&url, clock.clone(), terms.clone(), Role::Gateway).await?);
+    let role = Role::Gateway { journal: config.store.journal.clone(), events };
+    let engine = Arc::new(RedisStore::open(&url, clock.clone(), terms.clone(), role).await?);
     engine.observe(metrics.batches());
     let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
-    let metering = Journaled::open(Arc::clone(&measured) as _, &config.store, clock.clone())?;
-    Ok(retained(Opened { metering: Arc::new(metering), billing: measured, engine, terms }, config, clock))
+    let opened = Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms };
+    Ok(retained(opened, config, clock))
 }
 
 /// The same store, whose old months are closed for as long as it is open.

@@ -15,6 +15,7 @@ mod closing;
 mod counters;
 mod engine;
 mod dial;
+mod drain;
 mod entry;
 mod export;
 mod grants;
@@ -40,9 +41,10 @@ mod stripe;
 pub use inspection::{Remark, Weight, inspect};
 
 use super::{
-    AccountChange, Accounts, Audit, Billing, Fault, Granted, KeyUse, LiveTerms, Metering, ParkedEvent, Result,
-    StepOutcome, StripeObject, StripeState, StripeStep, Usage,
+    AccountChange, Accounts, Audit, Billing, Fault, Granted, KeyUse, LiveTerms, Metering, ParkedEvent, Reprocess,
+    Result, StepOutcome, StripeObject, StripeState, StripeStep, Usage,
     callers::Callers,
+    journal::{self, Deed, GivenUp, Journal},
     key_names::{self, KeyStyle},
 };
 use crate::{
@@ -53,7 +55,7 @@ use crate::{
         api_key::{ApiKey, KeyHash, KeyId},
         credit::{Admission, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
         period::Counters,
-        time::{UnixMicros, UnixSeconds},
+        time::UnixSeconds,
     },
     telemetry::{BatchSizes, StoreGauges, panics},
 };
@@ -62,41 +64,42 @@ use dial::Dialer;
 use engine::Engine;
 use link::{Link, Replay};
 use redis::cmd;
-use replay::{ReplayBuffer, Write};
+use replay::{OpenHolds, Replayer};
 use scripts::Scripts;
 pub(super) use serving::has_gateways;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-};
-use stripe::Put;
-use tokio::task::JoinHandle;
+use std::{path::PathBuf, sync::Arc};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// Who opens it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A gateway that serves. After a restart of the server all of them wait for each other.
-    Gateway,
-    /// An operator's command, which comes and goes.
-    Command,
+    Gateway {
+        /// The folder of its journal.
+        journal: PathBuf,
+        /// Processes Stripe's events again.
+        events: Arc<dyn Reprocess>,
+    },
+    /// An operator's command, which comes and goes. It writes to the journal of the gateway beside it, if there is one in this
+    /// folder.
+    Command(Option<PathBuf>),
 }
 
 /// A store on a Redis. Dropping it closes its connections.
 pub struct RedisStore {
     engine: Arc<Engine>,
-    replay: Arc<ReplayBuffer>,
-    /// This gateway's open holds, and when their leases end.
-    in_flight: Mutex<HashMap<OperationId, UnixMicros>>,
-    tasks: [JoinHandle<()>; 2],
+    open: Arc<OpenHolds>,
+    /// The folder of a gateway's journal beside this command.
+    beside: Option<PathBuf>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl RedisStore {
     /// Connects. [`Fault::Unavailable`] if nobody answers, [`Fault::Unusable`] for an address that makes no sense or a
-    /// server that will not do.
+    /// server that will not do. A gateway writes again what its journal has, and waits for the others.
     pub async fn open(url: &RedisUrl, clock: Clock, terms: impl Into<LiveTerms>, role: Role) -> Result<Self> {
         let dialer = Dialer::new(url).map_err(|error| Fault::Unusable(error.to_string()))?;
         let style = if dialer.is_cluster() { KeyStyle::Hashtag } else { KeyStyle::Plain };
-        let link = Link::open(dialer, role).await?;
+        let link = Link::open(dialer, matches!(role, Role::Gateway { .. })).await?;
         for remark in link.inspected(&clock).await? {
             match remark.weight {
                 Weight::Good => {}
@@ -104,33 +107,59 @@ impl RedisStore {
                 Weight::Fatal => return Err(Fault::Unusable(remark.says)),
             }
         }
-        let engine = Engine {
+        let mut engine = Engine {
             link: link.clone(),
             scripts: Arc::new(Scripts::new()),
             style,
-            clock,
+            clock: clock.clone(),
             terms: terms.into(),
             callers: Arc::new(Callers::default()),
             cache: Arc::default(),
             lanes: Arc::default(),
+            journal: None,
         };
-        let replay = Arc::new(ReplayBuffer::default());
-        let engine = Arc::new(engine);
-        link.will_replay(Arc::new(ReplayLastWrites { engine: Arc::downgrade(&engine), replay: Arc::clone(&replay) }));
-        let (heard, to) = (Arc::clone(&engine.callers), link.clone());
-        let listening = tokio::spawn(panics::keep_alive(move || callers::listen(Arc::clone(&heard), to.clone())));
-        let indexing = tokio::spawn(async move {
+        match role {
+            Role::Command(beside) => {
+                link.serve(None).await?;
+                let mut store = Self::bare(Arc::new(engine));
+                store.beside = beside;
+                Ok(store.listening())
+            }
+            Role::Gateway { journal, events } => {
+                let opened = spawn_blocking(move || Journal::open(&journal, clock)).await;
+                let journal = Arc::new(opened.map_err(|gave_up| Fault::Unusable(gave_up.to_string()))??);
+                engine.journal = Some(Arc::clone(&journal));
+                let mut store = Self::bare(Arc::new(engine));
+                let (engine, open) = (Arc::downgrade(&store.engine), Arc::clone(&store.open));
+                let replay: Arc<dyn Replay> =
+                    Arc::new(Replayer { engine, journal: Arc::clone(&journal), open, events });
+                link.serve(Some(replay)).await?;
+                let (from, kept) = (Arc::clone(&store.engine), Arc::clone(&journal));
+                let again = move || drain::drain(Arc::clone(&from), Arc::clone(&kept));
+                store.tasks.push(tokio::spawn(panics::keep_alive(again)));
+                store.tasks.push(tokio::spawn(panics::keep_alive(move || drain::tidy(Arc::clone(&journal)))));
+                Ok(store.listening())
+            }
+        }
+    }
+
+    /// Without tasks of its own.
+    fn bare(engine: Arc<Engine>) -> Self {
+        Self { engine, open: Arc::default(), beside: None, tasks: Vec::new() }
+    }
+
+    /// With the tasks that hear of changes and index what other software has counted.
+    fn listening(mut self) -> Self {
+        let (heard, to) = (Arc::clone(&self.engine.callers), self.engine.link.clone());
+        let listen = move || callers::listen(Arc::clone(&heard), to.clone());
+        self.tasks.push(tokio::spawn(panics::keep_alive(listen)));
+        let (link, style) = (self.engine.link.clone(), self.engine.style);
+        self.tasks.push(tokio::spawn(async move {
             if let Err(fault) = counters::index_cycles(link, style).await {
                 tracing::warn!(%fault, "billing cycles that other software has counted are not indexed");
             }
-        });
-        Ok(Self { engine, replay, in_flight: Mutex::default(), tasks: [listening, indexing] })
-    }
-}
-
-impl RedisStore {
-    fn in_flight(&self) -> MutexGuard<'_, HashMap<OperationId, UnixMicros>> {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+        }));
+        self
     }
 
     /// Observes from now on how many operations go in one call.
@@ -138,29 +167,29 @@ impl RedisStore {
         self.engine.lanes.observe(batches);
     }
 
-    /// Remembers an operator's write, and waits until a replica has it, where there is one: the operator's process may end
-    /// right after, and its memory with it.
-    async fn noted(&self, write: Write) -> Result<()> {
-        self.replay.note(write);
-        self.engine.link.wait_for_replica().await
+    fn journal(&self) -> Option<&Arc<Journal>> {
+        self.engine.journal.as_ref()
     }
-}
 
-/// What is written again where it may have been lost.
-struct ReplayLastWrites {
-    engine: Weak<Engine>,
-    replay: Arc<ReplayBuffer>,
-}
+    /// Makes an operator's write safe before the operator hears of it: in the journal, on a replica, on the server's disk, where there
+    /// are these. A disk of ours that takes nothing is no reason to undo it.
+    async fn noted(&self, deed: Deed) -> Result<()> {
+        let written = self.written(deed).await;
+        if let Err(error) = written {
+            tracing::warn!(%error, "a change is not in the journal; a store that loses its last writes loses it");
+        }
+        self.engine.link.wait_until_safe().await
+    }
 
-#[async_trait]
-impl Replay for ReplayLastWrites {
-    async fn replay(&self, link: Link) -> Result<()> {
-        match self.engine.upgrade() {
-            Some(engine) => {
-                // What waits for the old connection must not be in its way.
-                self.replay.replay(&Engine { link, lanes: Arc::default(), ..(*engine).clone() }).await
+    async fn written(&self, deed: Deed) -> std::io::Result<()> {
+        match (self.journal(), self.beside.clone()) {
+            (Some(journal), _) => journal.note(deed).await,
+            (None, Some(folder)) => {
+                let now = self.engine.clock.now();
+                let written = spawn_blocking(move || journal::note_beside(&folder, now, deed)).await;
+                written.unwrap_or_else(|gave_up| Err(std::io::Error::other(gave_up)))
             }
-            None => Ok(()),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -197,35 +226,57 @@ impl Metering for RedisStore {
     }
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
-        let changed = accounts::put(&self.engine, change).await?;
-        self.noted(Write::Account(changed.clone())).await?;
-        Ok(self.engine.in_force(changed.account))
+        let account = accounts::put(&self.engine, change).await?;
+        let deed = Deed::Account(account.clone());
+        if change.only_new {
+            // A user has come for the first time, and waits.
+            drop(self.written(deed).await);
+        } else {
+            self.noted(deed).await?;
+        }
+        Ok(self.engine.in_force(account))
     }
 
+    /// Fails while the journal takes nothing, because everything that is admitted must be countable.
     async fn hold(&self, request: &HoldRequest) -> Result<Admission> {
+        if self.journal().is_some_and(|journal| journal.is_full()) {
+            return Err(Fault::Unavailable("the journal takes nothing".into()));
+        }
         let admission = admission::hold(&self.engine, request).await?;
         if let Admission::Held(hold, _) = &admission {
-            self.in_flight().insert(hold.id.clone(), hold.expires);
-            self.replay.note(Write::Held(hold.clone()));
+            self.open.add(hold);
         }
         Ok(admission)
     }
 
+    /// Counts, or promises to: what the server does not acknowledge is on this machine's disk when this returns `Ok`.
     async fn keep(&self, hold: &Hold) -> Result<Kept> {
-        let kept = settlement::keep(&self.engine, hold).await?;
-        self.in_flight().remove(&hold.id);
-        if kept.settlement == Settlement::Kept {
-            self.replay.note(Write::Kept(hold.clone()));
+        let kept = settlement::keep(&self.engine, hold).await;
+        let fault = match kept {
+            Ok(kept) => {
+                self.open.remove(&hold.id);
+                return Ok(kept);
+            }
+            Err(fault) => fault,
+        };
+        let Some(journal) = self.journal() else { return Err(fault) };
+        if matches!(fault, Fault::Unavailable(_)) && journal.promise(hold).await.is_ok() {
+            self.open.remove(&hold.id);
+            return Ok(Kept { settlement: Settlement::Kept });
         }
-        Ok(kept)
+        match (journal.give_up(&hold.id), fault) {
+            (GivenUp::Unwritten, fault) | (_, fault @ Fault::Unexpected(_)) => Err(fault),
+            // It must not be tried again: the journal says how it ends.
+            (GivenUp::Void | GivenUp::Stands, fault) => Err(Fault::Unexpected(fault.to_string())),
+        }
     }
 
     async fn release(&self, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-        let settlement = settlement::release(&self.engine, id, payer).await?;
-        self.in_flight().remove(id);
-        if settlement == Settlement::Released {
-            self.replay.note(Write::Released(id.clone(), payer.clone()));
+        if self.journal().is_some_and(|journal| journal.give_up(id) == GivenUp::Stands) {
+            return Ok(Settlement::Kept);
         }
+        let settlement = settlement::release(&self.engine, id, payer).await?;
+        self.open.remove(id);
         Ok(settlement)
     }
 
@@ -242,17 +293,12 @@ impl Metering for RedisStore {
     }
 
     fn is_unavailable(&self) -> bool {
-        self.engine.link.is_down()
+        self.engine.link.is_down() || self.journal().is_some_and(|journal| journal.is_full())
     }
 
     fn gauges(&self) -> StoreGauges {
-        let link = &self.engine.link;
-        StoreGauges {
-            outages: link.outages(),
-            breaker_open: link.is_down(),
-            replays: link.replays(),
-            ..StoreGauges::default()
-        }
+        let (link, gauges) = (&self.engine.link, self.journal().map(|journal| journal.gauges()));
+        StoreGauges { outages: link.outages(), breaker_open: link.is_down(), ..gauges.unwrap_or_default() }
     }
 
     async fn holds_open(&self) -> Result<u64> {
@@ -261,10 +307,7 @@ impl Metering for RedisStore {
 
     async fn holds_in_flight(&self) -> Result<u64> {
         self.ping().await?;
-        let now = self.engine.now();
-        let mut in_flight = self.in_flight();
-        in_flight.retain(|_, expires| *expires > now);
-        Ok(in_flight.len() as u64)
+        Ok(self.open.count(self.engine.now()))
     }
 
     async fn ping(&self) -> Result<()> {
@@ -280,13 +323,13 @@ impl Accounts for RedisStore {
 
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
         let granted = grants::grant(&self.engine, uid, credits, id).await?;
-        self.noted(Write::Granted(uid.clone(), credits, id.clone())).await?;
+        self.noted(Deed::Granted(uid.clone(), credits, id.clone())).await?;
         Ok(granted)
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
         api_keys::put(&self.engine, hash, key).await?;
-        self.noted(Write::Key(hash.clone(), key.clone())).await
+        self.noted(Deed::Key(hash.clone(), key.clone())).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
@@ -294,11 +337,9 @@ impl Accounts for RedisStore {
     }
 
     async fn revoke_key(&self, id: &KeyId) -> Result<bool> {
-        let found = api_keys::revoke(&self.engine, id).await?;
-        if found {
-            self.noted(Write::Revoked(id.clone())).await?;
-        }
-        Ok(found)
+        let Some(revocation) = api_keys::revoke(&self.engine, id).await? else { return Ok(false) };
+        self.noted(Deed::Revoked(revocation)).await?;
+        Ok(true)
     }
 
     async fn audit(&self, uid: &Uid) -> Result<Audit> {
@@ -307,7 +348,7 @@ impl Accounts for RedisStore {
 
     async fn mend(&self, uid: &Uid, key: &str, value: i64, id: &OperationId) -> Result<()> {
         mend::mend(&self.engine, uid, (key, value), id).await?;
-        self.engine.link.wait_for_replica().await
+        self.engine.link.wait_until_safe().await
     }
 }
 
@@ -318,12 +359,18 @@ impl Billing for RedisStore {
     }
 
     async fn apply_stripe(&self, step: &StripeStep) -> Result<StepOutcome> {
-        let (stepped, written) = stripe::apply(&self.engine, step).await?;
-        // A repeat may have been applied just now, without anybody hearing of it.
-        if let Some(written) = written {
-            self.noted(Write::Stripe(written)).await?;
+        stripe::apply(&self.engine, step).await
+    }
+
+    /// Fails if it cannot be written down: Stripe sends the event again.
+    async fn note_event(&self, event: &str) -> Result<()> {
+        let written = self.written(Deed::Event(event.into())).await;
+        written.map_err(|error| Fault::Unavailable(format!("the journal cannot be written: {error}")))?;
+        // What is written again needs no more.
+        if self.journal().is_some() || self.beside.is_some() {
+            self.engine.link.wait_until_safe().await?;
         }
-        Ok(stepped)
+        Ok(())
     }
 
     async fn stripe_object(&self, id: &str) -> Result<StripeObject> {
@@ -331,16 +378,11 @@ impl Billing for RedisStore {
     }
 
     async fn put_stripe_object(&self, id: &str, object: &StripeObject) -> Result<bool> {
-        let put = stripe::put_object(&self.engine, id, object).await?;
-        if put != Put::Behind {
-            self.noted(Write::StripeObject(id.into(), object.clone())).await?;
-        }
-        Ok(put == Put::Written)
+        stripe::put_object(&self.engine, id, object).await
     }
 
     async fn park(&self, event: &ParkedEvent) -> Result<()> {
-        parked::park(&self.engine, event).await?;
-        self.noted(Write::Parked(event.clone())).await
+        parked::park(&self.engine, event).await
     }
 
     async fn parked(&self) -> Result<Vec<ParkedEvent>> {
@@ -352,8 +394,6 @@ impl Billing for RedisStore {
     }
 
     async fn unpark(&self, id: &str) -> Result<()> {
-        parked::unpark(&self.engine, id).await?;
-        self.replay.note(Write::Unparked(id.into()));
-        Ok(())
+        parked::unpark(&self.engine, id).await
     }
 }

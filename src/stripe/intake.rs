@@ -5,8 +5,10 @@
 //! event again, and processing it again completes the remaining steps (decision 0011).
 
 mod document;
+mod noted;
 mod transfer;
 
+pub(super) use noted::Noted;
 pub use transfer::Moved;
 
 use super::{
@@ -112,6 +114,7 @@ impl Intake {
 
     /// Processes an event and every parked event that it frees. When this returns `Ok`, all results are durable.
     pub async fn take(&self, event: Event, taken: &mut Taken) -> store::Result<()> {
+        let noted = News::of(&event, &self.config).is_ok().then(|| Noted::Event(event.clone()));
         let mut waiting = vec![(event, false)];
         let mut looked_under = BTreeSet::new();
         while let Some((event, was_parked)) = waiting.pop() {
@@ -129,7 +132,13 @@ impl Intake {
             let fresh: Vec<_> = learnt.into_iter().filter(|id| looked_under.insert(id.clone())).collect();
             waiting.extend(self.parked_under(&fresh).await?.into_iter().map(|event| (event, true)));
         }
-        Ok(())
+        self.note(noted).await
+    }
+
+    /// Makes sure that what follows from this outlives a loss of the store's last writes.
+    async fn note(&self, noted: Option<Noted>) -> store::Result<()> {
+        let Some(noted) = noted else { return Ok(()) };
+        self.store.note_event(&serde_json::to_string(&noted).map_err(|error| unexpected(&error))?).await
     }
 
     /// Processes the events that wait for a price again: the configuration may name the price now.
@@ -385,6 +394,6 @@ fn nobody_yet(uid: &Uid) -> Account {
     }
 }
 
-fn unexpected(error: &serde_json::Error) -> Fault {
+pub(super) fn unexpected(error: &serde_json::Error) -> Fault {
     Fault::Unexpected(format!("what is remembered of Stripe's events: {error}"))
 }

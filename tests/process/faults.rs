@@ -15,8 +15,8 @@ use crate::support::{
     tcp_proxy::{Proxy, Wire},
 };
 use points::{
-    dies_at_work, dies_in_a_release, dies_while_it_finishes, dies_with_a_keep_in_its_journal,
-    keeps_come_after_their_lease,
+    dies_after_a_failed_sync, dies_at_work, dies_in_a_release, dies_while_it_finishes, dies_with_a_keep_in_its_journal,
+    keeps_come_after_their_lease, the_journals_disk_is_full, the_journals_sync_fails,
 };
 use rembg_gateway::failpoint::Point;
 use run::{Row, Run};
@@ -48,6 +48,16 @@ runs! {
         "Redis killed, appendfsync always" redis_killed(&SAVED);
     redis_killed_that_loses_all_since_its_snapshot
         "Redis killed, all since its snapshot lost" redis_killed_with_all_since_its_snapshot();
+    gateways_and_redis_killed_that_syncs_every_second
+        "both gateways and Redis killed together, appendfsync everysec" all_killed(&EVERY_SECOND);
+    gateways_and_redis_killed_that_syncs_always
+        "both gateways and Redis killed together, appendfsync always" all_killed(&SAVED);
+    gateways_and_redis_killed_with_all_since_its_snapshot
+        "both gateways and Redis killed together, all since its snapshot lost" all_killed(&[]);
+    journals_disk_full
+        "journal's disk full for two seconds" the_journals_disk_is_full();
+    journals_sync_fails
+        "connection cut, and the journal's sync fails" the_journals_sync_fails();
     master_killed_and_sentinel_fails_over
         "master killed, Sentinel fails over" master_killed_under_sentinel();
     cluster_primary_killed
@@ -80,6 +90,10 @@ runs! {
         "gateway dies: before keep" dies_at_work(Point::BeforeKeep);
     gateway_dies_after_keep
         "gateway dies: after keep" dies_at_work(Point::AfterKeep);
+    gateway_dies_after_line
+        "gateway dies: after line" dies_at_work(Point::AfterLine);
+    gateway_dies_after_failed_sync
+        "gateway dies: after failed sync" dies_after_a_failed_sync();
     gateway_dies_after_sync
         "gateway dies: after sync" dies_with_a_keep_in_its_journal(Wire::Cut);
     gateway_dies_in_release
@@ -164,6 +178,21 @@ async fn redis_killed(settings: &[&str]) -> Row {
     redis.kill();
     tokio::time::sleep(Duration::from_millis(300)).await;
     redis.start_again().await;
+    run.reckoning().await
+}
+
+/// What the server loses is in the journals of the dead gateways, which their successors adopt.
+async fn all_killed(settings: &[&str]) -> Row {
+    let redis = Redis::start(settings).await;
+    let url = redis.url();
+    let mut run = Run::start(&url, &url).await;
+    redis.say::<()>(&["SAVE"]).unwrap();
+    run.callers_come();
+    run.answered(SOME).await;
+    redis.kill();
+    run.gateways.iter_mut().for_each(run::Gateway::kill);
+    redis.start_again().await;
+    (0..run.gateways.len()).for_each(|number| run.replace(number, &url));
     run.reckoning().await
 }
 
@@ -271,10 +300,13 @@ fn the_documentation_has_every_run_and_no_other() {
 fn every_point_of_the_journey_has_its_run() {
     for point in Point::ALL {
         let has_run = RUNS.contains(&format!("gateway dies: {}", point.name().replace('_', " ")).as_str());
-        // These are for panics.
-        let panics_only = matches!(point, Point::InExchange | Point::InWork | Point::InStore | Point::InPage);
+        // These are for panics, and for disks that refuse.
+        let others = matches!(
+            point,
+            Point::InExchange | Point::InWork | Point::InStore | Point::InPage | Point::InWrite | Point::InSync
+        );
         // tests/store/closing.rs has these.
         let of_closing = matches!(point, Point::InClosing | Point::BetweenPages);
-        assert_ne!(has_run, panics_only || of_closing, "{point:?}");
+        assert_ne!(has_run, others || of_closing, "{point:?}");
     }
 }

@@ -89,7 +89,7 @@ async fn keeps_that_a_journal_still_has_forbid_to_leave_the_store() {
     let (here, redis) = (Installation::new().await, Redis::start(&SAVED).await);
     let journal = here.temporary().with_file_name("data").join("journal");
     std::fs::create_dir_all(&journal).unwrap();
-    let keep = json!({"at": 5, "hold": {"id": "o", "taken": 1, "expires": 2,
+    let keep = json!({"begun": {"id": "o", "taken": 1, "expires": 2,
         "charge": {"client": {"client": "203.0.113.7", "day": {"year": 2026, "month": 3, "day": 9}}}}});
     std::fs::write(journal.join("left.journal"), format!("{keep}\n")).unwrap();
     let from = redis.url();

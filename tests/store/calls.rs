@@ -111,7 +111,7 @@ async fn an_entry_tells_by_its_own_time_when_it_was_counted_and_whether_that_was
     let world = World::redis().await;
     let url = world.server.as_ref().unwrap().config().store.redis_url().unwrap().unwrap();
 
-    let store = RedisStore::open(&url, Clock::Own, terms(), Role::Command).await.unwrap();
+    let store = RedisStore::open(&url, Clock::Own, terms(), Role::Command(None)).await.unwrap();
 
     let uid = world.account("42", 9, 0).await;
     let begun = Clock::Own.now();

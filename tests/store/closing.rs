@@ -4,7 +4,7 @@ mod killed;
 
 use crate::{
     migration::{everything, moved, opened},
-    outages::{EVERYTHING_SAVED, journal_lines},
+    outages::{EVERYTHING_SAVED, keeps_left},
     support::{
         redis::Redis,
         tcp_proxy::{Proxy, Wire},
@@ -22,6 +22,7 @@ use rembg_gateway::{
         time::{Month, UnixMicros},
     },
     store::{self, ClosedPage, Fault, Opened, Store, Usage, close_all, sqlite::SqliteStore},
+    stripe::again::Again,
     telemetry::Metrics,
 };
 use std::{
@@ -267,8 +268,9 @@ async fn serving(world: &World, ledger_months: u64) -> Opened {
     };
     let store =
         StoreConfig { url, journal: world.journal(), ledger_months: Some(ledger_months), ..StoreConfig::default() };
-    let metrics = Metrics::new().unwrap().store();
-    store::open_to_serve(&Config { store, ..Config::default() }, world.clock(), metrics).await.unwrap()
+    let (metrics, config) = (Metrics::new().unwrap().store(), Config { store, ..Config::default() });
+    let again = Arc::new(Again::new(&config, world.clock()));
+    store::open_to_serve(&config, world.clock(), metrics, again).await.unwrap()
 }
 
 async fn a_gateway_closes_what_it_need_not_keep(world: World) {
@@ -307,9 +309,9 @@ async fn a_journals_keep_for_a_closed_month_is_quarantined() {
     assert_eq!(close(&world, &uid, MARCH).await, ClosedPage { entries: 1, more: false });
     world.server.as_mut().unwrap().kill();
     metering.keep(&missing).await.unwrap();
-    assert_eq!(journal_lines(&world), 1);
+    assert_eq!(keeps_left(&world), 1);
     world.server.as_mut().unwrap().start_again().await;
-    until("it is set aside", async || journal_lines(&world) == 0).await;
+    until("it is set aside", async || keeps_left(&world) == 0).await;
     until("the test's own store is back, too", async || world.store.ping().await.is_ok()).await;
     let aside = std::fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap();
     assert!(aside.contains(&missing.id.0));

@@ -1,16 +1,16 @@
 //! The journal sets aside keeps that the store refuses.
 
 use crate::{
-    outages::{EVERYTHING_SAVED, journal_lines, serving, serving_all},
+    outages::{EVERYTHING_SAVED, keeps_left, serving},
     world::{MARCH, World},
 };
 use rembg_gateway::{
     domain::{account::Uid, credit::Hold},
-    store::{Metering, Opened},
+    store::Metering,
 };
 use std::{fs, sync::Arc, time::Duration};
 
-/// Others' keeps, which have nothing to do with the one that is refused: so many that the file is written anew without them.
+/// Others' keeps, which have nothing to do with the one that is refused.
 const OTHERS: u64 = 1_100;
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -49,7 +49,7 @@ async fn one_is_refused(world: &mut World) -> (Arc<dyn Metering>, Uid, Hold) {
     assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().journal_full), (1 + OTHERS, false));
     server.start_again().await;
     until("the others' keeps are handed in", async || gateway.gauges().journal_waiting == 1).await;
-    until("the file is short", async || journal_lines(world) == 1).await;
+    until("the journal says so", async || keeps_left(world) == 1).await;
     until("the test's own store is back, too", async || world.store.ping().await.is_ok()).await;
     assert_eq!(world.usage(&other, MARCH).await.app, OTHERS);
     assert_eq!(world.audited(&other).await, OTHERS);
@@ -62,7 +62,7 @@ async fn a_keep_that_the_store_refuses_holds_up_nobody_and_is_counted_when_the_m
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let (gateway, uid, refused) = one_is_refused(&mut world).await;
     world.server.as_ref().unwrap().by_hand::<()>(&["DEL", &kept_of(&refused)]);
-    until("it is handed in", async || journal_lines(&world) == 0).await;
+    until("it is handed in", async || keeps_left(&world) == 0).await;
     assert_eq!((world.audited(&uid).await, quarantined(&world)), (1, String::new()));
     assert_eq!((gateway.gauges().journal_waiting, gateway.gauges().quarantined), (0, 0));
 }
@@ -72,7 +72,7 @@ async fn a_keep_that_the_store_refuses_for_six_days_is_quarantined() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let (gateway, _, refused) = one_is_refused(&mut world).await;
     world.turn(Duration::from_hours(6 * 24 + 1));
-    until("it is set aside", async || journal_lines(&world) == 0).await;
+    until("it is set aside", async || keeps_left(&world) == 0).await;
     assert!(quarantined(&world).contains(&refused.id.0));
     assert_eq!(gateway.gauges().quarantined, 1);
 }
@@ -81,15 +81,13 @@ async fn a_keep_that_the_store_refuses_for_six_days_is_quarantined() {
 async fn a_keep_of_an_account_that_is_gone_is_quarantined_at_once() {
     let mut world = World::redis_with(&EVERYTHING_SAVED).await;
     let uid = world.account("42", 5, 0).await;
-    let Opened { metering: gateway, engine, .. } = serving_all(&world).await;
+    let gateway = serving(&world).await;
     let hold = world.held(&world.request(&uid)).await;
     let server = world.server.as_mut().unwrap();
     server.by_hand::<()>(&["DEL", &format!("user:{uid}"), &format!("user:{uid}:holds")]);
     server.kill();
     gateway.keep(&hold).await.unwrap();
-    // Without what the gateways remember, no gateway makes the account again.
-    world.store = engine;
     world.server.as_mut().unwrap().start_again().await;
-    until("it is set aside", async || journal_lines(&world) == 0).await;
+    until("it is set aside", async || keeps_left(&world) == 0).await;
     assert!(quarantined(&world).contains(&hold.id.0));
 }

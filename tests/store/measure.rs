@@ -52,7 +52,7 @@ fn spent(world: &World) -> [f64; 3] {
 async fn a_pictures_costs() {
     let world = World::redis_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]).await;
     let url = world.server.as_ref().unwrap().config().store.redis_url().unwrap().unwrap();
-    let store = RedisStore::open(&url, Clock::Own, terms(), Role::Command).await.unwrap();
+    let store = RedisStore::open(&url, Clock::Own, terms(), Role::Command(None)).await.unwrap();
     let (burst, number) = (Some(Burst { per_minute: 1_000_000, size: 1_000_000 }), AtomicU64::new(0));
     let mut uids = Vec::new();
     for number in 0..1_000 {
@@ -133,7 +133,7 @@ async fn streams_size() {
     let world = World::redis().await;
     let uid = world.account("12345678", 10_000_000, 0).await;
     let url = world.server.as_ref().unwrap().config().store.redis_url().unwrap().unwrap();
-    let store = RedisStore::open(&url, Clock::Own, terms(), Role::Command).await.unwrap();
+    let store = RedisStore::open(&url, Clock::Own, terms(), Role::Command(None)).await.unwrap();
     for _ in 0..IN_LEDGER / 64 {
         let requests =
             (0..64).map(|_| HoldRequest { id: fresh_operation_id().unwrap(), ..world.key_request(&uid, "abcd1234") });

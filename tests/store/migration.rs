@@ -33,7 +33,7 @@ pub(crate) async fn opened(world: &World) -> Arc<dyn Transfer> {
 
 async fn at(url: &str, clock: Clock) -> Arc<dyn Transfer> {
     let url = StoreConfig { url: url.into(), ..StoreConfig::default() }.redis_url().unwrap().unwrap();
-    Arc::new(RedisStore::open(&url, clock, terms(), Role::Command).await.unwrap())
+    Arc::new(RedisStore::open(&url, clock, terms(), Role::Command(None)).await.unwrap())
 }
 
 pub(crate) async fn moved(from: &Arc<dyn Transfer>, to: &Arc<dyn Transfer>) -> Migration {

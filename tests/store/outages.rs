@@ -9,13 +9,15 @@ use rembg_gateway::{
     config::{Config, StoreConfig},
     domain::credit::{Kept, Settlement},
     store::{
-        self, Fault, Metering, Opened,
+        self, Fault, Metering, Opened, Store,
         redis::{Weight, inspect},
     },
+    stripe::again::Again,
     telemetry::Metrics,
 };
 use std::{
     fs,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -82,17 +84,22 @@ async fn what_is_found_is_said_in_one_sentence_each() {
     let url = server.config().store.redis_url().unwrap().unwrap();
     let remarks = inspect(&url, &Clock::Own).await.unwrap();
     let found: Vec<_> = remarks.iter().map(|remark| (remark.weight, remark.says.as_str())).collect();
-    assert_eq!(found.len(), 5, "{found:?}");
+    assert_eq!(found.len(), 6, "{found:?}");
     assert!(found[0].0 == Weight::Good && found[0].1.ends_with(" answers."), "{found:?}");
     assert_eq!(found[1], (Weight::Good, "It evicts nothing."));
     assert!(found[2].0 == Weight::Doubtful && found[2].1.contains("append-only"), "{found:?}");
-    assert_eq!(found[3], (Weight::Good, "Scripts run and write."));
-    assert!(found[4].0 == Weight::Good && found[4].1.contains("clock"), "{found:?}");
+    assert!(
+        found[2].1.contains("ten minutes") && found[3].1.starts_with("Neither a replica nor its disk"),
+        "{found:?}"
+    );
+    assert_eq!(found[4], (Weight::Good, "Scripts run and write."));
+    assert!(found[5].0 == Weight::Good && found[5].1.contains("clock"), "{found:?}");
 }
 
 #[tokio::test]
 async fn what_a_restart_has_lost_is_written_again_before_anybody_is_admitted() {
     let mut world = World::redis_with(&NOTHING_SAVED).await;
+    world.store = serving_all(&world).await.engine;
     let uid = world.account("42", 3, 0).await;
     let own = world.overridden(&uid).await;
     world.store.grant(&uid, 2, &world.operation()).await.unwrap();
@@ -129,21 +136,39 @@ pub(crate) async fn serving(world: &World) -> Arc<dyn Metering> {
 /// The same with what is not metered.
 pub(crate) async fn serving_all(world: &World) -> Opened {
     let store = StoreConfig { journal: world.journal(), ..world.server.as_ref().unwrap().config().store };
-    store::open_to_serve(&Config { store, ..Config::default() }, world.clock(), Metrics::new().unwrap().store())
-        .await
-        .unwrap()
+    let config = Config { store, ..Config::default() };
+    let again = Arc::new(Again::new(&config, world.clock()));
+    store::open_to_serve(&config, world.clock(), Metrics::new().unwrap().store(), again).await.unwrap()
 }
 
-/// Waits until no keep is in the journal, and until the test's own store is back, too.
+/// Waits until no keep in the journal is without an acknowledgement, and until the test's own store is back, too.
 async fn journal_is_empty(world: &World) {
-    until("the journal is empty", async || journal_lines(world) == 0).await;
+    until("the journal is empty", async || keeps_left(world) == 0).await;
     until("the store answers", async || world.store.ping().await.is_ok()).await;
 }
 
-pub(crate) fn journal_lines(world: &World) -> usize {
+/// An operator's command beside the gateways that have that journal.
+pub(crate) async fn beside(world: &World) -> Arc<dyn Store> {
+    let store = StoreConfig { journal: world.journal(), ..world.server.as_ref().unwrap().config().store };
+    store::open(&Config { store, ..Config::default() }, world.clock()).await.unwrap()
+}
+
+fn journals(world: &World) -> Vec<PathBuf> {
     let files = fs::read_dir(world.journal()).unwrap().map(|entry| entry.unwrap().path());
-    let journals = files.filter(|path| path.extension().is_some_and(|ending| ending == "journal"));
-    journals.map(|path| fs::read_to_string(path).unwrap().lines().count()).sum()
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "journal")).collect()
+}
+
+pub(crate) fn journal_files(world: &World) -> usize {
+    journals(world).len()
+}
+
+/// Everything that is in the journal; a file may go away meanwhile.
+pub(crate) fn journal_text(world: &World) -> String {
+    journals(world).into_iter().map(|path| fs::read_to_string(path).unwrap_or_default()).collect()
+}
+
+pub(crate) fn keeps_left(world: &World) -> usize {
+    store::keeps_left(&world.journal()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,7 +182,7 @@ async fn a_keep_that_is_not_acknowledged_is_on_disk_and_counted_once_later() {
         let kept = gateway.keep(hold).await.unwrap();
         assert_eq!(kept, Kept { settlement: Settlement::Kept });
     }
-    assert_eq!(journal_lines(&world), 2);
+    assert_eq!(keeps_left(&world), 2);
     world.server.as_mut().unwrap().start_again().await;
     journal_is_empty(&world).await;
     assert_eq!(world.usage(&uid, MARCH).await.app, 2);

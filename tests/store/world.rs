@@ -91,7 +91,7 @@ impl World {
         let (folder, clock) = (tempfile::tempdir().unwrap(), TurnedClock::at(NOON.micros()));
         let config = StoreConfig { url: url.to_owned(), ca_file, ..StoreConfig::default() };
         let url = config.redis_url().unwrap().unwrap();
-        let store = RedisStore::open(&url, clock.clock(), terms(), Role::Command).await.unwrap();
+        let store = RedisStore::open(&url, clock.clock(), terms(), Role::Command(None)).await.unwrap();
         Self { store: Arc::new(store), clock, operations: AtomicU64::new(0), folder, server: None }
     }
 
@@ -242,7 +242,7 @@ impl Redis {
     /// A store on it.
     pub(crate) async fn open(&self, clock: Clock) -> Arc<dyn Store> {
         let url = self.config().store.redis_url().unwrap().unwrap();
-        Arc::new(RedisStore::open(&url, clock, terms(), Role::Command).await.unwrap())
+        Arc::new(RedisStore::open(&url, clock, terms(), Role::Command(None)).await.unwrap())
     }
 }
 

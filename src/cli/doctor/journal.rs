@@ -11,7 +11,7 @@ pub(super) fn look(config: &StoreConfig) -> Vec<Finding> {
     }
     let shown = config.journal.display();
     let mut findings = Vec::new();
-    match store::keeps_left(&config.journal) {
+    match store::keeps_waiting(&config.journal) {
         Ok(0) => {}
         Ok(keeps) => {
             let says =

@@ -7,37 +7,24 @@
 -- KEYS  1 own   2 stripe   3 stripe_events   4 ledger of the present month   5 months that have a ledger   6 counters known
 --       to us   7 cycles   8 cycles that were moved
 -- ARGV  1 event   2 now or ''   3, 4 from when until when (µs) the month is so   5 the present month   6 the account's id
---       7 the version that the step was computed from, or after '+' that which it had come to: it is written again
+--       7 the version that the step was computed from
 --       8 what is remembered   9 where changes are told
 --       10, 11 plan and its credits; '' for both without a change   12 '' or the period as a JSON text, for the ledger
 --       13–18 the period's fields in the order of PERIOD, '' for none   19 credits to add
---       20 the change that the plan had come to, of a step that is written again
---       21 '1' to take back only credits that are neither spent nor set aside
---       22… for each move: from, to, and the names of app, api and prepaid counters of both, without the account's own name
--- Gives {'not_integer', what} for a number that cannot be added to | {'applied', the change that the numbers have come to}
---       | {'duplicate', the same} | {'behind'} (another step came in between) | {'stale', now, fields} | {'too_large'}
+--       20 '1' to take back only credits that are neither spent nor set aside
+--       21… for each move: from, to, and the names of app, api and prepaid counters of both, without the account's own name
+-- Gives {'not_integer', what} for a number that cannot be added to | {'applied'} | {'duplicate'} | {'behind'} (another step came in between) | {'stale', now, fields} | {'too_large'}
 local CLAIMED_FOR = 30 * 86400 * 1000000
 local own, stripe, events, ledger, counted, cycles, moved =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6], KEYS[7], KEYS[8]
 local event, now = ARGV[1], clock(ARGV[2])
 
-local function field(name, of)
-  return tonumber(redis.call('HGET', of, name) or '0')
-end
-
-if redis.call('ZSCORE', events, event) then return { 'duplicate', text(field('revision:numbers', own)) } end
--- What gateways write again comes in any order: what a later step has written stays.
-local version, reached = field('version', stripe), tonumber(ARGV[7]:match('^%+(%d+)$'))
-if not reached and text(version) ~= ARGV[7] then return { 'behind' } end
-local is_fresh = not reached
-local is_newest = not reached or field('applied', stripe) < reached
-local is_newest_period = not reached or field('period', stripe) < reached
-local is_newest_plan = not reached or field('revision:numbers', own) < tonumber(ARGV[20])
-reached = reached or version + 1
+if redis.call('ZSCORE', events, event) then return { 'duplicate' } end
+if (redis.call('HGET', stripe, 'version') or '0') ~= ARGV[7] then return { 'behind' } end
 if now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return stale(own, now) end
 
 -- Everything that can fail comes first.
-for i = 22, #ARGV, 8 do
+for i = 21, #ARGV, 8 do
   local unexpected = not_integer({ own .. ':' .. ARGV[i + 2], own .. ':' .. ARGV[i + 3], own .. ':' .. ARGV[i + 4],
     own .. ':' .. ARGV[i + 5], own .. ':' .. ARGV[i + 6], own .. ':' .. ARGV[i + 7] })
   if unexpected then return { 'not_integer', unexpected } end
@@ -49,17 +36,15 @@ if ARGV[19] ~= '0' then
   before = whole(redis.call('HGET', own, 'prepaid_credits') or '0')
   local after = before + tonumber(ARGV[19])
   if math.abs(after) >= MOST then return { 'too_large' } end
-  if ARGV[21] == '1' and is_fresh and after < before and after < held_prepaid(own, now) then
-    return { 'behind' }
-  end
+  if ARGV[20] == '1' and after < before and after < held_prepaid(own, now) then return { 'behind' } end
   respell_balance(own)
   redis.call('HINCRBY', own, 'prepaid_credits', ARGV[19])
 end
 make(own, ARGV[6])
 redis.call('ZREMRANGEBYSCORE', events, '-inf', '(' .. text(now - CLAIMED_FOR))
 redis.call('ZADD', events, text(now), event)
-redis.call('HSET', stripe, 'version', text(math.max(version, reached)))
-if is_newest then redis.call('HSET', stripe, 'remembered', ARGV[8], 'applied', text(reached)) end
+redis.call('HINCRBY', stripe, 'version', 1)
+redis.call('HSET', stripe, 'remembered', ARGV[8])
 redis.call('SADD', KEYS[5], ARGV[5])
 
 local function note(...)
@@ -67,22 +52,15 @@ local function note(...)
 end
 
 if ARGV[11] ~= '' then
-  if is_newest_plan then
-    local revision = math.max(field('revision', own) + 1, tonumber(ARGV[20]))
-    assign(own, ARGV[10], ARGV[11])
-    redis.call('HSET', own, 'revision', text(revision), 'revision:numbers', text(revision))
-  end
+  assign(own, ARGV[10], ARGV[11])
   note('plan_changed', 'plan', ARGV[10], 'credits', ARGV[11])
 end
 if ARGV[12] ~= '' then
-  if is_newest_period then
-    for i, name in ipairs(PERIOD) do
-      local value = ARGV[12 + i]
-      if value == '' then redis.call('HDEL', own, name) else redis.call('HSET', own, name, value) end
-    end
-    redis.call('HSET', stripe, 'period', text(reached))
-    redis.call('HDEL', moved, ARGV[13])
+  for i, name in ipairs(PERIOD) do
+    local value = ARGV[12 + i]
+    if value == '' then redis.call('HDEL', own, name) else redis.call('HSET', own, name, value) end
   end
+  redis.call('HDEL', moved, ARGV[13])
   note('period_synced', 'detail', ARGV[12])
 end
 
@@ -112,7 +90,7 @@ local function move_holds(from, to)
   redis.call('HDEL', own, 'counted')
 end
 
-for i = 22, #ARGV, 8 do
+for i = 21, #ARGV, 8 do
   local from, to = ARGV[i], ARGV[i + 1]
   local app, api, prepaid =
     shift(ARGV[i + 2], ARGV[i + 3]), shift(ARGV[i + 4], ARGV[i + 5]), shift(ARGV[i + 6], ARGV[i + 7])
@@ -135,4 +113,4 @@ if ARGV[19] ~= '0' then
   note('granted', 'credits', ARGV[19])
 end
 redis.call('PUBLISH', ARGV[9], 'account ' .. ARGV[6])
-return { 'applied', text(field('revision:numbers', own)) }
+return { 'applied' }

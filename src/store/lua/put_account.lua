@@ -8,15 +8,13 @@
 --       follows is so   6 where changes are told   7 '1' to leave alone an account that is there   8, 9 the default plan
 --       and its credits if the account must fall to it, else ''   10 '1' for a plan: the account's own numbers end, and
 --       steps of Stripe's that were computed from the account before it must do nothing   11… fields and their values
--- Gives {'is', the version that a step of Stripe's must name from now on, its fields and their values…}
+-- Gives {'is', its fields and their values…}
 --       | {'stale', now, period fields}
 local own = KEYS[1]
 local now = clock(ARGV[2])
 local plan = ARGV[10] == '1'
-local numbers, email = plan, false
 local function is()
   local fields = redis.call('HGETALL', own)
-  table.insert(fields, 1, redis.call('HGET', KEYS[2], 'version') or '0')
   table.insert(fields, 1, 'is')
   return fields
 end
@@ -27,18 +25,14 @@ if redis.call('EXISTS', own) == 1 then
   if ARGV[9] ~= '' then
     assign(own, ARGV[8], ARGV[9])
     redis.call('HSET', own, 'billing_fallen', '1')
-    numbers, plan = true, true
+    plan = true
   end
 end
 make(own, ARGV[1])
 if ARGV[10] == '1' then end_overrides(own) end
 for i = 11, #ARGV, 2 do
-  if ARGV[i] == 'email_verified' then email = true else numbers = true end
   redis.call('HSET', own, ARGV[i], ARGV[i + 1])
 end
-local revision = redis.call('HINCRBY', own, 'revision', 1)
-if numbers then redis.call('HSET', own, 'revision:numbers', revision) end
-if email then redis.call('HSET', own, 'revision:email', revision) end
 redis.call('PUBLISH', ARGV[6], 'account ' .. ARGV[1])
 if plan then redis.call('HINCRBY', KEYS[2], 'version', 1) end
 return is()

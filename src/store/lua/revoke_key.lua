@@ -4,8 +4,8 @@
 --
 -- KEYS  1 keys   2 revoked
 -- ARGV  1 key id   2 now or ''   3 where changes are told   4 the key's hash
--- Gives 1, or 0 when there is no such key.
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+-- Gives when it was revoked (s), or nothing when there is no such key.
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return false end
 redis.call('HSETNX', KEYS[2], ARGV[1], text(math.floor(clock(ARGV[2]) / 1000000)))
 redis.call('PUBLISH', ARGV[3], 'key ' .. ARGV[4])
-return 1
+return redis.call('HGET', KEYS[2], ARGV[1])

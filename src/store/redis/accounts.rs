@@ -15,10 +15,7 @@ use crate::{
     store::{AccountChange, Fault, Result, key_names},
 };
 use redis::cmd;
-use std::{
-    collections::{BTreeSet, HashMap},
-    str::FromStr,
-};
+use std::collections::{BTreeSet, HashMap};
 
 /// Names that one step of a walk over all keys looks at.
 const SCAN_COUNT: usize = 1_000;
@@ -47,17 +44,8 @@ pub(super) async fn uids(engine: &Engine) -> Result<Vec<Uid>> {
     Ok(uids.into_iter().collect())
 }
 
-/// What a change made of an account.
-#[derive(Clone, Debug)]
-pub(super) struct Changed {
-    pub(super) account: Account,
-    /// The numbers of the changes that plan, credits and the like, and the e-mail address had come to.
-    revisions: [u64; 2],
-    /// The version that a step of Stripe's had to name.
-    version: u64,
-}
-
-pub(super) async fn put(engine: &Engine, change: &AccountChange) -> Result<Changed> {
+/// Gives the account as it is stored now.
+pub(super) async fn put(engine: &Engine, change: &AccountChange) -> Result<Account> {
     let credits = change.credits.or(change.plan.as_ref().map(|(_, credits)| *credits));
     if credits.is_some_and(|credits| i64::try_from(credits).is_err()) {
         return Err(Fault::TooLarge("no account can have that many credits".into()));
@@ -84,10 +72,7 @@ pub(super) async fn put(engine: &Engine, change: &AccountChange) -> Result<Chang
             continue;
         }
         engine.callers.forget_account(&change.uid);
-        let fields = pairs(answer.split_off(2));
-        let version = answer.last().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let revisions = ["revision:numbers", "revision:email"].map(|name| parsed(&fields, name).unwrap_or(0));
-        return Ok(Changed { account: engine.noticed(&change.uid, fields)?, revisions, version });
+        return engine.noticed(&change.uid, pairs(answer.split_off(1)));
     }
     Err(too_many_conflicts())
 }
@@ -105,21 +90,6 @@ fn changed_fields<'a>(mut call: Call<'a>, change: &AccountChange, credits: Optio
     overridden(change.overrides).into_iter().fold(call, |call, (name, value)| call.arg(name).arg(value))
 }
 
-/// Writes a change again that the server has lost, unless a later one has been made since. The balance comes back with
-/// its grants, the period with Stripe's steps.
-pub(super) async fn restore(engine: &Engine, changed: &Changed) -> Result<()> {
-    let Changed { account, revisions: [numbers, email], version } = changed;
-    let names = engine.names(&account.uid);
-    let fallen = account.billing_period.filter(|period| period.fallen);
-    let call = Call::of(&engine.scripts.restore_account).key(names.own()).key(names.stripe()).arg(account.uid.as_str());
-    let call = call.arg(key_names::CHANGES).arg(*numbers).arg(*email);
-    let call = call.arg(fallen.map_or(String::new(), |period| period.start.0.to_string()));
-    let call = call.arg(*version).arg(u8::from(account.email_verified));
-    let call = call.arg("membership").arg(&account.membership).arg("credits").arg(account.credits);
-    let own = overridden(account.overrides).into_iter();
-    own.fold(call, |call, (name, value)| call.arg(name).arg(value)).run(&engine.link).await
-}
-
 fn words(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -127,10 +97,6 @@ fn words(bytes: &[u8]) -> String {
 fn pairs(words: Vec<String>) -> HashMap<String, String> {
     let mut words = words.into_iter();
     std::iter::from_fn(|| words.next().zip(words.next())).collect()
-}
-
-fn parsed<T: FromStr>(fields: &HashMap<String, String>, name: &str) -> Option<T> {
-    fields.get(name)?.parse().ok()
 }
 
 /// Every key of a kind, on every master. May name one twice.

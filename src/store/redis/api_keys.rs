@@ -9,7 +9,7 @@ use crate::{
         api_key::{ApiKey, KeyHash, KeyId},
         time::UnixSeconds,
     },
-    store::{Fault, KeyExport, KeyUse, Result, key_names},
+    store::{Fault, KeyExport, KeyUse, Result, journal::Revocation, key_names},
 };
 use redis::cmd;
 use serde::{Deserialize, Serialize};
@@ -142,14 +142,23 @@ async fn must_be_free_or_ours(engine: &Engine, name: &str, ours: &Pointer) -> Re
     }
 }
 
-pub(super) async fn revoke(engine: &Engine, id: &KeyId) -> Result<bool> {
-    let Some(pointer) = pointer(engine, &key_names::key_id_pointer(id)).await? else { return Ok(false) };
+/// What was revoked, now or earlier; `None` without the key.
+pub(super) async fn revoke(engine: &Engine, id: &KeyId) -> Result<Option<Revocation>> {
+    let Some(pointer) = pointer(engine, &key_names::key_id_pointer(id)).await? else { return Ok(None) };
     let names = engine.names(&pointer.uid);
     let call = Call::of(&engine.scripts.revoke_key).key(names.keys()).key(names.revoked());
     let call = call.arg(&id.0).arg(engine.now_argument()).arg(key_names::CHANGES).arg(&pointer.hash.0);
-    let found: bool = call.run(&engine.link).await?;
+    let at: Option<i64> = call.run(&engine.link).await?;
     engine.callers.forget_key(&pointer.hash);
-    Ok(found)
+    let Pointer { uid, hash, id } = pointer;
+    Ok(at.map(|at| Revocation { id, uid, hash, at: UnixSeconds(at) }))
+}
+
+/// Writes a revocation again, whether the key is there or comes back later.
+pub(super) async fn revoke_again(engine: &Engine, revocation: &Revocation) -> Result<()> {
+    let Revocation { id, uid, hash, at } = revocation;
+    let () = engine.link.command(cmd("HSETNX").arg(engine.names(uid).revoked()).arg(&id.0).arg(at.0)).await?;
+    engine.link.command(cmd("PUBLISH").arg(key_names::CHANGES).arg(format!("key {}", hash.0))).await
 }
 
 /// Later moments win. A key that nobody knows (any more) is passed over.

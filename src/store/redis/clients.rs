@@ -47,16 +47,28 @@ pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
     let Charge::Client { client, day } = &hold.charge else { return Err(none()) };
     let counter = key_names::styled_client_usage(client, *day, engine.style);
     let call = call(engine, &engine.scripts.client_keep, &hold.charge.payer()).key(&counter);
+    if let Some(journal) = &engine.journal {
+        journal.begin([hold].into_iter());
+    }
     let answer: String = call.arg(&hold.id.0).arg(day_of(&hold.id)).run(&engine.link).await?;
     match answer.strip_prefix("not_integer|") {
         Some(counter) => Err(not_an_integer(counter)),
-        None => Ok(Kept { settlement: settled_as(&answer)? }),
+        None => Ok(Kept { settlement: ended(engine, &hold.id, &hold.charge.payer(), &answer)? }),
     }
 }
 
 pub(super) async fn release(engine: &Engine, id: &OperationId, payer: &Payer) -> Result<Settlement> {
     let call = call(engine, &engine.scripts.client_release, payer).arg(&id.0).arg(day_of(id));
-    settled_as(&call.run::<String>(&engine.link).await?)
+    ended(engine, id, payer, &call.run::<String>(&engine.link).await?)
+}
+
+/// How an operation has ended, which the journal is told.
+fn ended(engine: &Engine, id: &OperationId, payer: &Payer, answer: &str) -> Result<Settlement> {
+    let settlement = settled_as(answer)?;
+    if let Some(journal) = &engine.journal {
+        journal.ended([(id, payer.clone(), settlement)].into_iter());
+    }
+    Ok(settlement)
 }
 
 /// Writes a hold again that the server has lost, unless it has been settled or has ended.

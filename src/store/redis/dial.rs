@@ -152,6 +152,15 @@ impl Dialer {
     }
 }
 
+impl Connection {
+    /// Changes how long an answer may take, where one server answers.
+    pub(super) fn answers_within(&mut self, longest: Duration) {
+        if let Self::One(connection) = self {
+            connection.set_response_timeout(longest);
+        }
+    }
+}
+
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {

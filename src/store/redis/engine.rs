@@ -17,6 +17,7 @@ use crate::{
     store::{
         Fault, LiveTerms, Result,
         callers::Callers,
+        journal::Journal,
         key_names::{AccountNames, KeyStyle},
         whole::not_an_integer,
     },
@@ -46,6 +47,8 @@ pub(super) struct Engine {
     pub(super) callers: Arc<Callers>,
     pub(super) cache: Arc<Cache>,
     pub(super) lanes: Arc<Lanes>,
+    /// A gateway's own; `None` for a command, and for what is written again from it.
+    pub(super) journal: Option<Arc<Journal>>,
 }
 
 /// What was last seen of accounts and of the server's clock. Never trusted: scripts check.

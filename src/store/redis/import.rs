@@ -207,7 +207,6 @@ fn account_fields(account: &Account) -> Vec<[String; 2]> {
         ("credits", credits.to_string()),
         ("prepaid_credits", prepaid.to_string()),
         ("email_verified", u8::from(*email_verified).to_string()),
-        ("revision", "1".into()),
     ];
     fields.extend(account_fields::overridden(*overrides).into_iter().map(|(name, value)| (name, value.to_string())));
     if let Some(period) = billing_period {

@@ -2,7 +2,7 @@
 
 use super::{
     dial::{Connection, Dialer},
-    server::{everywhere, fields},
+    server::{self, Abilities, everywhere, fields},
 };
 use crate::{
     clock::Clock,
@@ -66,11 +66,12 @@ pub async fn inspect(url: &RedisUrl, clock: &Clock) -> Result<Vec<Remark>> {
 
 pub(super) async fn look(connection: &mut Connection, clock: &Clock) -> Result<Vec<Remark>> {
     let infos = everywhere(connection, &["INFO"]).await.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    let is_cluster = matches!(connection, Connection::Many(_));
     let mut remarks = Vec::new();
     for info in infos {
         let text: String = redis::from_redis_value(info).map_err(|error| Fault::Unexpected(error.to_string()))?;
         let info = fields(&text);
-        remarks.extend([version(&info), eviction(&info), persistence(&info)]);
+        remarks.extend([version(&info), eviction(&info), persistence(&info), confirmation(&info, is_cluster)]);
     }
     remarks.extend(newer_format(connection).await?);
     remarks.push(scripts(connection).await);
@@ -82,8 +83,7 @@ pub(super) async fn look(connection: &mut Connection, clock: &Clock) -> Result<V
 
 fn version(info: &BTreeMap<String, String>) -> Remark {
     let text = info.get("redis_version").map_or("", String::as_str);
-    let mut numbers = text.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let version = server::version(info);
     let name = info.get("valkey_version").map_or(format!("Redis {text}"), |version| format!("Valkey {version}"));
     if version < OLDEST {
         return Remark::fatal(format!("{name} is too old: {}.{} is the least.", OLDEST.0, OLDEST.1));
@@ -105,8 +105,8 @@ fn eviction(info: &BTreeMap<String, String>) -> Remark {
 fn persistence(info: &BTreeMap<String, String>) -> Remark {
     let on = |name: &str| info.get(name).is_some_and(|value| value == "1");
     if !on("aof_enabled") {
-        let says = "It keeps no append-only file: a restart loses what its last snapshot does not hold, but for the \
-                    last ten minutes of this gateway. Set appendonly to yes.";
+        let says = "It keeps no append-only file: a restart loses what its last snapshot does not hold and is older than \
+                    the ten minutes in the gateways' journals. Set appendonly to yes.";
         return Remark::doubtful(says);
     }
     if info.get("aof_last_write_status").is_some_and(|status| status != "ok") {
@@ -129,6 +129,20 @@ async fn newer_format(connection: &mut Connection) -> Result<Option<Remark>> {
             key_names::FORMAT
         ))
     }))
+}
+
+/// What an operator's change has to go by before the operator hears of it.
+fn confirmation(info: &BTreeMap<String, String>, is_cluster: bool) -> Remark {
+    let Abilities { has_replica, tells_of_its_disk } = Abilities::of(info);
+    Remark::good(match (is_cluster, has_replica, tells_of_its_disk) {
+        (false, true, true) => "An operator's change waits for a replica and for its disk.",
+        (false, true, false) => "An operator's change waits for a replica.",
+        (false, false, true) => "An operator's change waits for its disk.",
+        (true, ..) | (false, false, false) => {
+            "Neither a replica nor its disk confirms an operator's change: if it crashes or fails over right after a change of \
+             a plan or an e-mail address, repeat that. All else is in the gateways' journals."
+        }
+    })
 }
 
 async fn scripts(connection: &mut Connection) -> Remark {

@@ -8,19 +8,19 @@ mod peers;
 mod supervisor;
 
 use super::{
-    Role,
     dial::{Connection, Dialer},
     inspection::{self, Remark},
     server::{self, Identity, Master},
 };
 use crate::{
     clock::Clock,
-    store::{Fault, Result},
+    store::{Fault, Result, key_names},
     telemetry::panics,
 };
 use async_trait::async_trait;
 use error::fault;
 use peers::Peers;
+pub(super) use peers::{Progress, Stage};
 use redis::{Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation, Value, cmd};
 use std::{
     sync::{
@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Mutex, watch},
+    sync::watch,
     task::JoinHandle,
     time::{Instant, timeout},
 };
@@ -43,10 +43,12 @@ const TIMEOUTS: u32 = 3;
 const REPEATS: u32 = 2;
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long an operator's change waits for a replica (ms). Everything else on the connection waits with it, so only one
-/// does so at a time, and none for a while after one that waited in vain.
+/// How long an operator's change waits for a replica, and for the server's disk (ms).
 const REPLICA_WAIT: u32 = 300;
-const REPLICA_PAUSE: Duration = Duration::from_secs(10);
+const DISK_WAIT: u32 = 2_500;
+
+/// How long the answer to such a wait may take.
+const WAIT_ANSWER: Duration = Duration::from_secs(4);
 
 /// For how long a first connection is tried for, and the pause between two tries.
 const START: Duration = Duration::from_secs(3);
@@ -55,14 +57,14 @@ const START_PAUSE: Duration = Duration::from_millis(400);
 /// What is to be done on a line to a server that may have lost what it had acknowledged, before anybody else asks it.
 #[async_trait]
 pub(super) trait Replay: Send + Sync {
-    async fn replay(&self, link: Link) -> Result<()>;
+    async fn replay(&self, link: Link, progress: &Progress<'_>) -> Result<()>;
 }
 
 /// The line. Clones are the same line; dropping the last one ends the watch.
 #[derive(Clone)]
 pub(super) struct Link {
     shared: Arc<Shared>,
-    _watch: Option<Arc<Watch>>,
+    watch: Arc<OnceLock<Watch>>,
 }
 
 struct Watch(JoinHandle<()>);
@@ -72,11 +74,8 @@ struct Shared {
     state: watch::Sender<State>,
     replay: OnceLock<Arc<dyn Replay>>,
     outages: AtomicU64,
-    replays: AtomicU64,
     /// The other gateways; `None` for a command, which serves nobody.
     peers: Option<Peers>,
-    /// When a replica was last waited for in vain.
-    no_replica: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone)]
@@ -100,12 +99,9 @@ pub(super) enum Request<'a> {
 }
 
 impl Link {
-    /// Connects, and watches from then on. Waits some seconds for a failover under way to end, and a gateway for the others.
-    pub(super) async fn open(dialer: Dialer, role: Role) -> Result<Self> {
-        let peers = match role {
-            Role::Gateway => Some(Peers::new()?),
-            Role::Command => None,
-        };
+    /// Connects. Waits some seconds for a failover under way to end. Nobody watches it before [`serve`](Self::serve).
+    pub(super) async fn open(dialer: Dialer, is_gateway: bool) -> Result<Self> {
+        let peers = is_gateway.then(Peers::new).transpose()?;
         let begun = Instant::now();
         let up = loop {
             match Connected::dial(&dialer).await {
@@ -114,30 +110,25 @@ impl Link {
                 Err(_) => tokio::time::sleep(START_PAUSE).await,
             }
         };
-        if let Some(peers) = &peers {
-            peers.have_replayed(&up).await?;
-        }
-        let shared = Arc::new(Shared::of(Arc::new(dialer), up, peers));
-        let watched = Arc::clone(&shared);
-        let watch = panics::keep_alive(move || Arc::clone(&watched).watch());
-        let watch = Arc::new(Watch(tokio::spawn(watch)));
-        Ok(Self { shared, _watch: Some(watch) })
+        Ok(Self { shared: Arc::new(Shared::of(Arc::new(dialer), up, peers)), watch: Arc::default() })
     }
 
-    /// Names what is to be recalled from now on.
-    pub(super) fn will_replay(&self, replay: Arc<dyn Replay>) {
-        // Only the first one counts, and there is only one.
-        drop(self.shared.replay.set(replay));
+    /// Watches from now on. A gateway replays first, and waits for the others; then again whenever the server is another.
+    pub(super) async fn serve(&self, replay: Option<Arc<dyn Replay>>) -> Result<()> {
+        if let Some(replay) = replay {
+            let up = self.shared.up()?;
+            self.shared.replayed(&*replay, &up).await?;
+            drop(self.shared.replay.set(replay));
+        }
+        let watched = Arc::clone(&self.shared);
+        let watch = panics::keep_alive(move || Arc::clone(&watched).watch());
+        drop(self.watch.set(Watch(tokio::spawn(watch))));
+        Ok(())
     }
 
     /// How often the line went down.
     pub(super) fn outages(&self) -> u64 {
         self.shared.outages.load(Ordering::Relaxed)
-    }
-
-    /// How often the last writes were replayed.
-    pub(super) fn replays(&self) -> u64 {
-        self.shared.replays.load(Ordering::Relaxed)
     }
 
     /// Who is at the other end.
@@ -185,22 +176,32 @@ impl Link {
         self.ask(Request::Command(command)).await
     }
 
-    /// Waits until a replica has what was written so far, but not for long. Not on a Cluster, where each master has its own.
-    pub(super) async fn wait_for_replica(&self) -> Result<()> {
-        let mut connection = self.shared.up()?.connection.clone();
-        if self.shared.dialer.is_cluster()
-            || !server::has_replica(&mut connection).await.map_err(|error| fault(&error))?
-        {
+    /// Waits until a replica has what was written so far, and the server's disk where the server can tell: some have neither. Not on
+    /// a Cluster, where each master has its own. Blocks a connection of its own, and nobody else's.
+    pub(super) async fn wait_until_safe(&self) -> Result<()> {
+        if self.shared.dialer.is_cluster() {
             return Ok(());
         }
-        let mut in_vain = self.shared.no_replica.lock().await;
-        if in_vain.is_some_and(|since| since.elapsed() < REPLICA_PAUSE) {
-            return Ok(());
-        }
-        let reached: u64 = self.command(cmd("WAIT").arg(1).arg(REPLICA_WAIT)).await?;
-        *in_vain = (reached == 0).then(Instant::now);
-        if reached == 0 {
-            warn!("no replica has confirmed an operator's change yet");
+        let waited = async {
+            let mut connection = self.shared.dialer.connect().await?;
+            connection.answers_within(WAIT_ANSWER);
+            let able = server::abilities(&mut connection).await?;
+            // A server waits for what the connection itself has written, and so for all that came before.
+            let () = cmd("SET").arg(key_names::PULSE).arg(1).query_async(&mut connection).await?;
+            let (mut replicas, mut disks) = (u64::from(able.has_replica), u64::from(able.tells_of_its_disk));
+            if able.has_replica {
+                replicas = cmd("WAIT").arg(1).arg(REPLICA_WAIT).query_async(&mut connection).await?;
+            }
+            if able.tells_of_its_disk {
+                (disks, _) =
+                    cmd("WAITAOF").arg(1).arg(0).arg(DISK_WAIT).query_async::<(u64, u64)>(&mut connection).await?;
+            }
+            Ok::<_, RedisError>((able.has_replica && replicas == 0, able.tells_of_its_disk && disks == 0))
+        };
+        match waited.await {
+            Ok((false, false)) => {}
+            Ok((no_replica, no_disk)) => warn!(no_replica, no_disk, "an operator's change is not confirmed yet"),
+            Err(error) => warn!(%error, "nobody has confirmed an operator's change"),
         }
         Ok(())
     }
@@ -264,9 +265,7 @@ impl Shared {
             state: watch::channel(State::Connected(up)).0,
             replay: OnceLock::new(),
             outages: AtomicU64::new(0),
-            replays: AtomicU64::new(0),
             peers,
-            no_replica: Mutex::default(),
         }
     }
 
@@ -293,6 +292,14 @@ impl Shared {
             Ok(State::Connected(_)) | Err(_) => "the connection was replaced".into(),
         };
         Fault::Unavailable(why)
+    }
+
+    /// Writes again on this connection what its server may have lost, and waits until all other gateways have.
+    async fn replayed(self: &Arc<Self>, replay: &dyn Replay, up: &Arc<Connected>) -> Result<()> {
+        let shared = Arc::new(Self::of(Arc::clone(&self.dialer), Arc::clone(up), None));
+        let progress = Progress::of(self.peers.as_ref(), up);
+        replay.replay(Link { shared, watch: Arc::default() }, &progress).await?;
+        progress.reached(Stage::Done).await
     }
 
     /// Whether asking again may help; takes the line down if the connection is to blame.

@@ -5,6 +5,7 @@
 //! different slots. An account's operations keep their order.
 
 use super::{
+    answers::settled_as,
     engine::{Assumed, Engine},
     moment::PeriodFields,
     operation::Operation,
@@ -12,6 +13,7 @@ use super::{
     scripts::Call,
 };
 use crate::{
+    domain::credit::Payer,
     failpoint::{self, Point},
     store::{Fault, Result, key_names::KeyStyle, whole::not_an_integer},
 };
@@ -64,26 +66,41 @@ impl Driver {
         let (accounts, answers): (Vec<Vec<Operation>>, Vec<Vec<_>>) =
             batch.into_iter().map(|account| account.into_iter().map(|one| (one.operation, one.to)).unzip()).unzip();
         let mut answers = answers.into_iter().flatten();
+        if let Some(journal) = &self.engine.journal {
+            journal.begin(accounts.iter().flatten().filter_map(Operation::kept));
+        }
         let made = self.call(&accounts).await;
         if accounts.iter().flatten().count() > 1 {
             failpoint::reach(Point::InBatch);
         }
         match made {
-            Ok(given) => answers.zip(given).for_each(|(to, answer)| drop(to.send(Ok(answer)))),
+            Ok(given) => {
+                self.note_ends(accounts.iter().flatten().zip(&given));
+                answers.zip(given).for_each(|(to, answer)| drop(to.send(Ok(answer))));
+            }
             Err((fault, is_of_connection)) if is_of_connection || accounts.iter().flatten().count() == 1 => {
                 answers.for_each(|to| drop(to.send(Err(fault.clone()))));
             }
             Err(_) => {
                 for operation in accounts.into_iter().flatten() {
-                    let alone = self.call(&[vec![operation]]).await;
+                    let alone = self.call(&[vec![operation.clone()]]).await;
                     let answer = alone
                         .map_err(|(fault, _)| fault)
                         .and_then(|given| given.into_iter().next().ok_or_else(too_few));
+                    self.note_ends(answer.iter().map(|answer| (&operation, answer)));
                     let Some(to) = answers.next() else { return };
                     drop(to.send(answer));
                 }
             }
         }
+    }
+
+    /// Notes in the journal how operations have ended, before anybody hears of it.
+    fn note_ends<'a>(&self, answered: impl Iterator<Item = (&'a Operation, &'a String)>) {
+        let Some(journal) = &self.engine.journal else { return };
+        journal.ended(answered.filter(|(operation, _)| !operation.is_hold()).filter_map(|(operation, answer)| {
+            Some((operation.id(), Payer::Account(operation.uid().clone()), settled_as(answer).ok()?))
+        }));
     }
 
     /// An answer for each operation; a fault with whether it is the connection's.

@@ -61,14 +61,25 @@ impl Operation {
         uid
     }
 
-    /// Its bytes in a call, about.
-    pub(super) fn size(&self) -> usize {
-        let id = match self {
+    pub(super) fn id(&self) -> &OperationId {
+        match self {
             Self::Hold { request, .. } => &request.id,
             Self::Keep { hold, .. } => &hold.id,
             Self::Release { id, .. } => id,
-        };
-        2 * id.0.len() + self.uid().as_str().len() + 200
+        }
+    }
+
+    /// The hold that it keeps.
+    pub(super) fn kept(&self) -> Option<&Hold> {
+        match self {
+            Self::Keep { hold, .. } => Some(hold),
+            Self::Hold { .. } | Self::Release { .. } => None,
+        }
+    }
+
+    /// Its bytes in a call, about.
+    pub(super) fn size(&self) -> usize {
+        2 * self.id().0.len() + self.uid().as_str().len() + 200
     }
 
     pub(super) fn is_hold(&self) -> bool {

@@ -1,174 +1,300 @@
-//! Every write of the last ten minutes, to be made again when a server has been started anew or another has taken over:
-//! acknowledged is not durable. All of them are idempotent, so that making them again is free.
+//! The journal's last ten minutes, written again where a server was started anew, or another has taken over: acknowledged is not
+//! durable. Every step is idempotent, and what is there already is not asked for one by one.
 
 use super::{
-    accounts::{self, Changed},
-    admission, api_keys,
+    RedisStore, accounts, admission, api_keys,
     engine::Engine,
-    grants, parked, settlement,
-    stripe::{self, Written},
+    grants,
+    link::{Link, Progress, Replay, Stage},
+    operation::{Ended, day_of},
+    settlement,
 };
 use crate::{
     domain::{
-        account::Uid,
-        api_key::{ApiKey, KeyHash, KeyId},
+        account::{Account, Uid},
         credit::{Hold, OperationId, Payer},
         time::UnixMicros,
     },
-    store::{Fault, ParkedEvent, Result, StripeObject},
+    store::{
+        AccountChange, Fault, Reprocess, Result,
+        journal::{Deed, Journal, JournalLine},
+        key_names,
+    },
 };
+use async_trait::async_trait;
 use futures_util::future::join_all;
+use redis::cmd;
 use std::{
-    collections::{HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    collections::{BTreeMap, HashMap, HashSet},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
-use tokio::time::Instant;
+use tokio::task::spawn_blocking;
 use tracing::{debug, info, warn};
 
-/// How long a write is remembered: longer than any server goes without a sync to its disk or its replica.
-const REMEMBERED: Duration = Duration::from_mins(10);
-
-/// The most that are remembered; beyond that, the oldest are forgotten.
-const WRITES: usize = 500_000;
-
-/// Writes made again at once.
+/// Steps that are made at once.
 const AT_ONCE: usize = 128;
 
-/// The pass whose writes are made again one after another: of two changes of one thing, the later one stays.
-const IN_ORDER: usize = 0;
+/// Ids that one command asks for.
+const ASKED_AT_ONCE: usize = 512;
 
-/// One acknowledged write.
-#[derive(Clone, Debug)]
-pub(super) enum Write {
-    Account(Changed),
-    Stripe(Written),
-    StripeObject(String, StripeObject),
-    Parked(ParkedEvent),
-    Unparked(String),
-    Key(KeyHash, ApiKey),
-    Revoked(KeyId),
-    Granted(Uid, i64, OperationId),
-    Held(Hold),
-    Kept(Hold),
-    Released(OperationId, Payer),
-}
-
-/// The order in which writes are made again: accounts and what Stripe changed of them, before what belongs to them; open
-/// holds, before what settles them gives their credits to others.
-const PASSES: usize = 4;
-
-impl Write {
-    fn pass(&self) -> usize {
-        match self {
-            Self::Account(..) | Self::Stripe(_) | Self::StripeObject(..) | Self::Parked(_) | Self::Unparked(_) => {
-                IN_ORDER
-            }
-            Self::Key(..) | Self::Granted(..) => 1,
-            Self::Held(_) => 2,
-            Self::Revoked(_) | Self::Kept(_) | Self::Released(..) => 3,
-        }
-    }
-
-    /// The operation that it settles.
-    fn settles(&self) -> Option<&OperationId> {
-        match self {
-            Self::Kept(hold) => Some(&hold.id),
-            Self::Released(id, _) => Some(id),
-            Self::Account(_)
-            | Self::Stripe(_)
-            | Self::StripeObject(..)
-            | Self::Parked(_)
-            | Self::Unparked(_)
-            | Self::Key(..)
-            | Self::Revoked(_)
-            | Self::Granted(..)
-            | Self::Held(_) => None,
-        }
-    }
-
-    async fn replay(self, engine: &Engine) -> Result<()> {
-        match self {
-            Self::Account(changed) => accounts::restore(engine, &changed).await,
-            Self::Stripe(written) => stripe::restore(engine, &written).await,
-            Self::StripeObject(id, object) => stripe::restore_object(engine, &id, &object).await,
-            Self::Parked(event) => parked::park(engine, &event).await,
-            Self::Unparked(id) => parked::unpark(engine, &id).await,
-            Self::Key(hash, key) => api_keys::put(engine, &hash, &key).await,
-            Self::Revoked(id) => api_keys::revoke(engine, &id).await.map(drop),
-            Self::Granted(uid, credits, id) => grants::grant(engine, &uid, credits, &id).await.map(drop),
-            Self::Held(hold) => admission::restore(engine, &hold).await,
-            Self::Kept(hold) => settlement::keep(engine, &hold).await.map(drop),
-            Self::Released(id, payer) => settlement::release(engine, &id, &payer).await.map(drop),
-        }
-    }
-}
-
-/// The memory.
+/// This gateway's open holds.
 #[derive(Default)]
-pub(super) struct ReplayBuffer(Mutex<VecDeque<(Instant, Write)>>);
+pub(super) struct OpenHolds(Mutex<HashMap<OperationId, Hold>>);
 
-impl ReplayBuffer {
-    pub(super) fn note(&self, write: Write) {
-        let now = Instant::now();
-        let mut writes = self.lock();
-        let old = |(since, _): &(Instant, Write)| now.duration_since(*since) > REMEMBERED;
-        while writes.len() >= WRITES || writes.front().is_some_and(old) {
-            writes.pop_front();
-        }
-        writes.push_back((now, write));
+impl OpenHolds {
+    pub(super) fn add(&self, hold: &Hold) {
+        self.lock().insert(hold.id.clone(), hold.clone());
     }
 
-    /// Makes every write again. [`Fault::Unavailable`] where the server goes away meanwhile; then all is to be made again.
-    pub(super) async fn replay(&self, engine: &Engine) -> Result<()> {
-        let (mut total, mut refused) = (0, 0);
-        for pass in 0..PASSES {
-            let of_pass = self.of_pass(pass, engine.now());
-            total += of_pass.len();
-            for some in of_pass.chunks(if pass == IN_ORDER { 1 } else { AT_ONCE }) {
-                let under_way = some.iter().map(|write| write.clone().replay(engine));
-                for outcome in join_all(under_way).await {
-                    match outcome {
-                        Err(Fault::Unavailable(why)) => return Err(Fault::Unavailable(why)),
-                        // An account deleted meanwhile, credits spent meanwhile: what is so now, stays.
-                        Ok(())
-                        | Err(
-                            Fault::NotFound(_)
-                            | Fault::Insufficient(_)
-                            | Fault::TooLarge(_)
-                            | Fault::Taken(_)
-                            | Fault::Unusable(_)
-                            | Fault::Conflict(_),
-                        ) => {}
-                        Err(fault @ Fault::Unexpected(_)) => {
-                            refused += 1;
-                            debug!(%fault, "a write cannot be made again");
-                        }
-                    }
+    pub(super) fn remove(&self, id: &OperationId) {
+        self.lock().remove(id);
+    }
+
+    /// Those whose leases have not ended.
+    pub(super) fn count(&self, now: UnixMicros) -> u64 {
+        let mut holds = self.lock();
+        holds.retain(|_, hold| hold.expires > now);
+        holds.len() as u64
+    }
+
+    fn all(&self) -> Vec<Hold> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<OperationId, Hold>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where everything is that is written again.
+pub(super) struct Replayer {
+    pub(super) engine: Weak<Engine>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) open: Arc<OpenHolds>,
+    pub(super) events: Arc<dyn Reprocess>,
+}
+
+#[async_trait]
+impl Replay for Replayer {
+    async fn replay(&self, link: Link, progress: &Progress<'_>) -> Result<()> {
+        let Some(engine) = self.engine.upgrade() else { return Ok(()) };
+        // What waits for the old connection must not be in its way, and nothing is written down twice.
+        let engine = Arc::new(Engine { link, lanes: Arc::default(), journal: None, ..(*engine).clone() });
+        let pass = Pass { engine: &engine, progress, refused: AtomicUsize::new(0) };
+        let journal = Arc::clone(&self.journal);
+        let files = blocking(move || {
+            journal.adopt()?;
+            Ok(journal.files())
+        })
+        .await?;
+        let Collected { accounts, others, void } = collected(files.clone()).await?;
+        pass.again(self, accounts).await?;
+        progress.reached(Stage::Accounts).await?;
+        let refused = pass.again(self, others).await?;
+        progress.reached(Stage::Deeds).await?;
+        // What these need may be what another gateway has written again meanwhile.
+        pass.again(self, refused).await?;
+        pass.restore(&self.open.all()).await?;
+        let (mut keeps, mut releases) = (0, 0);
+        for file in &files {
+            let begun = of_file(file).await?.into_iter().filter_map(|line| match line {
+                JournalLine::Begun(hold) if !void.contains(&hold.id) && !self.journal.is_asked(&hold.id) => Some(hold),
+                JournalLine::Begun(_) | JournalLine::Kept(_) | JournalLine::Void(..) | JournalLine::Done(..) => None,
+            });
+            keeps += pass.keep(begun.filter(|hold| !self.journal.is_too_old(hold)).collect()).await?;
+        }
+        for file in &files {
+            let released = of_file(file).await?.into_iter().filter_map(|line| match line {
+                JournalLine::Void(id, payer) => Some((id, payer)),
+                JournalLine::Begun(_) | JournalLine::Kept(_) | JournalLine::Done(..) => None,
+            });
+            releases += pass.release(released.collect()).await?;
+        }
+        pass.warn_of_refusals();
+        self.journal.was_replayed();
+        if keeps + releases > 0 {
+            info!(keeps, releases, "what the server had lost was written again");
+        }
+        Ok(())
+    }
+}
+
+impl Replayer {
+    async fn again(&self, engine: &Arc<Engine>, deed: Deed) -> Result<()> {
+        match deed {
+            Deed::Account(account) => accounts::put(engine, &only_if_gone(account)).await.map(drop),
+            Deed::Key(hash, key) => api_keys::put(engine, &hash, &key).await,
+            Deed::Revoked(revocation) => api_keys::revoke_again(engine, &revocation).await,
+            Deed::Granted(uid, credits, id) => grants::grant(engine, &uid, credits, &id).await.map(drop),
+            Deed::Event(text) => self.events.process(Arc::new(RedisStore::bare(Arc::clone(engine))), &text).await,
+        }
+    }
+}
+
+/// The change that makes an account again, and does nothing where it is.
+fn only_if_gone(account: Account) -> AccountChange {
+    let Account { uid, membership, credits, overrides, email_verified, .. } = account;
+    AccountChange {
+        plan: (!membership.is_empty()).then_some((membership, credits)),
+        credits: Some(credits),
+        overrides,
+        email_verified: Some(email_verified),
+        only_new: true,
+        ..AccountChange::of(uid)
+    }
+}
+
+/// What is needed of all files at once.
+#[derive(Default)]
+struct Collected {
+    /// Accounts, each as its last change has left it.
+    accounts: Vec<Deed>,
+    /// Everything else that operators and Stripe have done, in its order.
+    others: Vec<Deed>,
+    /// The ids under which nothing is charged.
+    void: HashSet<OperationId>,
+}
+
+async fn collected(files: Vec<PathBuf>) -> Result<Collected> {
+    blocking(move || {
+        let (mut deeds, mut collected) = (Vec::new(), Collected::default());
+        for file in &files {
+            for line in Journal::lines(file)? {
+                match line {
+                    JournalLine::Done(at, deed) => deeds.push((at, deed)),
+                    JournalLine::Void(id, _) => drop(collected.void.insert(id)),
+                    JournalLine::Begun(_) | JournalLine::Kept(_) => {}
                 }
             }
         }
-        if refused > 0 {
-            warn!(refused, "writes that the server may have lost could not be made again; compare with: audit");
+        deeds.sort_by_key(|(at, _)| *at);
+        let mut accounts = BTreeMap::<Uid, Deed>::new();
+        for (_, deed) in deeds {
+            match &deed {
+                Deed::Account(account) => drop(accounts.insert(account.uid.clone(), deed)),
+                Deed::Key(..) | Deed::Revoked(_) | Deed::Granted(..) | Deed::Event(_) => collected.others.push(deed),
+            }
         }
-        if total > 0 {
-            info!(writes = total, "another server, or one started anew: what it may have lost was written again");
+        collected.accounts = accounts.into_values().collect();
+        Ok(collected)
+    })
+    .await
+}
+
+async fn of_file(path: &PathBuf) -> Result<Vec<JournalLine>> {
+    let path = path.clone();
+    blocking(move || Journal::lines(&path)).await
+}
+
+async fn blocking<T: Send + 'static>(read: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+    let read = spawn_blocking(read).await.unwrap_or_else(|gave_up| Err(std::io::Error::other(gave_up)));
+    read.map_err(|error| Fault::Unavailable(format!("the journal cannot be read: {error}")))
+}
+
+/// One replay.
+struct Pass<'a> {
+    engine: &'a Arc<Engine>,
+    progress: &'a Progress<'a>,
+    refused: AtomicUsize,
+}
+
+impl Pass<'_> {
+    /// Does things again, one after another. Gives those that were refused.
+    async fn again(&self, replayer: &Replayer, deeds: Vec<Deed>) -> Result<Vec<Deed>> {
+        let mut refused = Vec::new();
+        for deed in deeds {
+            let done = replayer.again(self.engine, deed.clone()).await;
+            refused.extend(done.is_err().then_some(deed));
+            self.made(&[done]).await?;
+        }
+        Ok(refused)
+    }
+
+    async fn restore(&self, open: &[Hold]) -> Result<()> {
+        for some in open.chunks(AT_ONCE) {
+            self.made(&join_all(some.iter().map(|hold| admission::restore(self.engine, hold))).await).await?;
         }
         Ok(())
     }
 
-    /// What is to be made again in one pass. A hold that has been settled since, or whose lease has ended, need not come
-    /// back.
-    fn of_pass(&self, pass: usize, now: UnixMicros) -> Vec<Write> {
-        let writes = self.lock();
-        let settled: HashSet<&OperationId> = writes.iter().filter_map(|(_, write)| write.settles()).collect();
-        let is_over =
-            |write: &Write| matches!(write, Write::Held(hold) if hold.expires <= now || settled.contains(&hold.id));
-        let of_pass = writes.iter().map(|(_, write)| write).filter(|write| write.pass() == pass && !is_over(write));
-        of_pass.cloned().collect()
+    /// Keeps those of which nothing is known. Gives how many.
+    async fn keep(&self, holds: Vec<Hold>) -> Result<usize> {
+        let ids = holds.iter().map(|hold| (hold.id.clone(), hold.charge.payer())).collect();
+        let missing = self.missing(ids, Ended::Kept).await?;
+        let lost: Vec<Hold> = holds.into_iter().filter(|hold| missing.contains(&hold.id)).collect();
+        for some in lost.chunks(AT_ONCE) {
+            let kept = join_all(some.iter().map(|hold| settlement::keep(self.engine, hold))).await;
+            self.made(&kept.into_iter().map(|kept| kept.map(drop)).collect::<Vec<_>>()).await?;
+        }
+        Ok(lost.len())
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(Instant, Write)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn release(&self, ids: Vec<(OperationId, Payer)>) -> Result<usize> {
+        let missing = self.missing(ids.clone(), Ended::Released).await?;
+        let lost: Vec<_> = ids.into_iter().filter(|(id, _)| missing.contains(id)).collect();
+        for some in lost.chunks(AT_ONCE) {
+            let released = join_all(some.iter().map(|(id, payer)| settlement::release(self.engine, id, payer))).await;
+            self.made(&released.into_iter().map(|released| released.map(drop)).collect::<Vec<_>>()).await?;
+        }
+        Ok(lost.len())
+    }
+
+    /// The ids that are not remembered as ended in this way, asked for in bulk.
+    async fn missing(&self, ids: Vec<(OperationId, Payer)>, ended: Ended) -> Result<HashSet<OperationId>> {
+        let mut by_name: BTreeMap<String, Vec<OperationId>> = BTreeMap::new();
+        for (id, payer) in ids {
+            let own = key_names::styled_payer(&payer, self.engine.style);
+            by_name.entry(format!("{own}:{}:{}", ended.as_str(), day_of(&id))).or_default().push(id);
+        }
+        let questions: Vec<(&String, &[OperationId])> =
+            by_name.iter().flat_map(|(name, ids)| ids.chunks(ASKED_AT_ONCE).map(move |some| (name, some))).collect();
+        let mut missing = HashSet::new();
+        for some in questions.chunks(AT_ONCE) {
+            for answer in join_all(some.iter().map(|(name, ids)| self.unknown(name, ids))).await {
+                missing.extend(answer?);
+            }
+            self.progress.made(some.len()).await;
+        }
+        Ok(missing)
+    }
+
+    async fn unknown(&self, name: &str, ids: &[OperationId]) -> Result<Vec<OperationId>> {
+        let words: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
+        match self.engine.link.command::<Vec<Option<String>>>(cmd("HMGET").arg(name).arg(words)).await {
+            Ok(found) => {
+                Ok(ids.iter().zip(found).filter(|(_, found)| found.is_none()).map(|(id, _)| id.clone()).collect())
+            }
+            // Something else lies under that name: each is answered for itself.
+            Err(Fault::Unexpected(_)) => Ok(ids.to_vec()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Tells the other gateways of the progress. An error where the server is unavailable: then all is to be made again. Whatever else
+    /// stands in the way, such as an account deleted meanwhile or credits spent meanwhile: what is so now, stays.
+    async fn made(&self, outcomes: &[Result<()>]) -> Result<()> {
+        for outcome in outcomes {
+            match outcome {
+                Err(fault @ Fault::Unavailable(_)) => return Err(fault.clone()),
+                Err(fault) => {
+                    self.refused.fetch_add(usize::from(matches!(fault, Fault::Unexpected(_))), Ordering::Relaxed);
+                    debug!(%fault, "something cannot be written again");
+                }
+                Ok(()) => {}
+            }
+        }
+        self.progress.made(outcomes.len()).await;
+        Ok(())
+    }
+
+    fn warn_of_refusals(&self) {
+        let refused = self.refused.load(Ordering::Relaxed);
+        if refused > 0 {
+            warn!(refused, "writes that the server may have lost could not be made again; compare with: audit");
+        }
     }
 }

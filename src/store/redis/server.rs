@@ -29,10 +29,34 @@ pub(super) async fn identity(connection: &mut Connection) -> RedisResult<Identit
     Ok(identity)
 }
 
-/// Whether any replica follows this server.
-pub(super) async fn has_replica(connection: &mut Connection) -> RedisResult<bool> {
-    let info: String = cmd("INFO").arg("replication").query_async(connection).await?;
-    Ok(fields(&info).get("connected_slaves").is_some_and(|count| count != "0"))
+/// What a server can confirm.
+pub(super) struct Abilities {
+    /// A replica follows it.
+    pub(super) has_replica: bool,
+    /// It says when its disk has something: Redis 7.2 and newer, and Valkey.
+    pub(super) tells_of_its_disk: bool,
+}
+
+pub(super) async fn abilities(connection: &mut Connection) -> RedisResult<Abilities> {
+    let info: String = cmd("INFO").query_async(connection).await?;
+    Ok(Abilities::of(&fields(&info)))
+}
+
+impl Abilities {
+    pub(super) fn of(info: &BTreeMap<String, String>) -> Self {
+        let field = |name: &str| info.get(name).map_or("", String::as_str);
+        Self {
+            has_replica: !matches!(field("connected_slaves"), "" | "0"),
+            tells_of_its_disk: field("aof_enabled") == "1" && version(info) >= (7, 2),
+        }
+    }
+}
+
+/// The version; a Valkey's is the Redis that it answers to.
+pub(super) fn version(info: &BTreeMap<String, String>) -> (u32, u32) {
+    let text = info.get("redis_version").map_or("", String::as_str);
+    let mut numbers = text.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// A master: `None` where there is only one, else its host and port.

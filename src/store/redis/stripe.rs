@@ -27,30 +27,14 @@ pub(super) async fn state(engine: &Engine, uid: &Uid) -> Result<StripeState> {
     Ok(StripeState { account, remembered, held_prepaid, version })
 }
 
-/// The step, to be written again where the server has lost it.
-#[derive(Clone, Debug)]
-pub(super) struct Written {
-    pub(super) step: StripeStep,
-    /// The number of the change that plan, credits and the like had come to.
-    revision: u64,
-}
-
-/// What became of the step, and how it is written again; `None` where it was not written.
-pub(super) async fn apply(engine: &Engine, step: &StripeStep) -> Result<(StepOutcome, Option<Written>)> {
-    let (stepped, revision) = write(engine, step, &step.expected.to_string(), 0).await?;
-    if stepped == StepOutcome::Stale {
-        return Ok((stepped, None));
+pub(super) async fn apply(engine: &Engine, step: &StripeStep) -> Result<StepOutcome> {
+    let stepped = write(engine, step).await?;
+    if stepped != StepOutcome::Stale {
+        // A repeat may have been applied just now, without anybody hearing of it.
+        learn(engine, &step.uid, &step.learn).await?;
+        engine.callers.forget_account(&step.uid);
     }
-    learn(engine, &step.uid, &step.learn).await?;
-    engine.callers.forget_account(&step.uid);
-    Ok((stepped, Some(Written { step: step.clone(), revision })))
-}
-
-/// Writes a step again that the server has lost.
-pub(super) async fn restore(engine: &Engine, written: &Written) -> Result<()> {
-    let Written { step, revision } = written;
-    write(engine, step, &format!("+{}", step.expected + 1), *revision).await?;
-    learn(engine, &step.uid, &step.learn).await
+    Ok(stepped)
 }
 
 pub(super) async fn object(engine: &Engine, id: &str) -> Result<StripeObject> {
@@ -59,31 +43,9 @@ pub(super) async fn object(engine: &Engine, id: &str) -> Result<StripeObject> {
     Ok(StripeObject { version, text: stored.get("text").cloned().unwrap_or_default() })
 }
 
-/// What became of an object that was to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Put {
-    Written,
-    /// The same is there already: an earlier try may have written it, without anybody hearing of it.
-    There,
-    Behind,
-}
-
-pub(super) async fn put_object(engine: &Engine, id: &str, object: &StripeObject) -> Result<Put> {
-    write_object(engine, id, &object.version.to_string(), &object.text).await
-}
-
-/// Writes what the server has lost, unless somebody has written since.
-pub(super) async fn restore_object(engine: &Engine, id: &str, object: &StripeObject) -> Result<()> {
-    write_object(engine, id, &format!("+{}", object.version + 1), &object.text).await.map(drop)
-}
-
-async fn write_object(engine: &Engine, id: &str, version: &str, text: &str) -> Result<Put> {
-    let call = Call::of(&engine.scripts.put_stripe_object).key(key_names::stripe_object(id)).arg(version).arg(text);
-    Ok(match call.run::<u8>(&engine.link).await? {
-        1 => Put::Written,
-        2 => Put::There,
-        _ => Put::Behind,
-    })
+pub(super) async fn put_object(engine: &Engine, id: &str, object: &StripeObject) -> Result<bool> {
+    let call = Call::of(&engine.scripts.put_stripe_object).key(key_names::stripe_object(id));
+    Ok(call.arg(object.version).arg(&object.text).run::<u8>(&engine.link).await? == 1)
 }
 
 async fn learn(engine: &Engine, uid: &Uid, ids: &[String]) -> Result<()> {
@@ -93,17 +55,15 @@ async fn learn(engine: &Engine, uid: &Uid, ids: &[String]) -> Result<()> {
     engine.link.command(cmd("SADD").arg(engine.names(uid).stripe_ids()).arg(ids)).await
 }
 
-/// What became of it, and the number of the change that the account's numbers have come to.
-async fn write(engine: &Engine, step: &StripeStep, version: &str, revision: u64) -> Result<(StepOutcome, u64)> {
+async fn write(engine: &Engine, step: &StripeStep) -> Result<StepOutcome> {
     let payer = Payer::Account(step.uid.clone());
     let mut now = engine.now();
     for _ in 0..STALE_TRIES {
-        let answer: Vec<String> = call(engine, step, version, (now, revision))?.run(&engine.link).await?;
-        let words: Vec<&str> = answer.iter().map(String::as_str).collect();
-        match words[..] {
-            ["applied", change] => return Ok((StepOutcome::Applied, change.parse().unwrap_or(0))),
-            ["duplicate", change] => return Ok((StepOutcome::Duplicate, change.parse().unwrap_or(0))),
-            ["behind"] => return Ok((StepOutcome::Stale, 0)),
+        let answer: Vec<String> = call(engine, step, now)?.run(&engine.link).await?;
+        match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["applied"] => return Ok(StepOutcome::Applied),
+            ["duplicate"] => return Ok(StepOutcome::Duplicate),
+            ["behind"] => return Ok(StepOutcome::Stale),
             ["too_large"] => return Err(Fault::TooLarge("no balance can be that large".into())),
             _ => match engine.if_stale(&payer, &answer)? {
                 Some(better) => now = better.now,
@@ -114,12 +74,7 @@ async fn write(engine: &Engine, step: &StripeStep, version: &str, revision: u64)
     Err(too_many_conflicts())
 }
 
-fn call<'a>(
-    engine: &'a Engine,
-    step: &StripeStep,
-    version: &str,
-    (now, revision): (UnixMicros, u64),
-) -> Result<Call<'a>> {
+fn call<'a>(engine: &'a Engine, step: &StripeStep, now: UnixMicros) -> Result<Call<'a>> {
     let (names, month, changes) = (engine.names(&step.uid), now.seconds().month(), &step.changes);
     let mut call = Call::of(&engine.scripts.apply_stripe)
         .key(names.own())
@@ -136,7 +91,7 @@ fn call<'a>(
         .arg(month.end().micros().0)
         .arg(month.to_string())
         .arg(step.uid.as_str())
-        .arg(version)
+        .arg(step.expected)
         .arg(&step.remembered)
         .arg(key_names::CHANGES);
     let (plan, credits) = match &changes.plan {
@@ -151,7 +106,7 @@ fn call<'a>(
         }
         None => Default::default(),
     };
-    call = fields.into_iter().fold(call.arg(detail), Call::arg).arg(changes.credits).arg(revision);
+    call = fields.into_iter().fold(call.arg(detail), Call::arg).arg(changes.credits);
     call = call.arg(u8::from(changes.only_free));
     for by in &changes.moves {
         call = call.arg(by.from.0).arg(by.to.0);

@@ -28,6 +28,6 @@ impl Transfer for RedisStore {
 
     async fn import(&self, export: &AccountExport) -> Result<()> {
         import::account(&self.engine, export).await?;
-        self.engine.link.wait_for_replica().await
+        self.engine.link.wait_until_safe().await
     }
 }

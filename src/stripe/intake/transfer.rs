@@ -1,8 +1,8 @@
 //! The operator's claim about the owner of a subscription, a payment or a customer.
 
-use super::{Intake, Taken, read};
+use super::{Intake, Noted, Taken, read};
 use crate::{
-    domain::account::Uid,
+    domain::{account::Uid, time::UnixMicros},
     store::{self, Fault},
     stripe::{
         claims::Claims,
@@ -27,6 +27,11 @@ impl Intake {
     /// with the account where it was counted. From then on only the operator can move it again. Fails with
     /// [`Fault::NotFound`] if there is no such account, or if no event has mentioned the id.
     pub async fn move_to(&self, id: &str, uid: &Uid) -> store::Result<Vec<Moved>> {
+        self.move_at(id, uid, self.clock.now()).await
+    }
+
+    /// The same for a claim that was made at this moment.
+    pub(in crate::stripe) async fn move_at(&self, id: &str, uid: &Uid, now: UnixMicros) -> store::Result<Vec<Moved>> {
         if self.store.account(uid).await?.is_none() {
             return Err(Fault::NotFound(format!("there is no account {uid}")));
         }
@@ -35,7 +40,6 @@ impl Intake {
                 "no event about {id} has come; name a subscription (sub_…), a payment (pi_…) or a customer (cus_…)"
             )));
         }
-        let now = self.clock.now();
         let is_customer = id.starts_with("cus_") || id.starts_with("acct_");
         let ids = if is_customer {
             let (ids, ..) = self
@@ -64,6 +68,7 @@ impl Intake {
         for event in read(self.store.parked_under(&learnt).await?) {
             self.take(event, &mut Taken::default()).await?;
         }
+        self.note(Some(Noted::Move(id.to_owned(), uid.clone(), now))).await?;
         Ok(moved)
     }
 }

@@ -31,7 +31,6 @@ use rembg_gateway::{
     store::{self, AccountChange, Store},
 };
 use std::{
-    fs,
     net::SocketAddr,
     os::unix::process::ExitStatusExt as _,
     path::Path,
@@ -158,9 +157,15 @@ impl Run {
 
     /// The same, but the first gateway dies the nth time that it comes to a point.
     pub(crate) async fn doomed(url: &str, direct: &str, dies: Option<(Point, u64)>) -> Self {
+        let dies = dies.map(|(point, time)| ("REMBG_GATEWAY_TEST_DIE_AT", format!("{}:{time}", point.name())));
+        Self::troubled(url, direct, &dies.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// The same with variables in the first gateway's environment.
+    pub(crate) async fn troubled(url: &str, direct: &str, trouble: &[(&'static str, String)]) -> Self {
         let mut run = Self::empty(direct, Clock::Own).await;
-        for dies in [dies, None] {
-            run.gateways.push(run.serve(url, dies));
+        for trouble in [trouble, &[]] {
+            run.gateways.push(run.serve(url, trouble));
         }
         run
     }
@@ -195,9 +200,9 @@ impl Run {
         }
     }
 
-    fn serve(&self, url: &str, dies: Option<(Point, u64)>) -> Gateway {
+    fn serve(&self, url: &str, trouble: &[(&'static str, String)]) -> Gateway {
         let mut settings = self.settings(url);
-        settings.extend(dies.map(|(point, time)| ("REMBG_GATEWAY_TEST_DIE_AT", format!("{}:{time}", point.name()))));
+        settings.extend_from_slice(trouble);
         let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Gateway::Process(self.here.serve_with(&settings))
     }
@@ -254,7 +259,7 @@ impl Run {
 
     /// A new gateway in the place of a killed one, and callers for it.
     pub(crate) fn replace(&mut self, number: usize, url: &str) {
-        self.gateways[number] = self.serve(url, None);
+        self.gateways[number] = self.serve(url, &[]);
         for _ in 0..CALLERS / 2 {
             self.callers.spawn(self.calls(number));
         }
@@ -265,7 +270,7 @@ impl Run {
         let everybody = async { while self.callers.join_next().await.is_some() {} };
         tokio::time::timeout(Duration::from_mins(1), everybody).await.expect("every caller reaches the limit");
         let journal = self.journal();
-        until("nothing is left in the journals", async || journal_lines(Path::new(&journal)) == 0).await;
+        until("nothing is left in the journals", async || store::keeps_left(Path::new(&journal)).unwrap() == 0).await;
 
         // The store is looked at as it will be when the leases of the killed gateways have ended.
         let later = self.clock.now().plus(Duration::from_mins(2));
@@ -367,9 +372,4 @@ async fn call_until_denied(api: Api, base: SocketAddr, key: String, answered: Ar
 pub(crate) async fn open(url: &str, clock: Clock) -> Arc<dyn Store> {
     let config = Config { store: StoreConfig { url: url.to_owned(), ..StoreConfig::default() }, ..Config::default() };
     store::open(&config, clock).await.unwrap_or_else(|fault| panic!("{url}: {fault}"))
-}
-
-fn journal_lines(folder: &Path) -> usize {
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|path| fs::read_to_string(path).unwrap_or_default().lines().count()).sum()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::server::{self, Identity},
-    Connected, Link, Shared, State,
+    Connected, Shared, State,
     error::fault,
 };
 use crate::store::Result;
@@ -58,7 +58,7 @@ impl Shared {
     }
 
     /// Answers with who is at the other end now.
-    async fn dial_until_up(&self, last: Identity) -> Identity {
+    async fn dial_until_up(self: &Arc<Self>, last: Identity) -> Identity {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.redial(&last).await {
@@ -77,18 +77,13 @@ impl Shared {
         }
     }
 
-    async fn redial(&self, last: &Identity) -> Result<Arc<Connected>> {
+    async fn redial(self: &Arc<Self>, last: &Identity) -> Result<Arc<Connected>> {
         let up = Connected::dial(&self.dialer).await.map_err(|error| fault(&error))?;
         if up.identity == *last {
             return Ok(up);
         }
         if let Some(replay) = self.replay.get() {
-            let shared = Arc::new(Self::of(Arc::clone(&self.dialer), Arc::clone(&up), None));
-            replay.replay(Link { shared, _watch: None }).await?;
-            self.replays.fetch_add(1, Ordering::Relaxed);
-        }
-        if let Some(peers) = &self.peers {
-            peers.have_replayed(&up).await?;
+            self.replayed(&**replay, &up).await?;
         }
         Ok(up)
     }
