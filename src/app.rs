@@ -58,6 +58,7 @@ pub struct App {
 
 impl App {
     /// Opens the store, sets up the backend and listens.
+    #[must_use]
     pub fn start(config: &Config, clock: Clock) -> BoxFuture<'_, Result<Self, StartError>> {
         // Boxed, as everything that waits for a start would carry all of its steps.
         Box::pin(Self::set_up(config, clock))
@@ -73,8 +74,7 @@ impl App {
             store::open_to_serve(config, clock.clone(), metrics.store(), Arc::clone(&again) as _).await?;
         let cpu_pool = CpuPool::new();
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool, &metrics)?;
-        let budgets = budgets(config);
-        let tasks = TaskTracker::new();
+        let (budgets, tasks) = (budgets(config), TaskTracker::new());
         let admin = AdminState {
             store: Arc::clone(&metering),
             backend: Arc::clone(&backend),

@@ -148,7 +148,7 @@ async fn answers(choice: &Choice) {
 
 /// Tries several configurations at once, because each waits for something now and then.
 async fn all_answer(choices: Vec<Choice>) {
-    let answered = choices.into_iter().map(async |choice| answers(&choice).await);
+    let answered = choices.into_iter().map(async |choice| Box::pin(answers(&choice)).await);
     futures_util::stream::iter(answered).buffer_unordered(12).collect::<()>().await;
 }
 

@@ -10,7 +10,7 @@ use rembg_gateway::{
     random::fresh_operation_id,
     store::{AccountChange, Store},
 };
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, pin::Pin, sync::Arc};
 
 /// 2026-03-15T12:00:00Z, when every test begins.
 pub const NOON: i64 = 1_773_576_000;
@@ -59,10 +59,12 @@ impl World {
     }
 
     /// The same after its gateway has stopped and started again.
-    pub async fn restarted(self, config: Config) -> Self {
-        self.app.stop().await;
-        let app = App::start(&config, self.clock.clock()).await.unwrap();
-        Self { app, config, ..self }
+    pub fn restarted(self, config: Config) -> Pin<Box<dyn Future<Output = Self>>> {
+        Box::pin(async move {
+            self.app.stop().await;
+            let app = App::start(&config, self.clock.clock()).await.unwrap();
+            Self { app, config, ..self }
+        })
     }
 
     /// Counters that other software, or years of use, have left under their documented names.
