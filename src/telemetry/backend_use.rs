@@ -8,7 +8,14 @@ use tokio::time::Instant;
 
 /// The notes about one picture; clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct BackendUse(Arc<Mutex<BackendNotes>>);
+pub struct BackendUse(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    notes: BackendNotes,
+    /// When the service was asked that has the picture now. It may have it longer than its request lasts.
+    asked: Option<Instant>,
+}
 
 /// What has been noted so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,37 +35,51 @@ pub struct BackendNotes {
 pub struct Timing<'a> {
     notes: &'a BackendUse,
     since: Instant,
-    place: fn(&mut BackendNotes) -> &mut Option<Duration>,
+    part: Part,
+}
+
+/// What is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Queue,
+    Working,
 }
 
 impl BackendUse {
     /// The picture enters the queue.
     #[must_use]
     pub fn queueing(&self) -> Timing<'_> {
-        Timing { notes: self, since: Instant::now(), place: |notes| &mut notes.queue }
+        Timing { notes: self, since: Instant::now(), part: Part::Queue }
     }
 
     /// A service is asked.
     #[must_use]
     pub fn asking(&self, service: &str) -> Timing<'_> {
         self.asked_again();
-        self.lock().service = Some(service.to_owned());
-        Timing { notes: self, since: Instant::now(), place: |notes| &mut notes.working }
+        let since = Instant::now();
+        let mut kept = self.lock();
+        (kept.notes.service, kept.asked) = (Some(service.to_owned()), Some(since));
+        Timing { notes: self, since, part: Part::Working }
     }
 
     /// The same service is asked again.
     pub fn asked_again(&self) {
-        let mut notes = self.lock();
-        notes.tries = notes.tries.saturating_add(1);
+        let mut kept = self.lock();
+        kept.notes.tries = kept.notes.tries.saturating_add(1);
     }
 
-    /// What has been noted so far.
+    /// What has been noted so far. The time of a service that still has the picture counts up to now.
     #[must_use]
     pub fn notes(&self) -> BackendNotes {
-        self.lock().clone()
+        let kept = self.lock();
+        let mut notes = kept.notes.clone();
+        if let Some(since) = kept.asked {
+            add(&mut notes.working, since.elapsed());
+        }
+        notes
     }
 
-    fn lock(&self) -> MutexGuard<'_, BackendNotes> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         // A panic cannot leave the notes half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,10 +88,19 @@ impl BackendUse {
 impl Drop for Timing<'_> {
     fn drop(&mut self) {
         let took = self.since.elapsed();
-        let mut notes = self.notes.lock();
-        let sum = (self.place)(&mut notes);
-        *sum = Some(sum.unwrap_or_default().saturating_add(took));
+        let mut kept = self.notes.lock();
+        match self.part {
+            Part::Queue => add(&mut kept.notes.queue, took),
+            Part::Working => {
+                kept.asked = None;
+                add(&mut kept.notes.working, took);
+            }
+        }
     }
+}
+
+fn add(sum: &mut Option<Duration>, took: Duration) {
+    *sum = Some(sum.unwrap_or_default().saturating_add(took));
 }
 
 #[cfg(test)]
@@ -88,6 +118,8 @@ mod tests {
             drop(queueing);
             let _asking = used.asking(service);
             advance(Duration::from_secs(seconds)).await;
+            let working = Duration::from_secs(if service == "first" { 2 } else { 5 });
+            assert_eq!(used.notes().working, Some(working), "while it still has the picture");
         }
         used.asked_again();
         let notes = BackendNotes {
