@@ -17,7 +17,7 @@ callers() {
     cargo test --locked --no-fail-fast --test it || status=1
     # The tests of what callers notice run once more on the other store.
     REMBG_GATEWAY_TEST_STORE=redis cargo test --locked --no-fail-fast --test it || status=1
-    return $status
+    return "$status"
 }
 rest() {
     cargo test --locked --no-fail-fast --lib --bins --test clients --test models --test process --test store

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 async fn a_copy_taken_under_load_is_whole_and_serves_in_the_place_of_the_store() {
     let here = Installation::new().await;
     let key = here.customer("ann", 1000);
+    here.json(&["credits", "grant", "ann", "100", "--id", "a-pack"]);
     let serving = here.serve();
     let mut callers = JoinSet::new();
     for _ in 0..8 {
