@@ -67,8 +67,7 @@ impl App {
             store::open_to_serve(config, clock.clone(), metrics.store(), Arc::clone(&again) as _).await?;
         let cpu_pool = CpuPool::new();
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool, &metrics)?;
-        let budgets = budgets(config);
-        let tasks = TaskTracker::new();
+        let (budgets, tasks) = (budgets(config), TaskTracker::new());
         let admin = AdminState {
             store: Arc::clone(&metering),
             backend: Arc::clone(&backend),

@@ -36,7 +36,7 @@ impl Reprocess for Again {
     async fn process(&self, store: Arc<dyn Billing>, event: &str) -> store::Result<()> {
         let intake = Intake::new(store, &self.config, self.clock.clone()).with_plans(&self.latest.load());
         match serde_json::from_str(event).map_err(|error| unexpected(&error))? {
-            Noted::Event(event) => intake.take(event, &mut Taken::default()).await,
+            Noted::Event(event) => intake.take(*event, &mut Taken::default()).await,
             Noted::Move(id, uid, at) => intake.move_at(&id, &uid, at).await.map(drop),
         }
     }

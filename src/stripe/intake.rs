@@ -114,7 +114,7 @@ impl Intake {
 
     /// Processes an event and every parked event that it frees. When this returns `Ok`, all results are durable.
     pub async fn take(&self, event: Event, taken: &mut Taken) -> store::Result<()> {
-        let noted = News::of(&event, &self.config).is_ok().then(|| Noted::Event(event.clone()));
+        let noted = News::of(&event, &self.config).is_ok().then(|| Noted::Event(Box::new(event.clone())));
         let mut waiting = vec![(event, false)];
         let mut looked_under = BTreeSet::new();
         while let Some((event, was_parked)) = waiting.pop() {

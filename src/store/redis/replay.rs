@@ -26,7 +26,7 @@ use futures_util::future::join_all;
 use redis::cmd;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -108,11 +108,11 @@ impl Replay for Replayer {
             keeps += pass.keep(begun.filter(|hold| !self.journal.is_too_old(hold)).collect()).await?;
         }
         for file in &files {
-            let released = of_file(file).await?.into_iter().filter_map(|line| match line {
+            let void = of_file(file).await?.into_iter().filter_map(|line| match line {
                 JournalLine::Void(id, payer) => Some((id, payer)),
                 JournalLine::Begun(_) | JournalLine::Kept(_) | JournalLine::Done(..) => None,
             });
-            releases += pass.release(released.collect()).await?;
+            releases += pass.release(void.collect()).await?;
         }
         pass.warn_of_refusals();
         self.journal.was_replayed();
@@ -185,8 +185,8 @@ async fn collected(files: Vec<PathBuf>) -> Result<Collected> {
     .await
 }
 
-async fn of_file(path: &PathBuf) -> Result<Vec<JournalLine>> {
-    let path = path.clone();
+async fn of_file(path: &Path) -> Result<Vec<JournalLine>> {
+    let path = path.to_owned();
     blocking(move || Journal::lines(&path)).await
 }
 

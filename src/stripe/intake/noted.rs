@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 pub(in crate::stripe) enum Noted {
     /// One of Stripe's events.
-    Event(Event),
+    Event(Box<Event>),
     /// An operator's claim about an object's owner, at this moment.
     Move(String, Uid, UnixMicros),
 }

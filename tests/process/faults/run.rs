@@ -58,7 +58,7 @@ pub(crate) const CALLERS: usize = 8;
 /// A gateway that serves: the binary as a process, or one in this process by a clock of the test's.
 pub(crate) enum Gateway {
     Process(Serving),
-    Here(App),
+    Here(Box<App>),
 }
 
 impl Gateway {
@@ -90,7 +90,7 @@ impl Gateway {
     async fn stop(self) {
         match self {
             Self::Process(serving) => serving.kill(),
-            Self::Here(app) => app.stop().await,
+            Self::Here(app) => (*app).stop().await,
         }
     }
 }
@@ -176,7 +176,7 @@ impl Run {
         for _ in 0..2 {
             let settings = run.settings(url).into_iter().map(|(name, value)| (name.to_owned(), value));
             let config = Config::load(None, settings).unwrap();
-            run.gateways.push(Gateway::Here(App::start(&config, clock.clock()).await.unwrap()));
+            run.gateways.push(Gateway::Here(Box::new(App::start(&config, clock.clock()).await.unwrap())));
         }
         run
     }

@@ -91,14 +91,14 @@ struct Heard {
     steps: u64,
     at: Option<Instant>,
     /// What each other gateway has said last, and since when. Nothing was heard yet of one with an empty word.
-    heard: HashMap<String, (String, Instant)>,
+    words: HashMap<String, (String, Instant)>,
     /// Those that have said nothing new for too long. They are not waited for.
     silent: BTreeSet<String>,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn of(peers: Option<&'a Peers>, up: &'a Connected) -> Self {
-        let told = Heard { stage: Stage::Begun, steps: 0, at: None, heard: HashMap::new(), silent: BTreeSet::new() };
+        let told = Heard { stage: Stage::Begun, steps: 0, at: None, words: HashMap::new(), silent: BTreeSet::new() };
         Self { peers, up, told: Mutex::new(told) }
     }
 
@@ -157,15 +157,15 @@ impl Heard {
         let now = Instant::now();
         for peer in awaited.iter() {
             let word = said.get(peer).cloned().unwrap_or_default();
-            match self.heard.get(peer) {
+            match self.words.get(peer) {
                 Some((before, _)) if *before == word => {}
                 _ => {
                     self.silent.remove(peer);
-                    self.heard.insert(peer.clone(), (word, now));
+                    self.words.insert(peer.clone(), (word, now));
                 }
             }
         }
-        let too_long = |peer: &String| self.heard.get(peer).is_some_and(|(_, since)| now - *since >= PATIENCE);
+        let too_long = |peer: &String| self.words.get(peer).is_some_and(|(_, since)| now - *since >= PATIENCE);
         let silent: Vec<String> =
             awaited.iter().filter(|peer| too_long(peer) && !self.silent.contains(*peer)).cloned().collect();
         if !silent.is_empty() {
