@@ -36,7 +36,7 @@ pub async fn open_to_move(config: &Config, clock: Clock) -> Result<Arc<dyn Trans
     match redis_url(config)? {
         Some(url) => {
             let beside = Role::Command(Some(config.store.journal.clone()));
-            Ok(Arc::new(RedisStore::open(&url, clock, config.terms(), beside).await?))
+            Ok(Arc::new(Box::pin(RedisStore::open(&url, clock, config.terms(), beside)).await?))
         }
         None => Ok(Arc::new(SqliteStore::open(sqlite_path(config)?, clock, config.terms())?)),
     }
@@ -74,7 +74,7 @@ pub async fn open_to_serve(
         return Ok(retained(opened, config, clock));
     };
     let role = Role::Gateway { journal: config.store.journal.clone(), events };
-    let engine = Arc::new(RedisStore::open(&url, clock.clone(), terms.clone(), role).await?);
+    let engine = Arc::new(Box::pin(RedisStore::open(&url, clock.clone(), terms.clone(), role)).await?);
     engine.observe(metrics.batches());
     let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
     let opened = Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms };

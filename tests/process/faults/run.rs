@@ -90,7 +90,7 @@ impl Gateway {
     async fn stop(self) {
         match self {
             Self::Process(serving) => serving.kill(),
-            Self::Here(app) => app.stop().await,
+            Self::Here(app) => (*app).stop().await,
         }
     }
 }
