@@ -13,10 +13,11 @@ pub(super) fn look(config: &BackendConfig) -> Option<Finding> {
     let shown = config.model.display();
     Some(match builtin::verify_model(&config.model) {
         Ok(()) => Finding::ok("model", format!("{shown} is u2netp, complete.")),
-        Err(error) => Finding::fail(
-            "model",
-            format!("{error}."),
-            format!("deploy/fetch-model.sh {shown}, or correct backend.model."),
-        ),
+        Err(error) => {
+            // Where there is something to do, the error ends with it, for the log.
+            let text = error.to_string();
+            let (says, cure) = text.split_once("; ").unwrap_or((&text, "fetch the model again"));
+            Finding::fail("model", format!("{says}."), format!("{cure}; or correct backend.model."))
+        }
     })
 }
