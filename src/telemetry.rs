@@ -1,6 +1,6 @@
 //! For operators: the record of each finished request becomes metrics and one log line.
 //!
-//! Every metric is declared in [`table`], and `docs/metrics.md` is made from it by [`document`].
+//! Every metric is declared in [`ENTRIES`], and `docs/metrics.md` is made from it by [`document()`].
 
 mod backend_use;
 mod document;
