@@ -3,12 +3,14 @@
 //! A variable is text, a setting has a type. So each variable has several readings, and the setting takes the first
 //! that fits: a TOML value, then plain text, then a comma-separated list.
 
-use super::{Sources, mistakes::Mistake, reference, sources::Place};
+use super::{
+    Sources,
+    mistakes::Mistake,
+    reference::{self, PREFIX},
+    sources::Place,
+};
 use std::collections::VecDeque;
 use toml::{Table, Value};
-
-/// The prefix of our variables' names.
-pub const PREFIX: &str = "REMBG_GATEWAY__";
 
 /// The prefix of variables that people may have meant for settings.
 const NEARLY: &str = "REMBG_GATEWAY_";

@@ -1,15 +1,17 @@
 //! What `config/gateway.toml` says of each setting: its name, its meaning, and how it is written. The file is a part of the
 //! program, so that its words and the program's cannot differ.
 
-use super::environment::PREFIX;
 use std::{collections::BTreeSet, iter, sync::LazyLock};
+
+/// The prefix of our variables' names.
+pub const PREFIX: &str = "REMBG_GATEWAY__";
 
 /// The file that shows every setting.
 pub(super) const FILE: &str = include_str!("../../config/gateway.toml");
 
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(super) enum ReferenceLine<'a> {
     /// `[section]`
     Section(&'a str),
     /// `key = value`, or an example in a comment, `# key = value`: the key, and the whole line.
@@ -21,7 +23,7 @@ pub(super) enum Line<'a> {
 }
 
 /// The lines of the file.
-pub(super) fn lines() -> impl Iterator<Item = Line<'static>> {
+pub(super) fn lines() -> impl Iterator<Item = ReferenceLine<'static>> {
     FILE.lines().map(|line| {
         let section = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let name = |text: &'static str| {
@@ -30,10 +32,12 @@ pub(super) fn lines() -> impl Iterator<Item = Line<'static>> {
             plain.then_some(key)
         };
         match (section, line.strip_prefix("# ")) {
-            (Some(section), _) => Line::Section(section),
-            (None, Some(comment)) => name(comment).map_or(Line::Comment(comment), |key| Line::Setting(key, line)),
-            (None, None) if line.is_empty() => Line::Blank,
-            (None, None) => name(line).map_or(Line::Comment(""), |key| Line::Setting(key, line)),
+            (Some(section), _) => ReferenceLine::Section(section),
+            (None, Some(comment)) => {
+                name(comment).map_or(ReferenceLine::Comment(comment), |key| ReferenceLine::Setting(key, line))
+            }
+            (None, None) if line.is_empty() => ReferenceLine::Blank,
+            (None, None) => name(line).map_or(ReferenceLine::Comment(""), |key| ReferenceLine::Setting(key, line)),
         }
     })
 }
@@ -45,12 +49,12 @@ static PATHS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let mut section = "";
     for line in lines() {
         match line {
-            Line::Section(name) => {
+            ReferenceLine::Section(name) => {
                 section = if name.starts_with("plans.") { "plans.*" } else { name };
                 paths.extend(with_sections_around(section));
             }
-            Line::Setting(key, _) => drop(paths.insert(below(section, key))),
-            Line::Comment(_) | Line::Blank => {}
+            ReferenceLine::Setting(key, _) => drop(paths.insert(below(section, key))),
+            ReferenceLine::Comment(_) | ReferenceLine::Blank => {}
         }
     }
     for (at, keys) in [("plans.*.burst", BURST), ("anonymous.burst", BURST), ("pages.links[]", ["text", "url"])] {
@@ -178,12 +182,12 @@ mod tests {
     fn every_line_of_the_file_is_one_of_the_four_kinds() {
         for (text, line) in FILE.lines().zip(lines()) {
             let fits = match line {
-                Line::Section(name) => text == format!("[{name}]"),
-                Line::Setting(key, line) => {
+                ReferenceLine::Section(name) => text == format!("[{name}]"),
+                ReferenceLine::Setting(key, line) => {
                     line == text && text.trim_start_matches("# ").starts_with(&format!("{key} = "))
                 }
-                Line::Comment(words) => text.trim_start_matches('#').trim() == words.trim(),
-                Line::Blank => text.is_empty(),
+                ReferenceLine::Comment(words) => text.trim_start_matches('#').trim() == words.trim(),
+                ReferenceLine::Blank => text.is_empty(),
             };
             assert!(fits, "{text}: {line:?}");
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Config, Place,
-    reference::{self, Line, below},
+    reference::{self, ReferenceLine, below},
 };
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -72,14 +72,14 @@ impl<'a> Listing<'a> {
         let mut section = String::new();
         let mut after_setting = false;
         // The file begins with words about itself.
-        let mut lines = reference::lines().skip_while(|line| *line != Line::Blank);
+        let mut lines = reference::lines().skip_while(|line| *line != ReferenceLine::Blank);
         while let Some(line) = lines.next() {
-            if !matches!(line, Line::Setting(..)) && after_setting {
+            if !matches!(line, ReferenceLine::Setting(..)) && after_setting {
                 self.about.clear();
             }
-            after_setting = matches!(line, Line::Setting(..));
+            after_setting = matches!(line, ReferenceLine::Setting(..));
             match line {
-                Line::Section(name) if name.starts_with("plans.") => {
+                ReferenceLine::Section(name) if name.starts_with("plans.") => {
                     if !section.starts_with("plans.")
                         && let Some(plan) = plans.next()
                     {
@@ -91,19 +91,19 @@ impl<'a> Listing<'a> {
                         self.plan(plan);
                     }
                     // The file's second plan is no more than an example.
-                    lines.by_ref().find(|line| *line == Line::Blank);
+                    lines.by_ref().find(|line| *line == ReferenceLine::Blank);
                 }
-                Line::Section(name) => {
+                ReferenceLine::Section(name) => {
                     name.clone_into(&mut section);
                     self.open(&name.split('.').collect::<Vec<_>>());
                     self.entries(name);
                 }
-                Line::Setting(key, example) => self.setting(&below(&section, key), key, example),
-                Line::Comment(words) => {
+                ReferenceLine::Setting(key, example) => self.setting(&below(&section, key), key, example),
+                ReferenceLine::Comment(words) => {
                     self.about.push(words);
                     self.line(format!("# {words}").trim_end());
                 }
-                Line::Blank => {
+                ReferenceLine::Blank => {
                     self.about.clear();
                     self.line("");
                 }

@@ -1,6 +1,9 @@
 //! Settings that are allowed and may not be intended.
 
-use super::{BackendKind, Bytes, Config, environment::PREFIX, reference};
+use super::{
+    BackendKind, Bytes, Config,
+    reference::{self, PREFIX},
+};
 use serde::Serialize;
 use std::fmt;
 

@@ -8,6 +8,7 @@ mod accounts;
 mod admission;
 mod api_keys;
 mod backup;
+mod closed_months;
 mod closing;
 mod counters;
 mod cycles;

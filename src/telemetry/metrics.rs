@@ -14,7 +14,6 @@ use super::{
     possible,
     process_metrics::ProcessMetrics,
     record::{Outcome, Record, StripeEvent},
-    scrape::Source,
     series::{Counters, Histograms},
     table::Table,
 };
@@ -28,6 +27,9 @@ use std::{
 
 /// The plan of anonymous callers, as metrics name it.
 const ANONYMOUS: &str = "anonymous";
+
+/// Looks at a part of the process, and sets its gauges.
+pub(super) type Source = Arc<dyn Fn(&Metrics) + Send + Sync>;
 
 /// Every metric of the process.
 pub struct Metrics {

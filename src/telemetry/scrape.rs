@@ -17,13 +17,7 @@ use crate::{
     spool::Budgets,
 };
 use prometheus::{IntCounter, TextEncoder};
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
-
-/// Looks at a part of the process, and sets its gauges.
-pub(super) type Source = Arc<dyn Fn(&Metrics) + Send + Sync>;
+use std::{sync::PoisonError, time::Duration};
 
 impl Metrics {
     /// Notes what is running: the version, the store's kind and the backend's.

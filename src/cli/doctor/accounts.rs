@@ -18,13 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many names are given as examples.
 const EXAMPLES: usize = 5;
 
-/// What has been seen of the accounts.
+/// The result of looking at the accounts.
 #[derive(Default)]
-struct Seen {
+struct Tally {
     looked_at: usize,
     of: usize,
     /// Accounts by a plan that is not configured.
-    strangers: BTreeMap<String, Vec<Uid>>,
+    unknown_plans: BTreeMap<String, Vec<Uid>>,
     known_keys: usize,
     other_keys: Vec<KeyId>,
 }
@@ -34,16 +34,16 @@ pub(super) async fn look(config: &Config, store: &dyn Accounts) -> Vec<Finding> 
     let keyring = Keyring::open(config).ok();
     let begun = Instant::now();
     let uids = store.uids().await.unwrap_or_default();
-    let mut seen = Seen { of: uids.len(), ..Seen::default() };
+    let mut tally = Tally { of: uids.len(), ..Tally::default() };
     for uid in uids {
         if begun.elapsed() > PATIENCE {
             break;
         }
-        seen.looked_at += 1;
+        tally.looked_at += 1;
         if let Ok(Some(account)) = store.account(&uid).await
             && !config.plans.contains_key(&account.membership)
         {
-            seen.strangers.entry(account.membership).or_default().push(uid.clone());
+            tally.unknown_plans.entry(account.membership).or_default().push(uid.clone());
         }
         let keys = match &keyring {
             Some(_) => store.keys(&uid).await.unwrap_or_default(),
@@ -51,19 +51,19 @@ pub(super) async fn look(config: &Config, store: &dyn Accounts) -> Vec<Finding> 
         };
         for key in keys.into_iter().filter(|one| one.key.revoked.is_none()) {
             match keyring.as_ref().and_then(|keyring| keyring.has_made(&key.key.id)) {
-                Some(true) => seen.known_keys += 1,
-                Some(false) => seen.other_keys.push(key.key.id),
+                Some(true) => tally.known_keys += 1,
+                Some(false) => tally.other_keys.push(key.key.id),
                 None => {}
             }
         }
     }
-    seen.judge(&config.default_plan)
+    tally.judge(&config.default_plan)
 }
 
-impl Seen {
+impl Tally {
     fn judge(&self, default_plan: &str) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (plan, uids) in &self.strangers {
+        for (plan, uids) in &self.unknown_plans {
             let says = format!(
                 "{} on the plan {plan:?}, which [plans] does not have ({}); the short-term limit of {default_plan} applies.",
                 counted(uids.len(), "account is", "accounts are"),
@@ -105,24 +105,24 @@ mod tests {
     use crate::cli::finding::Verdict;
 
     #[test]
-    fn what_is_odd_about_accounts_is_told_with_a_few_names() {
-        let mut seen = Seen { looked_at: 2, of: 2, known_keys: 1, ..Seen::default() };
-        assert_eq!(seen.judge("Free"), []);
+    fn what_is_wrong_with_accounts_is_told_with_a_few_names() {
+        let mut tally = Tally { looked_at: 2, of: 2, known_keys: 1, ..Tally::default() };
+        assert_eq!(tally.judge("Free"), []);
         let uid = |number: usize| Uid::new(format!("u{number}")).unwrap();
-        seen.strangers.insert("Gold".into(), (0..7).map(uid).collect());
-        let found = seen.judge("Free");
+        tally.unknown_plans.insert("Gold".into(), (0..7).map(uid).collect());
+        let found = tally.judge("Free");
         assert_eq!((found.len(), found[0].verdict), (1, Verdict::Warn));
         assert_eq!(
             found[0].says,
             "7 accounts are on the plan \"Gold\", which [plans] does not have (u0, u1, u2, u3, u4, …); the short-term limit \
              of Free applies."
         );
-        let mut seen = Seen { looked_at: 1, of: 1, other_keys: vec![KeyId("key_a".into())], ..Seen::default() };
-        let found = seen.judge("Free");
+        let mut tally = Tally { looked_at: 1, of: 1, other_keys: vec![KeyId("key_a".into())], ..Tally::default() };
+        let found = tally.judge("Free");
         assert_eq!(found[0].verdict, Verdict::Fail, "no key at all is opened");
         assert!(found[0].says.starts_with("1 key was made under another pepper"), "{found:?}");
-        seen.known_keys = 1;
-        assert_eq!(seen.judge("Free")[0].verdict, Verdict::Warn);
-        assert!(Seen { looked_at: 1, of: 9, ..Seen::default() }.judge("Free")[0].says.contains("first 1 of 9"));
+        tally.known_keys = 1;
+        assert_eq!(tally.judge("Free")[0].verdict, Verdict::Warn);
+        assert!(Tally { looked_at: 1, of: 9, ..Tally::default() }.judge("Free")[0].says.contains("first 1 of 9"));
     }
 }

@@ -1,6 +1,6 @@
 //! Closed months: what their entries add up to is kept, the entries are deleted.
 
-use super::{SqliteStore, accounts, ledger, writer::Outdates};
+use super::{SqliteStore, accounts, closed_months, ledger, writer::Outdates};
 use crate::{
     domain::{
         account::Uid,
@@ -8,7 +8,7 @@ use crate::{
     },
     failpoint::{self, Point},
     store::{
-        Closed, ClosedPage, Closing, EntryKind, LedgerEntry, Result, Sums,
+        Closed, ClosedPage, Closing, EntryKind, LedgerEntry, Result,
         closing::{PAGE, is_closed, may_close, too_early},
         key_names::AccountNames,
     },
@@ -113,22 +113,7 @@ pub(super) fn write(db: &Connection, uid: &Uid, closed: &Closed) -> Result<()> {
 
 /// What an account's closed months add up to.
 pub(super) fn closed(db: &Connection, uid: &Uid) -> Result<Closed> {
-    Ok(Closed { through: through(db, uid)?, sums: sums(db, uid)? })
-}
-
-/// The sums alone.
-pub(super) fn sums(db: &Connection, uid: &Uid) -> Result<Sums> {
-    let entries: Option<i64> = db
-        .prepare_cached("SELECT entries FROM closed_through WHERE uid = ?1")?
-        .query_row([uid.as_str()], |row| row.get(0))
-        .optional()?;
-    let mut sums = Sums { entries: entries.unwrap_or(0).unsigned_abs(), ..Sums::default() };
-    let mut statement = db.prepare_cached("SELECT counter, credits FROM closed WHERE uid = ?1")?;
-    let mut rows = statement.query([uid.as_str()])?;
-    while let Some(row) = rows.next()? {
-        sums.credits.insert(row.get(0)?, row.get(1)?);
-    }
-    Ok(sums)
+    Ok(Closed { through: through(db, uid)?, sums: closed_months::sums(db, uid)? })
 }
 
 fn through(db: &Connection, uid: &Uid) -> Result<Option<Month>> {

@@ -1,6 +1,6 @@
 //! The ledger: one row for everything that moved a counter or a balance, and the audit that adds it all up again.
 
-use super::{accounts, closing};
+use super::{accounts, closed_months};
 use crate::{
     domain::{
         account::Uid,
@@ -115,7 +115,7 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     };
     let mut differences = sums.differences();
     differences.retain(|one| !is_no_integer(&one.counter));
-    let entries = closing::sums(db, uid)?.entries + entries(db, uid)?;
+    let entries = closed_months::sums(db, uid)?.entries + entries(db, uid)?;
     Ok(Audit { uid: uid.clone(), entries, differences, not_integers })
 }
 
@@ -128,7 +128,7 @@ pub(super) fn sum(db: &Connection, uid: &Uid, counter: &str) -> Result<i64> {
 }
 
 fn fold(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
-    let closed = closing::sums(db, uid)?;
+    let closed = closed_months::sums(db, uid)?;
     for (counter, credits) in closed.credits {
         sums.ledger(if counter == PREPAID { counter } else { names.whole(&counter) }, credits);
     }
