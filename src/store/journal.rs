@@ -327,7 +327,7 @@ impl Journal {
         self.late.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What a server may have lost has been written again.
+    /// What a server may have lost has been written again: at the start, and whenever another server was found.
     pub(super) fn was_replayed(&self) {
         self.replays.fetch_add(1, Ordering::Relaxed);
     }
@@ -350,7 +350,8 @@ impl Journal {
             journal_full: state.entries.len() >= MOST || state.segments.is_failing(),
             late: self.late.load(Ordering::Relaxed),
             quarantined: self.set_aside.load(Ordering::Relaxed),
-            replays: self.replays.load(Ordering::Relaxed),
+            // Every start replays, which says nothing of the server.
+            replays: self.replays.load(Ordering::Relaxed).saturating_sub(1),
             ..StoreGauges::default()
         }
     }

@@ -154,7 +154,7 @@ metrics! {
         journal_oldest_age: Gauge = "rgw_journal_oldest_age_seconds" [];
         /// 1 if the journal is full, so that no request is admitted.
         journal_full: Gauge = "rgw_journal_full" [];
-        /// How often the last writes were replayed, because the store may have lost them.
+        /// How often the last writes were replayed since the start, because the store may have lost them.
         journal_replays: IntCounter = "rgw_journal_replays_total" [];
     }
     "Memory" {

@@ -182,8 +182,8 @@ async fn the_words_of_a_backend_about_anything_else_reach_nobody() {
     for status in [401, 402, 403, 404, 409, 413, 429, 500, 503] {
         world.backend.will(Manner::refuses(status, "secret-of-ours", "x-account: secret-of-ours\r\n"));
         let reply = ann.cut(&Form::with_picture()).await;
-        // The first are about our account there, though it is used without a key.
-        let told = if matches!(status, 401 | 402 | 403 | 429) { (503, BUSY) } else { (502, FAILED) };
+        // In this form these are about our account there, though it is used without a key.
+        let told = if matches!(status, 401 | 402 | 429) { (503, BUSY) } else { (502, FAILED) };
         assert_eq!((reply.status, reply.error().as_str()), told, "{status}");
         assert!(quiet(&reply), "{reply:?}");
     }
