@@ -131,7 +131,8 @@ impl Backend for Pool {
             };
             let at = slot.service();
             let Some(member) = members.services.get(at) else { return Err(Failure::TimedOut) };
-            if let Some(failure) = &failed {
+            if let (Some(failure), Some(last)) = (&failed, tried.last().and_then(|at| members.services.get(*at))) {
+                last.metrics.retried();
                 tell_of_retry(request, &member.name, failure);
             }
             // The exchange is a separate task, because the service goes on working when the caller has left, and its
@@ -145,7 +146,6 @@ impl Backend for Pool {
                 Ok(answer) => return member.service.finish(request, answer).await,
                 Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
                 Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {
-                    member.metrics.retried();
                     tried.push(at);
                     failed = Some(failure);
                 }
