@@ -119,7 +119,7 @@ def fixed_rate(rig, kinds, options, most):
 
 
 def litellm(rig, options):
-    """Its own kind of request, beside the same request to the backend alone."""
+    """Its own kind of request."""
     body = rig.folder / "tiny.json"
     body.write_text('{"a":1}')
     peer = Litellm(rig).begin()
@@ -186,7 +186,7 @@ def two_gateways(first, picture, options):
 
 
 def memory(rig, kinds, options):
-    """{peer: [MiB]}: at rest, then after each 100,000 pictures."""
+    """{peer: pictures and MiB}: at rest, then after each third of the pictures."""
     picture, found = Picture(rig.folder, KIB), {}
     for kind in (OursOnRedis, OursOnSqlite):
         if kind not in kinds:

@@ -33,11 +33,11 @@ fi
 venv() {
     local name=$1
     shift
-    [ -e "$cache/$name/done" ] && return
+    [ "$(cat "$cache/$name/installed" 2>/dev/null)" = "$*" ] && return
     rm -rf "${cache:?}/$name"
     if python3 -m venv "$cache/$name" &&
         timeout 300 "$cache/$name/bin/pip" install --quiet --disable-pip-version-check "$@" >"$cache/$name.log" 2>&1; then
-        touch "$cache/$name/done"
+        echo "$*" >"$cache/$name/installed"
     else
         echo "$name could not be installed: see $cache/$name.log" >&2
     fi

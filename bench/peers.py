@@ -11,15 +11,14 @@ from rig import CACHE, KEY, PROXY, ROOT, free_port, say, wait_for_port
 PEPPER = "bench-pepper-0123456789abcdef0123456789"
 ACCOUNT = "acme"
 MODULES = pathlib.Path("/usr/lib/nginx/modules")
-# A way into the same gateway from the environment, for variants.
+# The environment may name another binary, to compare two versions.
 GATEWAY = pathlib.Path(os.environ.get("GATEWAY", ROOT / "target/dist/rembg-gateway"))
 
 
 class Peer:
     """Something between a client and the backend that listens on `port`."""
 
-    name = program = does = None
-    redis = False
+    name = program = None
     key = KEY % 0
 
     def __init__(self, rig):
@@ -61,8 +60,9 @@ class Peer:
 
 
 class Nginx(Peer):
+    """A plain proxy, bodies buffered whole."""
+
     name, program, ask = "nginx", "/usr/sbin/nginx", ["-v"]
-    does = "`proxy_pass`, bodies buffered whole"
     refusal_path = "/no"
 
     def launch(self):
@@ -70,8 +70,9 @@ class Nginx(Peer):
 
 
 class NginxLua(Peer):
-    name, program, ask, redis = "nginx + Lua + Redis", "/usr/sbin/nginx", ["-v"], True
-    does = "key, short-term limit, hold and keep in Redis; no form check, no ledger"
+    """Key, short-term limit, hold and keep in Redis; no form check, no ledger."""
+
+    name, program, ask = "nginx + Lua + Redis", "/usr/sbin/nginx", ["-v"]
     refusal_path = "/rmbg"
 
     def launch(self):
@@ -85,9 +86,10 @@ class NginxLua(Peer):
 
 
 class Envoy(Peer):
+    """A plain proxy, bodies buffered whole."""
+
     name = "Envoy"
     program = next(CACHE.glob("envoy/lib/python3*/site-packages/envoy/_bin/envoy"), None)
-    does = "plain proxy, bodies buffered whole"
     said = r"/(\d+\.\d+\.\d+)/"
 
     def launch(self):
@@ -97,16 +99,18 @@ class Envoy(Peer):
 
 
 class Haproxy(Peer):
+    """A plain proxy, bodies streamed."""
+
     name, program, ask = "HAProxy", "/usr/sbin/haproxy", ["-v"]
-    does = "plain proxy, bodies streamed"
 
     def launch(self):
         return self.rig.start([self.program, "-W", "-f", self.configure("haproxy.cfg")], PROXY)
 
 
 class Caddy(Peer):
+    """A plain proxy, bodies streamed."""
+
     name, program, ask = "Caddy", CACHE / "caddy/bin/caddy", ["version"]
-    does = "plain proxy, bodies streamed"
 
     def launch(self):
         command = [self.program, "run", "--adapter", "caddyfile", "--config", self.configure("Caddyfile")]
@@ -114,6 +118,8 @@ class Caddy(Peer):
 
 
 class Ours(Peer):
+    """The whole job."""
+
     program = GATEWAY
     refusal_path = "/rmbg"
 
@@ -136,8 +142,7 @@ class Ours(Peer):
 
 
 class OursOnRedis(Ours):
-    name, redis = "rembg-gateway on Redis", True
-    does = "the whole job"
+    name = "rembg-gateway on Redis"
 
     def store(self):
         return f"redis://127.0.0.1:{self.rig.redis_port}/0"
@@ -145,17 +150,15 @@ class OursOnRedis(Ours):
 
 class OursOnSqlite(Ours):
     name = "rembg-gateway on SQLite"
-    does = "the whole job"
 
     def store(self):
         return f"sqlite:{self.folder}/gateway.db"
 
 
 class Litellm(Peer):
-    """A gateway of another field, on its own kind of request: 7 bytes of JSON passed through."""
+    """A gateway of another field, on its own kind of request: 7 bytes of JSON passed through; master key only, no database."""
 
     name, program = "LiteLLM", CACHE / "litellm/bin/litellm"
-    does = "JSON of 7 bytes passed through, master key only, no database"
     key = "sk-bench-0123456789abcdef"
 
     def launch(self):

@@ -150,12 +150,14 @@ def targets(results, options):
 
 def heading(options, versions, absent):
     cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
-    kernel = open("/proc/sys/kernel/osrelease").read().strip()
+    # Without what whoever built it has added.
+    kernel = open("/proc/sys/kernel/osrelease").read().strip().split("-")[0]
+    rounds = "One round" if options.rounds == 1 else f"Medians of {options.rounds} rounds"
     memory = int(open("/proc/meminfo").readline().split()[1]) // KIB // KIB
     words = [
         f"Measured on {options.day}: {cpu}, {len(CORES)} cores, {memory} GiB, Linux {kernel}. Load averages {options.load} "
         f"before and {options.load_after} after: what else ran makes the numbers noisy.",
-        f"Medians of {options.rounds} rounds of {options.seconds:g} s. " + "; ".join(f"{k} {v}" for k, v in versions.items()) + ".",
+        f"{rounds} of {options.seconds:g} s. " + "; ".join(f"{k} {v}" for k, v in versions.items()) + ".",
     ]
     if absent:
         words.append(f"Not installed, so left out: {', '.join(absent)}.")

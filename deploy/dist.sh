@@ -16,7 +16,9 @@ install -m 644 .cache/u2netp.onnx "$out/u2netp.onnx"
 # What is only needed for the tests is left out; the tool writes beside Cargo.toml.
 cargo cyclonedx --quiet --format json --spec-version 1.5 --override-filename rembg-gateway.cdx
 # It names this crate by its folder, which is nobody's business.
-sed "s|path+file://$PWD#|pkg:cargo/|g; s|?download_url=file://[^\"#]*||g" rembg-gateway.cdx.json >"$out/rembg-gateway.cdx.json"
+# Cargo leaves the crate's name out where the folder has the same.
+sed "s|path+file://$PWD#\([0-9]\)|pkg:cargo/rembg-gateway@\1|g; s|path+file://$PWD#|pkg:cargo/|g; s|?download_url=file://[^\"#]*||g" \
+    rembg-gateway.cdx.json >"$out/rembg-gateway.cdx.json"
 rm rembg-gateway.cdx.json
 (cd "$out" && sha256sum rembg-gateway u2netp.onnx rembg-gateway.cdx.json >SHA256SUMS)
 

@@ -107,7 +107,7 @@ def process():
                ("process_threads{@}", "{{instance}}")),
         series("Panics", "Mistakes of this program. Each fails its own request only; the log says where.", "short",
                ("sum by (instance) (increase(rgw_panics_total{@}[$__rate_interval]))", "{{instance}}"), bars=True),
-        series("Log lines left out", "Of one cause of 503 at most ten lines a second are written; this is the rest.", "short",
+        series("Log lines left out", "Of one cause at most log.lines_per_cause lines a second are written; this is the rest.", "short",
                ("sum by (instance) (rate(rgw_log_lines_left_out_total{@}[$__rate_interval]))", "{{instance}}")),
     ]
 

@@ -22,7 +22,7 @@ use crate::{
     rmbg::{ReadCheck, Rmbg},
     spool::Budgets,
     store::{self, Opened},
-    stripe::{again::Again, webhook::Webhook},
+    stripe::{reprocess::Reprocessor, webhook::Webhook},
     telemetry::{Metrics, Process, panics},
     usage::UsageReports,
 };
@@ -69,9 +69,9 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let process = Arc::new(Process::starting(clock.now().seconds()));
         observed::tell(&metrics, config);
-        let again = Arc::new(Again::new(config, clock.clone()));
+        let reprocessor = Arc::new(Reprocessor::new(config, clock.clone()));
         let Opened { metering, billing, terms, .. } =
-            store::open_to_serve(config, clock.clone(), metrics.store(), Arc::clone(&again) as _).await?;
+            store::open_to_serve(config, clock.clone(), metrics.store(), Arc::clone(&reprocessor) as _).await?;
         let cpu_pool = CpuPool::new();
         let backend: Arc<dyn Backend> = backend::set_up(&config.backend, &cpu_pool, &metrics)?;
         let (budgets, tasks) = (budgets(config), TaskTracker::new());
@@ -92,7 +92,7 @@ impl App {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
             ingress: ingress(config, token_header, &metrics),
             usage: Arc::new(usage),
-            stripe: Arc::new(Webhook::new(billing, config, clock.clone(), Arc::clone(&metrics), again)?),
+            stripe: Arc::new(Webhook::new(billing, config, clock.clone(), Arc::clone(&metrics), reprocessor)?),
             deliveries: Arc::default(),
             rmbg: Rmbg {
                 store: metering,

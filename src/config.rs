@@ -42,6 +42,7 @@ pub use reference::PREFIX as ENVIRONMENT_PREFIX;
 pub use reload::Differences;
 pub use secrets::SecretError;
 pub use settings::Setting;
+pub use shown::without_query;
 pub use sources::{Place, Sources};
 pub use store::StoreConfig;
 pub use stripe::{ReversalPolicy, StripeConfig};
@@ -89,6 +90,9 @@ pub struct Config {
     /// Where each of these was written.
     #[serde(skip)]
     pub sources: Sources,
+    /// What each file of secrets held when the configuration was loaded, by its setting, so that a reload sees a change.
+    #[serde(skip)]
+    pub file_secrets: Vec<(&'static str, SecretString)>,
 }
 
 impl Default for Config {
@@ -117,6 +121,7 @@ impl Default for Config {
             stripe: StripeConfig::default(),
             log: LogConfig::default(),
             sources: Sources::default(),
+            file_secrets: Vec::new(),
         }
     }
 }

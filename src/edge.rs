@@ -2,7 +2,6 @@
 
 mod admin;
 mod cors;
-mod counted_body;
 mod deliveries;
 mod dialect;
 mod dialect_headers;
@@ -12,8 +11,8 @@ mod in_flight;
 mod ingress;
 mod listener;
 mod membership_usage;
-mod pages;
 mod noted;
+mod pages;
 mod panics;
 mod rate_limit;
 mod refuse;

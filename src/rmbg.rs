@@ -246,7 +246,7 @@ impl Rmbg {
         let asked = asked?;
         failpoint::reach(Point::AfterForm);
         let Asked { form, image, finishing, mut extras } = asked;
-        record.bytes_in = image.len();
+        record.image_bytes = image.len();
         let request = send::request(self, sender, (form, image), record);
         let request = match &finishing {
             Some(finishing) => {

@@ -15,8 +15,8 @@ pub mod intake;
 pub mod news;
 pub mod object;
 pub mod purchase;
-pub mod again;
 mod ranked;
+pub mod reprocess;
 #[cfg(test)]
 mod samples;
 pub mod signature;

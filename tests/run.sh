@@ -3,13 +3,29 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
+
+# Each job is a process group of its own, so that no test goes on without this script. A terminal is of no concern to it.
+start() {
+    set -m 2>/dev/null
+    "$@" &
+    set +m
+}
+end() {
+    for job in $(jobs -p); do kill -- "-$job" 2>/dev/null || true; done
+    rm -rf "$logs"
+}
+trap end EXIT
+trap 'exit 1' HUP INT TERM
+status=0
 
 # This waits for the network while the tests are built.
-tests/rembg-venv.sh &
+start tests/rembg-venv.sh
 venv=$!
-cargo test --locked --all-targets --no-run
-wait "$venv"
+if ! cargo test --locked --all-targets --no-run; then
+    echo "0 passed, 0 failed: the tests do not build"
+    exit 1
+fi
+wait "$venv" || status=1
 
 # Most tests wait, so two lots of them run beside each other, and the lints beside both.
 callers() {
@@ -26,23 +42,24 @@ lot() {
     local status=0
     "$1" >"$logs/$1" 2>&1 || status=1
     cat "$logs/$1"
-    return $status
+    return "$status"
+}
+# Cargo holds the target folder until the tests run, and the lints hold it until they are done.
+until_it_runs() {
+    until grep -qE '^ +Running' "$logs/$1" || ! kill -0 "$2" 2>/dev/null; do sleep 0.1; done
 }
 touch "$logs/callers" "$logs/rest"
-lot callers &
+start lot callers
 callers=$!
-lot rest &
+start lot rest
 rest=$!
-# Cargo holds the target folder until the tests run, and the lints hold it until they are done.
-for log in "$logs/callers" "$logs/rest"; do
-    until grep -qE '^ +Running|^error' "$log"; do sleep 0.1; done
-done
-make check &
+until_it_runs callers "$callers"
+until_it_runs rest "$rest"
+start make check
 lints=$!
 
-status=0
-for lot in "$callers" "$rest" "$lints"; do
-    wait "$lot" || status=1
+for job in "$callers" "$rest" "$lints"; do
+    wait "$job" || status=1
 done
 cat "$logs/callers" "$logs/rest" |
     awk '/^test result:/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i } }

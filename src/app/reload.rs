@@ -6,7 +6,7 @@
 
 use super::{
     ReloadError, observed,
-    settings::{disk_rules, next_state, snapshot},
+    settings::{admin_snapshot, disk_rules, next_state, public_snapshot},
 };
 use crate::{
     backend::{Backend, KeyValues},
@@ -51,8 +51,9 @@ pub(super) struct Reloads {
 impl Reloads {
     /// Begins with the configuration of the start. `admin` are the operators' routes.
     pub(super) fn new(parts: Parts, config: Config, state: PublicState, admin: Router) -> Self {
-        let live = |routes| Arc::new(ArcSwap::from_pointee(snapshot(&config, routes)));
-        let (public, admin) = (live(public_routes(Arc::new(state.clone()))), live(admin));
+        let public = public_snapshot(&config, public_routes(Arc::new(state.clone())));
+        let admin = admin_snapshot(&config, admin);
+        let [public, admin] = [public, admin].map(|snapshot| Arc::new(ArcSwap::from_pointee(snapshot)));
         Self { parts, public, admin, in_force: Mutex::new(InForce { config, state }) }
     }
 
@@ -108,8 +109,8 @@ impl Reloads {
         in_force.state.stripe.use_plans(&config);
         observed::take_up(&in_force.state.metrics, &config);
         in_force.state = next_state(&in_force.state, &config);
-        replace(&self.public, snapshot(&config, public_routes(Arc::new(in_force.state.clone()))));
-        replace(&self.admin, snapshot(&config, self.admin.load().routes.clone()));
+        replace(&self.public, public_snapshot(&config, public_routes(Arc::new(in_force.state.clone()))));
+        replace(&self.admin, admin_snapshot(&config, self.admin.load().routes.clone()));
         in_force.config = config;
         Ok(live)
     }

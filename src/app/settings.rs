@@ -25,8 +25,8 @@ pub(super) fn next_state(state: &PublicState, config: &Config) -> PublicState {
     next
 }
 
-/// What a listener serves requests by.
-pub(super) fn snapshot(config: &Config, routes: Router) -> Snapshot {
+/// What the public listeners serve requests by.
+pub(super) fn public_snapshot(config: &Config, routes: Router) -> Snapshot {
     let request_timeout = Duration::from_secs(config.limits.upload_timeout_s + config.backend.timeout_s) + MARGIN;
     Snapshot {
         routes,
@@ -35,6 +35,11 @@ pub(super) fn snapshot(config: &Config, routes: Router) -> Snapshot {
         transfer_rate: config.limits.transfer_rate(),
         grace: request_timeout,
     }
+}
+
+/// What the admin listener serves requests by. A stop does not wait for operators.
+pub(super) fn admin_snapshot(config: &Config, routes: Router) -> Snapshot {
+    Snapshot { grace: Duration::ZERO, ..public_snapshot(config, routes) }
 }
 
 pub(super) fn shield_limits(config: &Config) -> ShieldLimits {

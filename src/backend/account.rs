@@ -143,15 +143,22 @@ impl SharedAccount {
     pub(super) async fn watch(&self, served: impl Fn() -> u64) {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut drift = Drift::default();
+        let (mut drift, mut key) = (Drift::default(), None);
         loop {
             ticks.tick().await;
-            match self.report().await {
+            // A reload may put another key first, perhaps one of another account.
+            let first = self.keys.first();
+            match self.report_of(first.as_ref()).await {
                 Ok(report) => {
+                    let value = first.as_ref().map(|first| first.value.clone());
+                    if key != value {
+                        drift.changes_account();
+                        key = value;
+                    }
                     let beyond = drift.learn(report.used(), report.prepaid_credits, served());
                     let gauges = AccountGauges { remaining: report.remaining(), used: drift.used(), drift: beyond };
                     *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(gauges);
-                    if let Some(first) = self.keys.first().filter(|_| report.remaining() > 0) {
+                    if let Some(first) = first.filter(|_| report.remaining() > 0) {
                         self.wake(&first);
                     }
                 }

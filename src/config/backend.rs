@@ -1,6 +1,9 @@
 //! `[backend]`
 
-use super::secrets::{self, SecretError};
+use super::{
+    secrets::{self, SecretError},
+    shown,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -11,7 +14,8 @@ use std::path::PathBuf;
 pub struct BackendConfig {
     /// What kind of backend it is.
     pub kind: BackendKind,
-    /// The full addresses that pictures are posted to; empty for `builtin`.
+    /// The full addresses that pictures are posted to; empty for `builtin`. Shown without their queries.
+    #[serde(serialize_with = "shown::serialize_addresses")]
     pub urls: Vec<String>,
     /// Our key, sent as `x-api-key`; the caller's is never sent on.
     #[serde(with = "secrets")]
@@ -50,7 +54,8 @@ pub struct BackendConfig {
 #[serde(default, expecting = "a section")]
 pub struct ReconcileConfig {
     /// The address of the service's membership-usage. It is asked with our first key, with keys that rest, and with a
-    /// key in doubt. `None`: it is never asked.
+    /// key in doubt. `None`: it is never asked. Shown without its query.
+    #[serde(serialize_with = "shown::serialize_address")]
     pub url: Option<String>,
     /// Seconds between two reports.
     pub interval_s: u64,

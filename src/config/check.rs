@@ -1,6 +1,8 @@
 //! Checks what types cannot express: values that make no sense, alone or together.
 
-use super::{BackendConfig, BackendKind, Bytes, Config, LimitsConfig, SecretError, mistakes::Mistake};
+use super::{
+    BackendConfig, BackendKind, Bytes, Config, LimitsConfig, SecretError, mistakes::Mistake, sources::contains,
+};
 use crate::domain::{credit::MOST_CREDITS, rate_limit::Burst, removebg::MOST_PIXELS};
 use hyper::{Uri, http::uri::PathAndQuery};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -288,10 +290,7 @@ impl Checks<'_> {
 
     /// Whether the setting, everything around it and everything inside it could be read.
     fn was_read(&self, path: &str) -> bool {
-        let inside = |inner: &str, outer: &str| {
-            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        !self.unread.iter().any(|unread| inside(unread, path) || inside(path, unread))
+        !self.unread.iter().any(|unread| contains(path, unread) || contains(unread, path))
     }
 }
 
@@ -303,7 +302,8 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && text.parse::<PathAndQuery>().is_ok()
 }
 
-fn http_address(text: &str) -> Result<(), &'static str> {
+/// Whether it is an http or https address without a password.
+pub(super) fn http_address(text: &str) -> Result<(), &'static str> {
     let form = "must be an address such as \"http://127.0.0.1:7000/api/remove\"";
     let address: Uri = text.parse().map_err(|_| form)?;
     if !matches!(address.scheme_str(), Some("http" | "https")) || address.host().is_none_or(str::is_empty) {

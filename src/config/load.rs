@@ -27,6 +27,7 @@ impl Config {
         let mut variables = environment::apply(&mut table, env, &mut sources, &mut mistakes);
         let (mut config, table) = typed(table, &mut variables, &mut mistakes);
         config.make_paths_absolute();
+        config.read_secret_files();
         let of_types = mistakes.len();
         check(&config, &mut mistakes);
         for mistake in &mut mistakes[of_types..] {

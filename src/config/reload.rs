@@ -1,6 +1,6 @@
 //! Which settings a gateway that serves may take up, and which need a restart.
 
-use super::Config;
+use super::{Config, secrets, sources::contains};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -56,8 +56,19 @@ impl Config {
                 paths.insert(path.to_owned());
             }
         }
-        if self.store.url != next.store.url {
-            paths.insert("store.url".into());
+        for (setting, _) in self.file_secrets.iter().chain(&next.file_secrets) {
+            if contents(self, setting) != contents(next, setting) {
+                paths.insert((*setting).to_owned());
+            }
+        }
+        for (path, same) in [
+            ("store.url", self.store.url == next.store.url),
+            ("backend.urls", self.backend.urls == next.backend.urls),
+            ("backend.reconcile.url", self.backend.reconcile.url == next.backend.reconcile.url),
+        ] {
+            if !same {
+                paths.insert(path.to_owned());
+            }
         }
         let both_have_tls = self.listen.tls_files().is_some() && next.listen.tls_files().is_some();
         let is_live = |path: &String| {
@@ -67,7 +78,22 @@ impl Config {
         Differences { live, fixed }
     }
 
-    /// Every setting that is shown as `***`, but for the password in the store's address.
+    /// Reads the files that hold secrets. One that cannot be read is a mistake that `check` reports.
+    pub(super) fn read_secret_files(&mut self) {
+        let token = &self.auth.user_token;
+        let more = token.more.iter().map(|issuer| ("auth.user_token.more", &issuer.hs256_secret_file));
+        let files = [
+            ("auth.api_key.pepper_file", &self.auth.api_key.pepper_file),
+            ("auth.user_token.hs256_secret_file", &token.hs256_secret_file),
+            ("backend.api_key_file", &self.backend.api_key_file),
+            ("stripe.webhook_secrets_file", &self.stripe.webhook_secrets_file),
+        ];
+        let read = files.into_iter().chain(more);
+        self.file_secrets =
+            read.filter_map(|(setting, file)| Some((setting, secrets::read(file.as_deref()?).ok()?))).collect();
+    }
+
+    /// Every setting that is shown as `***`; addresses, of which parts are, are not among them.
     fn secrets(&self) -> [(&'static str, Vec<&SecretString>); 6] {
         let token = &self.auth.user_token;
         [
@@ -79,6 +105,12 @@ impl Config {
             ("stripe.webhook_secrets", self.stripe.webhook_secrets.iter().collect()),
         ]
     }
+}
+
+/// What the files of one setting held.
+fn contents<'a>(config: &'a Config, setting: &str) -> Vec<&'a str> {
+    let of_setting = config.file_secrets.iter().filter(|(name, _)| *name == setting);
+    of_setting.map(|(_, secret)| secret.expose_secret()).collect()
 }
 
 /// Adds the path of each value that is not the same in both. Lists are compared as a whole.
@@ -99,9 +131,7 @@ fn compare(path: String, old: &Value, new: &Value, differing: &mut BTreeSet<Stri
 }
 
 fn within(path: &str, settings: &[&str]) -> bool {
-    let is_in =
-        |setting: &&str| path.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    settings.iter().any(is_in)
+    settings.iter().any(|setting| contains(setting, path))
 }
 
 #[cfg(test)]

@@ -47,7 +47,8 @@ pub(super) fn lines(file: &Path) -> Result<Vec<SecretString>, SecretError> {
     if secrets.is_empty() { Err(SecretError::Empty) } else { Ok(secrets) }
 }
 
-fn read(file: &Path) -> Result<SecretString, SecretError> {
+/// The text of a file. Line ends at its end do not count.
+pub(super) fn read(file: &Path) -> Result<SecretString, SecretError> {
     let text = fs::read_to_string(file).map_err(|error| SecretError::Unreadable(file.into(), error))?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }

@@ -1,10 +1,11 @@
 //! Values for people to look at, without anything secret.
 
 use super::sources::contains;
+use serde::{Serialize as _, Serializer};
 use toml::{Table, Value};
 
 /// The settings whose values are secret.
-const SECRETS: [&str; 6] = [
+pub(super) const SECRETS: [&str; 6] = [
     "auth.api_key.pepper",
     "auth.user_token.hs256_secret",
     "auth.user_token.more",
@@ -63,6 +64,23 @@ fn without_login(text: &str) -> String {
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);
     format!("{scheme}://{rest}")
+}
+
+/// An address with `***` for its query, which may hold a key.
+#[must_use]
+pub fn without_query(url: &str) -> String {
+    url.split_once('?').map_or_else(|| url.to_owned(), |(start, _)| format!("{start}?***"))
+}
+
+/// Shows addresses without their queries.
+pub(super) fn serialize_addresses<S: Serializer>(urls: &[String], target: S) -> Result<S::Ok, S::Error> {
+    target.collect_seq(urls.iter().map(|url| without_query(url)))
+}
+
+/// Shows an address without its query.
+#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
+pub(super) fn serialize_address<S: Serializer>(url: &Option<String>, target: S) -> Result<S::Ok, S::Error> {
+    url.as_deref().map(without_query).serialize(target)
 }
 
 fn short(text: &str) -> String {

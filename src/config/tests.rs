@@ -165,7 +165,7 @@ fn all_mistakes_are_named_at_once_and_none_because_of_another() {
             "REMBG_GATEWAY__LOG__COLOUR: log.colour: unknown setting",
             "REMBG_GATEWAY__LOG__LEVEL: log.level: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`, \
              `trace`",
-            "backend.concurrency: invalid type: sequence, expected a whole number",
+            "backend.concurrency: invalid type: a list, expected a whole number",
             "backend.kind: unknown variant `magic`, expected one of `builtin`, `rmbg`, `rembg`",
             "limits.connections: must be between 1 and 1000000, is 0",
             "plans.Gold.burst.per_minute: must be between 1 and 1000000, is 0",
@@ -183,7 +183,13 @@ fn a_variable_that_sets_nothing_is_a_mistake() {
         (
             "REMBG_GATEWAY__STORE__URI",
             "x",
-            "REMBG_GATEWAY__STORE__URI: store.uri: unknown setting; did you mean store.url?",
+            "REMBG_GATEWAY__STORE__URI: store.uri: unknown setting; did you mean REMBG_GATEWAY__STORE__URL?",
+        ),
+        (
+            "REMBG_GATEWAY__PLANS__FREE__CREDIT",
+            "5",
+            "REMBG_GATEWAY__PLANS__FREE__CREDIT: plans.Free.credit: unknown setting; did you mean \
+             REMBG_GATEWAY__PLANS__FREE__CREDITS?",
         ),
         (
             "REMBG_GATEWAY__DEFAULT_PLAN__X",
@@ -261,6 +267,17 @@ fn a_variable_that_nothing_reads_is_warned_of_unless_kubernetes_sets_it() {
             "REMBG_GATEWAY_STORE_URL: is not read; did you mean REMBG_GATEWAY__STORE__URL?",
         ]
     );
+}
+
+#[test]
+fn a_pepper_that_may_have_been_meant_for_several_is_warned_of() {
+    let (two, list) = ("a pepper of sixteen,another of sixteen", "[\"a pepper of sixteen\", \"another of sixteen\"]");
+    for (pepper, warned) in [(two, true), (list, false), ("one pepper, with a comma", false)] {
+        let config = load("", &[("REMBG_GATEWAY__AUTH__API_KEY__PEPPER", pepper)]).unwrap();
+        let warnings = config.warnings();
+        assert_eq!(warnings.iter().any(|one| one.path == "auth.api_key.pepper"), warned, "{pepper}");
+        assert!(warnings.iter().all(|one| !one.to_string().contains("sixteen")), "{pepper}");
+    }
 }
 
 #[test]

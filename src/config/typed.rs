@@ -6,8 +6,10 @@ use serde_ignored::Path as Ignored;
 use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
-/// serde's words for an expected type, and ours.
-const PLAIN_WORDS: [(&str, &str); 9] = [
+/// serde's words for types, and ours.
+const PLAIN_WORDS: [(&str, &str); 11] = [
+    ("invalid type: sequence", "invalid type: a list"),
+    ("invalid type: map", "invalid type: a section"),
     ("expected usize", "expected a whole number"),
     ("expected u64", "expected a whole number"),
     ("expected u32", "expected a whole number up to 4294967295"),
@@ -28,7 +30,7 @@ pub(super) fn typed(mut table: Table, variables: &mut [Variable], mistakes: &mut
         let source = serde_ignored::Deserializer::new(Value::Table(table.clone()), &mut note);
         match serde_path_to_error::deserialize::<_, Config>(source) {
             Ok(config) => {
-                mistakes.extend(unknown.into_iter().map(unknown_setting));
+                mistakes.extend(unknown.into_iter().map(|path| unknown_setting(path, variables)));
                 return (config, table);
             }
             Err(error) => {
@@ -128,8 +130,10 @@ fn written(path: &Ignored<'_>) -> String {
     }
 }
 
-fn unknown_setting(path: String) -> Mistake {
+fn unknown_setting(path: String, variables: &[Variable]) -> Mistake {
+    let is_variable = variables.iter().any(|variable| variable.path.join(".") == path);
     let fault = match reference::meant_by(&path) {
+        Some(meant) if is_variable => format!("unknown setting; did you mean {}?", reference::variable(&meant)),
         Some(meant) => format!("unknown setting; did you mean {meant}?"),
         None => "unknown setting".into(),
     };

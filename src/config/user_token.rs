@@ -1,6 +1,6 @@
 //! `[auth.user_token]`
 
-use super::secrets;
+use super::{check::http_address, secrets};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
@@ -215,11 +215,17 @@ impl IssuerConfig {
             0 | 1 => {}
             _ => found.add("jwks_url", "set only one of jwks_url, jwks_file, hs256_secret and hs256_secret_file"),
         }
-        if self.jwks_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
-            found.add("jwks_url", "must begin with https:// or http://");
+        if self.jwks_url.as_deref().is_some_and(|url| http_address(url).is_err()) {
+            let fault = "must be an address such as \"https://id.example.com/jwks.json\", without a password";
+            found.add("jwks_url", fault);
         }
-        if self.hs256_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < SHORTEST_SECRET_BYTES) {
-            found.add("hs256_secret", "must have at least 32 bytes");
+        let named = if self.hs256_secret.is_some() { "hs256_secret" } else { "hs256_secret_file" };
+        match secrets::given(self.hs256_secret.as_ref(), self.hs256_secret_file.as_deref()) {
+            Ok(Some(secret)) if secret.expose_secret().len() < SHORTEST_SECRET_BYTES => {
+                found.add(named, "must have at least 32 bytes");
+            }
+            Ok(_) => {}
+            Err(error) => found.add(named, &error.to_string()),
         }
         if self.audience.is_empty() && self.authorized_parties.is_empty() {
             found.add(

@@ -2,8 +2,10 @@
 
 use super::{
     BackendKind, Bytes, Config,
+    check::SHORTEST_PEPPER,
     reference::{self, PREFIX},
 };
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use std::fmt;
 
@@ -40,11 +42,25 @@ impl Config {
     /// The warnings that `check` and `doctor` show.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
-        [self.answers_that_are_too_long(), self.proxy_that_is_not_named(), self.proxies_that_are_anybody()]
-            .into_iter()
-            .flatten()
-            .chain(self.variables_that_nothing_reads())
-            .collect()
+        [
+            self.answers_that_are_too_long(),
+            self.proxy_that_is_not_named(),
+            self.proxies_that_are_anybody(),
+            self.peppers_that_are_one(),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.variables_that_nothing_reads())
+        .collect()
+    }
+
+    /// Commas divide the lists of other settings, but a pepper may hold some.
+    fn peppers_that_are_one(&self) -> Option<Warning> {
+        let [pepper] = self.auth.api_key.pepper.as_slice() else { return None };
+        let mut parts = pepper.expose_secret().split(',').map(|part| part.trim().chars().count());
+        let may_be_several = parts.clone().count() > 1 && parts.all(|length| length >= SHORTEST_PEPPER);
+        let says = "is one pepper, with a comma in it. If you mean several, write a list: [\"NEW\", \"OLD\"]";
+        may_be_several.then(|| Warning { path: "auth.api_key.pepper".into(), says: says.into() })
     }
 
     fn variables_that_nothing_reads(&self) -> impl Iterator<Item = Warning> {

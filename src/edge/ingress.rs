@@ -6,6 +6,7 @@ use crate::{
     domain::{
         client_address::{ClientAddress, TrustedProxies},
         refusal::Refusal,
+        trace::Trace,
     },
     identity::{Credentials, Visitor},
     random::trace_of,
@@ -41,11 +42,28 @@ pub struct Ingress {
     pub metrics: Arc<Metrics>,
 }
 
+/// The client's address, and the trace that the request belongs to. They are found out once for each request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestContext {
+    client: IpAddr,
+    trace: Option<Trace>,
+}
+
+impl RequestContext {
+    /// Notes both in a record of the request.
+    pub(super) fn note(self, record: &mut Record) {
+        (record.client, record.trace) = (Some(self.client), self.trace);
+    }
+}
+
 impl Ingress {
     /// Counts a request, of any kind and with any credentials, as one that its client has in flight. Returns the guard
     /// that keeps it counted, and the client's address.
     pub(super) fn enter(&self, request: &Request, record: &mut Record) -> Result<(Arc<InFlight>, IpAddr), Refusal> {
-        let address = self.recognise(request, record);
+        let known = request.extensions().get::<RequestContext>().copied();
+        let context = known.unwrap_or_else(|| self.context_of(request));
+        context.note(record);
+        let address = context.client;
         let Some(guard) = self.shield.enter(&ClientAddress::of(address)) else {
             record.rejected_by = Some(RejectedBy::InFlight);
             return Err(Refusal::TooFast { retry_after: RETRY_SOON });
@@ -53,16 +71,14 @@ impl Ingress {
         Ok((Arc::new(InFlight::new(guard, &self.metrics)), address))
     }
 
-    /// Notes the client's address and the trace, and returns the address. Only a trusted proxy may say which trace it is:
-    /// a stranger could mix its requests into another's trace.
-    pub(super) fn recognise(&self, request: &Request, record: &mut Record) -> IpAddr {
+    /// The client's address and the trace. Only a trusted proxy may say which trace it is: a stranger could mix its requests
+    /// into another's trace.
+    pub(super) fn context_of(&self, request: &Request) -> RequestContext {
         let peer = peer(request.extensions());
         let mut traceparents = request.headers().get_all(TRACEPARENT).iter();
         let only = traceparents.next().filter(|_| traceparents.next().is_none() && self.proxies.trusts(peer));
-        record.trace = trace_of(only.map(HeaderValue::as_bytes)).ok();
-        let address = self.address(request.headers(), peer);
-        record.client = Some(address);
-        address
+        let trace = trace_of(only.map(HeaderValue::as_bytes)).ok();
+        RequestContext { client: self.address(request.headers(), peer), trace }
     }
 
     /// Reads the credentials of a request that has entered. Rejects them unread if the client has sent too many bad ones.

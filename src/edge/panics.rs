@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// Gives each request its id, which no later step changes. A request that panics is counted as this route.
+/// Gives each request its id and its trace, which no later step changes. One that panics is counted as this route.
 pub(super) async fn catch_panics(
     State((public, route)): State<(Arc<PublicState>, Route)>,
     mut request: Request,
@@ -32,10 +32,14 @@ pub(super) async fn catch_panics(
         request.headers_mut().insert(REQUEST_ID, value);
     }
     let form = ErrorForm::of(&public, request.uri().path());
-    let mut record = Record::begin(id.clone(), route);
-    public.ingress.recognise(&request, &mut record);
-    let answered = panics::of_request(id, panics::caught(next.run(request))).await;
-    let panicked = |panics::Panicked| refuse(&public.metrics, record, Refusal::Internal, form);
+    let (started, context) = (Instant::now(), public.ingress.context_of(&request));
+    request.extensions_mut().insert(context);
+    let answered = panics::of_request(id.clone(), panics::caught(next.run(request))).await;
+    let panicked = |panics::Panicked| {
+        let mut record = Record { started, ..Record::begin(id, route) };
+        context.note(&mut record);
+        refuse(&public.metrics, record, Refusal::Internal, form)
+    };
     answered.unwrap_or_else(panicked)
 }
 

@@ -94,12 +94,9 @@ impl Caller {
         }
     }
 
-    /// The configured plan that applies to the account.
+    /// The name of the configured plan that applies to the account.
     pub(super) fn plan(&self, rules: &Rules) -> Option<String> {
-        let account = self.account()?;
-        let default = &rules.terms.default_plan.0;
-        let is_configured = rules.plans.contains_key(&account.membership);
-        Some(if is_configured { account.membership.clone() } else { default.clone() })
+        self.account().map(|account| plan_name(account, rules).to_owned())
     }
 
     /// The allowance that the picture is charged to.
@@ -141,8 +138,14 @@ impl Caller {
     }
 }
 
+/// The account's plan, or the default one if that is not configured.
+fn plan_name<'a>(account: &'a Account, rules: &'a Rules) -> &'a str {
+    let is_configured = rules.plans.contains_key(&account.membership);
+    if is_configured { &account.membership } else { &rules.terms.default_plan.0 }
+}
+
 fn plan<'a>(account: &Account, rules: &'a Rules) -> Option<&'a Plan> {
-    rules.plans.get(&account.membership).or_else(|| rules.plans.get(&rules.terms.default_plan.0))
+    rules.plans.get(plan_name(account, rules))
 }
 
 /// Identifies the caller. Whether it may call is not decided yet.

@@ -106,7 +106,7 @@ impl Drop for Pledge {
             let lease_end = Instant::now() + self.lease;
             let again = move || release_until(Arc::clone(&store), id.clone(), payer.clone(), lease_end);
             let mut open = self.open.take();
-            open.iter_mut().for_each(OpenPledge::is_owed);
+            open.iter_mut().for_each(OpenPledge::becomes_owed);
             self.tasks.spawn(async move {
                 let _open = open;
                 // At the end of its lease the hold ends by itself.

@@ -149,7 +149,7 @@ pub async fn close_all(store: &Weak<dyn Store>, through: Month, pause: Duration)
                 Err(fault @ (Fault::Unavailable(_) | Fault::Unusable(_))) => return Err(fault),
                 Err(fault) => {
                     round.refused += 1;
-                    warn!(%fault, "the ledger of an account cannot be closed");
+                    warn!(%fault, %uid, "the ledger of an account cannot be closed");
                     break;
                 }
             }

@@ -6,6 +6,7 @@
 
 mod beside;
 mod file;
+mod lifecycle;
 mod line;
 mod segments;
 mod state;
@@ -19,8 +20,7 @@ use crate::{
 };
 pub(super) use beside::note_beside;
 pub use beside::{keeps_left, keeps_set_aside, keeps_waiting};
-use line::Unanswered;
-pub(super) use line::{Deed, JournalLine, Revocation};
+pub(super) use line::{Change, JournalLine, Revocation};
 use segments::{Place, Segments};
 use state::{Entry, Progress, State};
 use std::{
@@ -36,7 +36,7 @@ use tokio::{
     sync::{Mutex as AsyncMutex, Notify},
     task::spawn_blocking,
 };
-use tracing::{error, info};
+use tracing::error;
 
 /// The most keeps that may be without an acknowledgement; beyond that, nobody new is admitted.
 const MOST: usize = 100_000;
@@ -78,7 +78,7 @@ impl Journal {
         let journal = Self {
             folder: folder.to_owned(),
             clock,
-            state: Mutex::new(State { segments, entries: HashMap::new(), unwritten: Vec::new() }),
+            state: Mutex::new(State { segments, entries: HashMap::new(), unwritten: Vec::new(), void_meanwhile: None }),
             turn: AsyncMutex::default(),
             owes: Notify::new(),
             late: AtomicU64::new(0),
@@ -151,6 +151,9 @@ impl Journal {
             let before = state.segments.waiting().len();
             JournalLine::Void(id.clone(), entry.hold.charge.payer()).write_to(state.segments.waiting());
             if state.flush() {
+                if let Some(void) = &mut state.void_meanwhile {
+                    void.insert(id.clone());
+                }
                 return GivenUp::Void;
             }
             state.segments.waiting().truncate(before);
@@ -161,14 +164,17 @@ impl Journal {
         GivenUp::Stands
     }
 
-    /// Whether somebody waits for the store's answer to this keep.
-    pub(super) fn is_asked(&self, id: &OperationId) -> bool {
-        self.state().entries.get(id).is_some_and(|entry| !entry.is_owed())
+    /// Whether a replay may send this keep: nobody waits for the store's answer to it, and it has not become void since the replay
+    /// read the files.
+    pub(super) fn may_replay(&self, id: &OperationId) -> bool {
+        let state = self.state();
+        let is_void = state.void_meanwhile.as_ref().is_some_and(|void| void.contains(id));
+        !is_void && state.entries.get(id).is_none_or(Entry::is_owed)
     }
 
     /// Returns when something that was done is on the disk.
-    pub(super) async fn note(&self, deed: Deed) -> io::Result<()> {
-        let line = JournalLine::Done(self.clock.now(), deed);
+    pub(super) async fn note(&self, change: Change) -> io::Result<()> {
+        let line = JournalLine::Done(self.clock.now(), change);
         let mut is_written = false;
         self.synced(|state| {
             if !is_written {
@@ -206,62 +212,6 @@ impl Journal {
                 Err(error)
             }
         }
-    }
-
-    /// Keeps the files of processes that are gone: their keeps without an end are owed. Blocks on the disk.
-    pub(super) fn adopt(&self) -> io::Result<()> {
-        let (now, mut unanswered, mut numbers) = (self.clock.now(), Unanswered::default(), Vec::new());
-        for adopted in file::adopt(&self.folder)? {
-            let (lines, unreadable) = line::read(&file::bytes(&adopted.path)?);
-            if !unreadable.is_empty() {
-                let text = String::from_utf8_lossy(&unreadable);
-                error!(%text, file = %adopted.path.display(), "lines of the journal cannot be read: they are not counted");
-                file::set_aside(&self.folder, &unreadable)?;
-            }
-            let is_empty = lines.is_empty();
-            unanswered.add(lines);
-            let number = self.state().segments.adopt(adopted, now);
-            if is_empty {
-                self.state().segments.remove(number)?;
-            }
-            numbers.push(number);
-        }
-        let Some(file) = numbers.last() else { return Ok(()) };
-        let mut state = self.state();
-        let mut keeps = 0;
-        for hold in unanswered.holds() {
-            let id = hold.id.clone();
-            keeps += usize::from(state.entries.insert(id, Entry::adopted(hold, now, *file)).is_none());
-        }
-        if keeps > 0 {
-            info!(keeps, "the journal has keeps that the store has not acknowledged yet");
-            self.owes.notify_one();
-        }
-        Ok(())
-    }
-
-    /// What is to be done from time to time: lines that wait are written, a long file is closed, and closed ones are removed. Blocks
-    /// on the disk.
-    pub(super) fn tidy(&self) -> io::Result<()> {
-        let now = self.clock.now();
-        self.state().flush();
-        if self.state().segments.is_long(now) {
-            let other = file::make(&self.folder, now)?;
-            self.state().segments.go_on_in(other, now);
-        }
-        let due = self.state().segments.due(now);
-        if !due.is_empty() {
-            let sync = {
-                let mut state = self.state();
-                state.copy_from(&due)?;
-                state.segments.sync()
-            };
-            let synced = sync.run()?;
-            let mut state = self.state();
-            state.segments.was_synced(synced);
-            due.into_iter().try_for_each(|number| state.segments.remove(number))?;
-        }
-        Ok(())
     }
 
     /// Every file, oldest first, with all lines so far.
@@ -329,6 +279,7 @@ impl Journal {
 
     /// What a server may have lost has been written again: at the start, and whenever another server was found.
     pub(super) fn was_replayed(&self) {
+        self.state().void_meanwhile = None;
         self.replays.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -75,6 +75,17 @@ impl AccountNames {
         format!("{}:prepaid_usage:{}", self.own, span(window))
     }
 
+    /// The window's two counters, of signed-in users and of API keys.
+    pub(super) fn usages(&self, window: Counters) -> [String; 2] {
+        [Channel::App, Channel::Api].map(|channel| self.usage(channel, window))
+    }
+
+    /// A cycle's three counters: of signed-in users, of API keys, and of prepaid credits.
+    pub(super) fn cycle_counters(&self, start: UnixSeconds) -> [String; 3] {
+        let [app, api] = self.usages(Counters::Cycle(start));
+        [app, api, self.prepaid_usage(Counters::Cycle(start))]
+    }
+
     /// `user:42:ledger:2026:3`: a stream with everything of one month that moved a counter or the balance.
     pub(super) fn ledger(&self, month: Month) -> String {
         format!("{}:ledger:{month}", self.own)

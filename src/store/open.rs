@@ -66,27 +66,26 @@ pub async fn open_to_serve(
     events: Arc<dyn Reprocess>,
 ) -> Result<Opened> {
     let terms = LiveTerms::from(config.terms());
-    let Some(url) = redis_url(config)? else {
-        let engine = Arc::new(SqliteStore::open_to_serve(sqlite_path(config)?, clock.clone(), terms.clone())?);
+    let opened = if let Some(url) = redis_url(config)? {
+        let role = Role::Gateway { journal: config.store.journal.clone(), events };
+        let engine = Box::pin(RedisStore::open(&url, clock.clone(), terms.clone(), role)).await?;
         engine.observe(metrics.batches());
-        let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
-        let opened = Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms };
-        return Ok(retained(opened, config, clock));
+        measured(engine, metrics, terms)
+    } else {
+        let engine = SqliteStore::open_to_serve(sqlite_path(config)?, clock.clone(), terms.clone())?;
+        engine.observe(metrics.batches());
+        measured(engine, metrics, terms)
     };
-    let role = Role::Gateway { journal: config.store.journal.clone(), events };
-    let engine = Arc::new(Box::pin(RedisStore::open(&url, clock.clone(), terms.clone(), role)).await?);
-    engine.observe(metrics.batches());
-    let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
-    let opened = Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms };
-    Ok(retained(opened, config, clock))
-}
-
-/// The same store, whose old months are closed for as long as it is open.
-fn retained(opened: Opened, config: &Config, clock: Clock) -> Opened {
     if let Some(months) = config.store.ledger_months {
         tokio::spawn(closing::keep_closing(Arc::downgrade(&opened.engine), months, clock));
     }
-    opened
+    Ok(opened)
+}
+
+fn measured<E: Store>(engine: E, metrics: StoreMetrics, terms: LiveTerms) -> Opened {
+    let engine = Arc::new(engine);
+    let measured = Arc::new(Measured::new(Arc::clone(&engine), metrics));
+    Opened { metering: Arc::clone(&measured) as _, billing: measured, engine, terms }
 }
 
 /// Copies the embedded store to a new file while it may be written to. Returns the size of the copy in bytes. Blocks

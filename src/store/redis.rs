@@ -2,7 +2,7 @@
 //!
 //! Every writing verb is one Lua script (`lua/`), atomic on the server, and carries an operation id: repeating it changes
 //! nothing. What has an unknown outcome is repeated under the same id. Keys and values are those of the contract,
-//! section 3; all names are spelled in `keys`.
+//! section 3; all names are spelled in `key_names`.
 
 mod account_fields;
 mod accounts;
@@ -44,7 +44,7 @@ use super::{
     AccountChange, Accounts, Audit, Billing, Fault, Granted, KeyUse, LiveTerms, Metering, ParkedEvent, Reprocess,
     Result, StepOutcome, StripeObject, StripeState, StripeStep, Usage,
     callers::Callers,
-    journal::{self, Deed, GivenUp, Journal},
+    journal::{self, Change, GivenUp, Journal},
     key_names::{self, KeyStyle},
 };
 use crate::{
@@ -173,20 +173,20 @@ impl RedisStore {
 
     /// Makes an operator's write safe before the operator hears of it: in the journal, on a replica, on the server's disk, where there
     /// are these. A disk of ours that takes nothing is no reason to undo it.
-    async fn noted(&self, deed: Deed) -> Result<()> {
-        let written = self.written(deed).await;
+    async fn noted(&self, change: Change) -> Result<()> {
+        let written = self.written(change).await;
         if let Err(error) = written {
             tracing::warn!(%error, "a change is not in the journal; a store that loses its last writes loses it");
         }
         self.engine.link.wait_until_safe().await
     }
 
-    async fn written(&self, deed: Deed) -> std::io::Result<()> {
+    async fn written(&self, change: Change) -> std::io::Result<()> {
         match (self.journal(), self.beside.clone()) {
-            (Some(journal), _) => journal.note(deed).await,
+            (Some(journal), _) => journal.note(change).await,
             (None, Some(folder)) => {
                 let now = self.engine.clock.now();
-                let written = spawn_blocking(move || journal::note_beside(&folder, now, deed)).await;
+                let written = spawn_blocking(move || journal::note_beside(&folder, now, change)).await;
                 written.unwrap_or_else(|gave_up| Err(std::io::Error::other(gave_up)))
             }
             (None, None) => Ok(()),
@@ -227,12 +227,12 @@ impl Metering for RedisStore {
 
     async fn put_account(&self, change: &AccountChange) -> Result<Account> {
         let account = accounts::put(&self.engine, change).await?;
-        let deed = Deed::Account(account.clone());
+        let made = Change::Account(account.clone());
         if change.only_new {
             // A user has come for the first time, and waits.
-            drop(self.written(deed).await);
+            drop(self.written(made).await);
         } else {
-            self.noted(deed).await?;
+            self.noted(made).await?;
         }
         Ok(self.engine.in_force(account))
     }
@@ -323,13 +323,13 @@ impl Accounts for RedisStore {
 
     async fn grant(&self, uid: &Uid, credits: i64, id: &OperationId) -> Result<Granted> {
         let granted = grants::grant(&self.engine, uid, credits, id).await?;
-        self.noted(Deed::Granted(uid.clone(), credits, id.clone())).await?;
+        self.noted(Change::Granted(uid.clone(), credits, id.clone())).await?;
         Ok(granted)
     }
 
     async fn put_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<()> {
         api_keys::put(&self.engine, hash, key).await?;
-        self.noted(Deed::Key(hash.clone(), key.clone())).await
+        self.noted(Change::Key(hash.clone(), key.clone())).await
     }
 
     async fn keys(&self, uid: &Uid) -> Result<Vec<KeyUse>> {
@@ -338,7 +338,7 @@ impl Accounts for RedisStore {
 
     async fn revoke_key(&self, id: &KeyId) -> Result<bool> {
         let Some(revocation) = api_keys::revoke(&self.engine, id).await? else { return Ok(false) };
-        self.noted(Deed::Revoked(revocation)).await?;
+        self.noted(Change::Revoked(revocation)).await?;
         Ok(true)
     }
 
@@ -364,7 +364,7 @@ impl Billing for RedisStore {
 
     /// Fails if it cannot be written down: Stripe sends the event again.
     async fn note_event(&self, event: &str) -> Result<()> {
-        let written = self.written(Deed::Event(event.into())).await;
+        let written = self.written(Change::Event(event.into())).await;
         written.map_err(|error| Fault::Unavailable(format!("the journal cannot be written: {error}")))?;
         // What is written again needs no more.
         if self.journal().is_some() || self.beside.is_some() {

@@ -5,11 +5,7 @@ use super::{
     key_names::{AccountNames, Served},
     number::PREPAID,
 };
-use crate::domain::{
-    credit::{Channel, Pool},
-    period::Counters,
-    time::{Month, UnixSeconds},
-};
+use crate::domain::{credit::Pool, time::Month};
 use std::collections::BTreeMap;
 
 /// The sums of some entries.
@@ -40,7 +36,7 @@ impl Sums {
             EntryKind::PlanChanged { .. } | EntryKind::PeriodSynced { .. } | EntryKind::Mended { .. } => {}
             EntryKind::Moved { from, to, app, api, prepaid } => {
                 for (start, sign) in [(*from, -1), (*to, 1)] {
-                    for (counter, count) in cycle_counters(names, start).iter().zip([app, api, prepaid]) {
+                    for (counter, count) in names.cycle_counters(start).iter().zip([app, api, prepaid]) {
                         self.sum(names.below(counter), sign * count.cast_signed());
                     }
                 }
@@ -61,10 +57,4 @@ impl Sums {
         let sum = self.credits.entry(counter.to_owned()).or_default();
         *sum = sum.saturating_add(by);
     }
-}
-
-/// A cycle's three counters: of signed-in users, of API keys, and of prepaid credits.
-fn cycle_counters(names: &AccountNames, start: UnixSeconds) -> [String; 3] {
-    let cycle = Counters::Cycle(start);
-    [names.usage(Channel::App, cycle), names.usage(Channel::Api, cycle), names.prepaid_usage(cycle)]
 }

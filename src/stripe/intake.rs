@@ -5,10 +5,10 @@
 //! event again, and processing it again completes the remaining steps (decision 0011).
 
 mod document;
-mod noted;
+mod journal_event;
 mod transfer;
 
-pub(super) use noted::Noted;
+pub(super) use journal_event::JournalEvent;
 pub use transfer::Moved;
 
 use super::{
@@ -114,7 +114,7 @@ impl Intake {
 
     /// Processes an event and every parked event that it frees. When this returns `Ok`, all results are durable.
     pub async fn take(&self, event: Event, taken: &mut Taken) -> store::Result<()> {
-        let noted = News::of(&event, &self.config).is_ok().then(|| Noted::Event(Box::new(event.clone())));
+        let noted = News::of(&event, &self.config).is_ok().then(|| JournalEvent::Event(Box::new(event.clone())));
         let mut waiting = vec![(event, false)];
         let mut looked_under = BTreeSet::new();
         while let Some((event, was_parked)) = waiting.pop() {
@@ -136,7 +136,7 @@ impl Intake {
     }
 
     /// Makes sure that what follows from this outlives a loss of the store's last writes.
-    async fn note(&self, noted: Option<Noted>) -> store::Result<()> {
+    async fn note(&self, noted: Option<JournalEvent>) -> store::Result<()> {
         let Some(noted) = noted else { return Ok(()) };
         self.store.note_event(&serde_json::to_string(&noted).map_err(|error| unexpected(&error))?).await
     }

@@ -1,9 +1,9 @@
 //! The webhook: it verifies and reads a delivery, and processes it together with every parked event that it frees.
 
 use super::{
-    again::Again,
     event::{Event, EventFault},
     intake::{Intake, Taken},
+    reprocess::Reprocessor,
     signature::{SignatureFault, Verifier},
 };
 use crate::{
@@ -41,7 +41,7 @@ pub struct Webhook {
     /// Tells that events may have been parked or freed.
     changed: Notify,
     /// Processes events again whose results the store has lost.
-    again: Arc<Again>,
+    reprocessor: Arc<Reprocessor>,
 }
 
 /// Why a delivery is not accepted. Stripe sends it again for some days.
@@ -77,20 +77,20 @@ impl Webhook {
         config: &Config,
         clock: Clock,
         metrics: Arc<Metrics>,
-        again: Arc<Again>,
+        reprocessor: Arc<Reprocessor>,
     ) -> Result<Self, SecretError> {
         let secrets = config.stripe.given_webhook_secrets()?;
         let tolerance = Duration::from_secs(config.stripe.tolerance_s);
         let verifier = (!secrets.is_empty()).then(|| Verifier::new(&secrets, tolerance));
         let intake = ArcSwap::from_pointee(Intake::new(store, config, clock.clone()));
         let (looked_again, changed) = (OnceCell::new(), Notify::new());
-        Ok(Self { intake, verifier, clock, looked_again, metrics, changed, again })
+        Ok(Self { intake, verifier, clock, looked_again, metrics, changed, reprocessor })
     }
 
     /// Uses the plans of this configuration for deliveries from now on.
     pub fn use_plans(&self, config: &Config) {
         self.intake.rcu(|intake| intake.with_plans(config));
-        self.again.use_plans(config);
+        self.reprocessor.use_plans(config);
     }
 
     /// Whether a signing secret is configured.

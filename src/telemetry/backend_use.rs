@@ -25,7 +25,7 @@ pub struct BackendNotes {
     /// The time that services had the picture; `None` if none was asked.
     pub working: Option<Duration>,
     /// The service that was asked last, by its name.
-    pub service: Option<String>,
+    pub service: Option<Arc<str>>,
     /// How often a service was asked.
     pub tries: u32,
 }
@@ -58,7 +58,7 @@ impl BackendUse {
         self.asked_again();
         let since = Instant::now();
         let mut kept = self.lock();
-        (kept.notes.service, kept.asked) = (Some(service.to_owned()), Some(since));
+        (kept.notes.service, kept.asked) = (Some(service.into()), Some(since));
         Timing { notes: self, since, part: Part::Working }
     }
 

@@ -1,7 +1,7 @@
 //! The list of all metrics for people: `docs/metrics.md` is what this makes.
 
 use super::{
-    entry::{Entry, Values},
+    entry::{Entry, Kind, Values},
     table::ENTRIES,
 };
 use std::fmt::Write as _;
@@ -14,15 +14,14 @@ The admin listener serves these at `/metrics` in Prometheus's text format. This 
 
 Labels come from closed sets: no account, key, address of a caller or path is ever one. Combinations that can occur
 exist from the start with 0, so a rate of something that never happened is 0. A counter is of this process and starts
-at 0 with it. Times are in seconds, sizes in bytes. Beside these there are the `process_*` metrics of Prometheus's
-client library: CPU seconds, memory, file descriptors, threads, start time.
+at 0 with it. Times are in seconds, sizes in bytes. Beside these there are the `process_*` metrics that Prometheus's
+client libraries have in common: CPU seconds, memory, file descriptors, threads, start time.
 
-`limit` gauges belong to the gauge of the same name without that word: their quotient is the saturation.
+A gauge with `limit` in its name is the limit of the gauge that is listed before it: their quotient is the saturation.
 ";
 
 /// The whole list, in Markdown.
-#[must_use]
-pub fn document() -> String {
+fn document() -> String {
     let mut text = HEAD.to_owned();
     let mut section = "";
     for entry in ENTRIES {
@@ -86,8 +85,18 @@ mod tests {
             assert!(entry.buckets.len() <= 15, "{} has more than 16 buckets", entry.name);
             assert!(entry.buckets.is_sorted() && entry.buckets.first().is_none_or(|least| *least >= 0.000_05));
             assert!(entry.help.ends_with('.') && !entry.help.contains("  "), "{}: {:?}", entry.name, entry.help);
-            assert_eq!(entry.kind == super::super::Kind::Histogram, !entry.buckets.is_empty(), "{}", entry.name);
-            assert_eq!(entry.kind == super::super::Kind::Counter, entry.name.ends_with("_total"), "{}", entry.name);
+            assert_eq!(entry.kind == Kind::Histogram, !entry.buckets.is_empty(), "{}", entry.name);
+            assert_eq!(entry.kind == Kind::Counter, entry.name.ends_with("_total"), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn a_limit_stands_behind_its_gauge_and_has_the_same_labels() {
+        let labels = |entry: &Entry| entry.labels.iter().map(|label| label.name).collect::<Vec<_>>();
+        let pairs = ENTRIES.iter().zip(&ENTRIES[1..]).filter(|(_, limit)| limit.name.contains("_limit"));
+        assert_eq!(pairs.clone().count(), 6);
+        for (gauge, limit) in pairs {
+            assert_eq!((gauge.kind, labels(gauge)), (Kind::Gauge, labels(limit)), "{}", limit.name);
         }
     }
 }

@@ -178,7 +178,8 @@ fn put_quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// The character, or its escape in JSON if it is one of control, of another line, of direction, or without width.
+/// The character, or its escape in JSON if it is a control character, ends a line, changes the direction of text, or
+/// has no width.
 fn put_visible(out: &mut String, c: char) {
     let acts = matches!(
         c,

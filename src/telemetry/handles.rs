@@ -2,7 +2,7 @@
 
 use super::{
     label::{BackendClass, StoreResult, StoreVerb, TokenResult},
-    series::{Counters, Grid, Histograms},
+    series::{Counters, Histograms},
 };
 use prometheus::{Gauge, Histogram, IntCounter};
 use std::{sync::Arc, time::Duration};
@@ -173,11 +173,4 @@ pub(super) struct PlanPictures {
     pub(super) plan: String,
     /// By pool, then by channel.
     pub(super) counters: [IntCounter; 4],
-}
-
-/// A grid is shared by name only.
-impl<F: super::series::Family, K> std::fmt::Debug for Grid<F, K> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Grid")
-    }
 }

@@ -38,7 +38,7 @@ macro_rules! write_at {
             send_ms = $line.send.map(milliseconds),
             finish_ms = steps.of(Step::Finish),
             settle_ms = steps.of(Step::Settle),
-            backend = backend.service,
+            backend = backend.service.as_deref(),
             tries = Some(backend.tries).filter(|tries| *tries > 0),
             bytes_in = $line.record.received,
             bytes_out = $line.record.bytes_out,

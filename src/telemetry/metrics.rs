@@ -6,8 +6,8 @@ use super::{
         TokenMetrics,
     },
     label::{
-        CallerKind, Label as _, OutcomeName, PoolLabel, RejectedBy, Route, StatusClass, Step, StripeOutcome,
-        StripeType, TokenResult,
+        BackendClass, CallerKind, Label as _, OutcomeName, PoolLabel, RejectedBy, Route, StatusClass, Step,
+        StripeOutcome, StripeType, TokenResult,
     },
     line,
     pledges::OpenPledges,
@@ -122,9 +122,9 @@ impl Metrics {
         if let Some(by) = record.rejected_by {
             self.rejections.at((by,)).inc();
         }
-        if record.bytes_in > 0 {
+        if record.image_bytes > 0 {
             #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
-            self.table.image_size.observe(record.bytes_in as f64);
+            self.table.image_size.observe(record.image_bytes as f64);
         }
         if let Outcome::Refused(refusal) = &record.outcome {
             self.count_complaints(refusal);
@@ -178,7 +178,7 @@ impl Metrics {
     /// The series of a service of the backend. Its name is from the configuration.
     #[must_use]
     pub fn of_backend(&self, name: &str) -> BackendMetrics {
-        let responses = possible::BACKEND_CLASSES
+        let responses = BackendClass::ALL
             .iter()
             .map(|class| self.table.backend_responses.with_label_values(&[name, class.as_str()]));
         BackendMetrics {

@@ -45,11 +45,11 @@ pub fn total() -> u64 {
 /// formatted at run time may hold a caller's data, or a secret.
 fn note(panic: &PanicHookInfo<'_>) {
     TOTAL.fetch_add(1, Ordering::Relaxed);
-    let at = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
-    let said = literal(panic.payload());
     if !flood::may_write("panic", Level::ERROR) {
         return;
     }
+    let at = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
+    let said = literal(panic.payload());
     let request_id = REQUEST.try_with(String::clone).ok();
     let thread = thread::current();
     error!(at, said, request_id, thread = thread.name(), "a panic; the work that was in progress there has failed");

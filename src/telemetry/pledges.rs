@@ -64,7 +64,7 @@ impl OpenPledges {
 
 impl OpenPledge {
     /// From now on a release is owed.
-    pub fn is_owed(&mut self) {
+    pub fn becomes_owed(&mut self) {
         if !self.owed {
             self.owed = true;
             self.all.lock().owed += 1;
@@ -93,8 +93,8 @@ mod tests {
         advance(Duration::from_secs(5)).await;
         let mut second = pledges.open();
         advance(Duration::from_secs(1)).await;
-        second.is_owed();
-        second.is_owed();
+        second.becomes_owed();
+        second.becomes_owed();
         assert_eq!(pledges.gauges(), PledgeGauges { open: 2, oldest: Duration::from_secs(6), owed: 1 });
         drop(first);
         assert_eq!(pledges.gauges(), PledgeGauges { open: 1, oldest: Duration::from_secs(1), owed: 1 });

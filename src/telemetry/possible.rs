@@ -1,7 +1,7 @@
 //! The combinations of labels that can occur. Their series exist from the start, so that a rate is 0 and not unknown.
 
 use super::label::{
-    BackendClass, CallerKind, OutcomeName, PANIC, Route, StatusClass, StoreResult, StoreVerb, StripeOutcome, StripeType,
+    CallerKind, OutcomeName, PANIC, Route, StatusClass, StoreResult, StoreVerb, StripeOutcome, StripeType,
 };
 
 /// What every route may answer, whoever asks.
@@ -40,7 +40,8 @@ pub(super) fn outcomes() -> impl Iterator<Item = (Route, OutcomeName)> {
         let own: &[&[&str]] = match route {
             Route::Rmbg => &[OF_PICTURES, OF_KEYS, OF_ANYBODY, &["backend_refused"]],
             Route::RemoveBg => &[OF_PICTURES, OF_KEYS],
-            Route::Rembg => &[OF_PICTURES, OF_KEYS, OF_ANYBODY],
+            // Without downloads its `GET` is answered 405.
+            Route::Rembg => &[OF_PICTURES, OF_KEYS, OF_ANYBODY, &["method_not_allowed"]],
             Route::RemoveBgAccount => &[&["served"], OF_KEYS],
             Route::MembershipUsage => &[&["served", "invalid"], OF_KEYS],
             Route::StripeWebhook => &[OF_STRIPE],
@@ -113,9 +114,6 @@ pub(super) fn stripe_events() -> impl Iterator<Item = (StripeType, StripeOutcome
     };
     StripeType::ALL.iter().flat_map(move |kind| of(*kind).into_iter().map(|outcome| (*kind, outcome)))
 }
-
-/// The classes of a backend's answers.
-pub(super) const BACKEND_CLASSES: &[BackendClass] = BackendClass::ALL;
 
 /// Fields and parameters, each with the rules that they may break.
 pub(super) fn complaints() -> impl Iterator<Item = (&'static str, &'static str)> {

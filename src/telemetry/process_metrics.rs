@@ -8,7 +8,10 @@ use prometheus::{
     proto::MetricFamily,
 };
 use rustix::param::{clock_ticks_per_second, page_size};
-use std::fs;
+use std::{
+    fs,
+    sync::{Mutex, PoisonError},
+};
 
 /// The metrics of this process, read anew for each scrape. What cannot be read is left as it was.
 pub(super) struct ProcessMetrics {
@@ -19,6 +22,8 @@ pub(super) struct ProcessMetrics {
     resident_memory: IntGauge,
     started: IntGauge,
     threads: IntGauge,
+    /// Held while the numbers are read: two scrapes at once must not both add the same CPU time.
+    reading: Mutex<()>,
 }
 
 impl ProcessMetrics {
@@ -34,6 +39,7 @@ impl ProcessMetrics {
                 "Start time of the process since unix epoch in seconds.",
             )?,
             threads: IntGauge::new("process_threads", "Number of OS threads in the process.")?,
+            reading: Mutex::default(),
         })
     }
 
@@ -50,9 +56,10 @@ impl ProcessMetrics {
     }
 
     fn read(&self) {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stat) = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(Stat::parse) {
             let per_second = clock_ticks_per_second();
-            // A counter can only grow; of two scrapes at once the later one may have read first.
+            // Sums are rounded, and a counter cannot shrink.
             self.cpu.inc_by((seconds(stat.cpu, per_second) - self.cpu.get()).max(0.0));
             self.threads.set(whole(stat.threads));
             self.virtual_memory.set(whole(stat.virtual_bytes));

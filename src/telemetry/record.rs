@@ -36,7 +36,7 @@ pub struct Record {
     /// The pool that the credit came from, once it was spent.
     pub spent: Option<Pool>,
     /// Length of the uploaded image.
-    pub bytes_in: u64,
+    pub image_bytes: u64,
     /// Bytes of the request's body that were read until the answer.
     pub received: u64,
     /// The answer's status; `None` if nobody waited for an answer.
@@ -72,7 +72,7 @@ impl Record {
             plan: None,
             rejected_by: None,
             spent: None,
-            bytes_in: 0,
+            image_bytes: 0,
             received: 0,
             status: None,
             bytes_out: 0,

@@ -17,7 +17,10 @@ use crate::{
     spool::Budgets,
 };
 use prometheus::{IntCounter, TextEncoder};
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 impl Metrics {
     /// Notes what is running: the version, the store's kind and the backend's.
@@ -139,6 +142,9 @@ impl Metrics {
 
 /// Raises a counter to a total that something else has counted.
 fn raise(counter: &IntCounter, total: u64) {
+    // Two scrapes at once must not both add the difference.
+    static RAISING: Mutex<()> = Mutex::new(());
+    let _raising = RAISING.lock().unwrap_or_else(PoisonError::into_inner);
     counter.inc_by(total.saturating_sub(counter.get()));
 }
 

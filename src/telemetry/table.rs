@@ -109,7 +109,7 @@ metrics! {
         account_remaining: LaterGauge = "rgw_backend_account_remaining_credits" [];
         /// Credits that our account at the backend has lost since this process first asked. Absent until the backend has reported.
         account_used: LaterGauge = "rgw_backend_account_used_credits" [];
-        /// Credits that our account has lost beyond the pictures that this process was answered, since it first asked.
+        /// Credits that our account has lost beyond the pictures that this process was answered, since it first asked. Absent until the backend has reported.
         account_drift: LaterGauge = "rgw_backend_account_drift_credits" [];
         /// 1 if nobody but the gateways uses our account, by `backend.reconcile.exclusive`.
         account_exclusive: Gauge = "rgw_backend_account_exclusive" [];

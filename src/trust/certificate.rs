@@ -182,6 +182,8 @@ impl<'a> Der<'a> {
     fn moment(&mut self) -> Option<UnixSeconds> {
         let (tag, text) = self.next()?;
         let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
+        // The numbers below would be read with a sign, too.
+        let text = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
         let whole = match (tag, text.len()) {
             (UTC_TIME, 12) => format!("{}{text}", if text < "50" { "20" } else { "19" }),
             (GENERALIZED_TIME, 14) => text.to_owned(),

@@ -121,6 +121,16 @@ const SOME: u64 = 25;
 
 const EVERY_SECOND: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
 
+/// A run whose Redis wrote its last snapshot before the callers came.
+async fn since_a_snapshot(redis: &Redis) -> Run {
+    let url = redis.url();
+    let mut run = Run::start(&url, &url).await;
+    redis.say::<()>(&["SAVE"]).unwrap();
+    run.callers_come();
+    run.answered(SOME).await;
+    run
+}
+
 /// A gateway is killed while the backend works for it: nothing is charged, and the leases end.
 async fn gateway_killed_before_the_backend_answers() -> Row {
     let redis = Redis::start(&SAVED).await;
@@ -159,11 +169,7 @@ async fn gateway_killed_before_its_keep_is_answered(wire: Wire) -> Row {
 /// The server loses what it had acknowledged; the gateways write it again.
 async fn redis_killed_with_all_since_its_snapshot() -> Row {
     let redis = Redis::start(&[]).await;
-    let url = redis.url();
-    let mut run = Run::start(&url, &url).await;
-    redis.say::<()>(&["SAVE"]).unwrap();
-    run.callers_come();
-    run.answered(SOME).await;
+    let run = since_a_snapshot(&redis).await;
     redis.kill();
     redis.start_again().await;
     run.reckoning().await
@@ -184,15 +190,11 @@ async fn redis_killed(settings: &[&str]) -> Row {
 /// What the server loses is in the journals of the dead gateways, which their successors adopt.
 async fn all_killed(settings: &[&str]) -> Row {
     let redis = Redis::start(settings).await;
-    let url = redis.url();
-    let mut run = Run::start(&url, &url).await;
-    redis.say::<()>(&["SAVE"]).unwrap();
-    run.callers_come();
-    run.answered(SOME).await;
+    let mut run = since_a_snapshot(&redis).await;
     redis.kill();
     run.gateways.iter_mut().for_each(run::Gateway::kill);
     redis.start_again().await;
-    (0..run.gateways.len()).for_each(|number| run.replace(number, &url));
+    (0..run.gateways.len()).for_each(|number| run.replace(number, &redis.url()));
     run.reckoning().await
 }
 

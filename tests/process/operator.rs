@@ -117,7 +117,7 @@ fn mistakes_of_a_tired_operator_are_told_with_file_line_and_what_was_meant() {
         at(10, "backend.concurrency: must be between 1 and 65536, is 0"),
         at(13, "store.url: unknown kind \"postgres\"; write sqlite:PATH"),
         at(17, "plans.Team.burst.per_minuet: unknown setting; did you mean plans.Team.burst.per_minute?"),
-        "REMBG_GATEWAY__LOG__LEVLE: log.levle: unknown setting; did you mean log.level?".into(),
+        "REMBG_GATEWAY__LOG__LEVLE: log.levle: unknown setting; did you mean REMBG_GATEWAY__LOG__LEVEL?".into(),
         "REMBG_GATEWAY__AUTH__API_KEY__PEPPER: auth.api_key.pepper: must have at least 16 characters".into(),
     ] {
         assert!(said.lines().any(|found| found.starts_with(&line)), "{line}\nis not in\n{said}");

@@ -22,7 +22,7 @@ use rembg_gateway::{
         time::{Month, UnixMicros},
     },
     store::{self, ClosedPage, Fault, Opened, Store, Usage, close_all, sqlite::SqliteStore},
-    stripe::again::Again,
+    stripe::reprocess::Reprocessor,
     telemetry::Metrics,
 };
 use std::{
@@ -269,8 +269,8 @@ async fn serving(world: &World, ledger_months: u64) -> Opened {
     let store =
         StoreConfig { url, journal: world.journal(), ledger_months: Some(ledger_months), ..StoreConfig::default() };
     let (metrics, config) = (Metrics::new().unwrap().store(), Config { store, ..Config::default() });
-    let again = Arc::new(Again::new(&config, world.clock()));
-    store::open_to_serve(&config, world.clock(), metrics, again).await.unwrap()
+    let events = Arc::new(Reprocessor::new(&config, world.clock()));
+    store::open_to_serve(&config, world.clock(), metrics, events).await.unwrap()
 }
 
 async fn a_gateway_closes_what_it_need_not_keep(world: World) {

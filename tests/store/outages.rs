@@ -12,7 +12,7 @@ use rembg_gateway::{
         self, Fault, Metering, Opened, Store,
         redis::{Weight, inspect},
     },
-    stripe::again::Again,
+    stripe::reprocess::Reprocessor,
     telemetry::Metrics,
 };
 use std::{
@@ -137,8 +137,8 @@ pub(crate) async fn serving(world: &World) -> Arc<dyn Metering> {
 pub(crate) async fn serving_all(world: &World) -> Opened {
     let store = StoreConfig { journal: world.journal(), ..world.server.as_ref().unwrap().config().store };
     let config = Config { store, ..Config::default() };
-    let again = Arc::new(Again::new(&config, world.clock()));
-    store::open_to_serve(&config, world.clock(), Metrics::new().unwrap().store(), again).await.unwrap()
+    let events = Arc::new(Reprocessor::new(&config, world.clock()));
+    store::open_to_serve(&config, world.clock(), Metrics::new().unwrap().store(), events).await.unwrap()
 }
 
 /// Waits until no keep in the journal is without an acknowledgement, and until the test's own store is back, too.

@@ -3,23 +3,30 @@
 /// Both counts since the first report.
 #[derive(Debug, Default)]
 pub(super) struct Drift {
+    /// `None` before the first report of an account.
     last: Option<Last>,
     /// The credits that the service has counted since the first report.
     theirs: u64,
-    /// How many pictures it had returned to us at the first report.
-    ours_at_first: u64,
+    /// How many pictures it has returned to us since then.
+    ours: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
     used: u64,
     prepaid: i64,
+    served: u64,
 }
 
 impl Drift {
     /// The credits that the service has counted since the first report.
     pub(super) fn used(&self) -> u64 {
         self.theirs
+    }
+
+    /// The next report is of another account, whose counters cannot be compared with those of the last one.
+    pub(super) fn changes_account(&mut self) {
+        self.last = None;
     }
 
     /// Takes a report: the included credits used in the month, the prepaid balance, and how many pictures were returned
@@ -29,17 +36,14 @@ impl Drift {
     /// A month's counter that is lower than before belongs to a new month. A balance that has risen was topped up, and
     /// it stays unknown how much of it was spent since the previous report.
     pub(super) fn learn(&mut self, used: u64, prepaid: i64, served: u64) -> i64 {
-        match self.last {
-            None => self.ours_at_first = served,
-            Some(last) => {
-                let included = used.checked_sub(last.used).unwrap_or(used);
-                let bought = u64::try_from(last.prepaid.saturating_sub(prepaid)).unwrap_or(0);
-                self.theirs = self.theirs.saturating_add(included).saturating_add(bought);
-            }
+        if let Some(last) = self.last {
+            let included = used.checked_sub(last.used).unwrap_or(used);
+            let bought = u64::try_from(last.prepaid.saturating_sub(prepaid)).unwrap_or(0);
+            self.theirs = self.theirs.saturating_add(included).saturating_add(bought);
+            self.ours = self.ours.saturating_add(served.saturating_sub(last.served));
         }
-        self.last = Some(Last { used, prepaid });
-        let ours = served.saturating_sub(self.ours_at_first);
-        clamp(self.theirs).saturating_sub(clamp(ours))
+        self.last = Some(Last { used, prepaid, served });
+        clamp(self.theirs).saturating_sub(clamp(self.ours))
     }
 }
 
@@ -69,5 +73,14 @@ mod tests {
             let ours = reports.last().unwrap().0.2 - reports[0].0.2;
             assert_eq!(clamp(drift.used()), clamp(ours) + reports.last().unwrap().1, "{reports:?}");
         }
+    }
+
+    #[test]
+    fn counters_of_two_accounts_are_not_compared() {
+        let mut drift = Drift::default();
+        assert_eq!((drift.learn(100, 50, 7), drift.learn(113, 50, 17)), (0, 3));
+        drift.changes_account();
+        assert_eq!((drift.learn(9_000, 0, 20), drift.learn(9_006, 0, 25)), (3, 4));
+        assert_eq!(drift.used(), 19);
     }
 }

@@ -3,7 +3,7 @@
 use super::Finding;
 use crate::{
     backend::SharedAccount,
-    config::{BackendConfig, BackendKind},
+    config::{BackendConfig, BackendKind, without_query},
 };
 use hyper::Uri;
 use std::time::Duration;
@@ -49,14 +49,15 @@ async fn account(config: &BackendConfig) -> Option<Finding> {
 
 /// Whether a connection can be made. Nothing is sent, because a picture would cost money.
 async fn address(url: &str, patience: Duration) -> Finding {
+    let shown = without_query(url);
     let Some((host, port)) = host_and_port(url) else {
-        return Finding::fail("backend", format!("{url} is not an address."), "Correct backend.urls.");
+        return Finding::fail("backend", format!("{shown} is not an address."), "Correct backend.urls.");
     };
     match timeout(patience, TcpStream::connect((host.as_str(), port))).await {
-        Ok(Ok(_)) => Finding::ok("backend", format!("{url} can be reached.")),
-        Ok(Err(error)) => Finding::fail("backend", format!("{url} cannot be reached: {error}."), IS_IT_THERE),
+        Ok(Ok(_)) => Finding::ok("backend", format!("{shown} can be reached.")),
+        Ok(Err(error)) => Finding::fail("backend", format!("{shown} cannot be reached: {error}."), IS_IT_THERE),
         Err(_) => {
-            Finding::fail("backend", format!("{url} does not answer within {} s.", patience.as_secs()), IS_IT_THERE)
+            Finding::fail("backend", format!("{shown} does not answer within {} s.", patience.as_secs()), IS_IT_THERE)
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The rights of the folders and files that the gateway writes.
 
-use crate::{cli::finding::Finding, config::Config};
+use crate::{
+    cli::finding::{Finding, Verdict},
+    config::Config,
+};
 use std::{
     env, fs, io,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
@@ -19,13 +22,9 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     } else {
         findings.extend(written_to("journal", &config.store.journal));
     }
-    findings.extend(written_to("bodies' folder", &env::temp_dir()).filter(|one| !is_for_everybody(&one.says)));
+    // The folder for temporary files is usually open to everybody, and the files in it are not.
+    findings.extend(written_to("bodies' folder", &env::temp_dir()).filter(|one| one.verdict == Verdict::Fail));
     findings
-}
-
-/// The folder for temporary files is usually open to everybody, and the files in it are not.
-fn is_for_everybody(says: &str) -> bool {
-    says.contains("by every user")
 }
 
 /// Whether this user can make files in the folder, and other users cannot. Nothing if so.
@@ -72,7 +71,6 @@ fn mode(path: &Path) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::finding::Verdict;
 
     #[test]
     fn a_folder_that_everybody_may_write_and_one_that_nobody_can_make_are_told() {

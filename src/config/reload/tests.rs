@@ -1,5 +1,6 @@
 use super::*;
-use crate::config::{BackendKind, IssuerConfig};
+use crate::config::{BackendKind, IssuerConfig, shown::SECRETS};
+use std::fs;
 
 fn with(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
@@ -78,7 +79,7 @@ fn a_difference_is_named_by_its_path_whatever_may_be_done_about_it() {
 #[test]
 fn secrets_are_compared_though_they_are_shown_alike() {
     type Change = fn(&mut Config, &'static str);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 9] = [
         ("auth.api_key.pepper", |config, secret| config.auth.api_key.pepper = vec![secret.into()]),
         ("auth.user_token.hs256_secret", |config, secret| config.auth.user_token.hs256_secret = Some(secret.into())),
         ("auth.user_token.more", |config, secret| {
@@ -87,6 +88,10 @@ fn secrets_are_compared_though_they_are_shown_alike() {
         }),
         ("stripe.webhook_secrets", |config, secret| config.stripe.webhook_secrets = vec![secret.into()]),
         ("store.url", |config, secret| config.store.url = format!("redis://user:{secret}@localhost")),
+        ("backend.urls", |config, secret| config.backend.urls = vec![format!("http://a/?key={secret}")]),
+        ("backend.reconcile.url", |config, secret| {
+            config.backend.reconcile.url = Some(format!("http://a/?key={secret}"));
+        }),
         ("backend.api_key", |config, secret| config.backend.api_key = Some(secret.into())),
         ("backend.api_keys", |config, secret| config.backend.api_keys = vec![secret.into()]),
     ];
@@ -95,9 +100,25 @@ fn secrets_are_compared_though_they_are_shown_alike() {
         assert_eq!(serde_json::to_value(&old).unwrap(), serde_json::to_value(&new).unwrap(), "{path} is shown");
         assert_eq!(old.differences(&same), Differences::default(), "{path}");
         let Differences { live, fixed } = old.differences(&new);
-        let (found, other) = if path.starts_with("backend") { (live, fixed) } else { (fixed, live) };
+        let (found, other) = if within(path, &LIVE) { (live, fixed) } else { (fixed, live) };
         assert_eq!((found, other.len()), (vec![path.to_owned()], 0));
     }
+}
+
+#[test]
+fn a_file_of_secrets_with_other_contents_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let [pepper_file, key_file, file] = ["pepper", "key", "gateway.toml"].map(|name| folder.path().join(name));
+    fs::write(&file, "auth.api_key.pepper_file = \"pepper\"\nbackend.api_key_file = \"key\"\n").unwrap();
+    let load = |pepper: &str, key: &str| {
+        fs::write(&pepper_file, pepper).unwrap();
+        fs::write(&key_file, key).unwrap();
+        Config::load(Some(&file), std::iter::empty()).unwrap()
+    };
+    let before = load("sixteen or longer", "one");
+    assert_eq!(before.differences(&load("sixteen or longer", "one")), Differences::default());
+    let Differences { live, fixed } = before.differences(&load("another of sixteen", "two"));
+    assert_eq!((live, fixed), (vec!["backend.api_key_file".into()], vec!["auth.api_key.pepper_file".into()]));
 }
 
 #[test]
@@ -125,13 +146,14 @@ fn no_secret_setting_is_forgotten() {
     let is_secret =
         |line: &str| line.starts_with("    pub ") && line.contains("<SecretString>,") && !line.contains(" fn ");
     let mut found = 0;
-    for entry in std::fs::read_dir("src/config").unwrap() {
+    for entry in fs::read_dir("src/config").unwrap() {
         let path = entry.unwrap().path();
-        let source = std::fs::read_to_string(&path).unwrap_or_default();
+        let source = fs::read_to_string(&path).unwrap_or_default();
         found += source.lines().filter(|line| is_secret(line)).count();
     }
-    let own = std::fs::read_to_string("src/config.rs").unwrap();
+    let own = fs::read_to_string("src/config.rs").unwrap();
     found += own.lines().filter(|line| is_secret(line)).count();
     // The password in `store.url` is compared with the whole address.
     assert_eq!(found, Config::default().secrets().len() + 1, "say in `secrets` how a new one is compared");
+    assert_eq!(Config::default().secrets().map(|(path, _)| path), SECRETS, "none of them is shown");
 }

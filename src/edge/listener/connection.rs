@@ -2,18 +2,16 @@
 
 use super::{
     ConnectionLimits, Live, Peer, Tls,
-    open_requests::{End, OpenRequests, RequestBody, RequestGuard},
+    open_requests::{End, OpenRequests, RequestGuard},
     per_client::Counted,
     proxy_protocol,
     watched::Watched,
 };
-use crate::{domain::transfer::TransferRate, edge::counted_body::CountedBody, telemetry::shown_client};
-use axum::response::Response;
-use http_body::Body as _;
+use crate::{domain::transfer::TransferRate, edge::noted::length, telemetry::shown_client};
+use axum::{body::Body, response::Response};
 use hyper::{
     Request,
     body::Incoming,
-    header::CONTENT_LENGTH,
     service::{Service as _, service_fn},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -114,7 +112,7 @@ impl ConnectionHandler {
             service_fn(move |request: Request<Incoming>| {
                 let guard = open_requests.begin();
                 let received = handler.limits.metrics.received.clone();
-                let request = request.map(|body| open_requests.reads(CountedBody::new(body, received)));
+                let request = request.map(|body| open_requests.reads(body, received));
                 Arc::clone(&handler).answer(request, peer, guard)
             })
         };
@@ -157,7 +155,7 @@ impl ConnectionHandler {
 
     async fn answer(
         self: Arc<Self>,
-        mut request: Request<RequestBody>,
+        mut request: Request<Body>,
         peer: SocketAddr,
         guard: RequestGuard,
     ) -> io::Result<Response> {
@@ -171,12 +169,6 @@ impl ConnectionHandler {
         let (limit, hurried) = (time_at(snapshot.transfer_rate), time_at(snapshot.transfer_rate.times(HURRIED)));
         Ok(guard.answered(answer, (limit, hurried), self.limits.metrics.sent.clone()))
     }
-}
-
-/// The length of the body in bytes. A stream does not know its length, but the header does.
-fn length(answer: &Response) -> Option<u64> {
-    let announced = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    announced.or_else(|| answer.body().size_hint().exact())
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -1,12 +1,10 @@
 //! The open requests of one connection: from the head until the answer's last byte is sent.
 
-use crate::{
-    edge::{counted_body::CountedBody, guarded_body::GuardedBody},
-    spool::Claim,
-    telemetry::ByteCounter,
-};
+use crate::{edge::guarded_body::GuardedBody, spool::Claim, telemetry::ByteCounter};
 use axum::{body::Body, response::Response};
-use http_body::Body as _;
+use bytes::Bytes;
+use http_body::{Body as _, Frame};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use std::{future::pending, time::Duration};
 use tokio::{
@@ -81,10 +79,10 @@ impl OpenRequests {
         RequestGuard { open_requests: self.clone(), answered: false }
     }
 
-    /// Counts a request's body until it has been read or dropped.
-    pub(super) fn reads(&self, body: CountedBody<Incoming>) -> RequestBody {
+    /// Counts a request's body until it has been read or dropped, and its bytes as they pass.
+    pub(super) fn reads(&self, body: Incoming, bytes: ByteCounter) -> Body {
         self.count.send_modify(|count| count.reading += 1);
-        GuardedBody::new(body, Reading(self.clone()))
+        Body::new(GuardedBody::new(body.inspect_frame(counting(bytes)), Reading(self.clone())))
     }
 
     /// Notes that bytes have come on HTTP/1. Unless they belong to a request, a head begins.
@@ -187,7 +185,7 @@ impl RequestGuard {
                     }
                 });
             }
-            Body::new(GuardedBody::new(CountedBody::new(body, bytes), (sent.drop_guard(), self)))
+            Body::new(GuardedBody::new(body.inspect_frame(counting(bytes)), (sent.drop_guard(), self)))
         })
     }
 }
@@ -213,11 +211,13 @@ impl Drop for RequestGuard {
     }
 }
 
-/// A body of a request that has not been read whole or dropped yet.
-pub(super) type RequestBody = GuardedBody<CountedBody<Incoming>, Reading>;
+/// Adds up the bytes of a body's frames.
+fn counting(bytes: ByteCounter) -> impl FnMut(&Frame<Bytes>) + Send + 'static {
+    move |frame| bytes.add(frame.data_ref().map_or(0, Bytes::len))
+}
 
 /// Keeps a body counted until it is dropped.
-pub(super) struct Reading(OpenRequests);
+struct Reading(OpenRequests);
 
 impl Drop for Reading {
     fn drop(&mut self) {

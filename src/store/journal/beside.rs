@@ -2,7 +2,7 @@
 
 use super::{
     Journal, fault, file,
-    line::{Deed, JournalLine, Unanswered},
+    line::{Change, JournalLine, Unanswered},
 };
 use crate::{
     domain::{credit::OperationId, time::UnixMicros},
@@ -51,13 +51,13 @@ pub fn keeps_set_aside(folder: &Path) -> Result<usize> {
 
 /// Writes down what a command has done, for the gateways that have this journal, if any have: in a file of its own, synced. Blocks
 /// on the disk.
-pub(in crate::store) fn note_beside(folder: &Path, now: UnixMicros, deed: Deed) -> io::Result<()> {
+pub(in crate::store) fn note_beside(folder: &Path, now: UnixMicros, change: Change) -> io::Result<()> {
     if !folder.is_dir() {
         return Ok(());
     }
     let made = file::make(folder, now)?;
     let mut text = Vec::new();
-    JournalLine::Done(now, deed).write_to(&mut text);
+    JournalLine::Done(now, change).write_to(&mut text);
     (&*made.file).write_all(&text)?;
     made.file.sync_data()
 }

@@ -11,7 +11,7 @@ use rustix::{
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -39,11 +39,14 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 
 /// A new file, whose name is on the disk too.
 pub(super) fn make(folder: &Path, now: UnixMicros) -> io::Result<Locked> {
+    let owner = fs::metadata(folder)?;
     for _ in 0..TRIES {
         let name = format!("{:016}-{}", now.0.max(0), base62_text(10).map_err(io::Error::other)?);
         let (unfinished, path) =
             (folder.join(&name).with_extension(UNFINISHED), folder.join(&name).with_extension(ENDING));
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&unfinished)?;
+        // A command of root's writes here too, and the gateway must be able to adopt its file. Nobody but root may give a file away.
+        drop(fchown(&file, Some(owner.uid()), Some(owner.gid())));
         // Somebody may take the file for abandoned in between.
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
             && unless_gone(fs::rename(&unfinished, &path))?.is_some()

@@ -20,13 +20,13 @@ pub(in crate::store) enum JournalLine {
     /// Nothing is charged under this id: the store has released it, or will.
     Void(OperationId, Payer),
     /// An operator or Stripe has done something, at this moment.
-    Done(UnixMicros, Deed),
+    Done(UnixMicros, Change),
 }
 
 /// What an operator or Stripe has done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::store) enum Deed {
+pub(in crate::store) enum Change {
     /// The account as a change has left it.
     Account(Account),
     Key(KeyHash, ApiKey),
@@ -107,6 +107,17 @@ impl Unanswered {
                 JournalLine::Done(..) => {}
             }
         }
+    }
+
+    /// The same for a file whose beginnings are another gateway's.
+    pub(super) fn add_ends(&mut self, mut lines: Vec<JournalLine>) {
+        lines.retain(|line| !matches!(line, JournalLine::Begun(_)));
+        self.add(lines);
+    }
+
+    /// Whether any hold is without an end so far.
+    pub(super) fn has_any(&self) -> bool {
+        !self.begun.is_empty()
     }
 
     pub(super) fn holds(mut self) -> impl Iterator<Item = Hold> {

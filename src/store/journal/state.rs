@@ -8,7 +8,10 @@ use crate::domain::{
     credit::{Hold, OperationId},
     time::UnixMicros,
 };
-use std::{collections::HashMap, io, mem};
+use std::{
+    collections::{HashMap, HashSet},
+    io, mem,
+};
 
 /// The files, and what is in them.
 pub(super) struct State {
@@ -17,6 +20,8 @@ pub(super) struct State {
     pub(super) entries: HashMap<OperationId, Entry>,
     /// Those whose line waits to be written.
     pub(super) unwritten: Vec<OperationId>,
+    /// Keeps that were given up since the replay under way has read the files; `None` while there is none.
+    pub(super) void_meanwhile: Option<HashSet<OperationId>>,
 }
 
 /// A keep that is not acknowledged.
@@ -50,6 +55,10 @@ impl Entry {
         Self { hold, at, place: Some(Place::in_file(file)), progress: Progress::Owed { refused: false } }
     }
 
+    fn is_in(&self, files: &[u64]) -> bool {
+        self.place.is_some_and(|place| files.contains(&place.file))
+    }
+
     /// Whether it will be counted whatever happens.
     pub(super) fn is_owed(&self) -> bool {
         self.progress != Progress::Asked
@@ -68,7 +77,13 @@ impl State {
         match self.entries.get(&hold.id).map(|entry| entry.place) {
             Some(Some(place)) if self.segments.is_current(place) => Ok(place),
             Some(None) => self.write(),
-            Some(Some(_)) | None => {
+            // Its line in another file stays: until there is one here, the keep is where it was.
+            Some(Some(_)) => {
+                line::begin(self.segments.waiting(), hold);
+                self.unwritten.push(hold.id.clone());
+                self.write()
+            }
+            None => {
                 self.begin(hold, at);
                 self.write()
             }
@@ -101,13 +116,21 @@ impl State {
         *self.segments.waiting() = others.collect::<Vec<_>>().concat();
     }
 
-    /// Copies the lines of keeps that are owed from files that are to be removed.
-    pub(super) fn copy_from(&mut self, files: &[u64]) -> io::Result<()> {
-        let is_there = |entry: &Entry| entry.place.is_some_and(|place| files.contains(&place.file));
-        for (id, entry) in self.entries.iter_mut().filter(|(_, entry)| is_there(entry)) {
+    /// Copies the lines of keeps that are not acknowledged from files that are to be removed; gives whether there are any. Until
+    /// that is synced, these files have them.
+    pub(super) fn copy_from(&mut self, files: &[u64]) -> io::Result<bool> {
+        let mut has_any = false;
+        for entry in self.entries.values().filter(|entry| entry.is_in(files)) {
             line::begin(self.segments.waiting(), &entry.hold);
-            self.unwritten.push(id.clone());
+            has_any = true;
         }
-        self.write().map(drop)
+        self.write().map(|_| has_any)
+    }
+
+    /// The copies of these files' lines are synced up to there.
+    pub(super) fn move_to(&mut self, to: Place, files: &[u64]) {
+        for entry in self.entries.values_mut().filter(|entry| entry.is_in(files)) {
+            entry.place = Some(to);
+        }
     }
 }

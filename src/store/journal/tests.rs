@@ -25,8 +25,8 @@ fn hold(id: &str) -> Hold {
     Hold { id: OperationId(id.into()), charge, taken: UnixMicros(BEGAN), expires: UnixMicros(BEGAN + 1) }
 }
 
-fn deed() -> Deed {
-    Deed::Granted(Uid::new("42").unwrap(), 5, OperationId("g".into()))
+fn change() -> Change {
+    Change::Granted(Uid::new("42").unwrap(), 5, OperationId("g".into()))
 }
 
 /// A journal in a folder, and the clock that it goes by.
@@ -100,6 +100,37 @@ fn a_file_that_another_process_has_open_is_left_alone() {
     assert_eq!(file::all(folder.path()).unwrap().len(), 2);
 }
 
+/// Gateways that share a folder may each adopt a part of what a dead one has left.
+#[test]
+fn a_keep_is_not_owed_if_its_end_is_in_a_file_that_another_gateway_has() {
+    let (folder, journal, clock) = journal();
+    began(&journal, &["a", "b"]);
+    clock.fetch_add(60_000_000, Ordering::Relaxed);
+    journal.tidy().unwrap();
+    assert_eq!(journal.give_up(&OperationId("a".into())), GivenUp::Void);
+    drop(journal);
+    let files = file::all(folder.path()).unwrap();
+    assert_eq!(files.len(), 2);
+    let with_end = File::options().append(true).open(&files[1]).unwrap();
+    rustix::fs::flock(&with_end, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let next = again(&folder);
+    assert_eq!(owed(&next), ["b"]);
+    assert!(next.begin_replay().unwrap().1.contains(&files[1]), "a replay reads what is void there");
+}
+
+#[test]
+fn what_is_given_up_while_a_replay_is_under_way_is_not_sent() {
+    let (_folder, journal, _) = journal();
+    began(&journal, &["a", "b"]);
+    ended(&journal, "b", Settlement::Kept);
+    journal.begin_replay().unwrap();
+    let a = OperationId("a".into());
+    assert!(!journal.may_replay(&a), "somebody waits for the answer");
+    assert_eq!(journal.give_up(&a), GivenUp::Void);
+    assert!(!journal.may_replay(&a));
+    assert!(journal.may_replay(&OperationId("b".into())));
+}
+
 #[test]
 fn a_file_without_lines_goes_with_its_process() {
     let (folder, journal, _) = journal();
@@ -124,11 +155,11 @@ async fn what_is_promised_is_owed_and_is_no_longer_given_up() {
 #[tokio::test]
 async fn what_was_done_is_there_for_whoever_replays_also_that_of_a_command_beside() {
     let (folder, journal, _) = journal();
-    journal.note(deed()).await.unwrap();
-    note_beside(folder.path(), UnixMicros(BEGAN + 1), deed()).unwrap();
+    journal.note(change()).await.unwrap();
+    note_beside(folder.path(), UnixMicros(BEGAN + 1), change()).unwrap();
     journal.adopt().unwrap();
-    assert_eq!(lines(&journal), [BEGAN, BEGAN + 1].map(|at| JournalLine::Done(UnixMicros(at), deed())));
-    note_beside(&folder.path().join("nowhere"), UnixMicros(BEGAN), deed()).unwrap();
+    assert_eq!(lines(&journal), [BEGAN, BEGAN + 1].map(|at| JournalLine::Done(UnixMicros(at), change())));
+    note_beside(&folder.path().join("nowhere"), UnixMicros(BEGAN), change()).unwrap();
     assert!(!folder.path().join("nowhere").exists(), "a command makes no journal where no gateway has one");
 }
 
@@ -168,7 +199,7 @@ async fn without_a_line_nothing_is_promised_and_nobody_is_admitted_until_the_dis
     began(&journal, &["a", "b"]);
     assert!(journal.is_full());
     assert!(journal.promise(&hold("a")).await.is_err());
-    assert!(journal.note(deed()).await.is_err());
+    assert!(journal.note(change()).await.is_err());
     assert_eq!(journal.give_up(&OperationId("a".into())), GivenUp::Unwritten);
     // The store has taken this one all the same.
     ended(&journal, "b", Settlement::Kept);
@@ -192,6 +223,18 @@ fn what_cannot_be_declared_void_is_owed() {
         assert_eq!(journal.give_up(&OperationId("a".into())), GivenUp::Stands);
     }
     assert_eq!(owed(&journal), ["a"]);
+}
+
+/// The line in the closed file would be counted by whoever reads it, so nobody may say that nothing is charged.
+#[tokio::test]
+async fn a_keep_whose_line_is_in_a_closed_file_stands_if_the_disk_takes_no_more() {
+    let (_folder, journal, clock) = journal();
+    began(&journal, &["a"]);
+    clock.fetch_add(60_000_000, Ordering::Relaxed);
+    journal.tidy().unwrap();
+    let _disk = fills_up(&journal);
+    assert!(journal.promise(&hold("a")).await.is_err());
+    assert_eq!(journal.give_up(&OperationId("a".into())), GivenUp::Stands);
 }
 
 #[test]

@@ -18,19 +18,6 @@ use redis::cmd;
 use std::{collections::BTreeMap, fmt};
 use tracing::info;
 
-impl AccountNames {
-    /// The window's two counters, of signed-in users and of API keys.
-    pub(super) fn usages(&self, window: Counters) -> [String; 2] {
-        [Channel::App, Channel::Api].map(|channel| self.usage(channel, window))
-    }
-
-    /// A cycle's three counters: of signed-in users, of API keys, and of prepaid credits.
-    pub(super) fn cycle_counters(&self, start: UnixSeconds) -> [String; 3] {
-        let [app, api] = self.usages(Counters::Cycle(start));
-        [app, api, self.prepaid_usage(Counters::Cycle(start))]
-    }
-}
-
 /// What a counter stands at; 0 if it was never raised, or stands below that.
 pub(super) async fn value(engine: &Engine, name: &str) -> Result<u64> {
     Ok(count(look(engine, name).await?.number(name)?))

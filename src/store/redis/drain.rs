@@ -80,7 +80,7 @@ async fn round(engine: &Engine, journal: &Arc<Journal>) -> Round {
 }
 
 async fn one(engine: &Engine, journal: &Arc<Journal>, id: &OperationId) -> Outcome {
-    // The replay may have sent it meanwhile.
+    // Somebody else may have sent it meanwhile.
     let Some(hold) = journal.hold(id) else { return Outcome::Done };
     if journal.is_too_old(&hold) {
         return set_aside(journal, hold, "it is older than six days".into()).await;

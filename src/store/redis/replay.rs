@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         AccountChange, Fault, Reprocess, Result,
-        journal::{Deed, Journal, JournalLine},
+        journal::{Change, Journal, JournalLine},
         key_names,
     },
 };
@@ -84,37 +84,33 @@ impl Replay for Replayer {
         let Some(engine) = self.engine.upgrade() else { return Ok(()) };
         // What waits for the old connection must not be in its way, and nothing is written down twice.
         let engine = Arc::new(Engine { link, lanes: Arc::default(), journal: None, ..(*engine).clone() });
-        let pass = Pass { engine: &engine, progress, refused: AtomicUsize::new(0) };
+        let run = Run { engine: &engine, progress, refused: AtomicUsize::new(0) };
         let journal = Arc::clone(&self.journal);
-        let files = blocking(move || {
-            journal.adopt()?;
-            Ok(journal.files())
-        })
-        .await?;
-        let Collected { accounts, others, void } = collected(files.clone()).await?;
-        pass.again(self, accounts).await?;
+        let (files, of_others) = blocking(move || journal.begin_replay()).await?;
+        let Collected { accounts, others, void } = collected(files.clone(), of_others).await?;
+        run.repeat(self, accounts).await?;
         progress.reached(Stage::Accounts).await?;
-        let refused = pass.again(self, others).await?;
-        progress.reached(Stage::Deeds).await?;
+        let refused = run.repeat(self, others).await?;
+        progress.reached(Stage::Changes).await?;
         // What these need may be what another gateway has written again meanwhile.
-        pass.again(self, refused).await?;
-        pass.restore(&self.open.all()).await?;
+        run.repeat(self, refused).await?;
+        run.restore(&self.open.all()).await?;
         let (mut keeps, mut releases) = (0, 0);
         for file in &files {
             let begun = of_file(file).await?.into_iter().filter_map(|line| match line {
-                JournalLine::Begun(hold) if !void.contains(&hold.id) && !self.journal.is_asked(&hold.id) => Some(hold),
+                JournalLine::Begun(hold) if !void.contains(&hold.id) && self.journal.may_replay(&hold.id) => Some(hold),
                 JournalLine::Begun(_) | JournalLine::Kept(_) | JournalLine::Void(..) | JournalLine::Done(..) => None,
             });
-            keeps += pass.keep(begun.filter(|hold| !self.journal.is_too_old(hold)).collect()).await?;
+            keeps += run.keep(begun.filter(|hold| !self.journal.is_too_old(hold)).collect()).await?;
         }
         for file in &files {
             let void = of_file(file).await?.into_iter().filter_map(|line| match line {
                 JournalLine::Void(id, payer) => Some((id, payer)),
                 JournalLine::Begun(_) | JournalLine::Kept(_) | JournalLine::Done(..) => None,
             });
-            releases += pass.release(void.collect()).await?;
+            releases += run.release(void.collect()).await?;
         }
-        pass.warn_of_refusals();
+        run.warn_of_refusals();
         self.journal.was_replayed();
         if keeps + releases > 0 {
             info!(keeps, releases, "what the server had lost was written again");
@@ -124,13 +120,13 @@ impl Replay for Replayer {
 }
 
 impl Replayer {
-    async fn again(&self, engine: &Arc<Engine>, deed: Deed) -> Result<()> {
-        match deed {
-            Deed::Account(account) => accounts::put(engine, &only_if_gone(account)).await.map(drop),
-            Deed::Key(hash, key) => api_keys::put(engine, &hash, &key).await,
-            Deed::Revoked(revocation) => api_keys::revoke_again(engine, &revocation).await,
-            Deed::Granted(uid, credits, id) => grants::grant(engine, &uid, credits, &id).await.map(drop),
-            Deed::Event(text) => self.events.process(Arc::new(RedisStore::bare(Arc::clone(engine))), &text).await,
+    async fn repeat(&self, engine: &Arc<Engine>, change: Change) -> Result<()> {
+        match change {
+            Change::Account(account) => accounts::put(engine, &only_if_gone(account)).await.map(drop),
+            Change::Key(hash, key) => api_keys::put(engine, &hash, &key).await,
+            Change::Revoked(revocation) => api_keys::revoke_again(engine, &revocation).await,
+            Change::Granted(uid, credits, id) => grants::grant(engine, &uid, credits, &id).await.map(drop),
+            Change::Event(text) => self.events.process(Arc::new(RedisStore::bare(Arc::clone(engine))), &text).await,
         }
     }
 }
@@ -152,31 +148,40 @@ fn only_if_gone(account: Account) -> AccountChange {
 #[derive(Default)]
 struct Collected {
     /// Accounts, each as its last change has left it.
-    accounts: Vec<Deed>,
+    accounts: Vec<Change>,
     /// Everything else that operators and Stripe have done, in its order.
-    others: Vec<Deed>,
+    others: Vec<Change>,
     /// The ids under which nothing is charged.
     void: HashSet<OperationId>,
 }
 
-async fn collected(files: Vec<PathBuf>) -> Result<Collected> {
+/// The files of other gateways tell only what is void: they may have adopted a part of what a dead one has left.
+async fn collected(files: Vec<PathBuf>, of_others: Vec<PathBuf>) -> Result<Collected> {
     blocking(move || {
-        let (mut deeds, mut collected) = (Vec::new(), Collected::default());
+        let (mut changes, mut collected) = (Vec::new(), Collected::default());
         for file in &files {
             for line in Journal::lines(file)? {
                 match line {
-                    JournalLine::Done(at, deed) => deeds.push((at, deed)),
+                    JournalLine::Done(at, change) => changes.push((at, change)),
                     JournalLine::Void(id, _) => drop(collected.void.insert(id)),
                     JournalLine::Begun(_) | JournalLine::Kept(_) => {}
                 }
             }
         }
-        deeds.sort_by_key(|(at, _)| *at);
-        let mut accounts = BTreeMap::<Uid, Deed>::new();
-        for (_, deed) in deeds {
-            match &deed {
-                Deed::Account(account) => drop(accounts.insert(account.uid.clone(), deed)),
-                Deed::Key(..) | Deed::Revoked(_) | Deed::Granted(..) | Deed::Event(_) => collected.others.push(deed),
+        for file in &of_others {
+            collected.void.extend(Journal::lines(file)?.into_iter().filter_map(|line| match line {
+                JournalLine::Void(id, _) => Some(id),
+                JournalLine::Begun(_) | JournalLine::Kept(_) | JournalLine::Done(..) => None,
+            }));
+        }
+        changes.sort_by_key(|(at, _)| *at);
+        let mut accounts = BTreeMap::<Uid, Change>::new();
+        for (_, change) in changes {
+            match &change {
+                Change::Account(account) => drop(accounts.insert(account.uid.clone(), change)),
+                Change::Key(..) | Change::Revoked(_) | Change::Granted(..) | Change::Event(_) => {
+                    collected.others.push(change);
+                }
             }
         }
         collected.accounts = accounts.into_values().collect();
@@ -196,19 +201,19 @@ async fn blocking<T: Send + 'static>(read: impl FnOnce() -> std::io::Result<T> +
 }
 
 /// One replay.
-struct Pass<'a> {
+struct Run<'a> {
     engine: &'a Arc<Engine>,
     progress: &'a Progress<'a>,
     refused: AtomicUsize,
 }
 
-impl Pass<'_> {
+impl Run<'_> {
     /// Does things again, one after another. Gives those that were refused.
-    async fn again(&self, replayer: &Replayer, deeds: Vec<Deed>) -> Result<Vec<Deed>> {
+    async fn repeat(&self, replayer: &Replayer, changes: Vec<Change>) -> Result<Vec<Change>> {
         let mut refused = Vec::new();
-        for deed in deeds {
-            let done = replayer.again(self.engine, deed.clone()).await;
-            refused.extend(done.is_err().then_some(deed));
+        for change in changes {
+            let done = replayer.repeat(self.engine, change.clone()).await;
+            refused.extend(done.is_err().then_some(change));
             self.made(&[done]).await?;
         }
         Ok(refused)

@@ -1,14 +1,15 @@
 //! Closed months: what their entries add up to is kept, the entries are deleted.
 
-use super::{SqliteStore, accounts, closed_months, ledger, writer::Outdates};
+use super::{SqliteStore, accounts, closed_months, ledger};
 use crate::{
     domain::{
         account::Uid,
+        credit::OperationId,
         time::{Month, UnixMicros},
     },
     failpoint::{self, Point},
     store::{
-        Closed, ClosedPage, Closing, EntryKind, LedgerEntry, Result,
+        Closed, ClosedPage, Closing, EntryKind, LedgerEntry, Result, Sums,
         closing::{PAGE, is_closed, may_close, too_early},
         key_names::AccountNames,
     },
@@ -16,16 +17,16 @@ use crate::{
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+const NOTHING: ClosedPage = ClosedPage { entries: 0, more: false };
+
 #[async_trait]
 impl Closing for SqliteStore {
     async fn close_page(&self, uid: &Uid, through: Month) -> Result<ClosedPage> {
-        let of = uid.clone();
+        let (of, uid) = (uid.clone(), uid.clone());
         // Most accounts have nothing to close, which needs no commit.
-        if !self.readers.run(move |db| is_due(db, &of, through)).await? {
-            return Ok(ClosedPage { entries: 0, more: false });
-        }
-        let uid = uid.clone();
-        self.writer.run_changing(Outdates::Nothing, move |db, now| close_page(db, &uid, through, now)).await
+        let due = self.readers.run(move |db| Due::read(db, &of, through)).await?;
+        let Some(due) = due else { return Ok(NOTHING) };
+        self.writer.run(move |db, now| close_page(db, &uid, due, now)).await
     }
 
     async fn all_closed(&self) -> Result<Option<Month>> {
@@ -50,10 +51,47 @@ impl Closing for SqliteStore {
     }
 }
 
-/// Whether the oldest entry is to be closed.
-fn is_due(db: &Connection, uid: &Uid, through: Month) -> Result<bool> {
-    let oldest = ledger::after(db, uid, 0, 1)?;
-    Ok(oldest.first().is_some_and(|(_, entry)| month(entry) <= through))
+/// A page of entries to close. It is read and added up outside the writer, in which pictures would wait for it.
+struct Due {
+    through: Month,
+    entries: usize,
+    sums: Sums,
+    /// The number of the last entry, and its operation.
+    last: (i64, OperationId),
+}
+
+impl Due {
+    /// Entries are closed in their order, up to the first that is of a later month: what comes after it waits for that one, so
+    /// that no step looks at more than a page. `None` if there is nothing to close.
+    fn read(db: &Connection, uid: &Uid, through: Month) -> Result<Option<Self>> {
+        let is_due = |(_, entry): &(i64, LedgerEntry)| month(entry) <= through;
+        if !ledger::after(db, uid, 0, 1)?.iter().all(is_due) {
+            return Ok(None);
+        }
+        let page = ledger::after(db, uid, 0, PAGE)?;
+        let entries = page.iter().take_while(|one| is_due(one)).count();
+        let Some((seq, last)) = page[..entries].last() else { return Ok(None) };
+        let (names, mut sums) = (AccountNames::of(uid), Sums::default());
+        for (_, entry) in &page[..entries] {
+            sums.add(&names, &entry.kind);
+        }
+        Ok(Some(Self { through, entries, sums, last: (*seq, last.operation.clone()) }))
+    }
+
+    /// Whether nobody else has closed any of these entries. While the last one is there, none is added before it; its operation
+    /// is compared because `SQLite` gives the number again once no higher one is in use.
+    fn is_still_there(&self, db: &Connection, uid: &Uid) -> Result<bool> {
+        let (seq, operation) = &self.last;
+        let last: Option<String> = db
+            .prepare_cached("SELECT operation FROM ledger WHERE uid = ?1 AND seq = ?2")?
+            .query_row(params![uid.as_str(), seq], |row| row.get(0))
+            .optional()?;
+        let entries: i64 = db
+            .prepare_cached("SELECT COUNT(*) FROM ledger WHERE uid = ?1 AND seq <= ?2")?
+            .query_row(params![uid.as_str(), seq], |row| row.get(0))?;
+        let are_all = usize::try_from(entries).is_ok_and(|entries| entries == self.entries);
+        Ok(are_all && last.as_ref() == Some(&operation.0))
+    }
 }
 
 /// The month of an entry: a picture's is that of its hold.
@@ -69,26 +107,20 @@ fn month(entry: &LedgerEntry) -> Month {
     }
 }
 
-/// Entries are closed in their order, up to the first that is of a later month: what comes after it waits for that one, so that
-/// no step looks at more than a page.
-fn close_page(db: &Connection, uid: &Uid, through: Month, now: UnixMicros) -> Result<ClosedPage> {
-    if !may_close(through, now) {
-        return Err(too_early(through));
+fn close_page(db: &Connection, uid: &Uid, due: Due, now: UnixMicros) -> Result<ClosedPage> {
+    if !may_close(due.through, now) {
+        return Err(too_early(due.through));
     }
     if accounts::find(db, uid)?.is_none() {
-        return Ok(ClosedPage { entries: 0, more: false });
+        return Ok(NOTHING);
     }
-    let page = ledger::after(db, uid, 0, PAGE)?;
-    let due = page.iter().take_while(|(_, entry)| month(entry) <= through).count();
-    let Some((last, _)) = page[..due].last() else { return Ok(ClosedPage { entries: 0, more: false }) };
-    let (names, mut closed) = (AccountNames::of(uid), Closed { through: Some(through), ..Closed::default() });
-    for (_, entry) in &page[..due] {
-        closed.sums.add(&names, &entry.kind);
+    if !due.is_still_there(db, uid)? {
+        return Ok(ClosedPage { entries: 0, more: true });
     }
-    write(db, uid, &closed)?;
+    write(db, uid, &Closed { through: Some(due.through), sums: due.sums })?;
     failpoint::reach(Point::InClosing);
-    db.prepare_cached("DELETE FROM ledger WHERE uid = ?1 AND seq <= ?2")?.execute(params![uid.as_str(), last])?;
-    Ok(ClosedPage { entries: due, more: due == PAGE })
+    db.prepare_cached("DELETE FROM ledger WHERE uid = ?1 AND seq <= ?2")?.execute(params![uid.as_str(), due.last.0])?;
+    Ok(ClosedPage { entries: due.entries, more: due.entries == PAGE })
 }
 
 /// Adds to what is closed.

@@ -6,11 +6,10 @@ use crate::{
         account::Uid,
         api_key::KeyId,
         credit::{Channel, OperationId, Pool},
-        period::Counters,
         time::{Month, UnixMicros, UnixSeconds},
     },
     store::{
-        Audit, Difference, EntryKind, Fault, LedgerEntry, NotInteger, Result,
+        Audit, Difference, EntryKind, Fault, LedgerEntry, NotInteger, Result, Sums,
         key_names::{AccountNames, Served},
         number::PREPAID,
         whole::fits,
@@ -97,7 +96,7 @@ fn kind(row: &Row<'_>) -> Result<EntryKind> {
 pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
     accounts::must_exist(db, uid)?;
     let names = AccountNames::of(uid);
-    let (mut sums, mut not_integers) = (Sums::default(), Vec::new());
+    let (mut sums, mut not_integers) = (Compared::default(), Vec::new());
     for (field, value) in accounts::numbers(db, uid)? {
         if !fits(value) {
             not_integers.push(NotInteger::new(format!("{} {field}", names.own()), &value.to_string()));
@@ -121,27 +120,27 @@ pub(super) fn audit(db: &Connection, uid: &Uid) -> Result<Audit> {
 
 /// The sum of a whole ledger for one counter, named as it names it.
 pub(super) fn sum(db: &Connection, uid: &Uid, counter: &str) -> Result<i64> {
-    let (names, mut sums) = (AccountNames::of(uid), Sums::default());
+    let (names, mut sums) = (AccountNames::of(uid), Compared::default());
     fold(db, uid, &names, &mut sums)?;
     let name = if counter == PREPAID { counter.to_owned() } else { names.whole(counter) };
     Ok(sums.0.get(&name).map_or(0, |(_, ledger)| *ledger))
 }
 
-fn fold(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
-    let closed = closed_months::sums(db, uid)?;
-    for (counter, credits) in closed.credits {
+fn fold(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Compared) -> Result<()> {
+    let mut ledger = closed_months::sums(db, uid)?;
+    add_detailed(db, uid, names, &mut ledger)?;
+    for (counter, credits) in ledger.credits {
         sums.ledger(if counter == PREPAID { counter } else { names.whole(&counter) }, credits);
     }
     fold_served(db, uid, names, sums)?;
-    fold_granted(db, uid, sums)?;
-    fold_detailed(db, uid, names, sums)
+    fold_granted(db, uid, sums)
 }
 
 /// Two columns to compare, by counter.
 #[derive(Default)]
-struct Sums(BTreeMap<String, (i64, i64)>);
+struct Compared(BTreeMap<String, (i64, i64)>);
 
-impl Sums {
+impl Compared {
     fn stored(&mut self, counter: String, value: i64) {
         let stored = &mut self.0.entry(counter).or_default().0;
         *stored = stored.saturating_add(value);
@@ -165,7 +164,7 @@ impl Sums {
 }
 
 /// Everything that is counted under the account's name, whether or not the ledger knows why.
-fn read_counters(db: &Connection, names: &AccountNames, sums: &mut Sums) -> Result<()> {
+fn read_counters(db: &Connection, names: &AccountNames, sums: &mut Compared) -> Result<()> {
     let (first, past) = (format!("{}:", names.own()), format!("{};", names.own()));
     let mut statement = db.prepare_cached("SELECT name, value FROM counters WHERE name >= ?1 AND name < ?2")?;
     let mut rows = statement.query([first, past])?;
@@ -175,7 +174,7 @@ fn read_counters(db: &Connection, names: &AccountNames, sums: &mut Sums) -> Resu
     Ok(())
 }
 
-fn fold_served(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
+fn fold_served(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Compared) -> Result<()> {
     let mut statement = db.prepare_cached(
         "SELECT channel, pool, year, month, cycle, key, COUNT(*) FROM ledger
          WHERE uid = ?1 AND kind = 'served' GROUP BY channel, pool, year, month, cycle, key",
@@ -195,7 +194,7 @@ fn fold_served(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums
     Ok(())
 }
 
-fn fold_granted(db: &Connection, uid: &Uid, sums: &mut Sums) -> Result<()> {
+fn fold_granted(db: &Connection, uid: &Uid, sums: &mut Compared) -> Result<()> {
     let credits: i64 = db
         .prepare_cached("SELECT COALESCE(SUM(credits), 0) FROM ledger WHERE uid = ?1 AND kind = 'granted'")?
         .query_row([uid.as_str()], |row| row.get(0))?;
@@ -203,27 +202,12 @@ fn fold_granted(db: &Connection, uid: &Uid, sums: &mut Sums) -> Result<()> {
     Ok(())
 }
 
-fn fold_detailed(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
+fn add_detailed(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Sums) -> Result<()> {
     let mut statement = db.prepare_cached("SELECT detail FROM ledger WHERE uid = ?1 AND kind IN (?2, ?3)")?;
     let mut rows = statement.query([uid.as_str(), MOVED, OPENING])?;
     while let Some(row) = rows.next()? {
-        let kind = serde_json::from_str(&row.get::<_, String>(0)?).map_err(|error| unexpected(&error))?;
-        if let EntryKind::Opening { counter, credits } = kind {
-            sums.ledger(if counter == PREPAID { counter } else { names.whole(&counter) }, credits);
-            continue;
-        }
-        let EntryKind::Moved { from, to, app, api, prepaid } = kind else { continue };
-        for (start, sign) in [(from, -1), (to, 1)] {
-            let cycle = Counters::Cycle(start);
-            let used = [
-                (names.usage(Channel::App, cycle), app),
-                (names.usage(Channel::Api, cycle), api),
-                (names.prepaid_usage(cycle), prepaid),
-            ];
-            for (counter, count) in used {
-                sums.ledger(counter, sign * count.cast_signed());
-            }
-        }
+        let kind: EntryKind = serde_json::from_str(&row.get::<_, String>(0)?).map_err(|error| unexpected(&error))?;
+        sums.add(names, &kind);
     }
     Ok(())
 }

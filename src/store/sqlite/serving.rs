@@ -31,6 +31,8 @@ impl Lock {
     }
 
     fn take(path: &Path, how: FlockOperation) -> Result<Option<Self>> {
+        // A link to the file is the same store.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push("-serving");
         let beside = path.with_file_name(name);

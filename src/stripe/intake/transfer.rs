@@ -1,6 +1,6 @@
 //! The operator's claim about the owner of a subscription, a payment or a customer.
 
-use super::{Intake, Noted, Taken, read};
+use super::{Intake, JournalEvent, Taken, read};
 use crate::{
     domain::{account::Uid, time::UnixMicros},
     store::{self, Fault},
@@ -68,7 +68,7 @@ impl Intake {
         for event in read(self.store.parked_under(&learnt).await?) {
             self.take(event, &mut Taken::default()).await?;
         }
-        self.note(Some(Noted::Move(id.to_owned(), uid.clone(), now))).await?;
+        self.note(Some(JournalEvent::Move(id.to_owned(), uid.clone(), now))).await?;
         Ok(moved)
     }
 }

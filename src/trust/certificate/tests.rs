@@ -40,6 +40,30 @@ fn years_are_read_in_both_forms() {
 }
 
 #[test]
+fn a_date_in_another_form_is_none() {
+    for (tag, text, moment) in [
+        (UTC_TIME, "260301000000Z", Some(UnixSeconds(MARCH))),
+        (GENERALIZED_TIME, "20260301000000Z", Some(UnixSeconds(MARCH))),
+        (GENERALIZED_TIME, "260301000000Z", None),
+        (UTC_TIME, "20260301000000Z", None),
+        (UTC_TIME, "2603010000Z", None),
+        (UTC_TIME, "260301000000", None),
+        (UTC_TIME, "260301000000+0000", None),
+        (UTC_TIME, "26+301000000Z", None),
+        (UTC_TIME, "261301000000Z", None),
+        (UTC_TIME, "260230000000Z", None),
+        (UTC_TIME, "260301000060Z", None),
+        (UTC_TIME, "2603010000\u{e9}Z", None),
+        (GENERALIZED_TIME, "20260301000000.5Z", None),
+        (GENERALIZED_TIME, "+2026301000000Z", None),
+        (OCTETS, "260301000000Z", None),
+    ] {
+        let der = [&[tag, u8::try_from(text.len()).unwrap()][..], text.as_bytes()].concat();
+        assert_eq!(Der(&der).moment(), moment, "{tag:#x} {text}");
+    }
+}
+
+#[test]
 fn a_chain_shows_who_issued_whom() {
     let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let root = params("root", &[]).self_signed(&root_key).unwrap();

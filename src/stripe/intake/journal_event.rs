@@ -1,4 +1,4 @@
-//! What has changed accounts, as it is noted in the store to be processed again.
+//! What has changed accounts, as it is in the journal to be processed again.
 
 use crate::{
     domain::{account::Uid, time::UnixMicros},
@@ -6,10 +6,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// One change.
+/// One event.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::stripe) enum Noted {
+pub(in crate::stripe) enum JournalEvent {
     /// One of Stripe's events.
     Event(Box<Event>),
     /// An operator's claim about an object's owner, at this moment.
