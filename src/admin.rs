@@ -134,7 +134,7 @@ impl Admin {
         let Some(prepaid) = order.prepaid.filter(|prepaid| *prepaid > 0) else {
             return Ok(AccountMade { account, created, prepaid_granted: false });
         };
-        let id = OperationId(format!("user-add:{}", order.uid));
+        let id = OperationId(format!("user-add:{}", order.uid).into());
         let prepaid_granted = match self.store.grant(&order.uid, prepaid.into(), &id).await {
             Ok(granted) => !granted.repeated,
             // An earlier order granted another number.
@@ -251,7 +251,7 @@ impl Admin {
 
     /// Sets a number that an audit reports. Afterwards the ledger agrees with it.
     pub async fn mend(&self, uid: &Uid, key: &str, value: i64) -> Result<Audit> {
-        let id = OperationId(format!("mend:{}", fresh_operation_id()?.0));
+        let id = OperationId(format!("mend:{}", fresh_operation_id()?.0).into());
         self.store.mend(uid, key, value, &id).await?;
         Ok(self.store.audit(uid).await?)
     }

@@ -24,6 +24,7 @@ pub mod readiness;
 pub mod refusal;
 pub mod rembg_form;
 pub mod removebg;
+pub mod shared_text;
 pub mod time;
 pub mod trace;
 pub mod transfer;

@@ -26,7 +26,7 @@ pub fn operation_id_at(now: UnixMicros) -> Result<OperationId, NoRandomness> {
 pub fn fresh_operation_id() -> Result<OperationId, NoRandomness> {
     let mut bytes = [0; 16];
     fill(&mut bytes)?;
-    Ok(OperationId(hexadecimal(&bytes)))
+    Ok(OperationId(hexadecimal(&bytes).into()))
 }
 
 /// The trace of a request: the one that a believed `traceparent` names, else a new one.

@@ -26,7 +26,7 @@ pub(super) struct Grant {
 impl CreditsCommand {
     pub(super) async fn run(self, session: &Session) -> Result<Report, Failure> {
         let Self::Grant(Grant { uid, credits, id }) = self;
-        let granted = session.admin().await?.grant(&uid, credits, &OperationId(id.clone())).await?;
+        let granted = session.admin().await?.grant(&uid, credits, &OperationId(id.as_str().into())).await?;
         let words = if credits == 0 && !granted.repeated {
             format!(
                 "Nothing is granted. Account {uid} has {} prepaid credits, and the id {id} can still be used.",

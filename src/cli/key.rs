@@ -86,7 +86,7 @@ impl KeyCommand {
                 Report::new(list(&keys, session.now()), keys)
             }
             Self::Revoke { id } => {
-                let id = KeyId(id);
+                let id = KeyId(id.into());
                 admin.revoke_key(&id).await?;
                 Report::new(format!("Key {} is revoked.", id.0), json!({"id": id, "revoked": true}))
             }
@@ -101,7 +101,7 @@ pub(super) fn list(keys: &[KeyUse], now: UnixSeconds) -> String {
     }
     let row = |KeyUse { key, used_this_month, last_used }: &KeyUse| {
         [
-            key.id.0.clone(),
+            key.id.0.to_string(),
             key.hint.clone(),
             key.name.clone(),
             table::date(key.created),

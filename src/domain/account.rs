@@ -1,13 +1,13 @@
 //! Accounts: the owners of credits, and the values that belong to one account alone (contract, section 2).
 
-use super::{period::BillingPeriod, rate_limit::Burst};
+use super::{period::BillingPeriod, rate_limit::Burst, shared_text::SharedText};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// An account's identifier: 1–128 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Uid(String);
+#[serde(try_from = "SharedText")]
+pub struct Uid(SharedText);
 
 /// Why a text is no account identifier.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct BadUid(usize);
 
 impl Uid {
     /// Takes any text of 1–128 characters; a store encodes what its own key syntax cannot carry.
-    pub fn new(text: impl Into<String>) -> Result<Self, BadUid> {
+    pub fn new(text: impl Into<SharedText>) -> Result<Self, BadUid> {
         let text = text.into();
         match text.chars().count() {
             1..=128 => Ok(Self(text)),
@@ -31,16 +31,16 @@ impl Uid {
     }
 }
 
-impl TryFrom<String> for Uid {
+impl TryFrom<SharedText> for Uid {
     type Error = BadUid;
-    fn try_from(text: String) -> Result<Self, BadUid> {
+    fn try_from(text: SharedText) -> Result<Self, BadUid> {
         Self::new(text)
     }
 }
 
 impl From<Uid> for String {
     fn from(uid: Uid) -> Self {
-        uid.0
+        uid.as_str().to_owned()
     }
 }
 

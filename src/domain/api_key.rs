@@ -1,13 +1,13 @@
 //! API keys as they are stored: everything but the key itself (contract, section 2).
 
-use super::{account::Uid, network::Network, time::UnixSeconds};
+use super::{account::Uid, network::Network, shared_text::SharedText, time::UnixSeconds};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The public identifier of an API key. It is no secret and opens nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct KeyId(pub String);
+pub struct KeyId(pub SharedText);
 
 /// One API key as stored: everything but the key itself, which only its owner has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

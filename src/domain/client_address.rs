@@ -1,13 +1,16 @@
 //! The client that a request comes from: the peer, or the address that a trusted proxy names.
 
-use super::network::{Network, truncated, unmapped};
+use super::{
+    network::{Network, truncated, unmapped},
+    shared_text::SharedText,
+};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 /// One anonymous client: an IPv4 address or an IPv6 /64, spelled canonically.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ClientAddress(pub String);
+pub struct ClientAddress(pub SharedText);
 
 /// An IPv6 customer holds at least a /64 and can call from any address in it.
 const IPV6_CLIENT_BITS: u8 = 64;
@@ -87,8 +90,8 @@ impl ClientAddress {
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match unmapped(address) {
-            IpAddr::V4(v4) => Self(v4.to_string()),
-            v6 @ IpAddr::V6(_) => Self(format!("{}/{IPV6_CLIENT_BITS}", truncated(v6, IPV6_CLIENT_BITS))),
+            IpAddr::V4(v4) => Self(v4.to_string().into()),
+            v6 @ IpAddr::V6(_) => Self(format!("{}/{IPV6_CLIENT_BITS}", truncated(v6, IPV6_CLIENT_BITS)).into()),
         }
     }
 }

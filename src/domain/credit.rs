@@ -5,6 +5,7 @@ use super::{
     api_key::KeyId,
     client_address::ClientAddress,
     rate_limit::Burst,
+    shared_text::SharedText,
     time::{Day, Month, UnixMicros, UnixSeconds},
 };
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use std::time::Duration;
 /// Names one operation for ever: repeating it under the same id changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct OperationId(pub String);
+pub struct OperationId(pub SharedText);
 
 /// Hexadecimal digits of the moment that an operation id begins with.
 const STAMP_DIGITS: usize = 13;
@@ -23,7 +24,7 @@ impl OperationId {
     /// them by their day.
     #[must_use]
     pub fn stamped(at: UnixMicros, random: &str) -> Self {
-        Self(format!("{:0STAMP_DIGITS$x}-{random}", at.0.max(0)))
+        Self(format!("{:0STAMP_DIGITS$x}-{random}", at.0.max(0)).into())
     }
 
     /// The moment that it begins with; `None` for an id of another kind.

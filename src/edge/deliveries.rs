@@ -126,7 +126,7 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     fn client(number: u64) -> ClientAddress {
-        ClientAddress(format!("192.0.2.{number}"))
+        ClientAddress(format!("192.0.2.{number}").into())
     }
 
     #[test]

@@ -15,6 +15,6 @@ pub(super) fn request_id(headers: &HeaderMap) -> String {
     };
     match headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane) {
         Some(own) => own.to_owned(),
-        None => fresh_operation_id().map_or_else(|_| "unknown".into(), |id| id.0),
+        None => fresh_operation_id().map_or_else(|_| "unknown".into(), |id| id.0.to_string()),
     }
 }

@@ -116,7 +116,7 @@ impl Keyring {
     pub fn fresh_id(&self) -> Result<KeyId, NoRandomness> {
         let body = base62_text(ID_DIGITS)?;
         let mark = mark(&self.newest, &body);
-        Ok(KeyId(format!("{ID_PREFIX}{body}{mark}")))
+        Ok(KeyId(format!("{ID_PREFIX}{body}{mark}").into()))
     }
 
     /// Whether the key with this identifier is stored under one of the peppers, so that it can be found; `None` if the

@@ -130,7 +130,7 @@ async fn released(store: &dyn Metering, id: &OperationId, payer: &Payer) -> bool
     match store.release(id, payer).await {
         Ok(Settlement::Released) => true,
         Ok(Settlement::Kept) => {
-            error!(operation = id.0, "a picture was counted although its caller was refused");
+            error!(operation = id.0.as_str(), "a picture was counted although its caller was refused");
             true
         }
         Err(_) => false,

@@ -154,7 +154,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn client(number: u8) -> Holder {
-        Holder { client: ClientAddress(format!("192.0.2.{number}")), account: None }
+        Holder { client: ClientAddress(format!("192.0.2.{number}").into()), account: None }
     }
 
     #[test]

@@ -157,7 +157,10 @@ impl Journal {
                 return GivenUp::Void;
             }
             state.segments.waiting().truncate(before);
-            error!(operation = id.0, "a picture was refused, but the journal cannot say so: it will be counted");
+            error!(
+                operation = id.0.as_str(),
+                "a picture was refused, but the journal cannot say so: it will be counted"
+            );
         }
         state.entries.insert(id.clone(), Entry { progress: Progress::Owed { refused: false }, ..entry });
         self.owes.notify_one();
@@ -267,7 +270,7 @@ impl Journal {
         state.entries.remove(&hold.id);
         JournalLine::Kept(hold.id.clone()).write_to(state.segments.waiting());
         state.flush();
-        error!(operation = hold.id.0, why, "a picture was served and is not counted; its keep is set aside");
+        error!(operation = hold.id.0.as_str(), why, "a picture was served and is not counted; its keep is set aside");
         self.set_aside.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

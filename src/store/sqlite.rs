@@ -29,6 +29,7 @@ mod schema;
 mod serving;
 mod settlement;
 mod stripe;
+mod text;
 mod writer;
 
 use super::{

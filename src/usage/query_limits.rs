@@ -46,7 +46,7 @@ mod tests {
     fn keys_that_have_rested_are_forgotten() {
         let query_limits = QueryLimits::default();
         for number in 0..KEYS {
-            query_limits.take(&KeyId(number.to_string()), UnixMicros(0)).unwrap();
+            query_limits.take(&KeyId(number.to_string().into()), UnixMicros(0)).unwrap();
         }
         let later = UnixMicros(3_600_000_000);
         query_limits.take(&KeyId("late".into()), later).unwrap();

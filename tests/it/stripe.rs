@@ -206,7 +206,7 @@ async fn in_any_order_and_twice_over_the_same_events_end_in_the_same_state() {
             world.delivered(&events[*number]).await;
         }
         let cycles = person.get("/api/membership-usage?listBillingCycles=1").await.json();
-        let account = world.store.account(&Uid::new(uid).unwrap()).await.unwrap().unwrap();
+        let account = world.store.account(&Uid::new(uid.as_str()).unwrap()).await.unwrap().unwrap();
         ends.push((order, (report(&person).await, cycles, account.billing_period)));
         world.audited(uid).await;
     }

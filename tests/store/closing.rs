@@ -314,7 +314,7 @@ async fn a_journals_keep_for_a_closed_month_is_quarantined() {
     until("it is set aside", async || keeps_left(&world) == 0).await;
     until("the test's own store is back, too", async || world.store.ping().await.is_ok()).await;
     let aside = std::fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap();
-    assert!(aside.contains(&missing.id.0));
+    assert!(aside.contains(missing.id.0.as_str()));
     assert_eq!((metering.gauges().quarantined, world.audited(&uid).await), (1, 1));
 }
 

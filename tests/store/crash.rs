@@ -110,7 +110,7 @@ async fn helper_that_is_killed() {
 async fn serve_for_ever(store: Arc<SqliteStore>, name: String) {
     for number in 0_u64.. {
         let draw = Draw::Account { uid: uid(), channel: Channel::Api, key: None };
-        let id = OperationId(format!("{name}-{number}"));
+        let id = OperationId(format!("{name}-{number}").into());
         let request = HoldRequest { id, draw, burst: None, lease: LEASE };
         let Admission::Held(hold, _) = store.hold(&request).await.unwrap() else { panic!("no hold for {request:?}") };
         tell(&format!("begun {}", serde_json::to_string(&hold).unwrap()));

@@ -73,7 +73,7 @@ async fn a_keep_that_the_store_refuses_for_six_days_is_quarantined() {
     let (gateway, _, refused) = one_is_refused(&mut world).await;
     world.turn(Duration::from_hours(6 * 24 + 1));
     until("it is set aside", async || keeps_left(&world) == 0).await;
-    assert!(quarantined(&world).contains(&refused.id.0));
+    assert!(quarantined(&world).contains(refused.id.0.as_str()));
     assert_eq!(gateway.gauges().quarantined, 1);
 }
 
@@ -89,5 +89,5 @@ async fn a_keep_of_an_account_that_is_gone_is_quarantined_at_once() {
     gateway.keep(&hold).await.unwrap();
     world.server.as_mut().unwrap().start_again().await;
     until("it is set aside", async || keeps_left(&world) == 0).await;
-    assert!(quarantined(&world).contains(&hold.id.0));
+    assert!(quarantined(&world).contains(hold.id.0.as_str()));
 }

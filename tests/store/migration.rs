@@ -213,7 +213,7 @@ async fn what_other_software_had_counted_is_adopted_on_the_way() {
 /// So many entries for an account that has nothing else.
 fn long_ledger(entries: i64) -> Vec<LedgerEntry> {
     let entry = |number: i64| LedgerEntry {
-        operation: OperationId(format!("grant {number}")),
+        operation: OperationId(format!("grant {number}").into()),
         at: UnixMicros(NOON.micros().0 + number * 3_600_000_000),
         kind: EntryKind::Granted { credits: 1 },
     };

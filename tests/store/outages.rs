@@ -218,6 +218,6 @@ async fn a_keep_that_is_older_than_the_store_remembers_is_quarantined() {
     world.server.as_mut().unwrap().start_again().await;
     journal_is_empty(&world).await;
     let aside = fs::read_to_string(world.journal().join("quarantine.jsonl")).unwrap();
-    assert!(aside.contains(&hold.id.0), "{aside}");
+    assert!(aside.contains(hold.id.0.as_str()), "{aside}");
     assert_eq!(world.usage(&uid, MARCH).await.app, 0);
 }

@@ -178,7 +178,7 @@ async fn files_of_the_journal_stay_for_ten_minutes_or_until_what_is_owed_is_take
     gateway.keep(&kept).await.unwrap();
     world.server.as_ref().unwrap().kill();
     gateway.keep(&owed).await.unwrap();
-    let tells_of = |id: &OperationId| journal_text(&world).contains(&id.0);
+    let tells_of = |id: &OperationId| journal_text(&world).contains(id.0.as_str());
     // The file is closed after a minute, and then stays for ten.
     world.turn(Duration::from_mins(2));
     until("another file is begun", async || journal_files(&world) == 2).await;

@@ -103,7 +103,7 @@ fn key_of(number: u8) -> ApiKey {
 /// Ids of one day, and two that tell no moment.
 fn id_of(operation: u8) -> OperationId {
     if operation < 2 {
-        return OperationId(format!("operation {operation}"));
+        return OperationId(format!("operation {operation}").into());
     }
     OperationId::stamped(UnixMicros(MARCH.end().micros().0 - i64::from(operation)), "operation")
 }

@@ -19,7 +19,7 @@ fn account(uid: &str) -> Payer {
 }
 
 fn client(address: &str) -> Payer {
-    Payer::Client(ClientAddress(address.to_owned()))
+    Payer::Client(ClientAddress(address.into()))
 }
 
 const fn seconds(seconds: u64) -> Duration {

@@ -77,7 +77,7 @@ impl Tally {
             let says = format!(
                 "{} made under another pepper, so callers with them get 401 ({}).",
                 counted(count, "key was", "keys were"),
-                examples(self.other_keys.iter().map(|id| id.0.clone()), count),
+                examples(self.other_keys.iter().map(|id| id.0.to_string()), count),
             );
             let cure = "Set auth.api_key.pepper to a list: the present pepper first, then the one before.";
             findings.push(Finding::bad(self.known_keys == 0, "pepper", says, cure));

@@ -98,7 +98,7 @@ fn one_client_is_an_ipv4_address_or_an_ipv6_64() {
         ("2001:db8:1:3::6", "2001:db8:1:3::/64"),
         ("::1", "::/64"),
     ] {
-        assert_eq!(ClientAddress::of(address.parse().unwrap()).0, counted, "{address}");
+        assert_eq!(ClientAddress::of(address.parse().unwrap()).0.as_str(), counted, "{address}");
     }
 }
 

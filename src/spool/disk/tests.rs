@@ -10,7 +10,7 @@ const RULES: DiskRules =
     DiskRules { most: 100, kept_for_answers: 30, max_answer: 20, per_client: 100, per_account: 100 };
 
 fn client(number: u8) -> Holder {
-    Holder { client: ClientAddress(format!("192.0.2.{number}")), account: None }
+    Holder { client: ClientAddress(format!("192.0.2.{number}").into()), account: None }
 }
 
 /// The clock stands still, so a wait for nothing fails at once.

@@ -51,7 +51,7 @@ fn ended(journal: &Journal, id: &str, settlement: Settlement) {
 }
 
 fn owed(journal: &Journal) -> Vec<String> {
-    journal.owed().into_iter().map(|id| id.0).collect()
+    journal.owed().into_iter().map(|id| id.0.to_string()).collect()
 }
 
 /// From now on the disk takes nothing. Gives the file as it was.

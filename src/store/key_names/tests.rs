@@ -63,7 +63,7 @@ fn on_a_cluster_the_braces_stay() {
 
 proptest! {
     #[test]
-    fn a_name_keeps_the_whole_uid_in_one_place(uid in any::<String>().prop_filter("a uid", |text| Uid::new(text).is_ok())) {
+    fn a_name_keeps_the_whole_uid_in_one_place(uid in any::<String>().prop_filter("a uid", |text| Uid::new(text.as_str()).is_ok())) {
         for style in [KeyStyle::Plain, KeyStyle::Hashtag] {
             let id = Uid::new(uid.clone()).unwrap();
             let styled = AccountNames::styled(&id, style);

@@ -104,7 +104,10 @@ async fn one(engine: &Engine, journal: &Arc<Journal>, id: &OperationId) -> Outco
         ) => set_aside(journal, hold, why).await,
         Err(Fault::Unexpected(why)) => {
             if !journal.was_refused(id) {
-                error!(operation = id.0, why, "the store refuses a keep: it stays in the journal for six days");
+                error!(
+                    operation = id.0.as_str(),
+                    why, "the store refuses a keep: it stays in the journal for six days"
+                );
             }
             Outcome::Refused
         }
@@ -118,7 +121,7 @@ async fn set_aside(journal: &Arc<Journal>, hold: Hold, why: String) -> Outcome {
         Ok(()) => Outcome::Done,
         Err(error) => {
             if !journal.was_refused(&id) {
-                warn!(operation = id.0, error, "a keep cannot be set aside: it stays in the journal");
+                warn!(operation = id.0.as_str(), error, "a keep cannot be set aside: it stays in the journal");
             }
             Outcome::Refused
         }

@@ -25,7 +25,7 @@ pub(super) fn read(id: &str, fields: &Fields) -> Result<LedgerEntry> {
     if let Some(served) = fields.get("served") {
         return self::served(at, served).ok_or_else(unexpected);
     }
-    let operation = OperationId(fields.get("operation").cloned().ok_or_else(unexpected)?);
+    let operation = OperationId(fields.get("operation").ok_or_else(unexpected)?.as_str().into());
     Ok(LedgerEntry { operation, at, kind: kind(fields).ok_or_else(unexpected)? })
 }
 
@@ -77,7 +77,7 @@ fn kind(fields: &Fields) -> Option<EntryKind> {
 
 /// Its fields and their values, by turns.
 pub(super) fn words(entry: &LedgerEntry) -> Result<Vec<String>> {
-    let mut words = vec!["operation".into(), entry.operation.0.clone(), "at".into(), entry.at.0.to_string()];
+    let mut words = vec!["operation".into(), entry.operation.0.to_string(), "at".into(), entry.at.0.to_string()];
     let mut say = |name: &str, value: String| words.extend([name.to_owned(), value]);
     match &entry.kind {
         EntryKind::Granted { credits } => {
@@ -119,7 +119,7 @@ pub(super) fn words(entry: &LedgerEntry) -> Result<Vec<String>> {
             say("pool", pool.as_str().into());
             say("month", month.to_string());
             say("cycle", cycle.map_or(String::new(), |start| start.0.to_string()));
-            say("key", key.as_ref().map_or(String::new(), |key| key.0.clone()));
+            say("key", key.as_ref().map_or(String::new(), |key| key.0.to_string()));
             say("late", u8::from(*late).to_string());
         }
     }

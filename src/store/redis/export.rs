@@ -126,7 +126,7 @@ async fn openings(
     }
     let at = last_moment(engine, names).await?;
     let entry = |(counter, credits): (String, i64)| LedgerEntry {
-        operation: OperationId(format!("opening:{counter}")),
+        operation: OperationId(format!("opening:{counter}").into()),
         at,
         kind: EntryKind::Opening { counter, credits },
     };
@@ -194,7 +194,7 @@ async fn grants(engine: &Engine, names: &AccountNames, after: &Cursor) -> Result
         let read =
             stored.split_once(' ').and_then(|(balance, credits)| Some((credits.parse().ok()?, balance.parse().ok()?)));
         let (credits, balance) = read.ok_or_else(|| unexpected("a grant", &stored))?;
-        Ok((OperationId(id), credits, balance))
+        Ok((OperationId(id.into()), credits, balance))
     });
     Ok(Page {
         records: Records::Grants(records.collect::<Result<_>>()?),
@@ -227,7 +227,7 @@ async fn settled(engine: &Engine, names: &AccountNames, after: &Cursor) -> Resul
         command.arg(names.settled(ended.as_str(), day)).arg(cursor).arg("COUNT").arg(PART);
         let (next, found): (String, Vec<(String, String)>) = engine.link.command(&command).await?;
         for (id, told) in found.into_iter().filter(|(id, _)| !id.is_empty()) {
-            let id = OperationId(id);
+            let id = OperationId(id.into());
             let at =
                 told.parse().ok().map(UnixMicros).or(id.stamp()).ok_or_else(|| unexpected("an operation", &id.0))?;
             if at.0 >= since {

@@ -203,7 +203,7 @@ async fn uncounted(engine: &Engine, uid: &Uid, names: &AccountNames) -> Result<V
     };
     all.extend(starts.into_iter().map(UnixSeconds).chain(cycle).flat_map(|start| names.cycle_counters(start)));
     let keys: Vec<String> = engine.link.command(cmd("HKEYS").arg(names.keys())).await?;
-    all.extend(keys.into_iter().map(|key| names.key_usage(&KeyId(key), month)));
+    all.extend(keys.into_iter().map(|key| names.key_usage(&KeyId(key.into()), month)));
     Ok(all)
 }
 

@@ -2,8 +2,11 @@
 //! those that write again what was lost, and one to list. A server that has lost them is given them again.
 
 use super::link::{Link, Request};
-use crate::store::{Fault, Result};
-use redis::{FromRedisValue, Script, ScriptInvocation, ToRedisArgs};
+use crate::{
+    domain::shared_text::SharedText,
+    store::{Fault, Result},
+};
+use redis::{FromRedisValue, RedisWrite, Script, ScriptInvocation, ToRedisArgs, ToSingleRedisArg};
 
 /// A script in one or several files, after what all of them begin with.
 macro_rules! script {
@@ -98,3 +101,11 @@ impl<'a> Call<'a> {
         link.ask(Request::Script(&self.0)).await
     }
 }
+
+impl ToRedisArgs for SharedText {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        self.as_str().write_redis_args(out);
+    }
+}
+
+impl ToSingleRedisArg for SharedText {}

@@ -25,14 +25,14 @@ pub(super) fn caller(db: &Connection, hash: &KeyHash) -> Result<Option<(ApiKey, 
 
 pub(super) fn put(db: &Connection, hash: &KeyHash, key: &ApiKey) -> Result<()> {
     accounts::existing(db, &key.uid)?;
-    let stored = db
+    let stored: Option<(String, KeyId, String)> = db
         .prepare_cached("SELECT hash, id, uid FROM api_keys WHERE hash = ?1 OR id = ?2")?
-        .query_row(params![hash.0, key.id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(params![hash.0, key.id.0], |row| Ok((row.get(0)?, KeyId(row.get(1)?), row.get(2)?)))
         .optional()?;
     match stored {
         None => insert(db, hash, key),
-        Some(same) if same == (hash.0.clone(), key.id.0.clone(), String::from(key.uid.clone())) => Ok(()),
-        Some((_, id, _)) => Err(Fault::Taken(format!("this key exists already, as {id}"))),
+        Some((of, id, uid)) if of == hash.0 && id == key.id && uid == key.uid.as_str() => Ok(()),
+        Some((_, id, _)) => Err(Fault::Taken(format!("this key exists already, as {}", id.0))),
     }
 }
 

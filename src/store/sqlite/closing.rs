@@ -5,6 +5,7 @@ use crate::{
     domain::{
         account::Uid,
         credit::OperationId,
+        shared_text::SharedText,
         time::{Month, UnixMicros},
     },
     failpoint::{self, Point},
@@ -82,7 +83,7 @@ impl Due {
     /// is compared because `SQLite` gives the number again once no higher one is in use.
     fn is_still_there(&self, db: &Connection, uid: &Uid) -> Result<bool> {
         let (seq, operation) = &self.last;
-        let last: Option<String> = db
+        let last: Option<SharedText> = db
             .prepare_cached("SELECT operation FROM ledger WHERE uid = ?1 AND seq = ?2")?
             .query_row(params![uid.as_str(), seq], |row| row.get(0))
             .optional()?;

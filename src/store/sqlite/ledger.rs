@@ -85,7 +85,7 @@ fn kind(row: &Row<'_>) -> Result<EntryKind> {
     match row.get::<_, String>(9)?.as_str() {
         "granted" => Ok(EntryKind::Granted { credits: row.get(7)? }),
         "served" => {
-            let key = row.get::<_, Option<String>>(5)?.map(KeyId);
+            let key = row.get::<_, Option<_>>(5)?.map(KeyId);
             let Served { channel, pool, month, cycle, .. } = served(row, None)?;
             Ok(EntryKind::Served { channel, pool, month, cycle, key, late: row.get(6)? })
         }
@@ -181,7 +181,7 @@ fn fold_served(db: &Connection, uid: &Uid, names: &AccountNames, sums: &mut Comp
     )?;
     let mut rows = statement.query([uid.as_str()])?;
     while let Some(row) = rows.next()? {
-        let key = row.get::<_, Option<String>>(5)?.map(KeyId);
+        let key = row.get::<_, Option<_>>(5)?.map(KeyId);
         let served = served(row, key.as_ref())?;
         let pictures: i64 = row.get(6)?;
         for counter in served.counters(names) {

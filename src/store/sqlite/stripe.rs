@@ -88,7 +88,7 @@ fn claim(db: &Connection, step: &StripeStep, now: UnixMicros) -> Result<()> {
 
 fn change(db: &Connection, step: &StripeStep, now: UnixMicros) -> Result<()> {
     let uid = &step.uid;
-    let operation = OperationId(step.event.clone());
+    let operation = OperationId(step.event.as_str().into());
     let note = |kind| ledger::append(db, uid, &LedgerEntry { operation: operation.clone(), at: now, kind });
     if let Some((plan, credits)) = &step.changes.plan {
         accounts::set_plan(db, uid, plan, *credits)?;

@@ -12,7 +12,7 @@ fn queue(of: &[(&str, usize)]) -> (Queue, Vec<oneshot::Receiver<Result<String>>>
     for (name, count) in of {
         for number in 0..*count {
             let (to, answer) = oneshot::channel();
-            let operation = Operation::Release { id: OperationId(number.to_string()), uid: uid(name) };
+            let operation = Operation::Release { id: OperationId(number.to_string().into()), uid: uid(name) };
             queue.push(Waiting { operation, to });
             waiting.push(answer);
         }
@@ -71,7 +71,7 @@ fn many_bytes_go_in_several_calls() {
     let (mut queue, _waiting) = queue(&[]);
     for name in ["a", "b", "c"] {
         let (to, _) = oneshot::channel();
-        let id = OperationId("x".repeat(BYTES));
+        let id = OperationId("x".repeat(BYTES).into());
         queue.push(Waiting { operation: Operation::Release { id, uid: uid(name) }, to });
     }
     assert_eq!([queue.next().len(), queue.next().len(), queue.next().len(), queue.next().len()], [1, 1, 1, 0]);

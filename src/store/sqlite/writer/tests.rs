@@ -25,7 +25,9 @@ fn at(folder: &Path, clock: Clock) -> Writer {
 
 async fn release(writer: &Writer, id: String) -> Result<Settlement> {
     let payer = Payer::Client(ClientAddress("203.0.113.7".into()));
-    writer.run_checked(Outdates::Nothing, move |db, now| settlement::release(db, &OperationId(id), &payer, now)).await
+    writer
+        .run_checked(Outdates::Nothing, move |db, now| settlement::release(db, &OperationId(id.into()), &payer, now))
+        .await
 }
 
 async fn count(writer: &Writer, table: &str) -> i64 {
