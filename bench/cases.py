@@ -1,9 +1,11 @@
 """What is measured. Every case returns rows of numbers; `report.py` words them."""
 
+import http.client
 import statistics
 import time
 
 import accounts
+import parts
 from peers import Litellm, Nginx, NginxLua, OursOnRedis, OursOnSqlite
 from rig import KEY, Picture, cpu, median, resident, say, steady, wrk
 
@@ -201,4 +203,51 @@ def memory(rig, kinds, options):
         found[kind.name] = {"pictures": done, "mib": seen}
         peer.end()
         say(f"memory, {kind.name}: measured")
+    return found
+
+
+def starts(rig, kinds):
+    """{peer: milliseconds} from the start of the process until it says that it is ready."""
+    found = {}
+    for kind in (OursOnRedis, OursOnSqlite):
+        if kind not in kinds:
+            continue
+        peer = kind(rig).begin()
+        times = []
+        for _ in range(7):
+            peer.end()
+            begun = time.monotonic()
+            peer.process = peer.serve()
+            while not is_ready(peer.admin):
+                time.sleep(0.0005)
+            times.append((time.monotonic() - begun) * 1000)
+        peer.end()
+        found[kind.name] = statistics.median(times)
+    say("starts: measured")
+    return found
+
+
+def is_ready(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def counts(rig, kinds, options):
+    """{(peer, size): what one picture costs in allocations and system calls}."""
+    found = {}
+    if not parts.found():
+        say("valgrind or strace is not installed: nothing is counted")
+        return found
+    for kind in (OursOnRedis, OursOnSqlite):
+        for size in (KIB, 64 * KIB):
+            if kind in kinds:
+                wanted = parts.Wanted(size, 32, max(4, options.seconds), refused=False)
+                found[kind.name, size] = parts.counted(rig, kind, wanted)
+    say("allocations and system calls: counted")
     return found

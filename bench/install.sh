@@ -7,7 +7,7 @@ cache=.cache/bench
 mkdir -p "$cache"
 
 packages=(nginx libnginx-mod-http-lua libnginx-mod-http-ndk lua-resty-core lua-resty-lrucache lua-nginx-redis redis-server
-    haproxy wrk gcc libc6-dev python3-venv python3-pip)
+    haproxy wrk valgrind strace gcc libc6-dev python3-venv python3-pip)
 missing=()
 for package in "${packages[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")

@@ -12,13 +12,27 @@ import argparse
 import collections
 import os
 import re
+import shutil
 import subprocess
-import time
+from typing import NamedTuple
 
 import peers
 from rig import PROXY, Picture, Rig, say, wrk
 
 ALLOCATING = re.compile(r"^(malloc|calloc|realloc|posix_memalign|aligned_alloc)$")
+
+
+class Wanted(NamedTuple):
+    """What is counted: requests with pictures of `size` bytes; with `refused`, with a wrong key."""
+
+    size: int
+    connections: int
+    seconds: float
+    refused: bool
+
+
+def found():
+    return shutil.which("valgrind") and shutil.which("strace")
 
 
 def arguments():
@@ -39,15 +53,15 @@ def under(kind, prefix):
     class Watched(kind):
         def serve(self):
             command = [*prefix(self), self.program, "serve", "--config", self.config]
-            return self.rig.start(command, PROXY, TOKIO_WORKER_THREADS="1", TMPDIR=str(self.folder))
+            return self.rig.start(command, PROXY, TMPDIR=str(self.folder))
 
     return Watched
 
 
-def load(rig, peer, options, seconds):
-    picture = Picture(rig.folder, options.size)
-    key = "wrong_key_000000" if options.refused else peer.key
-    said = wrk(peer.url(), seconds, options.connections, BODY=picture.file, BOUNDARY=picture.boundary, KEY=key)
+def load(rig, peer, wanted, seconds):
+    picture = Picture(rig.folder, wanted.size)
+    key = "wrong_key_000000" if wanted.refused else peer.key
+    said = wrk(peer.url(), seconds, wanted.connections, BODY=picture.file, BOUNDARY=picture.boundary, KEY=key)
     return max(1, said["n"])
 
 
@@ -90,55 +104,66 @@ def short(name):
     return re.sub(r"::h[0-9a-f]{16}", "", name.replace("'2", ""))[:150]
 
 
-def callgrind(rig, kind, options):
-    file = rig.folder / "callgrind.out"
-    kind = under(kind, lambda _: ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={file}"])
+def callgrind(rig, kind, wanted):
+    """Requests, and callgrind's file about them."""
+    out = rig.folder / "callgrind.out"
+    kind = under(kind, lambda _: ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"])
     peer = kind(rig).begin()
-    load(rig, peer, options, 2)
+    load(rig, peer, wanted, 2)
     control(peer, "-i", "on")
-    count = load(rig, peer, options, options.seconds)
+    count = load(rig, peer, wanted, wanted.seconds)
     control(peer, "-i", "off")
     peer.end()
-    found = max(rig.folder.glob("callgrind.out*"), key=lambda one: one.stat().st_size)
-    inclusive, alone = tables(found)
-    calls = calls_of(found)
-    total = sum(alone.values())
-    allocations = sum(times for name, times in calls.items() if ALLOCATING.match(name))
-    print(f"{count} requests of {options.size} bytes, {options.connections} connections")
-    print(f"instructions each: {total / count:,.0f}")
-    print(f"allocations each: {allocations / count:.1f}")
+    return count, max(rig.folder.glob("callgrind.out*"), key=lambda one: one.stat().st_size)
+
+
+def strace(rig, kind, wanted):
+    """Requests, and how often each system call was made. Those of the start are among them."""
+    out = rig.folder / "strace.out"
+    peer = under(kind, lambda _: ["strace", "-f", "-c", "-S", "calls", "-U", "calls,name", "-o", out])(rig).begin()
+    count = load(rig, peer, wanted, wanted.seconds / 3)
+    peer.end()
+    found = (re.match(r"\s*(\d+)\s+(\w+)$", line) for line in out.read_text().splitlines())
+    return count, {line[2]: int(line[1]) for line in found if line and line[2] != "total"}
+
+
+def allocations(calls):
+    return sum(times for name, times in calls.items() if ALLOCATING.match(name))
+
+
+def counted(rig, kind, wanted):
+    """Allocations and system calls of one request."""
+    count, file = callgrind(rig, kind, wanted)
+    found = {"allocations": allocations(calls_of(file)) / count}
+    for old in rig.folder.glob("callgrind.out*"):
+        old.unlink()
+    count, calls = strace(rig, kind, wanted)
+    return {**found, "calls": sum(calls.values()) / count}
+
+
+def main():
+    options = arguments()
+    wanted = Wanted(options.size, options.connections, options.seconds, options.refused)
+    kind = peers.OursOnRedis if options.store == "redis" else peers.OursOnSqlite
+    here, rig = os.getcwd(), Rig()
+    say("callgrind takes a while")
+    count, file = callgrind(rig, kind, wanted)
+    inclusive, alone = tables(file)
+    calls, total = calls_of(file), sum(alone.values())
+    print(f"{count} requests of {wanted.size} bytes, {wanted.connections} connections")
+    print(f"instructions each: {total / count:,.0f} (a large memcpy counts by its bytes)")
+    print(f"allocations each: {allocations(calls) / count:.1f}")
     for words, costs in (("with what they call", inclusive), ("alone", alone)):
         print(f"\ninstructions of functions, {words}: each request, share, calls each request")
         for name, cost in costs.most_common(options.lines):
             print(f"{cost / count:10,.0f} {cost / total:6.1%} {calls.get(name, 0) / count:8.2f}  {short(name)}")
     if options.out:
-        found.replace(options.out)
-
-
-def strace(rig, kind, options):
-    file = rig.folder / "strace.out"
-    kind = under(kind, lambda _: ["strace", "-f", "-c", "-S", "calls", "-U", "calls,name", "-o", file])
-    peer = kind(rig).begin()
-    before = time.monotonic()
-    count = load(rig, peer, options, options.seconds / 3)
-    peer.end()
-    print(f"\nsystem calls each ({count} requests in {time.monotonic() - before:.0f} s; the start's are among them)")
-    for line in file.read_text().splitlines():
-        found = re.match(r"\s*(\d+)\s+(\w+)$", line)
-        if found and int(found[1]) / count >= 0.02:
-            print(f"{int(found[1]) / count:8.2f}  {found[2]}")
-
-
-def main():
-    options = arguments()
-    kind = peers.OursOnRedis if options.store == "redis" else peers.OursOnSqlite
-    rig = Rig()
-    os.chdir(rig.folder)
-    if options.out:
-        options.out = os.path.join(os.environ.get("OLDPWD", "."), options.out)
-    say("callgrind takes a while")
-    callgrind(rig, kind, options)
-    strace(rig, kind, options)
+        shutil.move(file, os.path.join(here, options.out))
+    count, calls = strace(rig, kind, wanted)
+    print(f"\nsystem calls each ({count} requests; the start's are among them): {sum(calls.values()) / count:.2f}")
+    for name, times in calls.items():
+        if times / count >= 0.02:
+            print(f"{times / count:8.2f}  {name}")
 
 
 if __name__ == "__main__":

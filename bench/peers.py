@@ -124,15 +124,15 @@ class Ours(Peer):
     refusal_path = "/rmbg"
 
     def launch(self):
-        self.config = self.configure("gateway.toml", ADMIN=free_port(), STORE=self.store(), PEPPER=PEPPER)
+        self.admin = free_port()
+        self.config = self.configure("gateway.toml", ADMIN=self.admin, STORE=self.store(), PEPPER=PEPPER)
         self.command("user", "add", ACCOUNT, "--plan", "Bench", "--email-verified", "true")
         self.command("key", "import", ACCOUNT, given=self.key)
         return self.serve()
 
     def serve(self):
-        # One worker, as the others have.
         command = [self.program, "serve", "--config", self.config]
-        return self.rig.start(command, PROXY, TOKIO_WORKER_THREADS="1", TMPDIR=str(self.folder))
+        return self.rig.start(command, PROXY, TMPDIR=str(self.folder))
 
     def command(self, *words, given=""):
         command = [self.program, *words, "--config", self.config]

@@ -96,6 +96,17 @@ def memory(found):
     return "### Memory, pictures of 1 KiB, 32 connections\n\n" + table(head, rows)
 
 
+def starts(found):
+    words = "### Start\n\nFrom the start of the process until `/readyz` says 200, median of 7.\n\n"
+    return words + table(["", "ms"], [[peer, f"{milliseconds:.0f}"] for peer, milliseconds in found.items()])
+
+
+def counts(found):
+    rows = [[peer, size_of(size), f"{row['allocations']:.0f}", f"{row['calls']:.1f}"] for (peer, size), row in found.items()]
+    words = "### Allocations and system calls of a picture, 32 connections\n\nBy callgrind and strace (`bench/parts.py`).\n\n"
+    return words + table(["", "picture", "allocations", "system calls"], rows)
+
+
 def targets(results, options):
     """(what, wanted at most or at least, measured) for everything that this run can tell."""
     found = []
@@ -143,6 +154,10 @@ def targets(results, options):
         most("Redis µs a picture × nginx + Lua + Redis, 1,000 accounts", 1.5, share)
     for peer, row in results.get("memory", {}).items():
         most(f"{peer}: RSS after {row['pictures']:,} pictures over rest, MiB", 20, row["mib"][-1] - row["mib"][0])
+    for peer, milliseconds in results.get("starts", {}).items():
+        most(f"{peer}: start to ready, ms", 100, milliseconds)
+    if (REDIS, KIB) in results.get("counts", {}):
+        most("1 KiB: allocations a picture", 110, results["counts"][REDIS, KIB]["allocations"])
     rows = [[what, limit, f"{measured:.2f}".rstrip("0").rstrip("."), "met" if met else "**missed**"]
             for what, limit, measured, met in found]
     return "### Targets\n\n" + table(["", "wanted", "measured", ""], rows)
@@ -167,7 +182,7 @@ def heading(options, versions, absent):
 def whole(results, options, versions, absent):
     parts = [heading(options, versions, absent)]
     for name, words in (("pictures", lambda found: pictures(found, options)), ("refusals", refusals), ("fixed_rate", fixed_rate),
-                        ("litellm", litellm), ("growth", growth), ("memory", memory)):
+                        ("litellm", litellm), ("growth", growth), ("memory", memory), ("starts", starts), ("counts", counts)):
         if results.get(name):
             parts.append(words(results[name]))
     parts.append(targets(results, options))

@@ -24,6 +24,7 @@ from rig import ROOT, Rig, say
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- tables: bench/run.py --write -->\n", "<!-- end of tables -->\n"
 KIB = 1024
+PARTS = ["pictures", "refusals", "fixed_rate", "litellm", "growth", "memory", "starts", "counts"]
 
 
 def arguments():
@@ -31,7 +32,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--write", action="store_true", help="replace the tables in docs/performance.md")
     parser.add_argument("--only", default="", help="names of peers, separated by commas")
-    parser.add_argument("--parts", default="", help="pictures,refusals,fixed_rate,litellm,growth,memory; without it all")
+    parser.add_argument("--parts", default="", help=", ".join(PARTS) + "; without it all")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of one run of load")
     parser.add_argument("--json", help="write the numbers to this file too")
@@ -44,7 +45,7 @@ def arguments():
     options.accounts = [1, 1000] if quick else [1, 1000, 100_000, 1_000_000]
     options.memory_pictures, options.memory_seconds = (30_000, 8) if quick else (300_000, 180)
     options.only = [name.strip() for name in options.only.split(",") if name.strip()]
-    parts = options.parts.split(",") if options.parts else ["pictures", "refusals", "fixed_rate", "litellm", "growth", "memory"]
+    parts = options.parts.split(",") if options.parts else PARTS
     options.parts = [part for part in parts if not (quick and not options.parts and part == "litellm")]
     options.day, options.load = time.strftime("%Y-%m-%d", time.gmtime()), "%.1f" % os.getloadavg()[0]
     return options
@@ -66,6 +67,10 @@ def measure(rig, kinds, options):
         results["growth"] = cases.growth(rig, kinds, options)
     if "memory" in wanted:
         results["memory"] = cases.memory(rig, kinds, options)
+    if "starts" in wanted:
+        results["starts"] = cases.starts(rig, kinds)
+    if "counts" in wanted:
+        results["counts"] = cases.counts(rig, kinds, options)
     return results
 
 

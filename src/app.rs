@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigErrors},
     domain::readiness::Phase,
-    edge::{AdminState, Cors, Ingress, PublicState, admin_routes, shield::Shield},
+    edge::{AdminState, Cors, Ingress, PublicState, Workers, admin_routes, shield::Shield},
     fetch::{Fetcher, SystemResolver},
     identity::{ApiKeys, Keyring, account_limiter::AccountLimiter, user_token::UserTokens},
     pages::Pages,
@@ -54,6 +54,8 @@ pub struct App {
     api_keys: Arc<ApiKeys>,
     process: Arc<Process>,
     reloads: Reloads,
+    /// They go on with what connections have begun, until the last credit is settled.
+    workers: Arc<Workers>,
 }
 
 impl App {
@@ -117,12 +119,13 @@ impl App {
         };
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         spawn_recurring_work(&api_keys, &public.stripe, &stop_public);
+        let workers = listeners.workers();
         let parts = Parts { terms, backend, budgets, tls: listeners.tls(), process: Arc::clone(&process), clock };
         let reloads = Reloads::new(parts, config.clone(), public, admin_routes(Arc::new(admin)));
         let serving = listeners.serve((reloads.public(), stop_public.clone()), (reloads.admin(), stop_admin.clone()));
         process.enters(Phase::Serving);
         let (public, admin) = (public_at, admin_at);
-        Ok(Self { public, admin, plain, stop_public, stop_admin, serving, tasks, api_keys, process, reloads })
+        Ok(Self { public, admin, plain, stop_public, stop_admin, serving, tasks, api_keys, process, reloads, workers })
     }
 
     /// Takes up a configuration that was read again, if it differs only in settings that allow it. Otherwise nothing
@@ -148,6 +151,7 @@ impl App {
         self.api_keys.write_uses().await;
         self.stop_admin.cancel();
         self.serving.admin.wait().await;
+        drop(self.workers);
     }
 }
 

@@ -32,6 +32,7 @@ pub use deliveries::Deliveries;
 pub use ingress::Ingress;
 pub use listener::{
     CertificateError, ConnectionLimits, ConnectionRules, Listener, Live, Pair, Peer, Snapshot, Socket, Sockets, Tls,
+    Workers,
 };
 pub use routes::public_routes;
 pub use state::{AdminState, DialectRules, PublicState};

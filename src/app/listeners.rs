@@ -3,7 +3,7 @@
 use super::StartError;
 use crate::{
     config::Config,
-    edge::{ConnectionLimits, ConnectionRules, Listener, Live, Pair, Sockets, Tls},
+    edge::{ConnectionLimits, ConnectionRules, Listener, Live, Pair, Sockets, Tls, Workers},
     telemetry::{ConnectionMetrics, Metrics, Process, panics},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -18,6 +18,7 @@ pub(super) struct Listeners {
     plain: Option<Listener>,
     admin: Listener,
     tls: Option<Arc<Tls>>,
+    workers: Arc<Workers>,
 }
 
 /// The addresses that they listen on.
@@ -47,11 +48,13 @@ impl Listeners {
             ..rules
         };
         let admin_limits = ConnectionLimits::new(admin_rules, ConnectionMetrics::unseen()?);
-        let public = Listener::new(socket(listen.public)?, Arc::clone(&limits), tls.clone());
-        let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| Listener::new(socket, limits, None));
-        let admin = Listener::new(socket(listen.admin)?, admin_limits, None);
+        let workers = Arc::new(Workers::start(listen.workers())?);
+        let new = |socket, limits, tls| Listener::new(socket, limits, tls, Arc::clone(&workers));
+        let public = new(socket(listen.public)?, Arc::clone(&limits), tls.clone());
+        let plain = listen.plain.map(&mut socket).transpose()?.map(|socket| new(socket, limits, None));
+        let admin = Listener::new(socket(listen.admin)?, admin_limits, None, Arc::new(Workers::start(1)?));
         sockets.warn_of_the_rest();
-        Ok(Self { public, plain, admin, tls })
+        Ok(Self { public, plain, admin, tls, workers })
     }
 
     pub(super) fn addresses(&self) -> Result<Addresses, StartError> {
@@ -65,6 +68,11 @@ impl Listeners {
     /// The certificate of the public listener.
     pub(super) fn tls(&self) -> Option<Arc<Tls>> {
         self.tls.clone()
+    }
+
+    /// The threads that serve connections, and what these have begun.
+    pub(super) fn workers(&self) -> Arc<Workers> {
+        Arc::clone(&self.workers)
     }
 
     /// Serves the public and the admin routes, each until its own `stop`. Each tracker is empty once its listeners have

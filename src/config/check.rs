@@ -14,6 +14,9 @@ const SECONDS: RangeInclusive<u64> = 1..=86_400;
 /// The longest drain delay in seconds: supervisors kill a process that takes far longer to stop.
 const LONGEST_DRAIN: u64 = 3_600;
 
+/// More threads than any machine has cores.
+const MOST_WORKERS: u64 = 1_024;
+
 /// Months of the ledger that may be kept: at most a century.
 const MONTHS: RangeInclusive<u64> = 1..=1_200;
 
@@ -80,6 +83,7 @@ impl Checks<'_> {
             }
             (Some(_), Some(_)) => {}
         }
+        self.within("listen.workers", listen.workers as u64, 0..=MOST_WORKERS);
         self.within("listen.head_timeout_s", listen.head_timeout_s, SECONDS);
         self.within("listen.idle_timeout_s", listen.idle_timeout_s, SECONDS);
         self.within("listen.drain_delay_s", listen.drain_delay_s, 0..=LONGEST_DRAIN);

@@ -4,7 +4,9 @@ use crate::domain::network::Network;
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
+    num::NonZero,
     path::{Path, PathBuf},
+    thread,
 };
 
 /// `[listen]`
@@ -23,6 +25,8 @@ pub struct ListenConfig {
     pub plain: Option<SocketAddr>,
     /// Whether another gateway may listen on the same addresses at the same time.
     pub reuse_port: bool,
+    /// Threads that serve connections; 0 for one for each core.
+    pub workers: usize,
     /// Peers that speak the PROXY protocol on `public` and `plain`.
     pub proxy_protocol_from: Vec<Network>,
     /// Seconds for the handshakes, and for the head of a request.
@@ -34,6 +38,15 @@ pub struct ListenConfig {
 }
 
 impl ListenConfig {
+    /// How many threads serve connections.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.workers {
+            0 => thread::available_parallelism().map_or(1, NonZero::get),
+            count => count,
+        }
+    }
+
     /// The files of the certificate and its key, if TLS is configured.
     #[must_use]
     pub fn tls_files(&self) -> Option<(&Path, &Path)> {
@@ -50,6 +63,7 @@ impl Default for ListenConfig {
             tls_key: None,
             plain: None,
             reuse_port: false,
+            workers: 0,
             proxy_protocol_from: Vec::new(),
             head_timeout_s: 15,
             idle_timeout_s: 90,

@@ -8,9 +8,11 @@ mod proxy_protocol;
 mod sockets;
 mod tls;
 mod watched;
+mod workers;
 
 pub use sockets::{Socket, Sockets};
 pub use tls::{CertificateError, Pair, Tls};
+pub use workers::Workers;
 
 use crate::{
     domain::{network::Network, transfer::TransferRate},
@@ -25,9 +27,13 @@ use hyper_util::{
 };
 use per_client::PerClient;
 use sockets::BACKLOG;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
-    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout, timeout_at},
 };
@@ -112,7 +118,7 @@ impl ConnectionLimits {
     }
 }
 
-/// An accepted connection, and its slot. The last connections before a stop have none.
+/// An accepted connection, known to no runtime yet, and its slot. The last connections before a stop have none.
 type Accepted = (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>);
 
 /// A socket, and the limits on its connections.
@@ -120,13 +126,14 @@ pub struct Listener {
     socket: Socket,
     limits: Arc<ConnectionLimits>,
     tls: Option<Arc<Tls>>,
+    workers: Arc<Workers>,
 }
 
 impl Listener {
-    /// A listener that does not serve yet. It uses TLS if there is a certificate.
+    /// A listener that does not serve yet. It uses TLS if there is a certificate, and spreads its connections over the workers.
     #[must_use]
-    pub fn new(socket: Socket, limits: Arc<ConnectionLimits>, tls: Option<Arc<Tls>>) -> Self {
-        Self { socket, limits, tls }
+    pub fn new(socket: Socket, limits: Arc<ConnectionLimits>, tls: Option<Arc<Tls>>, workers: Arc<Workers>) -> Self {
+        Self { socket, limits, tls, workers }
     }
 
     /// The address of the socket.
@@ -142,13 +149,15 @@ impl Listener {
             live: Arc::clone(&live),
             stop: stop.clone(),
         });
-        let connections = TaskTracker::new();
+        let (connections, workers) = (TaskTracker::new(), Arc::clone(&self.workers));
         let start = |(stream, address, slot)| {
             let handler = Arc::clone(&handler);
-            connections.spawn(async move {
+            let Some((worker, counted)) = workers.least_busy() else { return };
+            let served = async move {
                 handler.receive(stream, address).await;
-                drop(slot);
-            });
+                drop((slot, counted));
+            };
+            connections.spawn_on(served, worker);
         };
         while let Some(accepted) = stop.run_until_cancelled(self.next()).await {
             start(accepted);
@@ -176,8 +185,7 @@ impl Listener {
         let Ok(socket) = self.socket.accepting.into_std() else { return };
         for _ in 0..BACKLOG {
             let Ok((stream, address)) = socket.accept() else { break };
-            let ready = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-            if let Ok(stream) = ready {
+            if stream.set_nonblocking(true).is_ok() {
                 start((stream, address, None));
             }
         }
@@ -188,7 +196,8 @@ impl Listener {
         // The semaphore is never closed, so this waits for a slot and never fails.
         let slot = Arc::clone(&self.limits.slots).acquire_owned().await.ok();
         loop {
-            match self.socket.accepting.accept().await {
+            let accepted = self.socket.accepting.accept().await;
+            match accepted.and_then(|(stream, address)| Ok((stream.into_std()?, address))) {
                 Ok((stream, address)) => return (stream, address, slot),
                 Err(error) => {
                     if flood::may_write("accept", Level::WARN) {

@@ -38,6 +38,8 @@ impl World {
         let mut config = Config::default();
         config.listen.public.set_port(0);
         config.listen.admin.set_port(0);
+        // Tests turn the clock of the one runtime that they have.
+        config.listen.workers = 1;
         config.store.url = engine.url();
         config.store.journal = engine.folder().join("journal");
         if matches!(engine, Engine::Redis(_)) {

@@ -18,7 +18,7 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use std::{
     io::{self, ErrorKind},
-    net::SocketAddr,
+    net::{self, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -55,14 +55,15 @@ pub(super) struct ConnectionHandler {
 
 impl ConnectionHandler {
     /// Serves the connection to its end.
-    pub(super) async fn receive(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
+    pub(super) async fn receive(self: Arc<Self>, stream: net::TcpStream, address: SocketAddr) {
         let _open = self.limits.metrics.opened();
         if let Err(error) = self.handshakes(stream, address).await {
             debug!(%error, client = shown_client(address.ip()), "connection ended early");
         }
     }
 
-    async fn handshakes(self: Arc<Self>, mut stream: TcpStream, address: SocketAddr) -> io::Result<()> {
+    async fn handshakes(self: Arc<Self>, stream: net::TcpStream, address: SocketAddr) -> io::Result<()> {
+        let mut stream = TcpStream::from_std(stream)?;
         // A small answer must not wait until the previous one is acknowledged.
         stream.set_nodelay(true)?;
         set_tcp_user_timeout(&stream, STALLED_MS)?;
