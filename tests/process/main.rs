@@ -25,5 +25,6 @@ mod shield_memory;
 mod stopped;
 #[path = "../support/lib.rs"]
 mod support;
+mod workers;
 
 use support::{backend, form, gateway, people};
