@@ -46,6 +46,11 @@ enum Part {
 }
 
 impl BackendUse {
+    /// The picture passes the queue without waiting.
+    pub fn passed_queue(&self) {
+        add(&mut self.lock().notes.queue, Duration::ZERO);
+    }
+
     /// The picture enters the queue.
     #[must_use]
     pub fn queueing(&self) -> Timing<'_> {
