@@ -8,7 +8,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 /// A request that has a slot at a service.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) request: CutRequest,
+    pub(super) request: Arc<CutRequest>,
     /// The room for the answer that came with the slot, until an answer takes it.
     pub(super) room: Option<DiskShare>,
     /// Whether the service has been sent the whole request, as far as the connection knows.
@@ -22,7 +22,7 @@ pub(super) trait Service: Send + Sync + 'static {
     async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError>;
 
     /// Completes the service's answer after it has arrived and the slot is free again.
-    async fn finish(&self, _request: &CutRequest, answer: Answer) -> Result<Answer, Failure> {
+    async fn finish(&self, _request: &Arc<CutRequest>, answer: Answer) -> Result<Answer, Failure> {
         Ok(answer)
     }
 

@@ -9,15 +9,15 @@ use crate::{
     spool::Spooled,
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
-use futures_util::stream::{self, StreamExt as _};
-use http_body::Frame;
-use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
+use http_body::{Body, Frame, SizeHint};
 use std::{
-    io,
+    io, mem,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, ready},
 };
 
 /// One part of a form.
@@ -89,28 +89,87 @@ impl FormBody {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.head.len() as u64 + self.image.len() + self.tail.len() as u64
-    }
-
     /// The body as a stream. `sent_whole` becomes true when the last byte has been given to the connection: before
     /// that, no service can have read the whole body.
-    pub(super) fn into_body(self, sent_whole: Arc<AtomicBool>) -> UnsyncBoxBody<Bytes, io::Error> {
-        let image = stream::try_unfold((self.image, 0), |(image, offset)| async move {
-            let piece = image.piece_at(offset).await?;
-            Ok(piece.map(|piece| {
-                let next = offset + piece.len() as u64;
-                (piece, (image, next))
-            }))
-        });
-        let (head, tail) = (self.head, self.tail);
-        let head = stream::once(async move { Ok(head) });
-        let tail = stream::once(async move {
-            sent_whole.store(true, Ordering::Release);
-            Ok(tail)
-        });
-        let pieces = head.chain(image).chain(tail);
-        StreamBody::new(pieces.map(|piece: io::Result<Bytes>| piece.map(Frame::data))).boxed_unsync()
+    pub(super) fn into_body(self, sent_whole: Arc<AtomicBool>) -> FormStream {
+        let left = self.head.len() as u64 + self.image.len() + self.tail.len() as u64;
+        FormStream { head: self.head, image: self.image, tail: self.tail, sent_whole, next: Next::Head, left }
+    }
+}
+
+/// A form as it is sent.
+pub(super) struct FormStream {
+    head: Bytes,
+    image: Arc<Spooled>,
+    tail: Bytes,
+    sent_whole: Arc<AtomicBool>,
+    next: Next,
+    /// Bytes that are still to be sent.
+    left: u64,
+}
+
+/// What is sent next.
+enum Next {
+    Head,
+    /// The image's bytes from this one on.
+    Image(u64),
+    /// The same, while they are read from a file.
+    Reading(u64, Pin<Box<dyn Future<Output = io::Result<Option<Bytes>>> + Send>>),
+    Nothing,
+}
+
+impl FormStream {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        loop {
+            let (offset, piece) = match &mut self.next {
+                Next::Nothing => return Poll::Ready(Ok(None)),
+                Next::Head => {
+                    self.next = Next::Image(0);
+                    return Poll::Ready(Ok(Some(mem::take(&mut self.head))));
+                }
+                Next::Image(offset) => match self.image.in_memory_at(*offset) {
+                    Some(piece) => (*offset, Some(piece)),
+                    None if *offset == self.image.len() => (*offset, None),
+                    None => {
+                        let (image, offset) = (Arc::clone(&self.image), *offset);
+                        self.next = Next::Reading(offset, Box::pin(async move { image.piece_at(offset).await }));
+                        continue;
+                    }
+                },
+                Next::Reading(offset, piece) => (*offset, ready!(piece.as_mut().poll(context))?),
+            };
+            let Some(piece) = piece else {
+                self.next = Next::Nothing;
+                self.sent_whole.store(true, Ordering::Release);
+                return Poll::Ready(Ok(Some(mem::take(&mut self.tail))));
+            };
+            self.next = Next::Image(offset + piece.len() as u64);
+            return Poll::Ready(Ok(Some(piece)));
+        }
+    }
+}
+
+impl Body for FormStream {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let piece = ready!(self.poll_piece(context));
+        if let Ok(Some(piece)) = &piece {
+            self.left -= piece.len() as u64;
+        }
+        Poll::Ready(piece.transpose().map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.next, Next::Nothing)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
     }
 }
 
