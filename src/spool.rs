@@ -19,10 +19,13 @@ use std::{fs::File, io, ops::RangeInclusive, os::unix::fs::FileExt as _, sync::A
 /// The most bytes of one body that are in memory; the rest goes to its file.
 pub const MEMORY_PER_BODY: u64 = 1024 * 1024;
 
-/// Bytes in memory are copied into buffers of this size; the first ones are smaller. The connection's own buffers can
-/// be twice as large as the bytes in them, or a thousand times if a client sends little at once, and no budget would
-/// count that.
+/// Bytes in memory are copied into buffers of this size; the first ones are smaller. The connection's own buffers can be a
+/// thousand times as large as the bytes in them if a client sends little at once, and no budget would count that.
 const BUFFERS: RangeInclusive<u64> = 4 * 1024..=64 * 1024;
+
+/// A piece of at least so many bytes stays as it is. The connection's buffer that it is in is about twice as large: a
+/// connection takes smaller buffers as soon as it fills less of them.
+const LARGE_PIECE: usize = 32 * 1024;
 
 /// How much of a file is read at once.
 const READ_PIECE: u64 = 256 * 1024;
@@ -132,7 +135,7 @@ impl Room {
         }
         let in_memory = self.in_memory + length;
         if in_memory <= MEMORY_PER_BODY && self.memory.grow_to(in_memory) {
-            self.remember(&piece);
+            self.remember(piece);
             return Ok(());
         }
         self.spill(piece).await
@@ -154,8 +157,17 @@ impl Room {
         }
     }
 
-    fn remember(&mut self, mut piece: &[u8]) {
+    fn remember(&mut self, piece: Bytes) {
         self.in_memory += piece.len() as u64;
+        if piece.len() >= LARGE_PIECE {
+            self.seal();
+            self.tail.push(piece);
+        } else {
+            self.copy(&piece);
+        }
+    }
+
+    fn copy(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() {
             let space = self.filling.capacity() - self.filling.len();
             if space == 0 {

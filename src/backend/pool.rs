@@ -143,7 +143,7 @@ impl Backend for Pool {
             let outcome = Arc::clone(members).run(slot, exchange);
             // A service that was sent the whole request goes on working when the caller has left, and its slot is not free
             // until it has finished.
-            match Outlasting::new(outcome, &request.request_id, sent_whole).await {
+            match Outlasting::new(outcome, request, sent_whole).await {
                 Ok(answer) => return member.service.finish(request, answer).await,
                 Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
                 Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {

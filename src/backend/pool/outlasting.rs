@@ -1,6 +1,6 @@
 //! Work that goes on when nobody waits for it any more.
 
-use crate::telemetry::panics;
+use crate::{backend::CutRequest, telemetry::panics};
 use std::{
     pin::Pin,
     sync::{
@@ -17,7 +17,7 @@ type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// given up.
 pub(super) struct Outlasting<T: Send + 'static> {
     work: Option<Work<T>>,
-    request_id: String,
+    request: Arc<CutRequest>,
     /// Whether that moment has come.
     goes_on: Arc<AtomicBool>,
 }
@@ -25,10 +25,10 @@ pub(super) struct Outlasting<T: Send + 'static> {
 impl<T: Send + 'static> Outlasting<T> {
     pub(super) fn new(
         work: impl Future<Output = T> + Send + 'static,
-        request_id: &str,
+        request: &Arc<CutRequest>,
         goes_on: Arc<AtomicBool>,
     ) -> Self {
-        Self { work: Some(Box::pin(work)), request_id: request_id.to_owned(), goes_on }
+        Self { work: Some(Box::pin(work)), request: Arc::clone(request), goes_on }
     }
 }
 
@@ -51,7 +51,7 @@ impl<T: Send + 'static> Drop for Outlasting<T> {
         let work = self.work.take().filter(|_| self.goes_on.load(Ordering::Acquire));
         // Without a runtime, the process is at its end.
         if let (Some(work), Ok(runtime)) = (work, Handle::try_current()) {
-            runtime.spawn(panics::of_request(std::mem::take(&mut self.request_id), work));
+            runtime.spawn(panics::of_request(self.request.request_id.clone(), work));
         }
     }
 }
