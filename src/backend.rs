@@ -5,6 +5,7 @@
 
 mod account;
 pub mod builtin;
+mod exchange;
 mod health;
 mod http;
 mod credentials;

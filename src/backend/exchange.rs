@@ -1,8 +1,7 @@
-//! The trait of one service, which removes backgrounds at an address.
+//! One try of a request at one service.
 
-use super::{Answer, CutRequest, Failure};
+use super::{CutRequest, Failure};
 use crate::spool::DiskShare;
-use async_trait::async_trait;
 use std::sync::{Arc, atomic::AtomicBool};
 
 /// A request that has a slot at a service.
@@ -13,21 +12,6 @@ pub(super) struct Exchange {
     pub(super) room: Option<DiskShare>,
     /// Whether the service has been sent the whole request, as far as the connection knows.
     pub(super) sent_whole: Arc<AtomicBool>,
-}
-
-/// A service. The pool calls it once it has a slot for the request.
-#[async_trait]
-pub(super) trait Service: Send + Sync + 'static {
-    /// Sends the request once and reads the whole answer.
-    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError>;
-
-    /// Completes the service's answer after it has arrived and the slot is free again.
-    async fn finish(&self, _request: &Arc<CutRequest>, answer: Answer) -> Result<Answer, Failure> {
-        Ok(answer)
-    }
-
-    /// Whether the service answers a health check. The check is never charged.
-    async fn probe(&self) -> bool;
 }
 
 /// A request that a service has not answered.

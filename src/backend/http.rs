@@ -12,7 +12,7 @@ pub(super) use getter::Getter;
 
 use super::{
     CutRequest, Failure,
-    service::{AttemptError, Exchange, Retry},
+    exchange::{AttemptError, Exchange, Retry},
 };
 use crate::{
     config::BackendConfig,
@@ -164,7 +164,7 @@ impl Remote {
     ) -> Result<Request<FormStream>, InvalidHeaderValue> {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::HOST, self.host.clone());
-        headers.insert(header::CONTENT_TYPE, form.content_type().try_into()?);
+        headers.insert(header::CONTENT_TYPE, form.content_type()?);
         headers.insert(header::ACCEPT_ENCODING, NO_CODING);
         headers.insert(X_REQUEST_ID, HeaderValue::from_str(&cut.request_id)?);
         if let Some(trace) = &cut.trace {

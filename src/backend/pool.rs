@@ -5,9 +5,10 @@ mod outlasting;
 use super::{
     Answer, Backend, CutRequest, Failure, KeyValues, SharedAccount,
     credentials::Keys,
+    exchange::{AttemptError, Exchange, Retry},
     health::{Alone, Health},
     queue::{Queue, Slot},
-    service::{AttemptError, Exchange, Retry, Service},
+    service::Service,
 };
 use crate::{
     domain::answer::is_about_our_key,
@@ -34,7 +35,7 @@ use tracing::{Level, info, warn};
 const NO_SERVICE: [u16; 3] = [502, 503, 504];
 
 /// A service, and its address for logs and metrics.
-pub(super) type NamedService = (String, Box<dyn Service>);
+pub(super) type NamedService = (String, Service);
 
 /// Our keys at the services, and the account that shows whether a key is good.
 pub(super) struct OurAccounts {
@@ -71,8 +72,8 @@ struct Members {
 }
 
 struct Member {
-    name: String,
-    service: Box<dyn Service>,
+    name: Arc<str>,
+    service: Service,
     metrics: BackendMetrics,
     health: Mutex<Health>,
     /// Whether the latest health check was answered; `None` before the first one.
@@ -94,7 +95,7 @@ impl Pool {
         let most_waiting = slots.iter().sum::<usize>().saturating_mul(settings.waiting_per_slot);
         let member = |(name, service): NamedService| Member {
             metrics: metrics.of_backend(&name),
-            name,
+            name: name.into(),
             service,
             health: Mutex::new(Health::new(settings.concurrency, settings.check_interval)),
             latest_check: watch::Sender::new(None),
@@ -169,7 +170,7 @@ impl Backend for Pool {
     fn gauges(&self) -> BackendGauges {
         let Members { services, queue, ours, served, concurrency } = &*self.members;
         let gauges = |(at, member): (usize, &Member)| ServiceGauges {
-            name: member.name.clone(),
+            name: member.name.to_string(),
             in_flight: queue.in_flight(at) as u64,
             in_flight_limit: *concurrency as u64,
             up: member.health().allowed() > 0,
@@ -196,7 +197,7 @@ impl Members {
         let Some(member) = self.services.get(at) else { return Err(AttemptError::last(Failure::TimedOut)) };
         failpoint::reach(Point::InExchange);
         let used = exchange.request.used.clone();
-        let asking = used.asking(&member.name);
+        let asking = used.asking(Arc::clone(&member.name));
         let outcome = member.service.send(&mut exchange).await;
         drop(asking);
         let learnt = learnt_of(&outcome, &exchange.request).await;
@@ -249,11 +250,11 @@ impl Members {
             (1.., 0) => {
                 member.metrics.ejected();
                 warn!(
-                    backend = member.name,
+                    backend = &*member.name,
                     "the service is ejected: it gets no pictures until it answers a health check"
                 );
             }
-            (0, 1..) => info!(backend = member.name, "the service answers again: it gets one picture first"),
+            (0, 1..) => info!(backend = &*member.name, "the service answers again: it gets one picture first"),
             _ => {}
         }
     }

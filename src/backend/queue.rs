@@ -69,7 +69,9 @@ impl Queue {
     /// Fails with [`Failure::Unavailable`] when the deadline passes. It fails so at once when no service is up, the
     /// queue is full, or the estimated wait exceeds the deadline.
     pub(super) async fn enter(&self, request: &CutRequest, tried: &[usize]) -> Result<Slot, Failure> {
-        let Some(slot) = self.shared.serve_at_once(request, tried) else { return self.wait(request, tried).await };
+        let Some(slot) = self.shared.serve_at_once(request, tried) else {
+            return Box::pin(self.wait(request, tried)).await;
+        };
         self.waits.passed();
         request.used.passed_queue();
         Ok(slot)

@@ -8,11 +8,10 @@
 use super::{
     Answer, CutRequest, Failure,
     cpu_pool::CpuPool,
+    exchange::{AttemptError, Exchange},
     http::{FormBody, Part, Remote, no_room, out_of_room},
-    service::{AttemptError, Exchange, Service},
 };
 use crate::{domain::image_header::ImageKind, picture, spool::Spooled};
-use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::time::timeout_at;
@@ -47,9 +46,8 @@ impl RembgServer {
     }
 }
 
-#[async_trait]
-impl Service for RembgServer {
-    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
+impl RembgServer {
+    pub(super) async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
         let model = Part { name: "model", value: self.model.as_bytes(), ..Part::default() };
         let mask_alone = Part { name: "om", value: b"true", ..Part::default() };
         let (image, kind) = self.readable(&exchange.request).await.map_err(AttemptError::last)?;
@@ -66,7 +64,7 @@ impl Service for RembgServer {
 
     /// Makes the answer that the form asks for from the server's mask and the image. The server's 500 does not say why
     /// it failed; if the picture cannot be read here either, the caller is told so.
-    async fn finish(&self, request: &Arc<CutRequest>, answer: Answer) -> Result<Answer, Failure> {
+    pub(super) async fn finish(&self, request: &Arc<CutRequest>, answer: Answer) -> Result<Answer, Failure> {
         let pixels = pixels(request);
         if answer.status == 500 {
             drop(answer);
@@ -91,7 +89,7 @@ impl Service for RembgServer {
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
 
-    async fn probe(&self) -> bool {
+    pub(super) async fn probe(&self) -> bool {
         self.remote.probe().await
     }
 }

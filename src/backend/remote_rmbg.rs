@@ -6,11 +6,10 @@
 use super::{
     Answer, CutRequest, Failure, SharedAccount,
     credentials::{AllRest, Chosen, Keys},
+    exchange::{AttemptError, Exchange},
     http::{FormBody, Remote, Reply, content_type, retry_after},
-    service::{AttemptError, Exchange, Service},
 };
 use crate::domain::answer::{KeyRefusal, is_about_our_key, key_refusal};
-use async_trait::async_trait;
 use hyper::header::HeaderValue;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -90,10 +89,9 @@ impl RmbgService {
     }
 }
 
-#[async_trait]
-impl Service for RmbgService {
+impl RmbgService {
     /// Tries the next key if the service refuses one: a refusal is not charged.
-    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
+    pub(super) async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
         let mut all_rest = AllRest::after(KeyRefusal::Rejected);
         for number in 0..KEYS_PER_PICTURE {
             let Some(key) = self.keys.choose(Instant::now()).map_err(unavailable)? else {
@@ -121,7 +119,7 @@ impl Service for RmbgService {
         Err(unavailable(self.keys.choose(Instant::now()).err().unwrap_or(all_rest)))
     }
 
-    async fn probe(&self) -> bool {
+    pub(super) async fn probe(&self) -> bool {
         self.remote.probe().await
     }
 }

@@ -59,7 +59,7 @@ impl BackendUse {
 
     /// A service is asked.
     #[must_use]
-    pub fn asking(&self, service: &str) -> Timing<'_> {
+    pub fn asking(&self, service: impl Into<Arc<str>>) -> Timing<'_> {
         self.asked_again();
         let since = Instant::now();
         let mut kept = self.lock();

@@ -10,6 +10,7 @@ use crate::{
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
+use hyper::header::{HeaderValue, InvalidHeaderValue};
 use std::{
     io, mem,
     pin::Pin,
@@ -36,9 +37,17 @@ impl<'a> Part<'a> {
     }
 }
 
+const LINE_END: &[u8] = b"\r\n";
+
+/// What a form's content type begins with.
+const KIND: &[u8] = b"multipart/form-data; boundary=";
+
+/// Bytes of most forms without their images.
+const USUAL_LENGTH: usize = 512;
+
 /// A form's body: everything before the image's bytes, the image, and everything after it.
 pub(in crate::backend) struct FormBody {
-    boundary: String,
+    content_type: Bytes,
     head: Bytes,
     image: Arc<Spooled>,
     tail: Bytes,
@@ -65,28 +74,30 @@ impl FormBody {
         image: &Arc<Spooled>,
         after: impl IntoIterator<Item = Part<'a>>,
     ) -> Result<Self, NoRandomness> {
+        let mut out = BytesMut::with_capacity(USUAL_LENGTH);
         // The boundary is as unpredictable as an operation id, so that no upload can contain it on purpose.
-        let boundary = format!("rembg-gateway-{}", fresh_operation_id()?.0);
-        let mut head = BytesMut::new();
+        for text in [KIND, b"rembg-gateway-", fresh_operation_id()?.0.as_bytes()] {
+            out.put_slice(text);
+        }
+        let content_type = out.split().freeze();
+        let boundary = &content_type[KIND.len()..];
         for part in before {
-            put_head(&mut head, &boundary, &part);
-            head.put_slice(part.value);
-            head.put_slice(b"\r\n");
+            put_text(&mut out, boundary, &part);
         }
-        put_head(&mut head, &boundary, &file);
-        let mut tail = BytesMut::from(&b"\r\n"[..]);
+        put_head(&mut out, boundary, &file);
+        let head = out.split().freeze();
+        out.put_slice(LINE_END);
         for part in after {
-            put_head(&mut tail, &boundary, &part);
-            tail.put_slice(part.value);
-            tail.put_slice(b"\r\n");
+            put_text(&mut out, boundary, &part);
         }
-        tail.put_slice(format!("--{boundary}--\r\n").as_bytes());
-        let (head, tail) = (head.freeze(), tail.freeze());
-        Ok(Self { boundary, head, image: Arc::clone(image), tail })
+        for text in [b"--", boundary, b"--\r\n"] {
+            out.put_slice(text);
+        }
+        Ok(Self { content_type, head, image: Arc::clone(image), tail: out.freeze() })
     }
 
-    pub(super) fn content_type(&self) -> String {
-        format!("multipart/form-data; boundary={}", self.boundary)
+    pub(super) fn content_type(&self) -> Result<HeaderValue, InvalidHeaderValue> {
+        HeaderValue::from_maybe_shared(self.content_type.clone())
     }
 
     /// The body as a stream. `sent_whole` becomes true when the last byte has been given to the connection: before
@@ -173,10 +184,16 @@ impl Body for FormStream {
     }
 }
 
+fn put_text(out: &mut BytesMut, boundary: &[u8], part: &Part<'_>) {
+    put_head(out, boundary, part);
+    out.put_slice(part.value);
+    out.put_slice(LINE_END);
+}
+
 /// The name comes before the filename: some readers look for `name=` wherever it stands.
-fn put_head(out: &mut BytesMut, boundary: &str, part: &Part<'_>) {
-    for text in ["--", boundary, "\r\nContent-Disposition: form-data; name="] {
-        out.put_slice(text.as_bytes());
+fn put_head(out: &mut BytesMut, boundary: &[u8], part: &Part<'_>) {
+    for text in [b"--", boundary, b"\r\nContent-Disposition: form-data; name="] {
+        out.put_slice(text);
     }
     put_quoted(out, part.name);
     if let Some(filename) = part.filename {
@@ -196,13 +213,15 @@ fn put_head(out: &mut BytesMut, boundary: &str, part: &Part<'_>) {
 /// the same.
 fn put_quoted(out: &mut BytesMut, text: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let is_encoded = |byte: &u8| byte.is_ascii_control() || matches!(byte, b'"' | b'\\');
     out.put_u8(b'"');
-    for byte in text.bytes() {
-        if byte.is_ascii_control() || matches!(byte, b'"' | b'\\') {
-            out.put_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
-        } else {
-            out.put_u8(byte);
-        }
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(is_encoded) {
+        let byte = rest[at];
+        out.put_slice(&rest[..at]);
+        out.put_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
+        rest = &rest[at + 1..];
     }
+    out.put_slice(rest);
     out.put_u8(b'"');
 }
