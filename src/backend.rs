@@ -5,6 +5,7 @@
 
 mod account;
 pub mod builtin;
+mod exchange;
 mod health;
 mod http;
 mod credentials;
@@ -39,6 +40,7 @@ use crate::{
     telemetry::{BackendGauges, BackendUse, flood},
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::{io, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::{Level, warn};
@@ -47,7 +49,7 @@ use tracing::{Level, warn};
 #[derive(Clone, Debug)]
 pub struct CutRequest {
     /// The fields and what they mean.
-    pub form: Arc<Form>,
+    pub form: Form,
     /// The image file's bytes.
     pub image: Arc<Spooled>,
     /// The most pixels that the picture and the answer may have. The size in the header is already checked against it,
@@ -106,13 +108,13 @@ impl Answer {
     }
 
     /// The beginning of the body, up to the first piece that is not blank.
-    async fn beginning(&self) -> io::Result<Vec<u8>> {
+    async fn beginning(&self) -> io::Result<Bytes> {
         let mut beginning = self.body.beginning(answer::BEGINNING).await?;
         let mut offset = beginning.len() as u64;
         while beginning.trim_ascii_start().is_empty() {
             let Some(piece) = self.body.piece_at(offset).await? else { break };
             offset += piece.len() as u64;
-            beginning = piece.into();
+            beginning = piece;
         }
         Ok(beginning)
     }
@@ -166,7 +168,7 @@ impl Failure {
 pub trait Backend: Send + Sync + 'static {
     /// Sends the request and reads the whole answer. The room that the answer will likely need is set aside with the
     /// slot, before the request is sent, so that a picture which the backend was paid for is not lost for lack of room.
-    async fn cut(&self, request: &CutRequest) -> Result<Answer, Failure>;
+    async fn cut(&self, request: &Arc<CutRequest>) -> Result<Answer, Failure>;
 
     /// Whether the backend can be expected to answer.
     async fn ready(&self) -> bool;

@@ -248,13 +248,13 @@ impl Rmbg {
         let Asked { form, image, finishing, mut extras } = asked;
         record.image_bytes = image.len();
         let request = send::request(self, sender, (form, image), record);
-        let request = match &finishing {
+        let request = Arc::new(match &finishing {
             Some(finishing) => {
                 let prepared = Box::pin(finish::prepared(self, request, finishing));
                 record.time(Step::Prepare, prepared).await?
             }
             None => request,
-        };
+        });
         failpoint::reach(Point::BeforeSend);
         let mut answer = record.time(Step::Send, send::send(self, &request)).await?;
         failpoint::reach(Point::AfterAnswer);

@@ -19,10 +19,13 @@ use std::{fs::File, io, ops::RangeInclusive, os::unix::fs::FileExt as _, sync::A
 /// The most bytes of one body that are in memory; the rest goes to its file.
 pub const MEMORY_PER_BODY: u64 = 1024 * 1024;
 
-/// Bytes in memory are copied into buffers of this size; the first ones are smaller. The connection's own buffers can
-/// be twice as large as the bytes in them, or a thousand times if a client sends little at once, and no budget would
-/// count that.
+/// Bytes in memory are copied into buffers of this size; the first ones are smaller. The connection's own buffers can be a
+/// thousand times as large as the bytes in them if a client sends little at once, and no budget would count that.
 const BUFFERS: RangeInclusive<u64> = 4 * 1024..=64 * 1024;
+
+/// A piece of at least so many bytes stays as it is. The connection's buffer that it is in is about twice as large: a
+/// connection takes smaller buffers as soon as it fills less of them.
+const LARGE_PIECE: usize = 32 * 1024;
 
 /// How much of a file is read at once.
 const READ_PIECE: u64 = 256 * 1024;
@@ -132,7 +135,7 @@ impl Room {
         }
         let in_memory = self.in_memory + length;
         if in_memory <= MEMORY_PER_BODY && self.memory.grow_to(in_memory) {
-            self.remember(&piece);
+            self.remember(piece);
             return Ok(());
         }
         self.spill(piece).await
@@ -154,8 +157,17 @@ impl Room {
         }
     }
 
-    fn remember(&mut self, mut piece: &[u8]) {
+    fn remember(&mut self, piece: Bytes) {
         self.in_memory += piece.len() as u64;
+        if piece.len() >= LARGE_PIECE {
+            self.seal();
+            self.tail.push(piece);
+        } else {
+            self.copy(&piece);
+        }
+    }
+
+    fn copy(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() {
             let space = self.filling.capacity() - self.filling.len();
             if space == 0 {
@@ -252,23 +264,33 @@ impl Spooled {
 
     /// A piece of the body that starts at `offset`; `None` at the end.
     pub async fn piece_at(&self, offset: u64) -> io::Result<Option<Bytes>> {
-        if let (Some(file), true) = (&self.file, offset < self.in_file) {
-            return self.piece_of_file(Arc::clone(file), offset, READ_PIECE).await.map(Some);
-        }
-        let mut start = self.in_file;
-        for piece in &self.tail {
-            let end = start + piece.len() as u64;
-            if offset < end {
-                let skip = usize::try_from(offset - start).map_err(io::Error::other)?;
-                return Ok(Some(piece.slice(skip..)));
+        match &self.file {
+            Some(file) if offset < self.in_file => {
+                self.piece_of_file(Arc::clone(file), offset, READ_PIECE).await.map(Some)
             }
-            start = end;
+            _ => Ok(self.in_memory_at(offset)),
         }
-        Ok(None)
+    }
+
+    /// The same, if it is in memory; `None` if it is not.
+    #[must_use]
+    pub fn in_memory_at(&self, offset: u64) -> Option<Bytes> {
+        let mut skip = usize::try_from(offset.checked_sub(self.in_file)?).ok()?;
+        for piece in &self.tail {
+            if skip < piece.len() {
+                return Some(piece.slice(skip..));
+            }
+            skip -= piece.len();
+        }
+        None
     }
 
     /// The first bytes of the body, `most` of them if it has so many.
-    pub async fn beginning(&self, most: usize) -> io::Result<Vec<u8>> {
+    pub async fn beginning(&self, most: usize) -> io::Result<Bytes> {
+        let first = self.in_memory_at(0).unwrap_or_default();
+        if first.len() >= most || first.len() as u64 == self.len() {
+            return Ok(first.slice(..first.len().min(most)));
+        }
         let mut beginning = Vec::new();
         while beginning.len() < most {
             let offset = beginning.len() as u64;
@@ -281,7 +303,7 @@ impl Spooled {
             let Some(piece) = piece else { break };
             beginning.extend_from_slice(&piece[..piece.len().min(most - beginning.len())]);
         }
-        Ok(beginning)
+        Ok(beginning.into())
     }
 
     /// The whole body in one allocation, for a backend that works on it in this process.

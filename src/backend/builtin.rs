@@ -64,7 +64,7 @@ pub fn verify_model(path: &Path) -> Result<(), ModelError> {
 
 #[async_trait]
 impl Backend for Builtin {
-    async fn cut(&self, request: &CutRequest) -> Result<Answer, Failure> {
+    async fn cut(&self, request: &Arc<CutRequest>) -> Result<Answer, Failure> {
         let mut slot = self.queue.enter(request, &[]).await?;
         let set_aside = slot.take_room();
         let (begun, asking) = (Instant::now(), request.used.asking(NAME));
@@ -75,7 +75,7 @@ impl Backend for Builtin {
         // When the caller no longer waits for the answer, the work ends before its next step.
         let abandoned = CancellationToken::new();
         let _abandon = abandoned.clone().drop_guard();
-        let (model, own_request) = (Arc::clone(&self.model), request.clone());
+        let (model, own_request) = (Arc::clone(&self.model), Arc::clone(request));
         let work = spawn_blocking(move || {
             let answer = || {
                 failpoint::reach(Point::InWork);

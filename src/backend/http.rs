@@ -1,15 +1,18 @@
 //! HTTP to the services: connections, TLS, the body that is sent, and the answer that is read whole.
 
+mod connections;
 mod form_body;
 mod getter;
 
+use connections::Connections;
+use form_body::FormStream;
 pub(super) use form_body::{FormBody, Part};
 pub use getter::Failed;
 pub(super) use getter::Getter;
 
 use super::{
-    Failure,
-    service::{AttemptError, Exchange, Retry},
+    CutRequest, Failure,
+    exchange::{AttemptError, Exchange, Retry},
 };
 use crate::{
     config::BackendConfig,
@@ -19,33 +22,36 @@ use crate::{
     trust::{self, CaFile, TrustError},
 };
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt as _, Empty};
 use hyper::{
     HeaderMap, Method, Request, Response, Uri,
     body::{Body as _, Incoming},
-    header::{self, HeaderValue},
+    header::{self, HeaderName, HeaderValue, InvalidHeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::TokioExecutor,
 };
 use std::{
     error::Error,
-    io,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::{Instant, timeout_at};
 
-/// How long an unused connection is kept. It is shorter than the 5 seconds after which common Python servers close
-/// theirs, so that a picture is not sent on a connection that is being closed.
-const IDLE: Duration = Duration::from_secs(4);
-
 /// The only content coding that requests accept: a picture's bytes are passed on as they are, without the service's
 /// header that says how to decode them.
 const NO_CODING: HeaderValue = HeaderValue::from_static("identity");
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// When to retry after there was no room for an answer.
 const NO_ROOM_RETRY: Duration = Duration::from_secs(2);
@@ -85,23 +91,15 @@ impl HttpSettings {
 }
 
 /// One service's address, and connections to it.
-#[derive(Debug)]
 pub(super) struct Remote {
-    client: Client<Connector, UnsyncBoxBody<Bytes, io::Error>>,
+    connections: Connections,
     /// The client for health checks. It keeps no connections, because a check is to show whether new ones can be made.
     checks: Client<Connector, Empty<Bytes>>,
-    url: Uri,
+    host: HeaderValue,
+    /// The address as requests name it, without scheme and host.
+    target: Uri,
     health_url: Uri,
     metrics: BackendMetrics,
-}
-
-/// Whether a service charges for a request that it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Metered {
-    /// A request that was sent whole is not sent again.
-    Yes,
-    /// A request may be sent again until its answer has begun.
-    No,
 }
 
 /// A service's complete answer.
@@ -119,51 +117,36 @@ impl Remote {
         let mut parts = url.clone().into_parts();
         parts.path_and_query = settings.health_path.parse().ok();
         let health_url = Uri::from_parts(parts).unwrap_or_else(|_| url.clone());
-        let mut builder = Client::builder(TokioExecutor::new());
-        // The library then resends only requests that it had not begun to send when a kept connection turned out
-        // closed.
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(true);
-        let client = builder.build(connector.clone());
-        let checks = builder.pool_max_idle_per_host(0).build(connector);
-        Ok(Self { client, checks, url, health_url, metrics })
+        let checks = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector.clone());
+        let (host, target, connections) = (host(&url), target(&url), Connections::new(connector, url));
+        Ok(Self { connections, checks, host, target, health_url, metrics })
     }
 
-    /// Posts the form and reads the whole answer, until the request's deadline. `headers` are added to those of the
-    /// form.
+    /// Posts the form and reads the whole answer, until the request's deadline. With a key, the service charges for what it
+    /// was sent whole: that is not sent again. Without one, a request may be sent again until its answer has begun.
     pub(super) async fn post(
         &self,
         exchange: &mut Exchange,
         form: FormBody,
-        headers: HeaderMap,
-        metered: Metered,
+        key: Option<HeaderValue>,
     ) -> Result<Reply, AttemptError> {
         let (cut, sent_whole) = (&exchange.request, &exchange.sent_whole);
         // The slot came with the room. Only a second post of the same exchange waits here.
         let room = cut.room.take(exchange.room.take());
         let room = timeout_at(cut.deadline, room).await.map_err(|_| AttemptError::last(out_of_room()))?;
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(self.url.clone())
-            .header(header::CONTENT_TYPE, form.content_type())
-            .header(header::CONTENT_LENGTH, form.len())
-            .header(header::ACCEPT_ENCODING, NO_CODING)
-            .header("x-request-id", &cut.request_id);
-        if let Some(trace) = &cut.trace {
-            request = request.header("traceparent", trace.traceparent());
-        }
-        if let Some(more) = request.headers_mut() {
-            more.extend(headers);
-        }
         sent_whole.store(false, Ordering::Release);
-        let request = request
-            .body(form.into_body(Arc::clone(sent_whole)))
+        let is_metered = key.is_some();
+        let request = self
+            .request(cut, form, key, Arc::clone(sent_whole))
             .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
         let answer = async {
-            let answer = self.client.request(request).await.map_err(|error| {
-                let retry = retry(&error, sent_whole.load(Ordering::Acquire), metered);
-                AttemptError { failure: failed(&error), retry }
+            let (answer, mut connection) = self.connections.send(request).await.map_err(|error| {
+                let retry = retry(&*error, is_metered && sent_whole.load(Ordering::Acquire));
+                AttemptError { failure: failed(&*error), retry }
             })?;
-            read(answer, room).await.map_err(AttemptError::last)
+            let reply = connection.during(pin!(read(answer, room))).await.map_err(AttemptError::last)?;
+            self.connections.keep(connection);
+            Ok(reply)
         };
         let begun = Instant::now();
         let answer = timeout_at(cut.deadline, answer).await.unwrap_or(Err(AttemptError::last(Failure::TimedOut)));
@@ -171,18 +154,59 @@ impl Remote {
         answer
     }
 
+    /// The request that carries the form. Its length comes from its body.
+    fn request(
+        &self,
+        cut: &CutRequest,
+        form: FormBody,
+        key: Option<HeaderValue>,
+        sent_whole: Arc<AtomicBool>,
+    ) -> Result<Request<FormStream>, InvalidHeaderValue> {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::HOST, self.host.clone());
+        headers.insert(header::CONTENT_TYPE, form.content_type()?);
+        headers.insert(header::ACCEPT_ENCODING, NO_CODING);
+        headers.insert(X_REQUEST_ID, HeaderValue::from_str(&cut.request_id)?);
+        if let Some(trace) = &cut.trace {
+            headers.insert(TRACEPARENT, trace.traceparent().try_into()?);
+        }
+        if let Some(key) = key {
+            headers.insert(X_API_KEY, key);
+        }
+        let mut request = Request::new(form.into_body(sent_whole));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.target.clone();
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
     /// Whether the address answers a health check with a status below 500.
     pub(super) async fn probe(&self) -> bool {
+        self.connections.close_old();
         let request = Request::builder().uri(self.health_url.clone()).body(Empty::new());
         let Ok(request) = request else { return false };
         self.checks.request(request).await.is_ok_and(|answer| answer.status().as_u16() < 500)
     }
 }
 
-fn retry(error: &(dyn Error + 'static), sent_whole: bool, metered: Metered) -> Retry {
+fn retry(error: &(dyn Error + 'static), may_be_charged: bool) -> Retry {
     let has_answered =
         causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse);
-    if has_answered || (sent_whole && metered == Metered::Yes) { Retry::Final } else { Retry::MayBeAsked }
+    if has_answered || may_be_charged { Retry::Final } else { Retry::MayBeAsked }
+}
+
+/// The address as its requests name it.
+fn target(url: &Uri) -> Uri {
+    url.path_and_query().map_or_else(Uri::default, |target| target.clone().into())
+}
+
+/// The address's host, with the port unless it is the scheme's own.
+fn host(url: &Uri) -> HeaderValue {
+    let port =
+        url.port_u16().filter(|port| !matches!((url.scheme_str(), port), (Some("http"), 80) | (Some("https"), 443)));
+    let name = url.host().unwrap_or_default();
+    let host = port.map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
+    HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The time after which the service asks for a retry. Only seconds are understood, not a date.

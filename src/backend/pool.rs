@@ -1,11 +1,14 @@
 //! Several services as one backend. The pool uses the least busy service and ejects failing ones until they recover.
 
+mod outlasting;
+
 use super::{
     Answer, Backend, CutRequest, Failure, KeyValues, SharedAccount,
     credentials::Keys,
+    exchange::{AttemptError, Exchange, Retry},
     health::{Alone, Health},
     queue::{Queue, Slot},
-    service::{AttemptError, Exchange, Retry, Service},
+    service::Service,
 };
 use crate::{
     domain::answer::is_about_our_key,
@@ -13,8 +16,8 @@ use crate::{
     telemetry::{BackendGauges, BackendMetrics, Metrics, ServiceGauges, flood, panics},
 };
 use async_trait::async_trait;
+use outlasting::Outlasting;
 use std::{
-    future::pending,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -25,14 +28,14 @@ use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Level, info, warn};
 
 /// Statuses by which a proxy in front of a service says that the service is not available.
 const NO_SERVICE: [u16; 3] = [502, 503, 504];
 
 /// A service, and its address for logs and metrics.
-pub(super) type NamedService = (String, Box<dyn Service>);
+pub(super) type NamedService = (String, Service);
 
 /// Our keys at the services, and the account that shows whether a key is good.
 pub(super) struct OurAccounts {
@@ -69,8 +72,8 @@ struct Members {
 }
 
 struct Member {
-    name: String,
-    service: Box<dyn Service>,
+    name: Arc<str>,
+    service: Service,
     metrics: BackendMetrics,
     health: Mutex<Health>,
     /// Whether the latest health check was answered; `None` before the first one.
@@ -92,7 +95,7 @@ impl Pool {
         let most_waiting = slots.iter().sum::<usize>().saturating_mul(settings.waiting_per_slot);
         let member = |(name, service): NamedService| Member {
             metrics: metrics.of_backend(&name),
-            name,
+            name: name.into(),
             service,
             health: Mutex::new(Health::new(settings.concurrency, settings.check_interval)),
             latest_check: watch::Sender::new(None),
@@ -119,7 +122,7 @@ impl Pool {
 
 #[async_trait]
 impl Backend for Pool {
-    async fn cut(&self, request: &CutRequest) -> Result<Answer, Failure> {
+    async fn cut(&self, request: &Arc<CutRequest>) -> Result<Answer, Failure> {
         let members = &self.members;
         let mut tried = Vec::new();
         let mut failed: Option<Failure> = None;
@@ -135,14 +138,13 @@ impl Backend for Pool {
                 last.metrics.retried();
                 tell_of_retry(request, &member.name, failure);
             }
-            // The exchange is a separate task, because the service goes on working when the caller has left, and its
-            // slot is not free until it has finished.
-            let left = CancellationToken::new();
-            let _left = left.clone().drop_guard();
-            let exchange = Exchange { request: request.clone(), room: slot.take_room(), sent_whole: Arc::default() };
-            let outcome = Arc::clone(members).run(slot, exchange, left);
-            let outcome = tokio::spawn(panics::of_request(request.request_id.clone(), outcome));
-            match outcome.await.map_err(|error| Failure::Failed(panics::pass_on(error).into()))? {
+            let sent_whole = Arc::default();
+            let exchange =
+                Exchange { request: Arc::clone(request), room: slot.take_room(), sent_whole: Arc::clone(&sent_whole) };
+            let outcome = Arc::clone(members).run(slot, exchange);
+            // A service that was sent the whole request goes on working when the caller has left, and its slot is not free
+            // until it has finished.
+            match Outlasting::new(outcome, request, sent_whole).await {
                 Ok(answer) => return member.service.finish(request, answer).await,
                 Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
                 Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {
@@ -168,7 +170,7 @@ impl Backend for Pool {
     fn gauges(&self) -> BackendGauges {
         let Members { services, queue, ours, served, concurrency } = &*self.members;
         let gauges = |(at, member): (usize, &Member)| ServiceGauges {
-            name: member.name.clone(),
+            name: member.name.to_string(),
             in_flight: queue.in_flight(at) as u64,
             in_flight_limit: *concurrency as u64,
             up: member.health().allowed() > 0,
@@ -189,30 +191,14 @@ impl Backend for Pool {
 }
 
 impl Members {
-    /// Sends the request to the service that the slot is for. If the caller has `left` before the whole request is
-    /// sent, sending stops.
-    async fn run(
-        self: Arc<Self>,
-        slot: Slot,
-        mut exchange: Exchange,
-        left: CancellationToken,
-    ) -> Result<Answer, AttemptError> {
+    /// Sends the request to the service that the slot is for.
+    async fn run(self: Arc<Self>, slot: Slot, mut exchange: Exchange) -> Result<Answer, AttemptError> {
         let at = slot.service();
         let Some(member) = self.services.get(at) else { return Err(AttemptError::last(Failure::TimedOut)) };
         failpoint::reach(Point::InExchange);
-        let sent_whole = Arc::clone(&exchange.sent_whole);
-        let in_vain = async {
-            left.cancelled().await;
-            if sent_whole.load(Ordering::Acquire) {
-                pending::<()>().await;
-            }
-        };
         let used = exchange.request.used.clone();
-        let asking = used.asking(&member.name);
-        let outcome = tokio::select! {
-            outcome = member.service.send(&mut exchange) => outcome,
-            () = in_vain => return Err(AttemptError::last(Failure::TimedOut)),
-        };
+        let asking = used.asking(Arc::clone(&member.name));
+        let outcome = member.service.send(&mut exchange).await;
         drop(asking);
         let learnt = learnt_of(&outcome, &exchange.request).await;
         match learnt {
@@ -264,11 +250,11 @@ impl Members {
             (1.., 0) => {
                 member.metrics.ejected();
                 warn!(
-                    backend = member.name,
+                    backend = &*member.name,
                     "the service is ejected: it gets no pictures until it answers a health check"
                 );
             }
-            (0, 1..) => info!(backend = member.name, "the service answers again: it gets one picture first"),
+            (0, 1..) => info!(backend = &*member.name, "the service answers again: it gets one picture first"),
             _ => {}
         }
     }

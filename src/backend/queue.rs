@@ -69,6 +69,15 @@ impl Queue {
     /// Fails with [`Failure::Unavailable`] when the deadline passes. It fails so at once when no service is up, the
     /// queue is full, or the estimated wait exceeds the deadline.
     pub(super) async fn enter(&self, request: &CutRequest, tried: &[usize]) -> Result<Slot, Failure> {
+        let Some(slot) = self.shared.serve_at_once(request, tried) else {
+            return Box::pin(self.wait(request, tried)).await;
+        };
+        self.waits.passed();
+        request.used.passed_queue();
+        Ok(slot)
+    }
+
+    async fn wait(&self, request: &CutRequest, tried: &[usize]) -> Result<Slot, Failure> {
         let (sender, receiver) = oneshot::channel();
         let (now, deadline) = (Instant::now(), request.deadline);
         let shared = Arc::downgrade(&self.shared);
@@ -122,23 +131,36 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Gives the request a slot, with room for its answer, if both are free and nobody waits.
+    fn serve_at_once(self: &Arc<Self>, request: &CutRequest, tried: &[usize]) -> Option<Slot> {
+        let (since, mut room) = (Instant::now(), None);
+        let fit = || fit(&request.room, &mut room);
+        let service = self.scheduler().serve_at_once(since, tried, fit)?;
+        Some(Slot { shared: Arc::clone(self), service, room, since, took: None })
+    }
+
     /// Gives the free slots to waiting requests, each with room for its answer.
     fn serve(self: &Arc<Self>) {
         loop {
             let (since, mut room) = (Instant::now(), None);
-            let fit = |waiting: &Waiting| match waiting.room.set_aside() {
-                Ok(share) => {
-                    room = Some(share);
-                    Fit::Fits
-                }
-                Err(Shortfall::OwnPart) => Fit::OthersMay,
-                Err(Shortfall::Full) => Fit::NobodyMay,
-            };
+            let fit = |waiting: &Waiting| fit(&waiting.room, &mut room);
             let Some((waiting, service)) = self.scheduler().serve(since, fit) else { return };
             let slot = Slot { shared: Arc::clone(self), service, room, since, took: None };
             // If the request no longer waits, sending fails; the slot is then dropped, which frees it.
             drop(waiting.slot.send(slot));
         }
+    }
+}
+
+/// Whether there is room for the answer. If there is, it is set aside.
+fn fit(answer: &AnswerRoom, room: &mut Option<DiskShare>) -> Fit {
+    match answer.set_aside() {
+        Ok(share) => {
+            *room = Some(share);
+            Fit::Fits
+        }
+        Err(Shortfall::OwnPart) => Fit::OthersMay,
+        Err(Shortfall::Full) => Fit::NobodyMay,
     }
 }
 

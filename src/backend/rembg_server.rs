@@ -8,13 +8,11 @@
 use super::{
     Answer, CutRequest, Failure,
     cpu_pool::CpuPool,
-    http::{FormBody, Metered, Part, Remote, no_room, out_of_room},
-    service::{AttemptError, Exchange, Service},
+    exchange::{AttemptError, Exchange},
+    http::{FormBody, Part, Remote, no_room, out_of_room},
 };
 use crate::{domain::image_header::ImageKind, picture, spool::Spooled};
-use async_trait::async_trait;
 use bytes::Bytes;
-use hyper::HeaderMap;
 use std::sync::Arc;
 use tokio::time::timeout_at;
 
@@ -48,16 +46,15 @@ impl RembgServer {
     }
 }
 
-#[async_trait]
-impl Service for RembgServer {
-    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
+impl RembgServer {
+    pub(super) async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
         let model = Part { name: "model", value: self.model.as_bytes(), ..Part::default() };
         let mask_alone = Part { name: "om", value: b"true", ..Part::default() };
         let (image, kind) = self.readable(&exchange.request).await.map_err(AttemptError::last)?;
         let file = Part { name: "file", filename: Some(kind.file_name()), ..Part::default() };
         let form = FormBody::new([model, mask_alone], file, &image, [])
             .map_err(|error| AttemptError::last(Failure::Failed(error.to_string())))?;
-        let reply = self.remote.post(exchange, form, HeaderMap::new(), Metered::No).await?;
+        let reply = self.remote.post(exchange, form, None).await?;
         match reply.status {
             200 | 500 => Ok(Answer { status: reply.status, content_type: None, body: reply.body }),
             // Its complaints are about our request and not about the caller's form, which is valid.
@@ -67,7 +64,7 @@ impl Service for RembgServer {
 
     /// Makes the answer that the form asks for from the server's mask and the image. The server's 500 does not say why
     /// it failed; if the picture cannot be read here either, the caller is told so.
-    async fn finish(&self, request: &CutRequest, answer: Answer) -> Result<Answer, Failure> {
+    pub(super) async fn finish(&self, request: &Arc<CutRequest>, answer: Answer) -> Result<Answer, Failure> {
         let pixels = pixels(request);
         if answer.status == 500 {
             drop(answer);
@@ -80,7 +77,7 @@ impl Service for RembgServer {
                 Err(error) => Failure::Unreadable(error.to_string()),
             });
         }
-        let own_request = request.clone();
+        let own_request = Arc::clone(request);
         let bodies = [&*request.image, &answer.body];
         let made =
             self.cpu_pool.read(request, bodies, move |[image, mask]| made_of(image, &mask, &own_request)).await??;
@@ -92,7 +89,7 @@ impl Service for RembgServer {
         Ok(Answer { status: 200, content_type, body: room.finish() })
     }
 
-    async fn probe(&self) -> bool {
+    pub(super) async fn probe(&self) -> bool {
         self.remote.probe().await
     }
 }

@@ -6,20 +6,14 @@
 use super::{
     Answer, CutRequest, Failure, SharedAccount,
     credentials::{AllRest, Chosen, Keys},
-    http::{FormBody, Metered, Remote, Reply, content_type, retry_after},
-    service::{AttemptError, Exchange, Service},
+    exchange::{AttemptError, Exchange},
+    http::{FormBody, Remote, Reply, content_type, retry_after},
 };
 use crate::domain::answer::{KeyRefusal, is_about_our_key, key_refusal};
-use async_trait::async_trait;
-use hyper::{
-    HeaderMap,
-    header::{HeaderName, HeaderValue},
-};
+use hyper::header::HeaderValue;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::warn;
-
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The most keys that one picture is tried with, so that one picture cannot test all of them.
 const KEYS_PER_PICTURE: usize = 2;
@@ -39,11 +33,8 @@ impl RmbgService {
     }
 
     async fn post(&self, exchange: &mut Exchange, key: Option<HeaderValue>) -> Result<Reply, AttemptError> {
-        // Who needs no key is not charged for either.
-        let metered = if key.is_some() { Metered::Yes } else { Metered::No };
-        let headers: HeaderMap = key.map(|key| (X_API_KEY, key)).into_iter().collect();
         let form = form_body(&exchange.request)?;
-        self.remote.post(exchange, form, headers, metered).await
+        self.remote.post(exchange, form, key).await
     }
 
     /// Sends the request to a service that is used without a key. It may refuse us all the same, for instance because we ask
@@ -98,10 +89,9 @@ impl RmbgService {
     }
 }
 
-#[async_trait]
-impl Service for RmbgService {
+impl RmbgService {
     /// Tries the next key if the service refuses one: a refusal is not charged.
-    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
+    pub(super) async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
         let mut all_rest = AllRest::after(KeyRefusal::Rejected);
         for number in 0..KEYS_PER_PICTURE {
             let Some(key) = self.keys.choose(Instant::now()).map_err(unavailable)? else {
@@ -129,7 +119,7 @@ impl Service for RmbgService {
         Err(unavailable(self.keys.choose(Instant::now()).err().unwrap_or(all_rest)))
     }
 
-    async fn probe(&self) -> bool {
+    pub(super) async fn probe(&self) -> bool {
         self.remote.probe().await
     }
 }

@@ -1,55 +1,43 @@
-//! The trait of one service, which removes backgrounds at an address.
+//! One service, which removes backgrounds at an address.
 
-use super::{Answer, CutRequest, Failure};
-use crate::spool::DiskShare;
-use async_trait::async_trait;
-use std::sync::{Arc, atomic::AtomicBool};
-
-/// A request that has a slot at a service.
-#[derive(Debug)]
-pub(super) struct Exchange {
-    pub(super) request: CutRequest,
-    /// The room for the answer that came with the slot, until an answer takes it.
-    pub(super) room: Option<DiskShare>,
-    /// Whether the service has been sent the whole request, as far as the connection knows.
-    pub(super) sent_whole: Arc<AtomicBool>,
-}
+use super::{
+    Answer, CutRequest, Failure,
+    exchange::{AttemptError, Exchange},
+    rembg_server::RembgServer,
+    remote_rmbg::RmbgService,
+};
+use std::sync::Arc;
 
 /// A service. The pool calls it once it has a slot for the request.
-#[async_trait]
-pub(super) trait Service: Send + Sync + 'static {
+pub(super) enum Service {
+    /// It speaks `POST /rmbg` itself.
+    Rmbg(RmbgService),
+    /// It is the server `rembg s`.
+    Rembg(RembgServer),
+}
+
+impl Service {
     /// Sends the request once and reads the whole answer.
-    async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError>;
+    pub(super) async fn send(&self, exchange: &mut Exchange) -> Result<Answer, AttemptError> {
+        match self {
+            Self::Rmbg(service) => service.send(exchange).await,
+            Self::Rembg(server) => Box::pin(server.send(exchange)).await,
+        }
+    }
 
     /// Completes the service's answer after it has arrived and the slot is free again.
-    async fn finish(&self, _request: &CutRequest, answer: Answer) -> Result<Answer, Failure> {
-        Ok(answer)
+    pub(super) async fn finish(&self, request: &Arc<CutRequest>, answer: Answer) -> Result<Answer, Failure> {
+        match self {
+            Self::Rmbg(_) => Ok(answer),
+            Self::Rembg(server) => Box::pin(server.finish(request, answer)).await,
+        }
     }
 
     /// Whether the service answers a health check. The check is never charged.
-    async fn probe(&self) -> bool;
-}
-
-/// A request that a service has not answered.
-#[derive(Debug)]
-pub(super) struct AttemptError {
-    pub(super) failure: Failure,
-    /// Whether another service may be asked instead.
-    pub(super) retry: Retry,
-}
-
-/// Whether a failed request may be sent to another service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Retry {
-    /// The service has not begun to answer and cannot charge for the request, so another service may be used.
-    MayBeAsked,
-    /// The failure is final.
-    Final,
-}
-
-impl AttemptError {
-    /// A failure after which no other service may be used.
-    pub(super) fn last(failure: Failure) -> Self {
-        Self { failure, retry: Retry::Final }
+    pub(super) async fn probe(&self) -> bool {
+        match self {
+            Self::Rmbg(service) => service.probe().await,
+            Self::Rembg(server) => server.probe().await,
+        }
     }
 }

@@ -51,7 +51,7 @@ fn rmbg_services(
     (keys, account): (&Arc<Keys>, Option<&Arc<SharedAccount>>),
     metrics: &Metrics,
 ) -> Result<Vec<NamedService>, SetupError> {
-    each(config, metrics, |remote| RmbgService::new(remote, Arc::clone(keys), account.cloned()))
+    each(config, metrics, |remote| Service::Rmbg(RmbgService::new(remote, Arc::clone(keys), account.cloned())))
 }
 
 fn rembg_servers(
@@ -59,14 +59,15 @@ fn rembg_servers(
     cpu_pool: &CpuPool,
     metrics: &Metrics,
 ) -> Result<Vec<NamedService>, SetupError> {
-    each(config, metrics, |remote| RembgServer::new(remote, config.rembg_model.clone(), cpu_pool.clone()))
+    let server = |remote| RembgServer::new(remote, config.rembg_model.clone(), cpu_pool.clone());
+    each(config, metrics, |remote| Service::Rembg(server(remote)))
 }
 
 /// Makes one service for each address.
-fn each<S: Service>(
+fn each(
     config: &BackendConfig,
     metrics: &Metrics,
-    make: impl Fn(Remote) -> S,
+    make: impl Fn(Remote) -> Service,
 ) -> Result<Vec<NamedService>, SetupError> {
     let settings = HttpSettings::of(config);
     if config.urls.is_empty() {
@@ -76,8 +77,7 @@ fn each<S: Service>(
         let address: Uri = url.parse().map_err(|_| SetupError::Address(url.clone()))?;
         let name = name_of(url);
         let remote = Remote::new(address, &settings, metrics.of_backend(&name))?;
-        let service: Box<dyn Service> = Box::new(make(remote));
-        Ok((name, service))
+        Ok((name, make(remote)))
     };
     config.urls.iter().map(one).collect()
 }

@@ -20,7 +20,7 @@ use crate::{
     picture::Bounds,
 };
 use bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// Reads what is asked for and the pictures' bytes. An error lists all complaints at once.
 pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>) -> Result<Asked, Stop> {
@@ -28,22 +28,17 @@ pub(super) async fn read(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>) -
         return Err(Refusal::BodyTooLarge.into());
     }
     let deadline = Instant::now() + rmbg.rules.upload_timeout;
-    let read = timeout_at(deadline, read_all(rmbg, upload, sender, deadline)).await;
-    read.unwrap_or_else(|_| Err(body::too_slow()))
-}
-
-async fn read_all(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>, deadline: Instant) -> Result<Asked, Stop> {
     match upload.dialect.clone() {
-        Dialect::Rmbg => own(rmbg, upload, sender).await,
+        Dialect::Rmbg => own(rmbg, upload, sender, deadline).await,
         Dialect::RemoveBg => Box::pin(removebg::read(rmbg, upload, sender, deadline)).await,
-        Dialect::Rembg(parameters) => Box::pin(rembg::read(rmbg, upload, sender, parameters)).await,
+        Dialect::Rembg(parameters) => Box::pin(rembg::read(rmbg, upload, (sender, deadline), parameters)).await,
         Dialect::RembgUrl(parameters, url) => Box::pin(rembg::fetch(rmbg, sender, deadline, (parameters, url))).await,
     }
 }
 
-async fn own(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>) -> Result<Asked, Stop> {
+async fn own(rmbg: &Rmbg, upload: &mut Upload, sender: Sender<'_>, deadline: Instant) -> Result<Asked, Stop> {
     let reader = FormReader::new(upload.content_type.as_deref());
-    let (form, files) = body::read(rmbg, upload, sender.holder, reader).await?;
+    let (form, files) = body::read(rmbg, upload, (sender.holder, deadline), reader).await?;
     let (image, _) = files.finish();
     judge_size(rmbg, &form, sender)?;
     Ok(Asked { form, image, finishing: None, extras: Extras::default() })

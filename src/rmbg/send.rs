@@ -28,7 +28,7 @@ pub(super) fn request(
     let bound = u64::from(width) * u64::from(height) * BYTES_PER_PIXEL;
     let deadline = Instant::now() + rmbg.rules.answer_timeout;
     CutRequest {
-        form: Arc::new(form),
+        form,
         image: Arc::new(image),
         pixel_limit: caller.pixel_limit(&rmbg.rules),
         deadline,
@@ -43,7 +43,7 @@ pub(super) fn request(
 
 /// Gets a picture from the backend, or its own 400 in the contract's form. Every answer of a backend passes through here,
 /// and callers get no other part of it.
-pub(super) async fn send(rmbg: &Rmbg, request: &CutRequest) -> Result<Answer, Stop> {
+pub(super) async fn send(rmbg: &Rmbg, request: &Arc<CutRequest>) -> Result<Answer, Stop> {
     let answer = rmbg.backend.cut(request).await.map_err(|failure| stop_for(&failure))?;
     match answer.status {
         200..300 => {

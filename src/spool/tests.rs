@@ -80,6 +80,20 @@ fn what_is_in_memory_holds_on_to_nothing_larger() {
     });
 }
 
+#[test]
+fn a_large_piece_is_held_as_it_came() {
+    run(async {
+        let mut room = Room::growing(&budgets(MEMORY_PER_BODY, 0), &holder(), u64::MAX);
+        let large = Bytes::from(vec![1; LARGE_PIECE]);
+        for piece in [Bytes::from_static(b"small"), large.clone(), Bytes::from_static(b"small")] {
+            room.write(piece).await.unwrap();
+        }
+        let body = room.finish();
+        assert_eq!(body.in_memory_at(5).map(|piece| piece.as_ptr()), Some(large.as_ptr()));
+        assert!(body.to_vec().await.unwrap() == [b"small", &large[..], b"small"].concat());
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

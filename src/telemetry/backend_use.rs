@@ -46,6 +46,11 @@ enum Part {
 }
 
 impl BackendUse {
+    /// The picture passes the queue without waiting.
+    pub fn passed_queue(&self) {
+        add(&mut self.lock().notes.queue, Duration::ZERO);
+    }
+
     /// The picture enters the queue.
     #[must_use]
     pub fn queueing(&self) -> Timing<'_> {
@@ -54,7 +59,7 @@ impl BackendUse {
 
     /// A service is asked.
     #[must_use]
-    pub fn asking(&self, service: &str) -> Timing<'_> {
+    pub fn asking(&self, service: impl Into<Arc<str>>) -> Timing<'_> {
         self.asked_again();
         let since = Instant::now();
         let mut kept = self.lock();

@@ -49,6 +49,11 @@ pub struct QueueTimer<'a> {
 }
 
 impl QueueMetrics {
+    /// A request passes the queue without waiting.
+    pub fn passed(&self) {
+        self.0.observe(0.0);
+    }
+
     /// A request enters the queue.
     #[must_use]
     pub fn enter(&self) -> QueueTimer<'_> {

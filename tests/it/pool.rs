@@ -6,7 +6,7 @@ use crate::{
     world::World,
 };
 use rembg_gateway::config::Config;
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{collections::HashSet, io::Write as _, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_rustls::{TlsAcceptor, rustls};
 
@@ -99,6 +99,68 @@ async fn a_service_that_closes_its_connections_is_never_asked_on_a_closed_one() 
         assert_eq!(ann.cut(&Form::with_picture()).await.status, 200, "{turn}");
     }
     assert_eq!(ann.used().await, 300);
+}
+
+/// Closes its connections when it likes.
+fn fickle() -> Manner {
+    let after = |micros| Manner::AnswerAndCloseAfter(Duration::from_micros(micros));
+    Manner::AnyOf(vec![
+        Manner::picture(),
+        Manner::AnswerAndClose,
+        after(50),
+        Manner::CloseEarly,
+        Manner::picture(),
+        after(300),
+        Manner::Close,
+        after(1_000),
+        Manner::HalfAnAnswer,
+        Manner::picture(),
+        after(3_000),
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_a_service_closes_its_connections_only_pictures_are_charged_and_a_metered_one_is_asked_once() {
+    for is_metered in [true, false] {
+        let (world, second) = two(|config| {
+            if is_metered {
+                metered(config);
+            }
+        })
+        .await;
+        let ann = world.customer("ann", 10_000).await;
+        world.backend.will(fickle());
+        second.will(fickle());
+        let mut asking = JoinSet::new();
+        for caller in 0..8 {
+            let ann = ann.clone();
+            asking.spawn(async move {
+                let mut pictures = 0;
+                for turn in 0..100 {
+                    let ann = ann.clone().with("x-request-id", &format!("{caller}-{turn}-"));
+                    let status = ann.cut(&Form::with_picture()).await.status;
+                    assert!([200, 502].contains(&status), "{status}");
+                    pictures += u64::from(status == 200);
+                }
+                pictures
+            });
+        }
+        let pictures: u64 = asking.join_all().await.into_iter().sum();
+        assert!((200..800).contains(&pictures), "{pictures} of 800");
+        assert_eq!(ann.used().await, pictures);
+        world.nothing_held().await;
+        let asked = |service: &StubBackend| -> Vec<String> {
+            let id =
+                |head: String| head.lines().find_map(|line| line.strip_prefix("x-request-id: ").map(str::to_owned));
+            service.seen().into_iter().filter_map(|seen| id(seen.head)).collect()
+        };
+        let (first, second) = (asked(&world.backend), asked(&second));
+        let all = if is_metered { vec![[first, second].concat()] } else { vec![first, second] };
+        for asked in all {
+            let different: HashSet<&String> = asked.iter().collect();
+            assert_eq!(different.len(), asked.len(), "no request was seen whole twice (metered: {is_metered})");
+        }
+    }
 }
 
 #[tokio::test]

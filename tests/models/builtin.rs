@@ -75,12 +75,16 @@ fn output(format: OutputFormat) -> Output {
     Output { format, w, h, exact_resize: false, mask: false, bg_color, angle: 0.0, expand: true }
 }
 
-async fn request(file: Vec<u8>, output: Output) -> CutRequest {
+async fn request(file: Vec<u8>, output: Output) -> Arc<CutRequest> {
+    Arc::new(unshared(file, output).await)
+}
+
+async fn unshared(file: Vec<u8>, output: Output) -> CutRequest {
     let header = ImageHeader { kind: ImageKind::Jpeg, width: SIZE.0, height: SIZE.1 };
     let image = ImagePart { filename: "mug.jpg".into(), header, size: file.len() as u64 };
     CutRequest {
         trace: None,
-        form: Arc::new(Form { image, fields: Vec::new(), fields_before_image: 0, output }),
+        form: Form { image, fields: Vec::new(), fields_before_image: 0, output },
         image: Arc::new(spooled(file).await),
         pixel_limit: None,
         deadline: Instant::now() + Duration::from_mins(2),
@@ -148,11 +152,9 @@ async fn half_a_picture_is_unreadable() {
 
 #[tokio::test]
 async fn a_picture_larger_than_its_header_said_is_unreadable() {
-    let mut request = request(sample(), output(OutputFormat::Png)).await;
-    let mut form = (*request.form).clone();
-    form.image.header.width = SIZE.0 / 2;
-    request.form = Arc::new(form);
-    let failure = shared().cut(&request).await;
+    let mut request = unshared(sample(), output(OutputFormat::Png)).await;
+    request.form.image.header.width = SIZE.0 / 2;
+    let failure = shared().cut(&Arc::new(request)).await;
     assert!(matches!(failure, Err(Failure::Unreadable(_))), "{failure:?}");
 }
 
@@ -173,13 +175,14 @@ async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
     let on_its_side = sample_on_its_side();
     // By its header 1000 x 800 pixels; upright, and as wide as that, it is 1000 x 1250.
     let wide = Output { w: Some(1000), ..output(OutputFormat::Png) };
-    let request = request(on_its_side, wide).await;
-    let refused = shared().cut(&CutRequest { pixel_limit: Some(1_249_999), ..request.clone() }).await;
+    let request = unshared(on_its_side, wide).await;
+    let refused = shared().cut(&Arc::new(CutRequest { pixel_limit: Some(1_249_999), ..request.clone() })).await;
     assert!(
         matches!(refused, Err(Failure::TooMuch(TooMuch::Pixels { pixels: 1_250_000, most: 1_249_999 }))),
         "{refused:?}"
     );
-    let answer = shared().cut(&CutRequest { pixel_limit: Some(1_250_000), ..request }).await.expect("an answer");
+    let answer =
+        shared().cut(&Arc::new(CutRequest { pixel_limit: Some(1_250_000), ..request })).await.expect("an answer");
     let made = picture_of(&answer).await;
     assert_eq!((made.width(), made.height()), (1000, 1250));
 }
@@ -187,13 +190,13 @@ async fn a_picture_that_exif_turns_is_still_kept_to_the_limit_on_pixels() {
 #[tokio::test]
 async fn a_bmp_that_exif_makes_too_long_is_refused_before_the_model_has_seen_it() {
     let wide = Output { w: Some(1000), ..output(OutputFormat::Bmp) };
-    let request = request(sample_on_its_side(), wide).await;
-    let refused = shared().cut(&CutRequest { room: room(5_000_121), ..request.clone() }).await;
+    let request = unshared(sample_on_its_side(), wide).await;
+    let refused = shared().cut(&Arc::new(CutRequest { room: room(5_000_121), ..request.clone() })).await;
     assert!(
         matches!(refused, Err(Failure::TooMuch(TooMuch::Bytes { bytes: 5_000_122, most: 5_000_121 }))),
         "{refused:?}"
     );
-    let answer = shared().cut(&CutRequest { room: room(5_000_122), ..request }).await.expect("an answer");
+    let answer = shared().cut(&Arc::new(CutRequest { room: room(5_000_122), ..request })).await.expect("an answer");
     assert_eq!(answer.body.len(), 5_000_122);
 }
 
@@ -201,7 +204,7 @@ async fn a_bmp_that_exif_makes_too_long_is_refused_before_the_model_has_seen_it(
 async fn the_slot_is_taken_while_one_picture_is_worked_on_and_free_afterwards() {
     let builtin = builtin(1);
     let patient = request(sample(), output(OutputFormat::Png)).await;
-    let hurried = CutRequest { deadline: Instant::now(), ..patient.clone() };
+    let hurried = Arc::new(CutRequest { deadline: Instant::now(), ..CutRequest::clone(&patient) });
     let first = builtin.cut(&patient);
     let second = builtin.cut(&hurried);
     // The first is polled first and takes the only slot; the second's deadline has passed.

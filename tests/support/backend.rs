@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -19,6 +22,10 @@ pub enum Manner {
     Answer { status: u16, content_type: &'static str, body: Vec<u8> },
     /// Answers at once, and closes the connection without having said so.
     AnswerAndClose,
+    /// Answers, and closes the connection so long after it, whatever has been sent on it by then.
+    AnswerAndCloseAfter(Duration),
+    /// Treats each request in one of these ways, in no order that the gateway could know.
+    AnyOf(Vec<Manner>),
     /// Answers, but only once [`StubBackend::let_one_go`] has been called for it.
     Wait,
     /// Answers after a while.
@@ -101,6 +108,8 @@ pub struct StubBackend {
     checks: Arc<Mutex<Vec<String>>>,
     tells: Arc<Mutex<Option<Manner>>>,
     turns: Arc<Semaphore>,
+    /// Counts requests, and connections that ended without one.
+    turn: Arc<AtomicUsize>,
 }
 
 impl StubBackend {
@@ -124,6 +133,7 @@ impl StubBackend {
             checks: Arc::default(),
             tells: Arc::default(),
             turns: Arc::new(Semaphore::new(0)),
+            turn: Arc::default(),
         };
         let accepting = stub.clone();
         tokio::spawn(async move {
@@ -186,16 +196,17 @@ impl StubBackend {
         let mut buffer = Vec::new();
         let mut counted = false;
         loop {
-            if matches!(*self.manner.lock().unwrap(), Manner::CloseEarly) {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            if matches!(self.manner_at(turn), Manner::CloseEarly) {
                 let _ = stream.read_buf(&mut buffer).await;
                 return;
             }
-            if matches!(*self.manner.lock().unwrap(), Manner::Stall) {
+            if matches!(self.manner_at(turn), Manner::Stall) {
                 let _ = stream.read_buf(&mut buffer).await;
                 return std::future::pending().await;
             }
             let Some(seen) = read_request(&mut stream, &mut buffer).await else { return };
-            let manner = self.manner.lock().unwrap().clone();
+            let manner = self.manner_at(turn);
             if seen.head.starts_with("GET ") {
                 self.checks.lock().unwrap().push(seen.head.clone());
                 let tells = self.tells.lock().unwrap().clone();
@@ -216,6 +227,13 @@ impl StubBackend {
         }
     }
 
+    fn manner_at(&self, turn: usize) -> Manner {
+        let manner = self.manner.lock().unwrap().clone();
+        let Manner::AnyOf(manners) = manner else { return manner };
+        let chance = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        manners[chance % manners.len()].clone()
+    }
+
     /// A health check sees whether the backend answers, and nothing of how pictures are treated.
     async fn be_checked(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), manner: Manner) {
         if matches!(manner, Manner::Hang | Manner::Close) {
@@ -231,6 +249,11 @@ impl StubBackend {
             Manner::Answer { status, content_type, body } => answer(stream, status, content_type, &body).await,
             Manner::AnswerAndClose => {
                 answer(stream, 200, "image/webp", PICTURE).await;
+                false
+            }
+            Manner::AnswerAndCloseAfter(time) => {
+                answer(stream, 200, "image/webp", PICTURE).await;
+                tokio::time::sleep(time).await;
                 false
             }
             Manner::Wait => {
@@ -252,7 +275,7 @@ impl StubBackend {
                 true
             }
             Manner::Raw(bytes) => stream.write_all(&bytes).await.is_ok() && stream.flush().await.is_ok(),
-            Manner::Where(_) => unreachable!("one of them was chosen"),
+            Manner::Where(_) | Manner::AnyOf(_) => unreachable!("one of them was chosen"),
             Manner::Hang | Manner::Stall => {
                 // Until the other side gives up.
                 let _ = stream.read(&mut [0; 1]).await;

@@ -119,22 +119,21 @@ impl<T> Scheduler<T> {
         Ok(self.order.join(request.payer, request.priority, Waiting { item, tried: request.tried.to_vec() }))
     }
 
-    /// Takes the next request whose answer there is room for, and chooses its service: the one with the fewest requests
-    /// in flight, and among equals the one that has been idle the longest. The first request that `fit` accepts is
-    /// served.
+    /// Gives a request a slot without queueing it, if nobody waits, a service that is not among those `tried` is free, and
+    /// `fit` finds room for the answer. Returns the service.
+    pub(super) fn serve_at_once(&mut self, now: Instant, tried: &[usize], fit: impl FnOnce() -> Fit) -> Option<usize> {
+        let at = best(&self.services, tried).filter(|_| self.order.len() == 0)?;
+        if fit() == Fit::Fits { self.take_slot(at, now) } else { None }
+    }
+
+    /// Takes the next request whose answer there is room for, and chooses its service: the [best] one. The first request that
+    /// `fit` accepts is served.
     pub(super) fn serve(&mut self, now: Instant, mut fit: impl FnMut(&T) -> Fit) -> Option<(T, usize)> {
-        let services = &self.services;
-        let best = |tried: &[usize]| {
-            let free = services.iter().enumerate();
-            free.filter(|(at, one)| one.free() > 0 && !tried.contains(at))
-                .min_by_key(|(_, one)| (one.since.len(), one.last_turn))
-                .map(|(at, _)| at)
-        };
-        // If no slot is free, this avoids a search through the whole queue for each new request.
-        best(&[])?;
+        // If nobody waits or no slot is free, this avoids a search through the whole queue for each request.
+        best(&self.services, &[]).filter(|_| self.order.len() > 0)?;
         let mut short_of_room = false;
         let next = self.order.next(|waiting| {
-            if short_of_room || best(&waiting.tried).is_none() {
+            if short_of_room || best(&self.services, &waiting.tried).is_none() {
                 return false;
             }
             let fit = fit(&waiting.item);
@@ -143,12 +142,16 @@ impl<T> Scheduler<T> {
         });
         self.short_of_room = short_of_room;
         let next = next?;
-        let at = best(&next.tried)?;
+        let at = best(&self.services, &next.tried)?;
+        self.take_slot(at, now).map(|at| (next.item, at))
+    }
+
+    fn take_slot(&mut self, at: usize, now: Instant) -> Option<usize> {
         self.turns += 1;
         let service = self.services.get_mut(at)?;
         service.since.push(now);
         service.last_turn = self.turns;
-        Some((next.item, at))
+        Some(at)
     }
 
     /// Removes the request from the queue. Returns whether it was in it.
@@ -214,6 +217,15 @@ impl<T> Scheduler<T> {
         let slot = slots.get(ahead % slots.len())?;
         Some(slot.saturating_add(typical.saturating_mul(rounds)))
     }
+}
+
+/// The service that gets the next request: the one with the fewest requests in flight, and among equals the one that has been
+/// idle the longest.
+fn best(services: &[ServiceSlots], tried: &[usize]) -> Option<usize> {
+    let free = services.iter().enumerate();
+    free.filter(|(at, one)| one.free() > 0 && !tried.contains(at))
+        .min_by_key(|(_, one)| (one.since.len(), one.last_turn))
+        .map(|(at, _)| at)
 }
 
 impl ServiceSlots {

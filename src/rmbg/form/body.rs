@@ -19,12 +19,14 @@ use tokio::time::{Instant, timeout_at};
 pub(super) trait BodyReader {
     /// What a body says.
     type Read;
+    /// Bytes of a file in it.
+    type FilePiece: Into<Piece>;
 
     /// Takes the next bytes and appends to `files` those that are of files.
-    fn push(&mut self, chunk: Bytes, files: &mut Vec<Piece>) -> Result<(), Refusal>;
+    fn push(&mut self, chunk: Bytes, files: &mut Vec<Self::FilePiece>) -> Result<(), Refusal>;
 
     /// What the whole body says.
-    fn finish(self, files: &mut Vec<Piece>) -> Result<Self::Read, Refusal>;
+    fn finish(self, files: &mut Vec<Self::FilePiece>) -> Result<Self::Read, Refusal>;
 }
 
 /// Room for the files of one request.
@@ -39,7 +41,8 @@ impl Files {
         Self { image: room(), background: room() }
     }
 
-    pub(super) async fn write(&mut self, Piece { role, bytes }: Piece) -> Result<(), Stop> {
+    pub(super) async fn write(&mut self, piece: impl Into<Piece>) -> Result<(), Stop> {
+        let Piece { role, bytes } = piece.into();
         let room = match role {
             FileRole::Image => &mut self.image,
             FileRole::Background => &mut self.background,
@@ -53,19 +56,19 @@ impl Files {
     }
 }
 
-/// Reads the whole body.
+/// Reads the whole body, until the deadline or until it is too slow.
 pub(super) async fn read<R: BodyReader>(
     rmbg: &Rmbg,
     upload: &mut Upload,
-    holder: &Holder,
+    (holder, deadline): (&Holder, Instant),
     mut reader: R,
 ) -> Result<(R::Read, Files), Stop> {
     let mut files = Files::new(&rmbg.budgets, holder);
     let mut pieces = Vec::new();
     let (begun, mut received) = (Instant::now(), 0);
     loop {
-        let deadline = begun + rmbg.rules.upload_rate.time_for(received);
-        let Some(bytes) = timeout_at(deadline, upload.next()).await.map_err(|_| too_slow())? else { break };
+        let next_by = deadline.min(begun + rmbg.rules.upload_rate.time_for(received));
+        let Some(bytes) = timeout_at(next_by, upload.next()).await.map_err(|_| too_slow())? else { break };
         let bytes = bytes.map_err(|error| broken_off(&error))?;
         received += bytes.len() as u64;
         reader.push(bytes, &mut pieces)?;
@@ -82,21 +85,20 @@ pub(super) async fn read<R: BodyReader>(
 
 impl BodyReader for FormReader {
     type Read = Form;
+    type FilePiece = Bytes;
 
-    fn push(&mut self, chunk: Bytes, files: &mut Vec<Piece>) -> Result<(), Refusal> {
-        let mut image = Vec::new();
-        Self::push(self, chunk, &mut image).map_err(refusal)?;
-        files.extend(image.into_iter().map(of_image));
-        Ok(())
+    fn push(&mut self, chunk: Bytes, image: &mut Vec<Bytes>) -> Result<(), Refusal> {
+        Self::push(self, chunk, image).map_err(refusal)
     }
 
-    fn finish(self, _: &mut Vec<Piece>) -> Result<Form, Refusal> {
+    fn finish(self, _: &mut Vec<Bytes>) -> Result<Form, Refusal> {
         Self::finish(self).map_err(refusal)
     }
 }
 
 impl BodyReader for OrderReader {
     type Read = Order;
+    type FilePiece = Piece;
 
     fn push(&mut self, chunk: Bytes, files: &mut Vec<Piece>) -> Result<(), Refusal> {
         Self::push(self, chunk, files).map_err(order_refusal)
@@ -110,21 +112,22 @@ impl BodyReader for OrderReader {
 /// A reader, and the models that are accepted.
 impl BodyReader for (RemovalReader, &[String]) {
     type Read = (ImagePart, Removal);
+    type FilePiece = Bytes;
 
-    fn push(&mut self, chunk: Bytes, files: &mut Vec<Piece>) -> Result<(), Refusal> {
-        let mut image = Vec::new();
-        self.0.push(chunk, &mut image).map_err(refusal)?;
-        files.extend(image.into_iter().map(of_image));
-        Ok(())
+    fn push(&mut self, chunk: Bytes, image: &mut Vec<Bytes>) -> Result<(), Refusal> {
+        self.0.push(chunk, image).map_err(refusal)
     }
 
-    fn finish(self, _: &mut Vec<Piece>) -> Result<Self::Read, Refusal> {
+    fn finish(self, _: &mut Vec<Bytes>) -> Result<Self::Read, Refusal> {
         self.0.finish(self.1).map_err(refusal)
     }
 }
 
-fn of_image(bytes: Bytes) -> Piece {
-    Piece { role: FileRole::Image, bytes }
+/// In a form with one file, that is the image.
+impl From<Bytes> for Piece {
+    fn from(bytes: Bytes) -> Self {
+        Self { role: FileRole::Image, bytes }
+    }
 }
 
 /// The error if the connection ended before the body did, or the body's framing is broken.
@@ -137,7 +140,7 @@ fn broken_off(error: &axum::Error) -> Stop {
     if has_left { Stop::Gone } else { Stop::with_cause(Refusal::MalformedForm, error) }
 }
 
-pub(super) fn too_slow() -> Stop {
+fn too_slow() -> Stop {
     Stop::with_cause(Refusal::TimedOut, "the upload took too long")
 }
 

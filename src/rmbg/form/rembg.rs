@@ -30,11 +30,11 @@ const FILE_NAME: &str = "image";
 pub(super) async fn read(
     rmbg: &Rmbg,
     upload: &mut Upload,
-    sender: Sender<'_>,
+    (sender, deadline): (Sender<'_>, Instant),
     parameters: Parameters,
 ) -> Result<Asked, Stop> {
-    let reader = RemovalReader::new(upload.content_type.as_deref(), parameters);
-    let (read, files) = body::read(rmbg, upload, sender.holder, (reader, &rmbg.rules.rembg_models[..])).await?;
+    let reader = (RemovalReader::new(upload.content_type.as_deref(), parameters), &rmbg.rules.rembg_models[..]);
+    let (read, files) = body::read(rmbg, upload, (sender.holder, deadline), reader).await?;
     asked(rmbg, sender, read, files)
 }
 

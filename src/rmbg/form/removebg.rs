@@ -32,7 +32,7 @@ pub(super) async fn read(
     deadline: Instant,
 ) -> Result<Asked, Stop> {
     let reader = OrderReader::new(upload.content_type.as_deref());
-    let (order, mut files) = body::read(rmbg, upload, sender.holder, reader).await?;
+    let (order, mut files) = body::read(rmbg, upload, (sender.holder, deadline), reader).await?;
     let Order { source, background, composition, names_type, ignored } = order;
     let mut had = async |source: &Source, role| match source {
         Source::File(file) => Ok(*file),

@@ -46,6 +46,9 @@ impl Holders {
     }
 
     pub(super) fn take(&mut self, holder: &Holder, kind: Kind, less: u64) {
+        if less == 0 {
+            return;
+        }
         take(&mut self.clients, &holder.client, kind, less);
         if let Some(account) = &holder.account {
             take(&mut self.accounts, account, kind, less);

@@ -129,6 +129,9 @@ impl DiskShare {
     /// The body is whole and has `size` bytes here.
     pub fn settle(&mut self, size: u64) {
         let less = self.size.saturating_sub(size);
+        if less == 0 && !self.on_the_way && !self.reserve {
+            return;
+        }
         {
             let disk = Arc::clone(&self.disk);
             let mut state = disk.state();

@@ -8,6 +8,8 @@ use crate::{
     },
     spool::{Budgets, DiskRules, Holder, Room},
 };
+use futures_util::stream;
+use http_body_util::BodyExt as _;
 use proptest::prelude::*;
 
 const IMAGE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x03\0\0\0\x02\x08\x06\0\0\0";
@@ -97,10 +99,16 @@ fn sent_on(parts: &[Sent]) -> Result<Vec<Read>, FormError> {
             room.write(piece).await.unwrap();
         }
         let sent = FormBody::of(&form, &Arc::new(room.finish())).unwrap();
-        let (boundary, length) = (sent.boundary.clone(), sent.len());
-        let bytes = sent.into_body(Arc::default()).collect().await.unwrap().to_bytes();
+        let content_type = sent.content_type().unwrap();
+        let (_, boundary) = content_type.to_str().unwrap().split_once("boundary=").unwrap();
+        let sent_whole = Arc::default();
+        let body = sent.into_body(Arc::clone(&sent_whole));
+        let length = body.size_hint().exact().unwrap();
+        assert!(!sent_whole.load(Ordering::Acquire));
+        let bytes = body.collect().await.unwrap().to_bytes();
+        assert!(sent_whole.load(Ordering::Acquire));
         assert_eq!(bytes.len() as u64, length, "the length that is announced");
-        by_multer(bytes, boundary).await
+        by_multer(bytes, boundary.to_owned()).await
     }))
 }
 
