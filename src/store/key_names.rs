@@ -12,6 +12,7 @@ use crate::domain::{
     period::Counters,
     time::{Day, Month, UnixSeconds},
 };
+use std::borrow::Cow;
 
 /// How the identifier of an account or a client is written into names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +24,10 @@ pub(super) enum KeyStyle {
 }
 
 impl KeyStyle {
-    fn tag(self, id: &str) -> String {
+    fn tag(self, id: &str) -> Cow<'_, str> {
         match self {
             Self::Plain => encode(id),
-            Self::Hashtag => format!("{{{}}}", encode(id)),
+            Self::Hashtag => format!("{{{}}}", encode(id)).into(),
         }
     }
 }
@@ -168,8 +169,14 @@ impl AccountNames {
 }
 
 /// A key's place in the names of its counters.
-pub(super) fn key_part(key: &KeyId) -> String {
+pub(super) fn key_part(key: &KeyId) -> Cow<'_, str> {
     encode(&key.0)
+}
+
+impl AsRef<str> for AccountNames {
+    fn as_ref(&self) -> &str {
+        self.own()
+    }
 }
 
 /// The channel, the pool, the windows and the key that one served picture is counted under.
@@ -307,7 +314,11 @@ fn decode(name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn encode(text: &str) -> String {
+fn encode(text: &str) -> Cow<'_, str> {
+    // Nearly every name is one already.
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b':' | b'%')) {
+        return text.into();
+    }
     let mut encoded = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '{' | '}' | ':' | '%') || character.is_whitespace() || character.is_control() {
@@ -320,7 +331,7 @@ fn encode(text: &str) -> String {
             encoded.push(character);
         }
     }
-    encoded
+    encoded.into()
 }
 
 #[cfg(test)]

@@ -60,9 +60,9 @@ pub(super) async fn put(engine: &Engine, change: &AccountChange) -> Result<Accou
         let terms = engine.terms.now();
         let fall_to = if moment.falls { terms.default_plan.0.as_str() } else { "" };
         let names = engine.names(&change.uid);
-        let call = Call::of(&engine.scripts.put_account).key(names.own()).key(names.stripe()).arg(change.uid.as_str());
+        let call = Call::of(&engine.scripts.put_account, [names.own(), &names.stripe()]).arg(change.uid.as_str());
         let call =
-            call.arg(engine.now_argument()).arg(seen).arg(moment.from.0).arg(moment.until.0).arg(key_names::CHANGES);
+            call.number(engine.now_argument()).arg(seen).arg(moment.from.0).arg(moment.until.0).arg(key_names::CHANGES);
         let call = call.arg(if change.only_new { "1" } else { "" }).arg(fall_to).arg(moment.credits(&terms));
         let call = changed_fields(call.arg(if change.plan.is_some() { "1" } else { "" }), change, credits);
         let answer: Vec<Vec<u8>> = call.run(&engine.link).await?;

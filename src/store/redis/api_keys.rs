@@ -61,7 +61,7 @@ async fn look(engine: &Engine, hash: &KeyHash) -> Result<Option<(ApiKey, Account
 pub(super) async fn put(engine: &Engine, hash: &KeyHash, key: &ApiKey) -> Result<()> {
     must_be_free(engine, hash, key).await?;
     let (names, pointer) = (engine.names(&key.uid), Pointer::to(hash, key));
-    let call = Call::of(&engine.scripts.put_key).key(names.own()).key(names.keys()).arg(&key.id.0);
+    let call = Call::of(&engine.scripts.put_key, [names.own(), &names.keys()]).arg(&key.id.0);
     let put: String = call.arg(stored(hash, key)?).run(&engine.link).await?;
     match put.as_str() {
         "no_account" => return Err(accounts::nobody(&key.uid)),
@@ -146,8 +146,8 @@ async fn must_be_free_or_ours(engine: &Engine, name: &str, ours: &Pointer) -> Re
 pub(super) async fn revoke(engine: &Engine, id: &KeyId) -> Result<Option<Revocation>> {
     let Some(pointer) = pointer(engine, &key_names::key_id_pointer(id)).await? else { return Ok(None) };
     let names = engine.names(&pointer.uid);
-    let call = Call::of(&engine.scripts.revoke_key).key(names.keys()).key(names.revoked());
-    let call = call.arg(&id.0).arg(engine.now_argument()).arg(key_names::CHANGES).arg(&pointer.hash.0);
+    let call = Call::of(&engine.scripts.revoke_key, [names.keys(), names.revoked()]);
+    let call = call.arg(&id.0).number(engine.now_argument()).arg(key_names::CHANGES).arg(&pointer.hash.0);
     let at: Option<i64> = call.run(&engine.link).await?;
     engine.callers.forget_key(&pointer.hash);
     let Pointer { uid, hash, id } = pointer;

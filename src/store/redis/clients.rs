@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{
         credit::{Admission, Charge, Draw, Hold, HoldRequest, Kept, OperationId, Payer, Settlement},
+        rate_limit::Burst,
         time::Day,
     },
     store::{Fault, Result, key_names, whole::not_an_integer},
@@ -20,19 +21,18 @@ pub(super) async fn hold(engine: &Engine, request: &HoldRequest) -> Result<Admis
     let (payer, Draw::Client { client, per_day }) = (request.draw.payer(), &request.draw) else { return Err(none()) };
     for _ in 0..STALE_TRIES {
         let day: Day = engine.now().seconds().date();
-        let burst = request.burst.map(|burst| (burst.interval_micros().to_string(), burst.whole_micros().to_string()));
-        let (interval, whole) = burst.unwrap_or_default();
-        let answer: String = call(engine, &engine.scripts.client_hold, &payer)
-            .key(key_names::styled_client_usage(client, day, engine.style))
-            .arg(engine.now_argument())
+        let keys =
+            [key_names::styled_payer(&payer, engine.style), key_names::styled_client_usage(client, day, engine.style)];
+        let answer: String = Call::of(&engine.scripts.client_hold, keys)
+            .number(engine.now_argument())
             .arg(&request.id.0)
             .arg(day_of(&request.id))
             .arg(micros(request.lease))
-            .arg(interval)
-            .arg(whole)
+            .number(request.burst.map(Burst::interval_micros))
+            .number(request.burst.map(Burst::whole_micros))
             .arg(day.end().micros().0 - 86_400_000_000)
             .arg(day.end().micros().0)
-            .arg(day.to_string())
+            .shown(day)
             .arg(*per_day)
             .run(&engine.link)
             .await?;
@@ -45,8 +45,9 @@ pub(super) async fn hold(engine: &Engine, request: &HoldRequest) -> Result<Admis
 
 pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
     let Charge::Client { client, day } = &hold.charge else { return Err(none()) };
-    let counter = key_names::styled_client_usage(client, *day, engine.style);
-    let call = call(engine, &engine.scripts.client_keep, &hold.charge.payer()).key(&counter);
+    let own = key_names::styled_payer(&hold.charge.payer(), engine.style);
+    let keys = [own, key_names::styled_client_usage(client, *day, engine.style)];
+    let call = Call::of(&engine.scripts.client_keep, keys);
     if let Some(journal) = &engine.journal {
         journal.begin([hold].into_iter());
     }
@@ -73,12 +74,12 @@ fn ended(engine: &Engine, id: &OperationId, payer: &Payer, answer: &str) -> Resu
 
 /// Writes a hold again that the server has lost, unless it has been settled or has ended.
 pub(super) async fn restore(engine: &Engine, hold: &Hold) -> Result<()> {
-    let call = call(engine, &engine.scripts.client_restore, &hold.charge.payer()).arg(engine.now_argument());
+    let call = call(engine, &engine.scripts.client_restore, &hold.charge.payer()).number(engine.now_argument());
     call.arg(&hold.id.0).arg(day_of(&hold.id)).arg(record::text(hold)).run(&engine.link).await
 }
 
 fn call<'a>(engine: &Engine, script: &'a Script, payer: &Payer) -> Call<'a> {
-    Call::of(script).key(key_names::styled_payer(payer, engine.style))
+    Call::of(script, [key_names::styled_payer(payer, engine.style)])
 }
 
 fn none() -> Fault {

@@ -41,16 +41,12 @@ async fn close_page(engine: &Engine, uid: &Uid, through: Month) -> Result<Closed
         sums.add(&names, &entry.kind);
     }
     let stays = page.last().map_or(Ok("0-0".into()), |(last, _)| after(last))?;
-    let call = Call::of(&engine.scripts.close_month)
-        .key(names.own())
-        .key(names.closed())
-        .key(names.ledger(month))
-        .key(names.ledgers())
-        .key(names.holds())
-        .arg(engine.now_argument())
+    let keys = [names.own(), &names.closed(), &names.ledger(month), &names.ledgers(), &names.holds()];
+    let call = Call::of(&engine.scripts.close_month, keys)
+        .number(engine.now_argument())
         .arg(earliest(through).0)
-        .arg(month.to_string())
-        .arg(through.to_string())
+        .shown(month)
+        .shown(through)
         .arg(step)
         .arg(stays)
         .arg(sums.entries);

@@ -83,7 +83,7 @@ pub(super) async fn usage(engine: &Engine, uid: &Uid, window: Counters) -> Resul
 /// Every billing cycle in the account's index, oldest first.
 pub(super) async fn cycles(engine: &Engine, uid: &Uid) -> Result<Vec<(UnixSeconds, Usage)>> {
     let names = engine.names(uid);
-    let call = Call::of(&engine.scripts.cycles).key(names.cycle_index());
+    let call = Call::of(&engine.scripts.cycles, [names.cycle_index()]);
     let call = call.arg(names.cycles(Channel::App)).arg(names.cycles(Channel::Api));
     let listed: Vec<String> = call.run(&engine.link).await?;
     if let [not_integer, name] = &listed[..]

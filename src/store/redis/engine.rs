@@ -70,11 +70,11 @@ impl Engine {
         AccountNames::styled(uid, self.style)
     }
 
-    /// The time for a script: empty for the server's own.
-    pub(super) fn now_argument(&self) -> String {
+    /// The time for a script; `None` for the server's own.
+    pub(super) fn now_argument(&self) -> Option<i64> {
         match &self.clock {
-            Clock::Own => String::new(),
-            Clock::Turned(_) => self.clock.now().0.to_string(),
+            Clock::Own => None,
+            Clock::Turned(_) => Some(self.clock.now().0),
         }
     }
 

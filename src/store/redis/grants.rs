@@ -19,17 +19,13 @@ pub(super) async fn grant(engine: &Engine, uid: &Uid, credits: i64, id: &Operati
     let mut now = engine.now();
     for _ in 0..STALE_TRIES {
         let month = now.seconds().month();
-        let call = Call::of(&engine.scripts.grant)
-            .key(names.own())
-            .key(names.grants())
-            .key(names.ledger(month))
-            .key(names.ledgers())
-            .key(names.counted())
+        let keys = [names.own(), &names.grants(), &names.ledger(month), &names.ledgers(), &names.counted()];
+        let call = Call::of(&engine.scripts.grant, keys)
             .arg(&id.0)
-            .arg(engine.now_argument())
+            .number(engine.now_argument())
             .arg(month.start().micros().0)
             .arg(month.end().micros().0)
-            .arg(month.to_string())
+            .shown(month)
             .arg(credits);
         let answer: Vec<String> = call.run(&engine.link).await?;
         match engine.if_stale(&payer, &answer)? {

@@ -29,28 +29,25 @@ use crate::{
 
 pub(super) async fn part(engine: &Engine, uid: &Uid, records: &Records, after: &Cursor) -> Result<Cursor> {
     let names = engine.names(uid);
-    let mut call = Call::of(match records {
+    let (own, scripts) = (names.own(), &engine.scripts);
+    let call = match records {
         Records::Ledger(entries) => return ledger(engine, uid, entries, after).await,
-        Records::Grants(_) => &engine.scripts.import_grants,
-        Records::Settled(_) => &engine.scripts.import_settled,
-        Records::Events(_) => &engine.scripts.import_moments,
-    });
-    call = call.key(names.own());
-    call = match records {
-        Records::Ledger(_) => call,
         Records::Grants(grants) => {
-            let call = call.key(names.grants());
+            let call = Call::of(&scripts.import_grants, [own, &names.grants()]);
             grants.iter().fold(call, |call, (OperationId(id), credits, balance)| {
                 call.arg(id).arg(format!("{balance} {credits}"))
             })
         }
-        Records::Settled(operations) => operations.iter().fold(call, |call, (id, end, at)| {
-            // What the id tells need not be remembered beside it.
-            let told = if id.stamp() == Some(*at) { String::new() } else { at.0.to_string() };
-            call.arg(&id.0).arg(day_of(id)).arg(Ended::of(*end).as_str()).arg(told)
-        }),
+        Records::Settled(operations) => {
+            let call = Call::of(&scripts.import_settled, [own]);
+            operations.iter().fold(call, |call, (id, end, at)| {
+                // What the id tells need not be remembered beside it.
+                let told = (id.stamp() != Some(*at)).then_some(at.0);
+                call.arg(&id.0).arg(day_of(id)).arg(Ended::of(*end).as_str()).number(told)
+            })
+        }
         Records::Events(events) => {
-            let call = call.key(names.stripe_events());
+            let call = Call::of(&scripts.import_moments, [own, &names.stripe_events()]);
             events.iter().fold(call, |call, (event, at)| call.arg(event).arg(at.0))
         }
     };
@@ -75,8 +72,8 @@ async fn ledger(engine: &Engine, uid: &Uid, entries: &[LedgerEntry], after: &Cur
     let names = engine.names(uid);
     while !rest.is_empty() {
         let (month, ids) = places(&cursor, rest);
-        let mut call = Call::of(&engine.scripts.import_ledger).key(names.own()).key(names.ledger(month));
-        call = call.key(names.ledgers()).arg(month.to_string());
+        let keys = [names.own(), &names.ledger(month), &names.ledgers()];
+        let mut call = Call::of(&engine.scripts.import_ledger, keys).shown(month);
         let (now, later) = rest.split_at(ids.len());
         for (entry, id) in now.iter().zip(&ids) {
             let words = entry::words(entry)?;
@@ -140,21 +137,21 @@ pub(super) async fn account(engine: &Engine, export: &AccountExport) -> Result<(
 
 fn call<'a>(engine: &'a Engine, export: &AccountExport) -> Result<Call<'a>> {
     let names = engine.names(&export.account.uid);
-    let call = Call::of(&engine.scripts.import)
-        .key(names.own())
-        .key(names.keys())
-        .key(names.revoked())
-        .key(names.last_used())
-        .key(names.stripe())
-        .key(names.stripe_ids())
-        .key(names.moved_cycles())
-        .key(names.counted())
-        .key(names.cycle_index())
-        .key(names.ledgers())
-        .key(names.grants())
-        .key(names.closed())
-        .arg(export.ledger)
-        .arg(export.grants);
+    let keys = [
+        names.own(),
+        &names.keys(),
+        &names.revoked(),
+        &names.last_used(),
+        &names.stripe(),
+        &names.stripe_ids(),
+        &names.moved_cycles(),
+        &names.counted(),
+        &names.cycle_index(),
+        &names.ledgers(),
+        &names.grants(),
+        &names.closed(),
+    ];
+    let call = Call::of(&engine.scripts.import, keys).arg(export.ledger).arg(export.grants);
     let text = |number: i64| number.to_string();
     let pair = |name: &str, value: String| [name.to_owned(), value];
     let call = group(call, export.counters.iter().map(|(name, value)| pair(name, text(*value))));

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use error::fault;
 use peers::Peers;
 pub(super) use peers::{Progress, Stage};
-use redis::{Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation, Value, cmd};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, Script, ServerErrorKind, Value, cmd};
 use std::{
     sync::{
         Arc, OnceLock,
@@ -95,7 +95,8 @@ struct Connected {
 /// One request.
 pub(super) enum Request<'a> {
     Command(&'a Cmd),
-    Script(&'a ScriptInvocation<'a>),
+    /// A script, and its call.
+    Script(&'a Script, &'a Cmd),
 }
 
 impl Link {
@@ -249,7 +250,13 @@ impl Connected {
         let mut connection = self.connection.clone();
         let answer = match request {
             Request::Command(command) => command.query_async(&mut connection).await,
-            Request::Script(call) => call.invoke_async(&mut connection).await,
+            Request::Script(script, call) => match call.query_async(&mut connection).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    script.load_async(&mut connection).await?;
+                    call.query_async(&mut connection).await
+                }
+                answer => answer,
+            },
         };
         if answer.is_ok() {
             self.timeouts.store(0, Ordering::Relaxed);

@@ -39,16 +39,13 @@ pub(super) async fn mend(engine: &Engine, uid: &Uid, (key, value): (&str, i64), 
             None => String::new(),
         };
         let month = now.seconds().month();
-        let call = Call::of(&engine.scripts.mend)
-            .key(names.own())
-            .key(names.ledger(month))
-            .key(names.ledgers())
-            .key(names.counted())
+        let keys = [names.own(), &names.ledger(month), &names.ledgers(), &names.counted()];
+        let call = Call::of(&engine.scripts.mend, keys)
             .arg(&id.0)
-            .arg(engine.now_argument())
+            .number(engine.now_argument())
             .arg(month.start().micros().0)
             .arg(month.end().micros().0)
-            .arg(month.to_string())
+            .shown(month)
             .arg(below)
             .arg(field)
             .arg(as_sent(stands))

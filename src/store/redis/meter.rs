@@ -9,7 +9,7 @@ use super::{
     engine::{Assumed, Engine},
     moment::PeriodFields,
     operation::Operation,
-    queue::{Lane, Waiting},
+    queue::{Batch, Lane, Waiting},
     scripts::Call,
 };
 use crate::{
@@ -62,58 +62,48 @@ impl Driver {
 
     /// Makes one call. A fault of the connection's is the answer to all of its operations: each may be done or not, and is
     /// repeated under its own id by whoever waits. After any other fault each is made alone.
-    async fn make(&self, batch: Vec<Vec<Waiting>>) {
-        let (accounts, answers): (Vec<Vec<Operation>>, Vec<Vec<_>>) =
-            batch.into_iter().map(|account| account.into_iter().map(|one| (one.operation, one.to)).unzip()).unzip();
-        let mut answers = answers.into_iter().flatten();
+    async fn make(&self, batch: Batch) {
         if let Some(journal) = &self.engine.journal {
-            journal.begin(accounts.iter().flatten().filter_map(Operation::kept));
+            journal.begin(batch.operations().filter_map(Operation::kept));
         }
-        let made = self.call(&accounts).await;
-        if accounts.iter().flatten().count() > 1 {
+        let made = self.call(&batch).await;
+        if batch.len() > 1 {
             failpoint::reach(Point::InBatch);
         }
         match made {
-            Ok(given) => {
-                self.note_ends(accounts.iter().flatten().zip(&given));
-                answers.zip(given).for_each(|(to, answer)| drop(to.send(Ok(answer))));
-            }
-            Err((fault, is_of_connection)) if is_of_connection || accounts.iter().flatten().count() == 1 => {
-                answers.for_each(|to| drop(to.send(Err(fault.clone()))));
-            }
-            Err(_) => {
-                for operation in accounts.into_iter().flatten() {
-                    let alone = self.call(&[vec![operation.clone()]]).await;
-                    let answer = alone
-                        .map_err(|(fault, _)| fault)
-                        .and_then(|given| given.into_iter().next().ok_or_else(too_few));
-                    self.note_ends(answer.iter().map(|answer| (&operation, answer)));
-                    let Some(to) = answers.next() else { return };
-                    drop(to.send(answer));
+            Err((_, false)) if batch.len() > 1 => {
+                for one in batch.alone() {
+                    let made = self.call(&one).await;
+                    self.answer(one, made);
                 }
             }
+            made => self.answer(batch, made),
         }
     }
 
     /// Notes in the journal how operations have ended, before anybody hears of it.
-    fn note_ends<'a>(&self, answered: impl Iterator<Item = (&'a Operation, &'a String)>) {
-        let Some(journal) = &self.engine.journal else { return };
-        journal.ended(answered.filter(|(operation, _)| !operation.is_hold()).filter_map(|(operation, answer)| {
-            Some((operation.id(), Payer::Account(operation.uid().clone()), settled_as(answer).ok()?))
-        }));
+    fn answer(&self, batch: Batch, made: std::result::Result<Vec<String>, (Fault, bool)>) {
+        let answers = match made {
+            Ok(answers) => answers,
+            Err((fault, _)) => return batch.waiting().for_each(|to| drop(to.send(Err(fault.clone())))),
+        };
+        if let Some(journal) = &self.engine.journal {
+            let answered = batch.operations().zip(&answers).filter(|(operation, _)| !operation.is_hold());
+            journal.ended(answered.filter_map(|(operation, answer)| {
+                Some((operation.id(), Payer::Account(operation.uid().clone()), settled_as(answer).ok()?))
+            }));
+        }
+        batch.waiting().zip(answers).for_each(|(to, answer)| drop(to.send(Ok(answer))));
     }
 
     /// An answer for each operation; a fault with whether it is the connection's.
-    async fn call(&self, accounts: &[Vec<Operation>]) -> std::result::Result<Vec<String>, (Fault, bool)> {
-        let call = call(&self.engine, accounts);
-        let mut answers: Vec<String> = call.run_telling(&self.engine.link).await?;
-        let operations = accounts.iter().flatten().count();
-        if answers.len() != operations + accounts.len() {
-            return Err((too_few(), false));
+    async fn call(&self, batch: &Batch) -> std::result::Result<Vec<String>, (Fault, bool)> {
+        let mut answers: Vec<String> = call(&self.engine, batch).run_telling(&self.engine.link).await?;
+        if answers.len() != batch.len() + batch.accounts().len() {
+            return Err((Fault::Unexpected("the script meter does not answer every operation".into()), false));
         }
-        let records = answers.split_off(operations).into_iter().map(|records| records.parse().unwrap_or(0));
-        let uids = accounts.iter().filter_map(|account| Some(account.first()?.uid().clone()));
-        self.engine.lanes.learn(&self.lane, uids.zip(records));
+        let records = answers.drain(batch.len()..).map(|records| records.parse().unwrap_or(0));
+        self.engine.lanes.learn(&self.lane, batch.accounts().map(|(uid, _)| uid).zip(records));
         Ok(answers)
     }
 }
@@ -126,26 +116,18 @@ impl Drop for Driver {
     }
 }
 
-fn too_few() -> Fault {
-    Fault::Unexpected("the script meter does not answer every operation".into())
-}
-
 /// A call for operations of some accounts, each account's in their order.
-fn call<'a>(engine: &'a Engine, accounts: &[Vec<Operation>]) -> Call<'a> {
-    let mut call = Call::of(&engine.scripts.meter);
-    let some = || accounts.iter().filter_map(|operations| Some((operations.first()?.uid(), operations)));
-    for (uid, _) in some() {
-        call = call.key(engine.names(uid).own());
-    }
-    call = call.arg(engine.now_argument());
-    for (uid, operations) in some() {
-        call = call.arg(operations.len());
-        call = if operations.iter().any(Operation::is_hold) {
+fn call<'a>(engine: &'a Engine, batch: &Batch) -> Call<'a> {
+    let names = batch.accounts().map(|(uid, _)| engine.names(uid));
+    let mut call = Call::of(&engine.scripts.meter, names).number(engine.now_argument());
+    for (uid, some) in batch.accounts() {
+        call = call.arg(some.len());
+        call = if some.iter().any(|waiting| waiting.operation.is_hold()) {
             tell_window(call.arg("1"), engine, &engine.assumed(uid))
         } else {
             call.arg("")
         };
-        call = operations.iter().fold(call, |call, operation| operation.append_to(call));
+        call = some.iter().fold(call, |call, waiting| waiting.operation.append_to(call));
     }
     call
 }
@@ -156,8 +138,8 @@ fn tell_window<'a>(call: Call<'a>, engine: &Engine, assumed: &Assumed) -> Call<'
         .arg(moment.from.0)
         .arg(moment.until.0)
         .arg(moment.credits(&engine.terms.now()))
-        .arg(moment.month.to_string())
-        .arg(moment.window.cycle().map_or(String::new(), |start| start.0.to_string()))
+        .shown(moment.month)
+        .number(moment.window.cycle().map(|start| start.0))
         .arg(moment.window.until.micros().0)
         .arg(moment.month.end().micros().0)
 }

@@ -6,6 +6,7 @@ use crate::{
         account::Uid,
         api_key::KeyId,
         credit::{Channel, Charge, Draw, Hold, HoldRequest, OperationId, Settlement},
+        rate_limit::Burst,
     },
     store::key_names,
 };
@@ -97,13 +98,13 @@ impl Operation {
 }
 
 /// The id, the moment in it, and its day.
-fn append_id<'a>(call: Call<'a>, id: &OperationId) -> Call<'a> {
-    call.arg(&id.0).arg(stamp(id)).arg(day_of(id))
-}
-
-/// The moment in an id, or nothing.
-pub(super) fn stamp(id: &OperationId) -> String {
-    id.stamp().map_or(String::new(), |at| at.0.to_string())
+pub(super) fn append_id<'a>(call: Call<'a>, id: &OperationId) -> Call<'a> {
+    let stamp = id.stamp();
+    let call = call.arg(&id.0).number(stamp.map(|at| at.0));
+    match stamp {
+        Some(at) => call.arg(at.0.div_euclid(DAY)),
+        None => call.arg(UNDATED),
+    }
 }
 
 /// The day of an id, by which the store forgets it.
@@ -121,11 +122,11 @@ fn append_hold<'a>(call: Call<'a>, request: &HoldRequest) -> Call<'a> {
         Draw::Account { channel, key, .. } => (*channel, key.as_ref()),
         Draw::Client { .. } => (Channel::App, None),
     };
-    let burst = request.burst.map(|burst| (burst.interval_micros().to_string(), burst.whole_micros().to_string()));
-    let (interval, whole) = burst.unwrap_or_default();
-    let call = append_id(call.arg("hold"), &request.id).arg(micros(request.lease)).arg(interval).arg(whole);
-    let cap = key.and_then(|key| key.monthly_cap).map_or(String::new(), |cap| cap.to_string());
-    tell_key(call.arg(channel.as_str()), key.map(|key| &key.id)).arg(cap)
+    let call = append_id(call.arg("hold"), &request.id)
+        .arg(micros(request.lease))
+        .number(request.burst.map(Burst::interval_micros))
+        .number(request.burst.map(Burst::whole_micros));
+    tell_key(call.arg(channel.as_str()), key.map(|key| &key.id)).number(key.and_then(|key| key.monthly_cap))
 }
 
 fn append_keep<'a>(call: Call<'a>, hold: &Hold) -> Call<'a> {
@@ -134,14 +135,16 @@ fn append_keep<'a>(call: Call<'a>, hold: &Hold) -> Call<'a> {
     let call = call
         .arg(channel.as_str())
         .arg(pool.as_str())
-        .arg(month.to_string())
-        .arg(cycle.map_or(String::new(), |start| start.0.to_string()))
+        .shown(month)
+        .number(cycle.map(|start| start.0))
         .arg(micros(hold.taken.until(hold.expires)));
     tell_key(call, key.as_ref()).arg(hold.expires.0)
 }
 
 /// The key, and what it is called in names of counters.
 fn tell_key<'a>(call: Call<'a>, key: Option<&KeyId>) -> Call<'a> {
-    let name = key.map_or(String::new(), key_names::key_part);
-    call.arg(key.map_or("", |key| key.0.as_str())).arg(name)
+    match key {
+        Some(key) => call.arg(&key.0).arg(key_names::key_part(key)),
+        None => call.arg("").arg(""),
+    }
 }

@@ -53,8 +53,9 @@ pub(super) async fn unpark(engine: &Engine, id: &str) -> Result<()> {
 }
 
 fn call<'a>(script: &'a Script, aliases: &[String], id: &str) -> Call<'a> {
-    let call = Call::of(script).key(key_names::PARKED);
-    aliases.iter().fold(call, |call, alias| call.key(key_names::parked_under(alias))).arg(id)
+    let mut keys = vec![key_names::PARKED.to_owned()];
+    keys.extend(aliases.iter().map(|alias| key_names::parked_under(alias)));
+    Call::of(script, keys).arg(id)
 }
 
 /// Oldest first.

@@ -3,7 +3,7 @@
 use super::operation::Operation;
 use crate::{domain::account::Uid, store::Result, telemetry::BatchSizes};
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 use tokio::sync::oneshot;
@@ -41,29 +41,35 @@ impl Lanes {
 
     /// Whether it is the first that waits there, so that somebody must begin to make calls.
     pub(super) fn push(&self, lane: &Lane, waiting: Waiting) -> bool {
-        let mut lanes = self.lock();
-        let is_first = !lanes.contains_key(lane);
-        lanes.entry(lane.clone()).or_default().push(waiting);
-        is_first
+        match self.lock().entry(lane.clone()) {
+            Entry::Occupied(queue) => {
+                queue.into_mut().push(waiting);
+                false
+            }
+            Entry::Vacant(free) => {
+                free.insert(Queue::default()).push(waiting);
+                true
+            }
+        }
     }
 
     /// What goes in the next call; the lane ends where nothing waits.
-    pub(super) fn next(&self, lane: &Lane) -> Option<Vec<Vec<Waiting>>> {
+    pub(super) fn next(&self, lane: &Lane) -> Option<Batch> {
         let mut lanes = self.lock();
         let batch = lanes.get_mut(lane)?.next();
-        if batch.is_empty() {
+        if batch.len() == 0 {
             lanes.remove(lane);
             return None;
         }
         drop(lanes);
         if let Some(batches) = self.batches.get() {
-            batches.observe(batch.iter().map(Vec::len).sum());
+            batches.observe(batch.len());
         }
         Some(batch)
     }
 
     /// Remembers which accounts are a load, by how many of their open holds were looked at.
-    pub(super) fn learn(&self, lane: &Lane, costs: impl Iterator<Item = (Uid, usize)>) {
+    pub(super) fn learn<'a>(&self, lane: &Lane, costs: impl Iterator<Item = (&'a Uid, usize)>) {
         let mut lanes = self.lock();
         let Some(queue) = lanes.get_mut(lane) else { return };
         costs.for_each(|(uid, records)| queue.learn(uid, records > MANY_RECORDS));
@@ -85,6 +91,43 @@ pub(super) struct Waiting {
     pub(super) to: oneshot::Sender<Result<String>>,
 }
 
+/// What goes in one call: each account's operations in their order.
+pub(super) struct Batch(Vec<Vec<Waiting>>);
+
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    pub(super) fn accounts(&self) -> impl ExactSizeIterator<Item = (&Uid, &[Waiting])> {
+        // None is without an operation.
+        self.0.iter().map(|some| (some[0].operation.uid(), some.as_slice()))
+    }
+
+    pub(super) fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.0.iter().flatten().map(|waiting| &waiting.operation)
+    }
+
+    /// Who waits for the answers.
+    pub(super) fn waiting(self) -> impl Iterator<Item = oneshot::Sender<Result<String>>> {
+        self.0.into_iter().flatten().map(|waiting| waiting.to)
+    }
+
+    /// Each operation by itself.
+    pub(super) fn alone(self) -> impl Iterator<Item = Self> {
+        self.0.into_iter().flatten().map(|waiting| Self(vec![vec![waiting]]))
+    }
+
+    /// Adds operations of an account after those that are there.
+    fn add(&mut self, uid: &Uid, some: Vec<Waiting>) {
+        match self.0.iter_mut().find(|of_account| of_account[0].operation.uid() == uid) {
+            Some(of_account) => of_account.extend(some),
+            None if some.is_empty() => {}
+            None => self.0.push(some),
+        }
+    }
+}
+
 /// Operations by account, and the accounts in the order of their turns.
 #[derive(Default)]
 struct Queue {
@@ -104,20 +147,20 @@ impl Queue {
     }
 
     /// Notes whether an account is a load: then it has calls of its own, and others go in between.
-    fn learn(&mut self, uid: Uid, is_load: bool) {
+    fn learn(&mut self, uid: &Uid, is_load: bool) {
         if !is_load {
-            self.loads.remove(&uid);
+            self.loads.remove(uid);
             return;
         }
         if self.loads.len() >= LOADS {
             self.loads.clear();
         }
-        self.loads.insert(uid);
+        self.loads.insert(uid.clone());
     }
 
-    /// What goes in the next call: each account's operations in their order. Nothing where nothing waits.
-    fn next(&mut self) -> Vec<Vec<Waiting>> {
-        let mut batch: Vec<Vec<Waiting>> = Vec::new();
+    /// What goes in the next call. Nothing where nothing waits.
+    fn next(&mut self) -> Batch {
+        let mut batch = Batch(Vec::new());
         let (mut operations, mut bytes) = (0, 0);
         while operations < OPERATIONS
             && bytes < BYTES
@@ -128,14 +171,12 @@ impl Queue {
                 self.turns.push_front(uid);
                 break;
             }
-            let some = self.take(&uid, if is_load { OPERATIONS } else { AT_ONCE.min(OPERATIONS - operations) });
+            let is_alone = is_load || self.turns.is_empty();
+            let most = OPERATIONS - operations;
+            let some = self.take(&uid, if is_alone { most } else { most.min(AT_ONCE) });
             operations += some.len();
             bytes += some.iter().map(|waiting| waiting.operation.size()).sum::<usize>();
-            match batch.iter_mut().find(|of| of.first().is_some_and(|first| *first.operation.uid() == uid)) {
-                Some(of_account) => of_account.extend(some),
-                None if some.is_empty() => {}
-                None => batch.push(some),
-            }
+            batch.add(&uid, some);
             if is_load && operations > 0 {
                 break;
             }
@@ -147,19 +188,13 @@ impl Queue {
     /// any more is not taken: its release follows.
     fn take(&mut self, uid: &Uid, most: usize) -> Vec<Waiting> {
         let Some(of_account) = self.accounts.get_mut(uid) else { return Vec::new() };
-        let mut some = Vec::with_capacity(of_account.len().min(most));
-        while some.len() < most
-            && let Some(waiting) = of_account.pop_front()
-        {
-            if !(waiting.operation.is_hold() && waiting.to.is_closed()) {
-                some.push(waiting);
-            }
-        }
-        if of_account.is_empty() {
-            self.accounts.remove(uid);
-        } else {
+        let mut some: Vec<Waiting> = if of_account.len() > most {
             self.turns.push_back(uid.clone());
-        }
+            of_account.drain(..most).collect()
+        } else {
+            self.accounts.remove(uid).unwrap_or_default().into()
+        };
+        some.retain(|waiting| !(waiting.operation.is_hold() && waiting.to.is_closed()));
         some
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     domain::shared_text::SharedText,
     store::{Fault, Result},
 };
-use redis::{FromRedisValue, RedisWrite, Script, ScriptInvocation, ToRedisArgs, ToSingleRedisArg};
+use redis::{Cmd, FromRedisValue, RedisWrite, Script, ToRedisArgs, ToSingleRedisArg, cmd};
+use std::fmt::Display;
 
 /// A script in one or several files, after what all of them begin with.
 macro_rules! script {
@@ -74,31 +75,52 @@ impl Scripts {
 }
 
 /// One call of a script.
-pub(super) struct Call<'a>(ScriptInvocation<'a>);
+pub(super) struct Call<'a> {
+    script: &'a Script,
+    command: Cmd,
+}
 
 impl<'a> Call<'a> {
-    pub(super) fn of(script: &'a Script) -> Self {
-        Self(script.prepare_invoke())
-    }
-
-    pub(super) fn key(mut self, name: impl ToRedisArgs) -> Self {
-        self.0.key(name);
-        self
+    /// A call for what lies under these names.
+    pub(super) fn of(
+        script: &'a Script,
+        keys: impl IntoIterator<Item = impl AsRef<str>, IntoIter: ExactSizeIterator>,
+    ) -> Self {
+        let (mut command, keys) = (cmd("EVALSHA"), keys.into_iter());
+        command.arg(script.get_hash()).arg(keys.len());
+        for key in keys {
+            command.arg(key.as_ref());
+        }
+        Self { script, command }
     }
 
     pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
-        self.0.arg(argument);
+        self.command.arg(argument);
+        self
+    }
+
+    /// A number; an empty argument where there is none.
+    pub(super) fn number(self, number: Option<impl ToRedisArgs>) -> Self {
+        match number {
+            Some(number) => self.arg(number),
+            None => self.arg(""),
+        }
+    }
+
+    /// What it is shown as.
+    pub(super) fn shown(mut self, argument: impl Display) -> Self {
+        self.command.write_arg_fmt(argument);
         self
     }
 
     /// The same; a fault with whether it is the connection's.
     pub(super) async fn run_telling<T: FromRedisValue>(&self, link: &Link) -> std::result::Result<T, (Fault, bool)> {
-        link.ask_telling(Request::Script(&self.0)).await
+        link.ask_telling(Request::Script(self.script, &self.command)).await
     }
 
     /// Runs it; repeated where the outcome is unknown.
     pub(super) async fn run<T: FromRedisValue>(&self, link: &Link) -> Result<T> {
-        link.ask(Request::Script(&self.0)).await
+        link.ask(Request::Script(self.script, &self.command)).await
     }
 }
 

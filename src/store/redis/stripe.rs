@@ -44,7 +44,7 @@ pub(super) async fn object(engine: &Engine, id: &str) -> Result<StripeObject> {
 }
 
 pub(super) async fn put_object(engine: &Engine, id: &str, object: &StripeObject) -> Result<bool> {
-    let call = Call::of(&engine.scripts.put_stripe_object).key(key_names::stripe_object(id));
+    let call = Call::of(&engine.scripts.put_stripe_object, [key_names::stripe_object(id)]);
     Ok(call.arg(object.version).arg(&object.text).run::<u8>(&engine.link).await? == 1)
 }
 
@@ -76,20 +76,22 @@ async fn write(engine: &Engine, step: &StripeStep) -> Result<StepOutcome> {
 
 fn call<'a>(engine: &'a Engine, step: &StripeStep, now: UnixMicros) -> Result<Call<'a>> {
     let (names, month, changes) = (engine.names(&step.uid), now.seconds().month(), &step.changes);
-    let mut call = Call::of(&engine.scripts.apply_stripe)
-        .key(names.own())
-        .key(names.stripe())
-        .key(names.stripe_events())
-        .key(names.ledger(month))
-        .key(names.ledgers())
-        .key(names.counted())
-        .key(names.cycle_index())
-        .key(names.moved_cycles())
+    let keys = [
+        names.own(),
+        &names.stripe(),
+        &names.stripe_events(),
+        &names.ledger(month),
+        &names.ledgers(),
+        &names.counted(),
+        &names.cycle_index(),
+        &names.moved_cycles(),
+    ];
+    let mut call = Call::of(&engine.scripts.apply_stripe, keys)
         .arg(&step.event)
-        .arg(engine.now_argument())
+        .number(engine.now_argument())
         .arg(month.start().micros().0)
         .arg(month.end().micros().0)
-        .arg(month.to_string())
+        .shown(month)
         .arg(step.uid.as_str())
         .arg(step.expected)
         .arg(&step.remembered)

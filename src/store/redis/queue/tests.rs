@@ -27,7 +27,7 @@ fn next(queue: &mut Queue) -> Vec<(String, Vec<usize>)> {
         id.0.parse().unwrap()
     };
     let of_account = |account: Vec<Waiting>| (account[0].operation.uid().to_string(), account.iter().map(id).collect());
-    queue.next().into_iter().map(of_account).collect()
+    queue.next().0.into_iter().map(of_account).collect()
 }
 
 fn numbers(range: std::ops::Range<usize>) -> Vec<usize> {
@@ -52,7 +52,7 @@ fn a_busy_account_leaves_room_for_others() {
 #[test]
 fn an_account_that_is_a_load_has_calls_of_its_own_and_others_go_in_between() {
     let (mut queue, _waiting) = queue(&[("a", 1), ("slow", 100), ("b", 1), ("c", 1)]);
-    queue.learn(uid("slow"), true);
+    queue.learn(&uid("slow"), true);
     let sizes = |call: Vec<(String, Vec<usize>)>| -> Vec<(String, usize)> {
         call.into_iter().map(|(name, operations)| (name, operations.len())).collect()
     };
@@ -62,7 +62,7 @@ fn an_account_that_is_a_load_has_calls_of_its_own_and_others_go_in_between() {
     assert_eq!(sizes(next(&mut queue)), [of("b", 1), of("c", 1)]);
     assert_eq!(sizes(next(&mut queue)), [of("slow", 100 - OPERATIONS)]);
     assert_eq!(sizes(next(&mut queue)), []);
-    queue.learn(uid("slow"), false);
+    queue.learn(&uid("slow"), false);
     assert!(queue.loads.is_empty());
 }
 
@@ -82,7 +82,7 @@ fn a_hold_that_nobody_waits_for_is_not_made_and_keeps_nobody_from_it() {
     let draw = Draw::Account { uid: uid("slow"), channel: Channel::App, key: None };
     let request = HoldRequest { id: OperationId("0".into()), draw, burst: None, lease: Duration::from_secs(1) };
     let (mut queue, _waiting) = queue(&[]);
-    queue.learn(uid("slow"), true);
+    queue.learn(&uid("slow"), true);
     queue.push(Waiting { operation: Operation::Hold { request, uid: uid("slow") }, to: oneshot::channel().0 });
     let (to, _answer) = oneshot::channel();
     let operation = Operation::Release { id: OperationId("1".into()), uid: uid("b") };
