@@ -172,6 +172,11 @@ pub(super) fn key_part(key: &KeyId) -> String {
     encode(&key.0)
 }
 
+/// The key whose place in names this is.
+pub(super) fn key_of(part: &str) -> Option<KeyId> {
+    decode(part).map(|key| KeyId(key.into()))
+}
+
 /// The channel, the pool, the windows and the key that one served picture is counted under.
 pub(super) struct Served<'a> {
     pub(super) channel: Channel,

@@ -6,8 +6,8 @@
 
 use super::{
     answers::settled_as,
-    engine::{Assumed, Engine},
-    moment::PeriodFields,
+    common::Common,
+    engine::Engine,
     operation::Operation,
     queue::{Lane, Waiting},
     scripts::Call,
@@ -108,10 +108,11 @@ impl Driver {
         let call = call(&self.engine, accounts);
         let mut answers: Vec<String> = call.run_telling(&self.engine.link).await?;
         let operations = accounts.iter().flatten().count();
-        if answers.len() != operations + accounts.len() {
+        let looked_at = answers.pop().unwrap_or_default();
+        if answers.len() != operations {
             return Err((too_few(), false));
         }
-        let records = answers.split_off(operations).into_iter().map(|records| records.parse().unwrap_or(0));
+        let records = looked_at.split(' ').map(|records| records.parse().unwrap_or(0));
         let uids = accounts.iter().filter_map(|account| Some(account.first()?.uid().clone()));
         self.engine.lanes.learn(&self.lane, uids.zip(records));
         Ok(answers)
@@ -132,32 +133,20 @@ fn too_few() -> Fault {
 
 /// A call for operations of some accounts, each account's in their order.
 fn call<'a>(engine: &'a Engine, accounts: &[Vec<Operation>]) -> Call<'a> {
-    let mut call = Call::of(&engine.scripts.meter);
+    let (mut call, mut common) = (Call::of(&engine.scripts.meter), Common::default());
     let some = || accounts.iter().filter_map(|operations| Some((operations.first()?.uid(), operations)));
-    for (uid, _) in some() {
-        call = call.key(engine.names(uid).own());
-    }
-    call = call.arg(engine.now_argument());
+    let (mut windows, mut terms) = (Vec::with_capacity(accounts.len()), Vec::new());
     for (uid, operations) in some() {
-        call = call.arg(operations.len());
-        call = if operations.iter().any(Operation::is_hold) {
-            tell_window(call.arg("1"), engine, &engine.assumed(uid))
-        } else {
-            call.arg("")
-        };
-        call = operations.iter().fold(call, |call, operation| operation.append_to(call));
+        call = call.key(engine.names(uid).own());
+        windows.push(operations.iter().any(Operation::is_hold).then(|| common.window(engine, uid)));
+        terms.extend(operations.iter().map(|operation| common.terms(operation)));
+    }
+    call = common.append_to(engine, call.arg(engine.now_argument()));
+    let mut terms = terms.into_iter();
+    for ((_, operations), window) in some().zip(windows) {
+        call = call.arg(operations.len()).arg(window.map_or(String::new(), |place| place.to_string()));
+        call =
+            operations.iter().zip(&mut terms).fold(call, |call, (operation, terms)| operation.append_to(call, terms));
     }
     call
-}
-
-fn tell_window<'a>(call: Call<'a>, engine: &Engine, assumed: &Assumed) -> Call<'a> {
-    let (moment, PeriodFields(seen)) = (engine.moment(assumed), &assumed.seen);
-    call.arg(seen)
-        .arg(moment.from.0)
-        .arg(moment.until.0)
-        .arg(moment.credits(&engine.terms.now()))
-        .arg(moment.month.to_string())
-        .arg(moment.window.cycle().map_or(String::new(), |start| start.0.to_string()))
-        .arg(moment.window.until.micros().0)
-        .arg(moment.month.end().micros().0)
 }

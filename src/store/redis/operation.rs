@@ -5,7 +5,7 @@ use crate::{
     domain::{
         account::Uid,
         api_key::KeyId,
-        credit::{Channel, Charge, Draw, Hold, HoldRequest, OperationId, Settlement},
+        credit::{Charge, Draw, Hold, HoldRequest, OperationId, Settlement},
     },
     store::key_names,
 };
@@ -86,24 +86,31 @@ impl Operation {
         matches!(self, Self::Hold { .. })
     }
 
-    /// Adds its kind and its words.
-    pub(super) fn append_to<'a>(&self, call: Call<'a>) -> Call<'a> {
+    /// Adds its kind, the place of its terms, and its words.
+    pub(super) fn append_to<'a>(&self, call: Call<'a>, terms: usize) -> Call<'a> {
         match self {
-            Self::Hold { request, .. } => append_hold(call, request),
-            Self::Keep { hold, .. } => append_keep(call, hold),
-            Self::Release { id, .. } => append_id(call.arg("release"), id),
+            Self::Hold { request, .. } => {
+                let key = match &request.draw {
+                    Draw::Account { key, .. } => key.as_ref().map(|key| &key.id),
+                    Draw::Client { .. } => None,
+                };
+                call.arg("hold").arg(terms).arg(&request.id.0).arg(key_part(key))
+            }
+            Self::Keep { hold, .. } => {
+                let key = match &hold.charge {
+                    Charge::Account { key, .. } => key.as_ref(),
+                    Charge::Client { .. } => None,
+                };
+                call.arg("keep").arg(terms).arg(&hold.id.0).arg(key_part(key)).arg(hold.expires.0)
+            }
+            Self::Release { id, .. } => call.arg("release").arg(day_of(id)).arg(&id.0),
         }
     }
 }
 
-/// The id, the moment in it, and its day.
-fn append_id<'a>(call: Call<'a>, id: &OperationId) -> Call<'a> {
-    call.arg(&id.0).arg(stamp(id)).arg(day_of(id))
-}
-
-/// The moment in an id, or nothing.
-pub(super) fn stamp(id: &OperationId) -> String {
-    id.stamp().map_or(String::new(), |at| at.0.to_string())
+/// A key as names of counters have it, or nothing.
+pub(super) fn key_part(key: Option<&KeyId>) -> String {
+    key.map_or(String::new(), key_names::key_part)
 }
 
 /// The day of an id, by which the store forgets it.
@@ -114,34 +121,4 @@ pub(super) fn day_of(id: &OperationId) -> String {
 /// A lease's length in microseconds.
 pub(super) fn micros(lease: Duration) -> i64 {
     i64::try_from(lease.as_micros()).unwrap_or(i64::MAX / 4)
-}
-
-fn append_hold<'a>(call: Call<'a>, request: &HoldRequest) -> Call<'a> {
-    let (channel, key) = match &request.draw {
-        Draw::Account { channel, key, .. } => (*channel, key.as_ref()),
-        Draw::Client { .. } => (Channel::App, None),
-    };
-    let burst = request.burst.map(|burst| (burst.interval_micros().to_string(), burst.whole_micros().to_string()));
-    let (interval, whole) = burst.unwrap_or_default();
-    let call = append_id(call.arg("hold"), &request.id).arg(micros(request.lease)).arg(interval).arg(whole);
-    let cap = key.and_then(|key| key.monthly_cap).map_or(String::new(), |cap| cap.to_string());
-    tell_key(call.arg(channel.as_str()), key.map(|key| &key.id)).arg(cap)
-}
-
-fn append_keep<'a>(call: Call<'a>, hold: &Hold) -> Call<'a> {
-    let call = append_id(call.arg("keep"), &hold.id);
-    let Charge::Account { channel, pool, month, cycle, key, .. } = &hold.charge else { return call };
-    let call = call
-        .arg(channel.as_str())
-        .arg(pool.as_str())
-        .arg(month.to_string())
-        .arg(cycle.map_or(String::new(), |start| start.0.to_string()))
-        .arg(micros(hold.taken.until(hold.expires)));
-    tell_key(call, key.as_ref()).arg(hold.expires.0)
-}
-
-/// The key, and what it is called in names of counters.
-fn tell_key<'a>(call: Call<'a>, key: Option<&KeyId>) -> Call<'a> {
-    let name = key.map_or(String::new(), key_names::key_part);
-    call.arg(key.map_or("", |key| key.0.as_str())).arg(name)
 }
