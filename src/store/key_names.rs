@@ -179,6 +179,11 @@ impl AsRef<str> for AccountNames {
     }
 }
 
+/// The key whose place in names this is.
+pub(super) fn key_of(part: &str) -> Option<KeyId> {
+    decode(part).map(|key| KeyId(key.into()))
+}
+
 /// The channel, the pool, the windows and the key that one served picture is counted under.
 pub(super) struct Served<'a> {
     pub(super) channel: Channel,

@@ -12,6 +12,7 @@ mod api_keys;
 mod callers;
 mod clients;
 mod closing;
+mod common;
 mod counters;
 mod engine;
 mod dial;

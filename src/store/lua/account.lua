@@ -2,11 +2,12 @@
 --
 -- own                  the account's hash; among its fields, beside those of the contract:
 --   arrival            the short-term limit's one number (µs), as in src/domain/rate_limit.rs
---   newest             the newest id, by the moment in it (µs), that any operation was seen under: a newer one is new
+--   newest             the newest moment of the ids that any operation was seen under, as ids begin with it: a newer id is new
 --   oldest             no lease of an open hold ends before this (µs)
 --   mixed              until then (µs) some open holds may be of prepaid credits or of another window
 --   counted            'month|cycle|day' that everything is prepared for; 'counted:<key>', the month in which a key is
--- own:holds            open holds: id -> channel|pool|month|cycle|lease|key|end of the lease, both in µs
+-- own:holds            open holds: id -> channel|pool|month|cycle|lease|key|end of the lease, both in µs; the key, here as in
+--                      entries of the ledger, as names of counters have it
 -- own:kept:<day>       ids of that day that were kept, own:released:<day> that were released; undated ones have day 'undated'
 -- own:counted          the counters that the ledger explains
 -- own:ledger:<month>   the ledger of a month, own:ledgers the months that have one, own:cycles the cycles that have counters
@@ -37,15 +38,18 @@ local function transaction()
     for i = #undo, 1, -1 do redis.call(unpack(undo[i])) end
     undo = {}
   end
-  -- Makes a step. Where it fails, the earlier ones are undone.
-  function self.step(...)
-    local answer = redis.pcall(...)
+  -- What a step has answered. Where it has failed, the earlier ones are undone.
+  function self.made(answer)
     if type(answer) == 'table' and answer.err then
       self.undo()
       if not is_of_data(answer.err) then error(answer) end
       return nil
     end
     return answer
+  end
+  -- Makes a step.
+  function self.step(...)
+    return self.made(redis.pcall(...))
   end
   -- Says how the last step is undone.
   function self.back(...)
@@ -71,19 +75,9 @@ local function raise(change, name, by)
   return value < MOST or redis.call('GET', name) == text(MOST)
 end
 
--- The counters that a picture of a month and a cycle may be counted in, but for the key's.
-local function counters_of(month, cycle)
-  local names = { 'app_usage:' .. month, 'api_usage:' .. month, 'prepaid_usage:' .. month }
-  if cycle ~= '' then
-    names[4], names[5], names[6] =
-      'app_usage:cycle:' .. cycle, 'api_usage:cycle:' .. cycle, 'prepaid_usage:cycle:' .. cycle
-  end
-  return names
-end
-
 -- Adopts a counter that other software had raised before us, so that counters stay the sum of their ledger.
 local function adopt_once(change, own, month, id, now, counter, value)
-  local counted, ledger = own .. ':counted', own .. ':ledger:' .. month
+  local counted, ledger = own .. ':counted', ledger_name(own, month)
   local new = change.step('SADD', counted, counter)
   if not new then return counted end
   if new == 0 then return end

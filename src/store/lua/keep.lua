@@ -4,16 +4,11 @@
 -- month and pool are those of the hold, the cycle that of the hold or where that was moved to, and the entry goes to the
 -- ledger of the hold's month. Whether it came after its lease is told from the entry's own time.
 --
--- Words  id   the moment in it (µs) or ''   its day   channel   pool   month   cycle or ''   lease (µs)   key or ''
---        the key in names of counters   end of the lease (µs)
+-- Words  its terms (see read_keep_terms)   id   key as names of counters have it, or ''   end of the lease (µs)
 -- Gives  kept   released   no_account   closed (the ledger of its month is)
 local function read_keep(word)
-  return { kind = 'keep', id = word(), stamp = tonumber(word()), day = word(), channel = word(), pool = word(),
-    month = word(), cycle = word(), lease = word(), key = word(), key_name = word(), ends = word() }
-end
-
-local function record_of(op)
-  return table.concat({ op.channel, op.pool, op.month, op.cycle, op.lease, op.key, op.ends }, '|')
+  local terms, id, key, ends = KEEP_TERMS[word()], word(), word(), word()
+  return { kind = 'keep', terms = terms, id = id, stamp = stamp_of(id, terms.day), day = terms.day, key = key, ends = ends }
 end
 
 -- Refuses a keep for a month whose ledger is closed: it may have been counted, and the store has forgotten its id.
@@ -25,22 +20,22 @@ local function if_closed(a, month)
 end
 
 local function keep(a, op)
-  local ended, open = a.ended[op.id], a.open[op.id]
+  local ended, open, terms = a.ended[op.id], a.open[op.id], op.terms
   if ended then return ended end
   if not open then
     if not a.exists then return 'no_account' end
-    local refusal = if_closed(a, op.month)
+    local refusal = if_closed(a, terms.month)
     if refusal then return refusal end
     a.unprepared[#a.unprepared + 1] = op
   end
-  local cycle = op.cycle ~= '' and a.moved[op.cycle] or op.cycle
-  local kind = op.pool == 'prepaid' and 'prepaid' or op.channel
-  count_in(a, kind .. '_usage:' .. op.month)
-  if cycle ~= '' then count_in(a, kind .. '_usage:cycle:' .. cycle) end
-  if op.key ~= '' then count_in(a, 'key_usage:' .. op.key_name .. ':' .. op.month) end
-  if op.pool == 'prepaid' then a.spent, a.prepaid = a.spent + 1, a.prepaid and a.prepaid - 1 end
-  a.entries[#a.entries + 1] = { op.month,
-    table.concat({ op.id, op.channel, op.pool, op.month, cycle, op.key, op.ends }, '|') }
+  local cycle = a.moved[terms.cycle] or terms.cycle
+  count_in(a, terms.counter)
+  if cycle ~= '' then count_in(a, terms.of_cycle .. cycle) end
+  if op.key ~= '' then count_in(a, 'key_usage:' .. op.key .. ':' .. terms.month) end
+  if terms.pool == 'prepaid' then a.spent, a.prepaid = a.spent + 1, a.prepaid and a.prepaid - 1 end
+  local entries = a.entries[terms.month] or {}
+  a.entries[terms.month] = entries
+  entries[#entries + 1] = op.id .. terms.of .. cycle .. '|' .. op.key .. '|' .. op.ends
   close(a, op, 'kept')
   return 'kept'
 end

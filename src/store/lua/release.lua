@@ -2,10 +2,11 @@
 --
 -- In a script (meter), because the first of keep and release to arrive must win, and the other be told so.
 --
--- Words  id   the moment in it (µs) or ''   its day
+-- Words  the id's day   id
 -- Gives  kept   released
 local function read_release(word)
-  return { kind = 'release', id = word(), stamp = tonumber(word()), day = word() }
+  local day, id = word(), word()
+  return { kind = 'release', id = id, stamp = stamp_of(id, day), day = day }
 end
 
 local function release(a, op)

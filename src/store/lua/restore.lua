@@ -3,10 +3,9 @@
 -- A script, because a hold that has been settled meanwhile must not come back.
 --
 -- KEYS  1 the account
--- ARGV  1 now or ''   2 operation id   3 the moment in it (µs) or ''   4 its day   5 the hold's record   6 its key in names of
---       counters, or ''
+-- ARGV  1 now or ''   2 operation id   3 its day   4 the hold's record
 -- Gives 1 if it was written.
-local own, id, stamp, day, record = KEYS[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local own, id, day, record = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local holds, now = own .. ':holds', clock(ARGV[1])
 local channel, pool, month, cycle, lease, key, ends = parse(record)
 if tonumber(ends) <= now or settlement(own, day, id) or redis.call('HEXISTS', holds, id) == 1 then return 0 end
@@ -18,7 +17,7 @@ end
 local change, value_of = transaction(), standing_value(own)
 local faulty = prepare(change, own, month, cycle, id, now, value_of) or prepare_day(change, own, day)
 if not faulty and key ~= '' then
-  local counter = 'key_usage:' .. ARGV[6] .. ':' .. month
+  local counter = 'key_usage:' .. key .. ':' .. month
   faulty = adopt_once(change, own, month, id, now, counter, value_of(counter))
 end
 if faulty or not change.step('HSET', holds, id, record) then
@@ -27,7 +26,8 @@ end
 if redis.call('EXISTS', own) == 1 then
   local fields = redis.call('HMGET', own, 'oldest', 'mixed', 'newest')
   local oldest, mixed = tonumber(fields[1] or ends), tonumber(fields[2] or '0')
+  local newest, stamp = fields[3] or '', stamp_of(id, day) or ''
   redis.call('HSET', own, 'oldest', text(math.min(oldest, tonumber(ends))), 'mixed', text(math.max(mixed, tonumber(ends))),
-    'newest', text(math.max(tonumber(fields[3] or '0'), stamp or 0)))
+    'newest', stamp > newest and stamp or newest)
 end
 return 1

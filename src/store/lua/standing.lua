@@ -4,16 +4,25 @@
 -- a.count                counters of the window and of keys, by name without the account's own
 -- a.held, a.held_prepaid, a.held_by   open holds on the window's included credits, on prepaid ones, and by key in the month
 -- a.records              every open hold, by id; nil where their number was enough
--- a.puts, a.taken, a.closed, a.settled, a.raises, a.entries, a.spent, a.unprepared   what is to be written
+-- what is to be written:
+-- a.puts, a.taken        operations with new holds, and the records of those that are still open then
+-- a.closed               ids and records of holds that were open before, by turns
+-- a.settled              by how they ended, then by day: ids and values, by turns
+-- a.raises, a.spent      counters and by how much, prepaid credits
+-- a.entries              by month: what is told of pictures served
+-- a.unprepared           keeps whose hold was not open
 
 local function is_of_window(window, month, cycle)
   if window.cycle ~= '' then return cycle == window.cycle end
   return month == window.month
 end
 
--- Counts an open hold in or out.
+-- Counts an open hold in or out. Where holds are counted by their number, all are on the window's included credits.
 local function weigh(a, record, by)
-  if not a.window then return end
+  if not a.records then
+    a.held = a.held + by
+    return
+  end
   a.first = {}
   local _, pool, month, cycle, _, key = parse(record)
   if pool == 'prepaid' then
@@ -26,8 +35,7 @@ end
 
 -- Included credits that the window has used.
 local function used_of(a)
-  local of = a.window.cycle ~= '' and 'cycle:' .. a.window.cycle or a.window.month
-  return math.max(a.count['app_usage:' .. of], 0) + math.max(a.count['api_usage:' .. of], 0)
+  return math.max(a.count[a.window.app], 0) + math.max(a.count[a.window.api], 0)
 end
 
 -- Counts one picture.
@@ -37,31 +45,33 @@ local function count_in(a, counter)
 end
 
 local function put(a, op, record, pool, ends)
-  if a.open[op.id] and a.records then a.records[op.id] = nil end
-  a.puts[#a.puts + 1] = { op, record }
-  a.open[op.id], a.taken[op.id] = record, true
+  a.puts[#a.puts + 1] = op
+  a.open[op.id], a.taken[op.id] = record, record
   if a.records then a.records[op.id] = record end
   weigh(a, record, 1)
   a.is_changed = true
   if pool == 'prepaid' then a.mixed = math.max(a.mixed or 0, ends) end
   if not a.oldest or a.oldest > ends then a.oldest = ends end
-  if op.stamp and op.stamp > (a.newest or 0) then a.newest = op.stamp end
+  if op.stamp and op.stamp > (a.newest or '') then a.newest = op.stamp end
 end
 
 -- Ends an operation.
 local function close(a, op, ended)
-  local open = a.open[op.id]
+  local id, open = op.id, a.open[op.id]
   if open then
     -- One whose lease has ended was not counted.
-    if not a.records or a.records[op.id] then weigh(a, open, -1) end
+    if not a.records or a.records[id] then weigh(a, open, -1) end
     -- One that was taken in the same call is not written at all.
-    if a.taken[op.id] then a.taken[op.id] = nil else a.closed[#a.closed + 1] = { op.id, open } end
-    if a.records then a.records[op.id] = nil end
+    if a.taken[id] then a.taken[id] = nil else a.closed[#a.closed + 1], a.closed[#a.closed + 2] = id, open end
+    if a.records then a.records[id] = nil end
   elseif op.stamp then
-    a.unknown = math.max(a.unknown or 0, op.stamp)
+    if op.stamp > (a.unknown or '') then a.unknown = op.stamp end
   end
-  a.open[op.id], a.ended[op.id] = nil, ended
-  a.settled[#a.settled + 1] = { op, ended }
+  a.open[id], a.ended[id] = nil, ended
+  local of_day = a.settled[ended][op.day] or {}
+  a.settled[ended][op.day] = of_day
+  -- Of an id that does not tell when it began, when it ended is told.
+  of_day[#of_day + 1], of_day[#of_day + 2] = id, op.stamp and '' or text(a.now())
 end
 
 -- Reads how operations ended that have no open hold. Gives the faulty key, if it is of another type.
@@ -91,11 +101,12 @@ local function read_operations(a, ops)
     if op.kind ~= 'hold' or not (op.stamp and a.newest and op.stamp > a.newest) then
       asked[#asked + 1], ids[#ids + 1] = op, op.id
     end
-    if op.kind == 'keep' and op.cycle ~= '' and a.moved[op.cycle] == nil then
+    local cycle = op.kind == 'keep' and op.terms.cycle or ''
+    if cycle ~= '' and a.moved[cycle] == nil then
       local name = a.own .. ':moved_cycles'
-      local to = try('HGET', name, op.cycle)
+      local to = try('HGET', name, cycle)
       if to == nil then return name end
-      a.moved[op.cycle] = to
+      a.moved[cycle] = to
     end
   end
   if #asked == 0 then return end
@@ -108,51 +119,40 @@ local function read_operations(a, ops)
   return faulty
 end
 
-local FIELDS = { 'credits', 'prepaid_credits', 'arrival', 'newest', 'oldest', 'mixed', 'counted' }
-
--- Reads the account's fields. Gives the faulty key, if it is of another type.
-local function read_fields(a, ops)
-  local names = {}
-  for _, name in ipairs(PERIOD) do names[#names + 1] = name end
-  for _, name in ipairs(FIELDS) do names[#names + 1] = name end
-  local keys, last = {}, #names
+-- Reads the account's fields, unless they are read. Gives the faulty key, if it is of another type.
+local function read_fields(a, ops, found)
+  local names, keys = { unpack(FIELDS, 1, OF_KEY - 1) }, {}
   for _, op in ipairs(ops) do
-    if op.kind == 'hold' and op.key ~= '' and not a.keys[op.key_name] then
-      keys[#keys + 1], names[#names + 1], a.keys[op.key_name] = op.key_name, 'counted:' .. op.key_name, ''
+    if op.kind == 'hold' and op.key ~= '' and not a.keys[op.key] then
+      keys[#keys + 1], names[#names + 1], a.keys[op.key] = op.key, 'counted:' .. op.key, ''
     end
   end
-  local found = try('HMGET', a.own, unpack(names))
+  found = found or try('HMGET', a.own, unpack(names))
   if not found then return a.own end
-  for i, key in ipairs(keys) do a.keys[key] = found[last + i] or '' end
-  a.period, a.exists = {}, false
-  for i = 1, last do a.exists = a.exists or found[i] ~= false end
-  for i = 1, #PERIOD do a.period[i] = found[i] or '' end
-  local at = #PERIOD
+  for i, key in ipairs(keys) do a.keys[key] = found[OF_KEY + i - 1] or '' end
+  a.exists = false
+  for i = 1, OF_KEY - 1 do a.exists = a.exists or found[i] and found[i] ~= '' end
   a.exists = a.exists or redis.call('EXISTS', a.own) == 1
-  a.credits, a.prepaid = whole(found[at + 1] or '0'), whole(found[at + 2] or '0')
-  local function number(value) return value and not value:find('%D') and tonumber(value) or nil end
-  a.arrival, a.newest = number(found[at + 3]), number(found[at + 4])
-  a.oldest, a.mixed, a.counted = number(found[at + 5]), number(found[at + 6]), found[at + 7] or ''
+  a.credits, a.prepaid = whole(found[1] or '0'), whole(found[2] or '0')
+  a.arrival, a.newest, a.oldest, a.mixed = own_number(found[3]), found[4] or nil, own_number(found[5]), own_number(found[6])
+  a.counted = found[7] or ''
+  for i = OF_PERIOD, OF_KEY - 1 do found[i] = found[i] or '' end
+  a.period = table.concat(found, '|', OF_PERIOD, OF_KEY - 1)
   a.was = { arrival = a.arrival, newest = a.newest, oldest = a.oldest, mixed = a.mixed }
 end
 
--- Reads the counters of the window and of the keys. Where one is no whole number, that is the answer.
-local function read_counters(a)
-  local counters = counters_of(a.window.month, a.window.cycle)
+-- Reads the counters of the window and of the keys, unless they are read: the values from `first` on. Where one is no whole
+-- number, that is the answer.
+local function read_counters(a, values, first)
+  local counters, names = { unpack(a.window.counters) }, {}
   local fixed = #counters
   for key in pairs(a.keys) do counters[#counters + 1] = 'key_usage:' .. key .. ':' .. a.window.month end
-  local names = {}
   for i, counter in ipairs(counters) do names[i] = a.own .. ':' .. counter end
-  local values, absent = redis.call('MGET', unpack(names)), {}
-  for i, value in ipairs(values) do
-    if not value then absent[#absent + 1] = names[i] end
-  end
-  -- What is there all the same is no text.
-  local others = #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0
-  for i, value in ipairs(values) do
-    local number
-    if value then number = whole(value) elseif not others or redis.call('EXISTS', names[i]) == 0 then number = 0 end
-    if number then a.count[counters[i]] = number elseif i <= fixed then a.answer = 'not_integer|' .. names[i] end
+  if not values then values, first = read_counters_of(names), 1 end
+  for i, counter in ipairs(counters) do
+    local number = values[first + i - 1] or 0
+    if type(number) == 'string' then number = whole(number) end
+    if number then a.count[counter] = number elseif i <= fixed then a.answer = 'not_integer|' .. names[i] end
   end
 end
 
@@ -163,13 +163,14 @@ local function read_records(a)
     a.answer = 'unexpected|' .. a.holds
     return
   end
+  local now = a.now()
   a.records, a.held, a.held_prepaid, a.held_by, a.oldest, a.mixed = {}, 0, 0, {}, nil, nil
   a.looked_at = #all / 2
   for i = 1, #all, 2 do
     local id, record = all[i], all[i + 1]
     local _, pool, month, cycle, _, _, ends = parse(record)
     ends = tonumber(ends)
-    if not ends or ends <= a.now then
+    if not ends or ends <= now then
       a.expired[#a.expired + 1] = id
     else
       a.records[id] = record
@@ -182,43 +183,42 @@ end
 
 -- Counts the open holds: by their number, where every one of them is on the window's included credits and enough are left.
 local function read_holds(a, ops)
-  local holds, used, of_window = 0, used_of(a), a.window.month .. '|' .. a.window.cycle .. '|'
-  local one_by_one = used >= a.credits or (a.mixed and a.mixed > a.now) or (a.oldest and a.oldest <= a.now)
+  local now, used, of_window = a.now(), used_of(a), a.window.prepared
+  local one_by_one = used >= a.credits or (a.mixed and a.mixed > now) or (a.oldest and a.oldest <= now)
     or a.counted:sub(1, #of_window) ~= of_window
   for _, op in ipairs(ops) do
-    if op.kind == 'hold' then
-      holds = holds + 1
-      local of_key = op.cap and a.count['key_usage:' .. op.key_name .. ':' .. a.window.month]
-      -- Where the cap leaves fewer than the account has, the key's own open holds matter.
-      one_by_one = one_by_one or of_key and op.cap - of_key <= a.credits - used + math.max(a.prepaid, 0)
-    end
+    local cap = op.kind == 'hold' and op.terms.cap
+    local of_key = cap and a.count['key_usage:' .. op.key .. ':' .. a.window.month]
+    -- Where the cap leaves fewer than the account has, the key's own open holds matter.
+    one_by_one = one_by_one or of_key and cap - of_key <= a.credits - used + math.max(a.prepaid, 0)
   end
   a.mixed = nil
   if not one_by_one then
     a.held = try('HLEN', a.holds) or 0
-    one_by_one = used + a.held + holds > a.credits
+    -- A hold or a late keep is one more.
+    one_by_one = used + a.held + #ops > a.credits
   end
   if one_by_one then read_records(a) end
 end
 
--- Everything that the operations need. Gives the faulty key, if it is of another type.
-local function read_standing(own, window, now, ops)
+-- Everything that the operations need, but for what is read already, where they have a plan. Gives the faulty key, if it is of another type.
+local function read_standing(own, window, now, ops, plan, values)
   local a = { own = own, holds = own .. ':holds', window = window, now = now, open = {}, ended = {}, count = {}, keys = {},
     held = 0, held_prepaid = 0, held_by = {}, first = {}, moved = {}, expired = {}, puts = {}, taken = {}, closed = {},
-    settled = {}, raises = {}, entries = {}, spent = 0, unprepared = {} }
+    settled = { kept = {}, released = {} }, raises = {}, entries = {}, spent = 0, unprepared = {} }
   local faulty
-  if window then faulty = read_fields(a, ops) end
+  if window then faulty = read_fields(a, ops, plan and plan.fields) end
   faulty = faulty or read_operations(a, ops)
   if faulty or not window then return a, faulty end
   if not a.exists then
     a.answer = 'no_account'
-  elseif now < window.from or now >= window.to or table.concat(a.period, '|') ~= window.seen then
-    a.answer = 'stale|' .. text(now) .. '|' .. table.concat(a.period, '|')
+  elseif now() < window.from or now() >= window.to or a.period ~= window.seen then
+    a.answer = 'stale|' .. text(now()) .. '|' .. a.period
   elseif not a.credits or not a.prepaid then
     a.answer = 'not_integer|' .. own .. (a.credits and ' prepaid_credits' or ' credits')
   else
     a.credits = window.credits or math.max(a.credits, 0)
-    read_counters(a)
+    read_counters(a, plan and values, plan and plan.first)
     if not a.answer then read_holds(a, ops) end
   end
   return a

@@ -5,13 +5,13 @@ use super::{
     clients,
     engine::{Engine, STALE_TRIES, too_many_conflicts},
     meter,
-    operation::{Operation, append_id},
+    operation::{Operation, day_of},
     record,
     scripts::Call,
 };
 use crate::{
     domain::credit::{Admission, Charge, Draw, Hold, HoldRequest},
-    store::{Result, key_names},
+    store::Result,
 };
 
 pub(super) async fn hold(engine: &Engine, request: &HoldRequest) -> Result<Admission> {
@@ -28,8 +28,7 @@ pub(super) async fn hold(engine: &Engine, request: &HoldRequest) -> Result<Admis
 
 /// Writes a hold again that the server has lost, unless it has been settled or has ended.
 pub(super) async fn restore(engine: &Engine, hold: &Hold) -> Result<()> {
-    let Charge::Account { uid, key, .. } = &hold.charge else { return clients::restore(engine, hold).await };
+    let Charge::Account { uid, .. } = &hold.charge else { return clients::restore(engine, hold).await };
     let call = Call::of(&engine.scripts.restore, [engine.names(uid).own()]).number(engine.now_argument());
-    let call = append_id(call, &hold.id).arg(record::text(hold));
-    call.arg(key.as_ref().map_or("".into(), key_names::key_part)).run(&engine.link).await
+    call.arg(&hold.id.0).shown(day_of(&hold.id)).arg(record::text(hold)).run(&engine.link).await
 }

@@ -26,7 +26,7 @@ pub(super) async fn hold(engine: &Engine, request: &HoldRequest) -> Result<Admis
         let answer: String = Call::of(&engine.scripts.client_hold, keys)
             .number(engine.now_argument())
             .arg(&request.id.0)
-            .arg(day_of(&request.id))
+            .shown(day_of(&request.id))
             .arg(micros(request.lease))
             .number(request.burst.map(Burst::interval_micros))
             .number(request.burst.map(Burst::whole_micros))
@@ -51,7 +51,7 @@ pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
     if let Some(journal) = &engine.journal {
         journal.begin([hold].into_iter());
     }
-    let answer: String = call.arg(&hold.id.0).arg(day_of(&hold.id)).run(&engine.link).await?;
+    let answer: String = call.arg(&hold.id.0).shown(day_of(&hold.id)).run(&engine.link).await?;
     match answer.strip_prefix("not_integer|") {
         Some(counter) => Err(not_an_integer(counter)),
         None => Ok(Kept { settlement: ended(engine, &hold.id, &hold.charge.payer(), &answer)? }),
@@ -59,7 +59,7 @@ pub(super) async fn keep(engine: &Engine, hold: &Hold) -> Result<Kept> {
 }
 
 pub(super) async fn release(engine: &Engine, id: &OperationId, payer: &Payer) -> Result<Settlement> {
-    let call = call(engine, &engine.scripts.client_release, payer).arg(&id.0).arg(day_of(id));
+    let call = call(engine, &engine.scripts.client_release, payer).arg(&id.0).shown(day_of(id));
     ended(engine, id, payer, &call.run::<String>(&engine.link).await?)
 }
 
@@ -75,7 +75,7 @@ fn ended(engine: &Engine, id: &OperationId, payer: &Payer, answer: &str) -> Resu
 /// Writes a hold again that the server has lost, unless it has been settled or has ended.
 pub(super) async fn restore(engine: &Engine, hold: &Hold) -> Result<()> {
     let call = call(engine, &engine.scripts.client_restore, &hold.charge.payer()).number(engine.now_argument());
-    call.arg(&hold.id.0).arg(day_of(&hold.id)).arg(record::text(hold)).run(&engine.link).await
+    call.arg(&hold.id.0).shown(day_of(&hold.id)).arg(record::text(hold)).run(&engine.link).await
 }
 
 fn call<'a>(engine: &Engine, script: &'a Script, payer: &Payer) -> Call<'a> {

@@ -1,6 +1,7 @@
 //! A ledger entry as a stream has it: fields and their values, as the scripts write them.
 //!
-//! A picture has one field, `served`: `operation|channel|pool|month|cycle|key|end of the lease`. It happened when its entry was
+//! A picture has one field, `served`: `operation|channel|pool|month|cycle|key|end of the lease`, the key as names of counters
+//! have it. It happened when its entry was
 //! made, which the entry's id tells, and was late if that was after its lease. An imported one is spelled out like all others.
 
 use super::record;
@@ -39,7 +40,7 @@ fn served(at: UnixMicros, told: &str) -> Option<LedgerEntry> {
         pool: record::pool(next()?)?,
         month: record::month(next()?)?,
         cycle: next()?.parse().ok().map(UnixSeconds),
-        key: next().filter(|key| !key.is_empty()).map(|key| KeyId(key.into())),
+        key: record::key(next()?)?,
         late: at.0 >= ends.parse().ok()?,
     };
     Some(LedgerEntry { operation, at, kind })

@@ -43,7 +43,7 @@ pub(super) async fn part(engine: &Engine, uid: &Uid, records: &Records, after: &
             operations.iter().fold(call, |call, (id, end, at)| {
                 // What the id tells need not be remembered beside it.
                 let told = (id.stamp() != Some(*at)).then_some(at.0);
-                call.arg(&id.0).arg(day_of(id)).arg(Ended::of(*end).as_str()).number(told)
+                call.arg(&id.0).shown(day_of(id)).arg(Ended::of(*end).as_str()).number(told)
             })
         }
         Records::Events(events) => {

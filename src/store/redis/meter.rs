@@ -6,8 +6,8 @@
 
 use super::{
     answers::settled_as,
-    engine::{Assumed, Engine},
-    moment::PeriodFields,
+    common::Common,
+    engine::Engine,
     operation::Operation,
     queue::{Batch, Lane, Waiting},
     scripts::Call,
@@ -99,10 +99,11 @@ impl Driver {
     /// An answer for each operation; a fault with whether it is the connection's.
     async fn call(&self, batch: &Batch) -> std::result::Result<Vec<String>, (Fault, bool)> {
         let mut answers: Vec<String> = call(&self.engine, batch).run_telling(&self.engine.link).await?;
-        if answers.len() != batch.len() + batch.accounts().len() {
+        let looked_at = answers.pop().unwrap_or_default();
+        if answers.len() != batch.len() {
             return Err((Fault::Unexpected("the script meter does not answer every operation".into()), false));
         }
-        let records = answers.drain(batch.len()..).map(|records| records.parse().unwrap_or(0));
+        let records = looked_at.split(' ').map(|records| records.parse().unwrap_or(0));
         self.engine.lanes.learn(&self.lane, batch.accounts().map(|(uid, _)| uid).zip(records));
         Ok(answers)
     }
@@ -118,28 +119,16 @@ impl Drop for Driver {
 
 /// A call for operations of some accounts, each account's in their order.
 fn call<'a>(engine: &'a Engine, batch: &Batch) -> Call<'a> {
-    let names = batch.accounts().map(|(uid, _)| engine.names(uid));
-    let mut call = Call::of(&engine.scripts.meter, names).number(engine.now_argument());
-    for (uid, some) in batch.accounts() {
-        call = call.arg(some.len());
-        call = if some.iter().any(|waiting| waiting.operation.is_hold()) {
-            tell_window(call.arg("1"), engine, &engine.assumed(uid))
-        } else {
-            call.arg("")
-        };
-        call = some.iter().fold(call, |call, waiting| waiting.operation.append_to(call));
+    let mut common = Common::default();
+    let has_hold = |some: &[Waiting]| some.iter().any(|waiting| waiting.operation.is_hold());
+    let windows = batch.accounts().map(|(uid, some)| has_hold(some).then(|| common.window(engine, uid)));
+    let windows: Vec<Option<usize>> = windows.collect();
+    let terms: Vec<usize> = batch.operations().map(|operation| common.terms(operation)).collect();
+    let call = Call::of(&engine.scripts.meter, batch.accounts().map(|(uid, _)| engine.names(uid)));
+    let (mut call, mut terms) = (common.append_to(engine, call.number(engine.now_argument())), terms.into_iter());
+    for ((_, some), window) in batch.accounts().zip(windows) {
+        call = call.arg(some.len()).number(window);
+        call = some.iter().zip(&mut terms).fold(call, |call, (one, terms)| one.operation.append_to(call, terms));
     }
     call
-}
-
-fn tell_window<'a>(call: Call<'a>, engine: &Engine, assumed: &Assumed) -> Call<'a> {
-    let (moment, PeriodFields(seen)) = (engine.moment(assumed), &assumed.seen);
-    call.arg(seen)
-        .arg(moment.from.0)
-        .arg(moment.until.0)
-        .arg(moment.credits(&engine.terms.now()))
-        .shown(moment.month)
-        .number(moment.window.cycle().map(|start| start.0))
-        .arg(moment.window.until.micros().0)
-        .arg(moment.month.end().micros().0)
 }

@@ -5,12 +5,11 @@ use crate::{
     domain::{
         account::Uid,
         api_key::KeyId,
-        credit::{Channel, Charge, Draw, Hold, HoldRequest, OperationId, Settlement},
-        rate_limit::Burst,
+        credit::{Charge, Draw, Hold, HoldRequest, OperationId, Settlement},
     },
     store::key_names,
 };
-use std::time::Duration;
+use std::{borrow::Cow, fmt, time::Duration};
 
 /// The day of ids that tell no moment.
 pub(super) const UNDATED: &str = "undated";
@@ -87,64 +86,52 @@ impl Operation {
         matches!(self, Self::Hold { .. })
     }
 
-    /// Adds its kind and its words.
-    pub(super) fn append_to<'a>(&self, call: Call<'a>) -> Call<'a> {
+    /// Adds its kind, the place of its terms, and its words.
+    pub(super) fn append_to<'a>(&self, call: Call<'a>, terms: usize) -> Call<'a> {
         match self {
-            Self::Hold { request, .. } => append_hold(call, request),
-            Self::Keep { hold, .. } => append_keep(call, hold),
-            Self::Release { id, .. } => append_id(call.arg("release"), id),
+            Self::Hold { request, .. } => {
+                let key = match &request.draw {
+                    Draw::Account { key, .. } => key.as_ref().map(|key| &key.id),
+                    Draw::Client { .. } => None,
+                };
+                call.arg("hold").arg(terms).arg(&request.id.0).arg(key_part(key))
+            }
+            Self::Keep { hold, .. } => {
+                let key = match &hold.charge {
+                    Charge::Account { key, .. } => key.as_ref(),
+                    Charge::Client { .. } => None,
+                };
+                call.arg("keep").arg(terms).arg(&hold.id.0).arg(key_part(key)).arg(hold.expires.0)
+            }
+            Self::Release { id, .. } => call.arg("release").shown(day_of(id)).arg(&id.0),
         }
     }
 }
 
-/// The id, the moment in it, and its day.
-pub(super) fn append_id<'a>(call: Call<'a>, id: &OperationId) -> Call<'a> {
-    let stamp = id.stamp();
-    let call = call.arg(&id.0).number(stamp.map(|at| at.0));
-    match stamp {
-        Some(at) => call.arg(at.0.div_euclid(DAY)),
-        None => call.arg(UNDATED),
-    }
+/// A key as names of counters have it, or nothing.
+pub(super) fn key_part(key: Option<&KeyId>) -> Cow<'_, str> {
+    key.map_or(Cow::Borrowed(""), key_names::key_part)
 }
 
 /// The day of an id, by which the store forgets it.
-pub(super) fn day_of(id: &OperationId) -> String {
-    id.stamp().map_or_else(|| UNDATED.into(), |at| at.0.div_euclid(DAY).to_string())
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Day(Option<i64>);
+
+/// The day of an id.
+pub(super) fn day_of(id: &OperationId) -> Day {
+    Day(id.stamp().map(|at| at.0.div_euclid(DAY)))
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(day) => day.fmt(f),
+            None => f.write_str(UNDATED),
+        }
+    }
 }
 
 /// A lease's length in microseconds.
 pub(super) fn micros(lease: Duration) -> i64 {
     i64::try_from(lease.as_micros()).unwrap_or(i64::MAX / 4)
-}
-
-fn append_hold<'a>(call: Call<'a>, request: &HoldRequest) -> Call<'a> {
-    let (channel, key) = match &request.draw {
-        Draw::Account { channel, key, .. } => (*channel, key.as_ref()),
-        Draw::Client { .. } => (Channel::App, None),
-    };
-    let call = append_id(call.arg("hold"), &request.id)
-        .arg(micros(request.lease))
-        .number(request.burst.map(Burst::interval_micros))
-        .number(request.burst.map(Burst::whole_micros));
-    tell_key(call.arg(channel.as_str()), key.map(|key| &key.id)).number(key.and_then(|key| key.monthly_cap))
-}
-
-fn append_keep<'a>(call: Call<'a>, hold: &Hold) -> Call<'a> {
-    let call = append_id(call.arg("keep"), &hold.id);
-    let Charge::Account { channel, pool, month, cycle, key, .. } = &hold.charge else { return call };
-    let call = call
-        .arg(channel.as_str())
-        .arg(pool.as_str())
-        .shown(month)
-        .number(cycle.map(|start| start.0))
-        .arg(micros(hold.taken.until(hold.expires)));
-    tell_key(call, key.as_ref()).arg(hold.expires.0)
-}
-
-/// The key, and what it is called in names of counters.
-fn tell_key<'a>(call: Call<'a>, key: Option<&KeyId>) -> Call<'a> {
-    match key {
-        Some(key) => call.arg(&key.0).arg(key_names::key_part(key)),
-        None => call.arg("").arg(""),
-    }
 }

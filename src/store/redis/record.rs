@@ -1,14 +1,14 @@
-//! An open hold as it is stored: `channel|pool|month|cycle|lease|key|end of the lease` of an account, `day|lease|end of the
-//! lease` of an anonymous client; times in microseconds.
+//! An open hold as it is stored: `channel|pool|month|cycle|lease|key|end of the lease` of an account, the key as names of
+//! counters have it; `day|lease|end of the lease` of an anonymous client; times in microseconds.
 
-use super::operation::micros;
+use super::operation::{key_part, micros};
 use crate::{
     domain::{
         api_key::KeyId,
         credit::{Channel, Charge, Hold, OperationId, Payer, Pool},
         time::{Day, Month, UnixMicros, UnixSeconds},
     },
-    store::{Fault, Result},
+    store::{Fault, Result, key_names},
 };
 
 /// The hold that a record tells of.
@@ -24,7 +24,7 @@ pub(super) fn text(hold: &Hold) -> String {
         Charge::Client { day, .. } => format!("{day}|{lease}|{}", expires.0),
         Charge::Account { channel, pool, month, cycle, key, .. } => {
             let cycle = cycle.map_or(String::new(), |start| start.0.to_string());
-            let key = key.as_ref().map_or("", |key| key.0.as_str());
+            let key = key_part(key.as_ref());
             format!("{}|{}|{month}|{cycle}|{lease}|{key}|{}", channel.as_str(), pool.as_str(), expires.0)
         }
     }
@@ -50,11 +50,17 @@ fn read(id: &OperationId, payer: &Payer, record: &str) -> Option<Hold> {
         Payer::Account(uid) => {
             let (channel, pool, month, cycle) = (channel(next()?)?, pool(next()?)?, month(next()?)?, next()?);
             let (cycle, lease) = (cycle.parse().ok().map(UnixSeconds), next()?);
-            let key = next().filter(|key| !key.is_empty()).map(|key| KeyId(key.into()));
+            let key = key(next()?)?;
             (Charge::Account { uid: uid.clone(), channel, pool, month, cycle, key }, lease)
         }
     };
     Some(Hold { id: id.clone(), charge, taken: UnixMicros(expires.0 - lease.parse::<i64>().ok()?), expires })
+}
+
+/// The key that a record names, if it names one.
+#[expect(clippy::option_option, reason = "a record that cannot be read is another thing than one without a key")]
+pub(super) fn key(part: &str) -> Option<Option<KeyId>> {
+    if part.is_empty() { Some(None) } else { key_names::key_of(part).map(Some) }
 }
 
 pub(super) fn pool(text: &str) -> Option<Pool> {
@@ -97,7 +103,7 @@ mod tests {
         };
         let day = Day { year: 2026, month: 3, day: 9 };
         for charge in [
-            account(Pool::Included, Some(UnixSeconds(7)), Some("a|strange|key")),
+            account(Pool::Included, Some(UnixSeconds(7)), Some("a|strange:{key} % of")),
             account(Pool::Prepaid, None, None),
             Charge::Client { client: ClientAddress("::/64".into()), day },
         ] {

@@ -9,15 +9,25 @@ use crate::{
 use redis::{Cmd, FromRedisValue, RedisWrite, Script, ToRedisArgs, ToSingleRedisArg, cmd};
 use std::fmt::Display;
 
+/// The text of some files.
+macro_rules! files {
+    ($($file:literal),+) => { concat!($(include_str!(concat!("../lua/", $file, ".lua"))),+) };
+}
+
 /// A script in one or several files, after what all of them begin with.
 macro_rules! script {
-    ($($file:literal),+) => {
-        Script::new(concat!(
-            include_str!("../lua/prelude.lua"),
-            $(include_str!(concat!("../lua/", $file, ".lua"))),+
-        ))
-    };
+    ($($file:literal),+) => { Script::new(files!("prelude", $($file),+)) };
 }
+
+/// A call makes every function of its script anew, which takes longer than most of what they do: those for what is rare are
+/// made only where they are needed.
+const METER: &str = concat!(
+    files!("prelude", "common", "straight"),
+    "local function load_operate()\n",
+    files!("account", "standing", "hold", "keep", "release", "operate"),
+    "end\n",
+    files!("meter")
+);
 
 /// Every script.
 pub(super) struct Scripts {
@@ -48,17 +58,17 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            meter: script!("account", "standing", "hold", "keep", "release", "meter"),
+            meter: Script::new(METER),
             restore: script!("account", "restore"),
             client_hold: script!("client_hold"),
             client_keep: script!("client_keep"),
             client_release: script!("client_release"),
             client_restore: script!("client_restore"),
-            grant: script!("grant"),
-            cycles: script!("cycles"),
-            mend: script!("mend"),
-            put_account: script!("put_account"),
-            apply_stripe: script!("apply_stripe"),
+            grant: script!("change", "grant"),
+            cycles: script!("change", "cycles"),
+            mend: script!("change", "mend"),
+            put_account: script!("change", "put_account"),
+            apply_stripe: script!("change", "apply_stripe"),
             put_stripe_object: script!("put_stripe_object"),
             park: script!("park"),
             unpark: script!("unpark"),
