@@ -59,14 +59,14 @@ fn literal(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("-")
 }
 
-/// Runs work to its end, or until it panics.
-pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Panicked)
+/// Runs work to its end, or until it panics. (An `async fn` would hold the work twice: as its argument, and to wait for it.)
+pub fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Panicked>> {
+    AssertUnwindSafe(work).catch_unwind().map(|done| done.map_err(|_| Panicked))
 }
 
 /// Runs work of a request: a panic in it is logged with the request's id.
-pub async fn of_request<T>(request_id: String, work: impl Future<Output = T>) -> T {
-    REQUEST.scope(request_id, work).await
+pub fn of_request<T>(request_id: String, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    REQUEST.scope(request_id, work)
 }
 
 /// The same for work that blocks its thread.

@@ -5,6 +5,7 @@ use super::{
     label::{CallerKind, PANIC, RejectedBy, Route, Step, StripeOutcome, StripeType},
 };
 use crate::domain::{account::Uid, api_key::KeyId, credit::Pool, refusal::Refusal, trace::Trace};
+use futures_util::FutureExt as _;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::Instant;
 
@@ -96,12 +97,13 @@ impl Record {
         }
     }
 
-    /// Runs one step and notes how long it took.
-    pub async fn time<T>(&mut self, step: Step, work: impl Future<Output = T>) -> T {
+    /// Runs one step and notes how long it took. (An `async fn` would hold the work twice.)
+    pub fn time<T>(&mut self, step: Step, work: impl Future<Output = T>) -> impl Future<Output = T> {
         let started = Instant::now();
-        let done = work.await;
-        self.steps.push((step, started.elapsed()));
-        done
+        work.map(move |done| {
+            self.steps.push((step, started.elapsed()));
+            done
+        })
     }
 }
 
