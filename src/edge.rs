@@ -1,6 +1,7 @@
 //! The network side: listeners, routes, and the one place that writes the contract's answers.
 
 mod admin;
+mod answered;
 mod cors;
 mod deliveries;
 mod dialect;
@@ -33,5 +34,5 @@ pub use ingress::Ingress;
 pub use listener::{
     CertificateError, ConnectionLimits, ConnectionRules, Listener, Live, Pair, Peer, Snapshot, Socket, Sockets, Tls,
 };
-pub use routes::public_routes;
+pub use routes::{Routes, public_routes};
 pub use state::{AdminState, DialectRules, PublicState};
