@@ -22,6 +22,7 @@ mod request_id;
 mod rmbg;
 mod routes;
 pub mod shield;
+mod spooled_body;
 mod state;
 mod unknown;
 mod unread;

@@ -252,19 +252,25 @@ impl Spooled {
 
     /// A piece of the body that starts at `offset`; `None` at the end.
     pub async fn piece_at(&self, offset: u64) -> io::Result<Option<Bytes>> {
-        if let (Some(file), true) = (&self.file, offset < self.in_file) {
-            return self.piece_of_file(Arc::clone(file), offset, READ_PIECE).await.map(Some);
-        }
-        let mut start = self.in_file;
-        for piece in &self.tail {
-            let end = start + piece.len() as u64;
-            if offset < end {
-                let skip = usize::try_from(offset - start).map_err(io::Error::other)?;
-                return Ok(Some(piece.slice(skip..)));
+        match &self.file {
+            Some(file) if offset < self.in_file => {
+                self.piece_of_file(Arc::clone(file), offset, READ_PIECE).await.map(Some)
             }
-            start = end;
+            _ => Ok(self.in_memory_at(offset)),
         }
-        Ok(None)
+    }
+
+    /// The same, if it is in memory; `None` if it is not.
+    #[must_use]
+    pub fn in_memory_at(&self, offset: u64) -> Option<Bytes> {
+        let mut skip = usize::try_from(offset.checked_sub(self.in_file)?).ok()?;
+        for piece in &self.tail {
+            if skip < piece.len() {
+                return Some(piece.slice(skip..));
+            }
+            skip -= piece.len();
+        }
+        None
     }
 
     /// The first bytes of the body, `most` of them if it has so many.

@@ -147,7 +147,7 @@ impl Remote {
             .header(header::CONTENT_TYPE, form.content_type())
             .header(header::CONTENT_LENGTH, form.len())
             .header(header::ACCEPT_ENCODING, NO_CODING)
-            .header("x-request-id", &cut.request_id);
+            .header("x-request-id", cut.request_id.as_str());
         if let Some(trace) = &cut.trace {
             request = request.header("traceparent", trace.traceparent());
         }

@@ -5,7 +5,10 @@ mod described;
 #[cfg(test)]
 mod tests;
 
-use super::rate_limit::{self, whole_seconds};
+use super::{
+    rate_limit::{self, whole_seconds},
+    spooled_body::SpooledBody,
+};
 use crate::{
     domain::{
         base64::{self, Encoder},
@@ -73,9 +76,7 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Response {
 pub(super) fn picture(served: Served, request_id: &str) -> Response {
     let answer = served.answer;
     let length = answer.body.len();
-    let claim = answer.body.claim();
-    let mut response = Response::new(body_of(answer.body));
-    response.extensions_mut().insert(claim);
+    let mut response = Response::new(Body::new(SpooledBody::new(answer.body)));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());
@@ -91,10 +92,8 @@ pub(super) fn picture(served: Served, request_id: &str) -> Response {
 pub(super) fn picture_in_json(served: Served, (start, end): (&str, &str), request_id: &str) -> Response {
     let body = served.answer.body;
     let length = start.len() as u64 + base64::encoded_length(body.len()) + end.len() as u64;
-    let claim = body.claim();
     let (start, end) = (Bytes::copy_from_slice(start.as_bytes()), Bytes::copy_from_slice(end.as_bytes()));
     let mut response = Response::new(base64_of(body, start, end));
-    response.extensions_mut().insert(claim);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -162,17 +161,6 @@ fn details_of(refusal: &Refusal) -> Vec<Detail> {
         return complaints.iter().map(detail).collect();
     }
     Vec::new()
-}
-
-fn body_of(spooled: Spooled) -> Body {
-    let pieces = stream::try_unfold((Arc::new(spooled), 0), |(spooled, offset)| async move {
-        let piece: Option<Bytes> = spooled.piece_at(offset).await?;
-        Ok::<_, io::Error>(piece.map(|piece| {
-            let next = offset + piece.len() as u64;
-            (piece, (spooled, next))
-        }))
-    });
-    Body::from_stream(pieces)
 }
 
 /// The body as base64, encoded as it is read back.

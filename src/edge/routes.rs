@@ -72,7 +72,7 @@ fn router(public: Arc<PublicState>) -> Router {
     let counted_as = |route| from_fn_with_state((Arc::clone(&public), route), catch_panics);
     Router::new()
         // Other methods get here, and are told this one.
-        .route(PICTURES, post(unknown_method))
+        .route("/rmbg", post(unknown_method))
         .route("/api/membership-usage", get(membership_usage).layer(counted_as(Route::MembershipUsage)))
         .route("/api/webhooks/stripe", post(stripe_webhook).layer(counted_as(Route::StripeWebhook)))
         .route("/healthz", get(async || "ok\n").layer(counted_as(Route::Other)))
