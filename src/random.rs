@@ -74,13 +74,13 @@ pub(crate) fn base62_digit(number: u32) -> char {
 
 /// Two lower-case digits a byte.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |number: u8| char::from(HEXADECIMAL[usize::from(number & 0xf)]);
-    let mut text = String::with_capacity(2 * bytes.len());
+    let digit = |number: u8| HEXADECIMAL[usize::from(number & 0xf)];
+    let mut text = Vec::with_capacity(2 * bytes.len());
     for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(*byte));
+        text.extend_from_slice(&[digit(byte >> 4), digit(*byte)]);
     }
-    text
+    // Digits are always UTF-8.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// Random bytes of which an id is made that need not be secret. They are drawn for many ids at once.

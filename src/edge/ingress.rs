@@ -79,8 +79,11 @@ impl Ingress {
     /// The client's address and the trace. Only a trusted proxy may say which trace it is: a stranger could mix its requests
     /// into another's trace.
     pub(super) fn context(&self, headers: &HeaderMap, peer: IpAddr) -> RequestContext {
+        if !self.proxies.trusts(peer) {
+            return RequestContext { client: self.proxies.client_ip(peer, []), trace: trace_of(None).ok() };
+        }
         let mut traceparents = headers.get_all(TRACEPARENT).iter();
-        let only = traceparents.next().filter(|_| traceparents.next().is_none() && self.proxies.trusts(peer));
+        let only = traceparents.next().filter(|_| traceparents.next().is_none());
         let trace = trace_of(only.map(HeaderValue::as_bytes)).ok();
         RequestContext { client: self.address(headers, peer), trace }
     }
