@@ -33,6 +33,7 @@ use crate::{
         credit::Payer,
         form::Form,
         refusal::Shortage,
+        shared_text::SharedText,
         trace::Trace,
     },
     picture::{Bounds, Cut, TooMuch},
@@ -62,7 +63,7 @@ pub struct CutRequest {
     /// When the whole answer must have arrived.
     pub deadline: Instant,
     /// Names the request in the backend's log and in ours.
-    pub request_id: String,
+    pub request_id: SharedText,
     /// The trace that a service is told.
     pub trace: Option<Trace>,
     /// Notes what it takes of the backend.
@@ -81,7 +82,7 @@ impl CutRequest {
     /// Logs that nothing is left of a picture. It is an answer like any other, but the model may not see what we see.
     fn warn_if_lost(&self, cut: &Cut) {
         if cut.is_lost && flood::may_write("picture_lost", Level::WARN) {
-            warn!(request_id = self.request_id, "nothing is left of a picture that showed something");
+            warn!(request_id = self.request_id.as_str(), "nothing is left of a picture that showed something");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The network side: listeners, routes, and the one place that writes the contract's answers.
 
 mod admin;
+mod answered;
 mod cors;
 mod deliveries;
 mod dialect;
@@ -21,6 +22,7 @@ mod request_id;
 mod rmbg;
 mod routes;
 pub mod shield;
+mod spooled_body;
 mod state;
 mod unknown;
 mod unread;
@@ -34,5 +36,5 @@ pub use listener::{
     CertificateError, ConnectionLimits, ConnectionRules, Listener, Live, Pair, Peer, Snapshot, Socket, Sockets, Tls,
     Workers,
 };
-pub use routes::public_routes;
+pub use routes::{Routes, public_routes};
 pub use state::{AdminState, DialectRules, PublicState};

@@ -3,14 +3,23 @@
 use crate::domain::{credit::OperationId, time::UnixMicros, trace::Trace};
 use aws_lc_rs::rand;
 use std::{
-    fmt::Write as _,
+    cell::RefCell,
     num::{NonZeroU64, NonZeroU128},
 };
 
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The largest multiple of 62 that a byte reaches: bytes from here on would favour the first digits.
 const FAIR: u8 = 248;
+
+/// How much randomness a thread keeps for ids: a picture needs five times a few bytes.
+const KEPT: usize = 512;
+
+thread_local! {
+    /// Random bytes that nobody has used yet. Only ids are made of them: secrets come from the system's generator itself.
+    static UNUSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The operating system gave no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,34 +28,38 @@ pub struct NoRandomness;
 
 /// The id of an operation that begins now: the moment, and 59 random bits.
 pub fn operation_id_at(now: UnixMicros) -> Result<OperationId, NoRandomness> {
-    Ok(OperationId::stamped(now, &base62_text(10)?))
+    Ok(OperationId::stamped(now, &base62_of(10, fill_for_id)?))
 }
 
 /// An operation id that nobody has used: 128 random bits, in hexadecimal.
 pub fn fresh_operation_id() -> Result<OperationId, NoRandomness> {
     let mut bytes = [0; 16];
-    fill(&mut bytes)?;
+    fill_for_id(&mut bytes)?;
     Ok(OperationId(hexadecimal(&bytes).into()))
 }
 
 /// The trace of a request: the one that a believed `traceparent` names, else a new one.
 pub fn trace_of(traceparent: Option<&[u8]>) -> Result<Trace, NoRandomness> {
     let (mut id, mut span) = ([0; 16], [0; 8]);
-    fill(&mut span)?;
+    fill_for_id(&mut span)?;
     let span = NonZeroU64::new(u64::from_ne_bytes(span)).unwrap_or(NonZeroU64::MIN);
     if let Some(trace) = traceparent.and_then(|header| Trace::continued(header, span)) {
         return Ok(trace);
     }
-    fill(&mut id)?;
+    fill_for_id(&mut id)?;
     let id = NonZeroU128::new(u128::from_ne_bytes(id)).unwrap_or(NonZeroU128::MIN);
     Ok(Trace::begin(id, span))
 }
 
 /// A text of this many random base62 digits, all equally likely.
 pub(crate) fn base62_text(digits: usize) -> Result<String, NoRandomness> {
+    base62_of(digits, fill)
+}
+
+fn base62_of(digits: usize, fill: impl Fn(&mut [u8]) -> Result<(), NoRandomness>) -> Result<String, NoRandomness> {
     let mut text = String::with_capacity(digits);
     while text.len() < digits {
-        let mut bytes = [0; 32];
+        let mut bytes = [0; 16];
         fill(&mut bytes)?;
         let fair = bytes.iter().filter(|byte| **byte < FAIR);
         text.extend(fair.map(|byte| base62_digit(u32::from(*byte))).take(digits - text.len()));
@@ -61,10 +74,26 @@ pub(crate) fn base62_digit(number: u32) -> char {
 
 /// Two lower-case digits a byte.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
+    let digit = |number: u8| HEXADECIMAL[usize::from(number & 0xf)];
+    let mut text = Vec::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend_from_slice(&[digit(byte >> 4), digit(*byte)]);
+    }
+    // Digits are always UTF-8.
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Random bytes of which an id is made that need not be secret. They are drawn for many ids at once.
+fn fill_for_id(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    UNUSED.with_borrow_mut(|unused| {
+        if unused.len() < bytes.len() {
+            unused.resize(KEPT.max(bytes.len()), 0);
+            fill(unused).inspect_err(|_| unused.clear())?;
+        }
+        let rest = unused.len() - bytes.len();
+        bytes.copy_from_slice(&unused[rest..]);
+        unused.truncate(rest);
+        Ok(())
     })
 }
 

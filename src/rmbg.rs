@@ -7,12 +7,14 @@ mod caller;
 mod dialect;
 mod finish;
 mod form;
+mod gone;
 mod read_check;
 mod send;
 mod settle;
 mod upload;
 
 pub use dialect::{Dialect, Extras, Made};
+pub use gone::Gone;
 pub use read_check::ReadCheck;
 pub use upload::Upload;
 
@@ -43,7 +45,7 @@ use caller::{Awaited, Caller, Sender};
 use dialect::Asked;
 use settle::Pledge;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 /// How long a caller should wait after a 503.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -192,14 +194,14 @@ impl From<Panicked> for Stop {
 }
 
 impl Rmbg {
-    /// Serves one request. `gone` is cancelled when the caller has left. After a panic, the caller gets an internal error.
+    /// Serves one request. `gone` tells whether the caller has left. After a panic, the caller gets an internal error.
     ///
     /// The future must be run to its end. If it is dropped, a background task releases the credit.
     pub async fn serve(
         &self,
         visitor: &Visitor,
         upload: &mut Upload,
-        gone: &CancellationToken,
+        gone: &Gone,
         record: &mut Record,
     ) -> Result<Served, Stop> {
         let (caller, pledge, limits) = panics::caught(self.admit(visitor, record)).await??;
@@ -207,7 +209,7 @@ impl Rmbg {
             failpoint::reach(Point::AfterHold);
             let answer = tokio::select! {
                 answer = self.answer((visitor, &caller), upload, record) => answer,
-                () = gone.cancelled() => Err(Stop::Gone),
+                () = gone.noted() => Err(Stop::Gone),
             };
             record.time(Step::Settle, settle(pledge, answer)).await
         };

@@ -12,13 +12,12 @@ use crate::{
     backend::{Backend, KeyValues},
     clock::Clock,
     config::{Config, ConfigErrors, Differences},
-    edge::{Live, Pair, PublicState, Snapshot, Tls, public_routes},
+    edge::{Live, Pair, PublicState, Routes, Snapshot, Tls, public_routes},
     spool::Budgets,
     store::LiveTerms,
     telemetry::{Process, change_log},
 };
 use arc_swap::ArcSwap;
-use axum::Router;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
@@ -50,7 +49,7 @@ pub(super) struct Reloads {
 
 impl Reloads {
     /// Begins with the configuration of the start. `admin` are the operators' routes.
-    pub(super) fn new(parts: Parts, config: Config, state: PublicState, admin: Router) -> Self {
+    pub(super) fn new(parts: Parts, config: Config, state: PublicState, admin: Routes) -> Self {
         let public = public_snapshot(&config, public_routes(Arc::new(state.clone())));
         let admin = admin_snapshot(&config, admin);
         let [public, admin] = [public, admin].map(|snapshot| Arc::new(ArcSwap::from_pointee(snapshot)));

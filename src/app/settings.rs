@@ -2,11 +2,10 @@
 
 use crate::{
     config::{BackendKind, Config},
-    edge::{Cors, DialectRules, PublicState, Snapshot, shield::ShieldLimits},
+    edge::{Cors, DialectRules, PublicState, Routes, Snapshot, shield::ShieldLimits},
     rmbg::Rules,
     spool::DiskRules,
 };
-use axum::Router;
 use std::{sync::Arc, time::Duration};
 
 /// Reading a form and asking a backend have deadlines of their own. A request that takes this much longer than both is
@@ -26,7 +25,7 @@ pub(super) fn next_state(state: &PublicState, config: &Config) -> PublicState {
 }
 
 /// What the public listeners serve requests by.
-pub(super) fn public_snapshot(config: &Config, routes: Router) -> Snapshot {
+pub(super) fn public_snapshot(config: &Config, routes: Routes) -> Snapshot {
     let request_timeout = Duration::from_secs(config.limits.upload_timeout_s + config.backend.timeout_s) + MARGIN;
     Snapshot {
         routes,
@@ -38,7 +37,7 @@ pub(super) fn public_snapshot(config: &Config, routes: Router) -> Snapshot {
 }
 
 /// What the admin listener serves requests by. A stop does not wait for operators.
-pub(super) fn admin_snapshot(config: &Config, routes: Router) -> Snapshot {
+pub(super) fn admin_snapshot(config: &Config, routes: Routes) -> Snapshot {
     Snapshot { grace: Duration::ZERO, ..public_snapshot(config, routes) }
 }
 

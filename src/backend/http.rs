@@ -166,7 +166,7 @@ impl Remote {
         headers.insert(header::HOST, self.host.clone());
         headers.insert(header::CONTENT_TYPE, form.content_type()?);
         headers.insert(header::ACCEPT_ENCODING, NO_CODING);
-        headers.insert(X_REQUEST_ID, HeaderValue::from_str(&cut.request_id)?);
+        headers.insert(X_REQUEST_ID, HeaderValue::from_str(cut.request_id.as_str())?);
         if let Some(trace) = &cut.trace {
             headers.insert(TRACEPARENT, trace.traceparent().try_into()?);
         }

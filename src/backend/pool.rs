@@ -305,7 +305,7 @@ impl Member {
 /// If this service does not answer either, the request's own line is the warning.
 fn tell_of_retry(request: &CutRequest, next: &str, failure: &Failure) {
     if flood::may_write("retry", Level::INFO) {
-        let (request_id, cause) = (&request.request_id, failure.cause());
+        let (request_id, cause) = (request.request_id.as_str(), failure.cause());
         info!(backend = next, request_id, cause, "a picture goes to another service");
     }
 }

@@ -89,10 +89,19 @@ impl ClientAddress {
     /// The client that an address counts as: an IPv4 address by itself, an IPv6 address by its /64.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
-        match unmapped(address) {
+        match first_of_client(address) {
             IpAddr::V4(v4) => Self(v4.to_string().into()),
-            v6 @ IpAddr::V6(_) => Self(format!("{}/{IPV6_CLIENT_BITS}", truncated(v6, IPV6_CLIENT_BITS)).into()),
+            IpAddr::V6(v6) => Self(format!("{v6}/{IPV6_CLIENT_BITS}").into()),
         }
+    }
+}
+
+/// The first of the addresses that count as one client with this one. All of them have the same.
+#[must_use]
+pub fn first_of_client(address: IpAddr) -> IpAddr {
+    match unmapped(address) {
+        v4 @ IpAddr::V4(_) => v4,
+        v6 @ IpAddr::V6(_) => truncated(v6, IPV6_CLIENT_BITS),
     }
 }
 

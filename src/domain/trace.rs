@@ -5,6 +5,8 @@ use std::num::{NonZeroU64, NonZeroU128};
 /// The length of the header in version 00. Later versions begin with the same fields.
 const LENGTH: usize = 55;
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// The only flag that is known here: whether somebody records the trace.
 const SAMPLED: u128 = 1;
 
@@ -44,13 +46,29 @@ impl Trace {
     /// The trace's id: 32 digits in hexadecimal.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{:032x}", self.id)
+        let mut text = String::with_capacity(32);
+        write(&mut text, self.id.get(), 32);
+        text
     }
 
     /// The header for a request that this one causes.
     #[must_use]
     pub fn traceparent(&self) -> String {
-        format!("00-{:032x}-{:016x}-{:02x}", self.id, self.span, u8::from(self.sampled))
+        let mut text = String::with_capacity(LENGTH);
+        text.push_str("00-");
+        write(&mut text, self.id.get(), 32);
+        text.push('-');
+        write(&mut text, self.span.get().into(), 16);
+        text.push_str(if self.sampled { "-01" } else { "-00" });
+        text
+    }
+}
+
+/// Writes the last digits of a number, so many of them, in hexadecimal.
+fn write(text: &mut String, number: u128, digits: u32) {
+    for at in (0..digits).rev() {
+        let digit = (number >> (4 * at)) & 0xf;
+        text.push(char::from(DIGITS[usize::try_from(digit).unwrap_or(0)]));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The admin listener's routes: liveness, readiness, metrics.
 
-use super::{pages::harmless, panics::catch_panics_of_operators, reply, state::AdminState};
+use super::{pages::all_harmless, panics::catch_panics_of_operators, reply, routes::Routes, state::AdminState};
 use crate::domain::{
     readiness::{Obstacle, Warning},
     refusal::Refusal,
@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 /// The operators' routes.
-pub fn admin_routes(admin: Arc<AdminState>) -> Router {
+pub fn admin_routes(admin: Arc<AdminState>) -> Routes {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -25,8 +25,9 @@ pub fn admin_routes(admin: Arc<AdminState>) -> Router {
         .fallback(async || reply::refused(&Refusal::NotFound, ""))
         .method_not_allowed_fallback(async || reply::refused(&Refusal::MethodNotAllowed, ""))
         .layer(from_fn(catch_panics_of_operators))
-        .layer(map_response(harmless))
-        .with_state(admin)
+        .layer(map_response(all_harmless))
+        .with_state::<()>(admin)
+        .into()
 }
 
 #[derive(Serialize)]

@@ -43,12 +43,23 @@ impl Cors {
     }
 
     /// The value of `Access-Control-Allow-Origin` for this page, if it may call.
-    fn allows(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+    pub(super) fn allows(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
         let origin = origin?;
         if self.origins.iter().any(|allowed| allowed == "*") {
             return Some(HeaderValue::from_static("*"));
         }
         self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    }
+
+    /// Adds to an answer the headers for the page that asked, which has this permission.
+    pub(super) fn mark(&self, headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
+        if self.is_off() {
+            return;
+        }
+        if allowed.is_some() {
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed_headers.clone());
+        }
+        mark(headers, allowed);
     }
 
     fn is_off(&self) -> bool {
@@ -58,20 +69,14 @@ impl Cors {
 
 /// Answers preflights, which count against no limit. To every other answer, adds the headers for the page that asked.
 pub(super) async fn cors(State(cors): State<Arc<Cors>>, request: Request, next: Next) -> Response {
-    if cors.is_off() {
-        return next.run(request).await;
-    }
     let allowed = cors.allows(request.headers().get(header::ORIGIN));
-    let mut response = if is_preflight(&request) {
-        preflight(&cors, allowed.is_some())
-    } else {
-        let mut response = next.run(request).await;
-        if allowed.is_some() {
-            response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, cors.exposed_headers.clone());
-        }
-        response
-    };
-    mark(response.headers_mut(), allowed);
+    if !cors.is_off() && is_preflight(&request) {
+        let mut response = preflight(&cors, allowed.is_some());
+        mark(response.headers_mut(), allowed);
+        return response;
+    }
+    let mut response = next.run(request).await;
+    cors.mark(response.headers_mut(), allowed);
     response
 }
 

@@ -3,11 +3,7 @@
 
 use super::{in_flight::InFlight, listener::Peer, shield::Shield};
 use crate::{
-    domain::{
-        client_address::{ClientAddress, TrustedProxies},
-        refusal::Refusal,
-        trace::Trace,
-    },
+    domain::{client_address::TrustedProxies, refusal::Refusal, trace::Trace},
     identity::{Credentials, Visitor},
     random::trace_of,
     telemetry::{Metrics, Outcome, Record, RejectedBy},
@@ -45,7 +41,7 @@ pub struct Ingress {
 /// The client's address, and the trace that the request belongs to. They are found out once for each request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestContext {
-    client: IpAddr,
+    pub(super) client: IpAddr,
     trace: Option<Trace>,
 }
 
@@ -60,25 +56,36 @@ impl Ingress {
     /// Counts a request, of any kind and with any credentials, as one that its client has in flight. Returns the guard
     /// that keeps it counted, and the client's address.
     pub(super) fn enter(&self, request: &Request, record: &mut Record) -> Result<(Arc<InFlight>, IpAddr), Refusal> {
-        let known = request.extensions().get::<RequestContext>().copied();
-        let context = known.unwrap_or_else(|| self.context_of(request));
+        let context = self.context_of(request);
         context.note(record);
-        let address = context.client;
-        let Some(guard) = self.shield.enter(&ClientAddress::of(address)) else {
+        Ok((self.count(context.client, record)?, context.client))
+    }
+
+    /// Counts a request of this client as in flight.
+    pub(super) fn count(&self, client: IpAddr, record: &mut Record) -> Result<Arc<InFlight>, Refusal> {
+        let Some(guard) = self.shield.enter(client) else {
             record.rejected_by = Some(RejectedBy::InFlight);
             return Err(Refusal::TooFast { retry_after: RETRY_SOON });
         };
-        Ok((Arc::new(InFlight::new(guard, &self.metrics)), address))
+        Ok(Arc::new(InFlight::new(guard, &self.metrics)))
+    }
+
+    /// The client's address and the trace of a request, found out once.
+    pub(super) fn context_of(&self, request: &Request) -> RequestContext {
+        let known = request.extensions().get::<RequestContext>().copied();
+        known.unwrap_or_else(|| self.context(request.headers(), peer(request.extensions())))
     }
 
     /// The client's address and the trace. Only a trusted proxy may say which trace it is: a stranger could mix its requests
     /// into another's trace.
-    pub(super) fn context_of(&self, request: &Request) -> RequestContext {
-        let peer = peer(request.extensions());
-        let mut traceparents = request.headers().get_all(TRACEPARENT).iter();
-        let only = traceparents.next().filter(|_| traceparents.next().is_none() && self.proxies.trusts(peer));
+    pub(super) fn context(&self, headers: &HeaderMap, peer: IpAddr) -> RequestContext {
+        if !self.proxies.trusts(peer) {
+            return RequestContext { client: self.proxies.client_ip(peer, []), trace: trace_of(None).ok() };
+        }
+        let mut traceparents = headers.get_all(TRACEPARENT).iter();
+        let only = traceparents.next().filter(|_| traceparents.next().is_none());
         let trace = trace_of(only.map(HeaderValue::as_bytes)).ok();
-        RequestContext { client: self.address(request.headers(), peer), trace }
+        RequestContext { client: self.address(headers, peer), trace }
     }
 
     /// Reads the credentials of a request that has entered. Rejects them unread if the client has sent too many bad ones.
@@ -99,7 +106,7 @@ impl Ingress {
         record: &mut Record,
     ) -> Result<Visitor, Refusal> {
         let visitor = Visitor { address, credentials: credentials? };
-        let too_fast = || self.shield.guessing_too_fast(&visitor.client());
+        let too_fast = || self.shield.guessing_too_fast(visitor.address);
         if let Some(retry_after) = visitor.claims_to_be_somebody().then(too_fast).flatten() {
             record.rejected_by = Some(RejectedBy::BadCredentials);
             return Err(Refusal::TooFast { retry_after });
@@ -111,7 +118,7 @@ impl Ingress {
     pub(super) fn remember(&self, visitor: &Visitor, outcome: &Outcome) {
         let opened_nothing = matches!(outcome, Outcome::Refused(Refusal::InvalidKey | Refusal::InvalidToken));
         if opened_nothing && visitor.claims_to_be_somebody() {
-            self.shield.bad_credential(&visitor.client());
+            self.shield.bad_credential(visitor.address);
         }
     }
 

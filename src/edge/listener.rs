@@ -5,6 +5,7 @@ mod frames;
 mod open_requests;
 mod per_client;
 mod proxy_protocol;
+mod sent_body;
 mod sockets;
 mod tls;
 mod watched;
@@ -14,12 +15,12 @@ pub use sockets::{Socket, Sockets};
 pub use tls::{CertificateError, Pair, Tls};
 pub use workers::Workers;
 
+use super::routes::Routes;
 use crate::{
     domain::{network::Network, transfer::TransferRate},
     telemetry::{ConnectionMetrics, flood},
 };
 use arc_swap::ArcSwap;
-use axum::Router;
 use connection::ConnectionHandler;
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
@@ -70,7 +71,7 @@ pub struct Peer(pub SocketAddr);
 /// began with.
 pub struct Snapshot {
     /// The routes, with everything that they serve by.
-    pub routes: Router,
+    pub routes: Routes,
     /// Peers whose connections the limit for one client does not count.
     pub uncounted: Vec<Network>,
     /// The longest time from a request's head to its answer's. It is longer than any request may take by its own limits.

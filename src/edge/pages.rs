@@ -48,10 +48,15 @@ pub(super) fn routes(pages: &Pages) -> Router<Arc<PublicState>> {
 }
 
 /// Marks every answer, so that browsers do not guess its type and run nothing in it unless it is a page.
-pub(super) async fn harmless(mut answer: Response) -> Response {
+pub(super) fn harmless(answer: &mut Response) {
     let headers = answer.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(OTHER_POLICY);
+}
+
+/// Does so with routed answers.
+pub(super) async fn all_harmless(mut answer: Response) -> Response {
+    harmless(&mut answer);
     answer
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn catch_panics(
     next: Next,
 ) -> Response {
     let id = request_id(request.headers());
-    if let Ok(value) = HeaderValue::try_from(&id) {
+    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
     let form = ErrorForm::of(&public, request.uri().path());

@@ -1,6 +1,7 @@
 //! Writes limits as headers, as in draft-ietf-httpapi-ratelimit-headers.
 
 use crate::domain::limit::Limit;
+use bytes::{BufMut as _, BytesMut};
 use hyper::{
     HeaderMap,
     header::{HeaderName, HeaderValue},
@@ -10,6 +11,9 @@ use std::time::Duration;
 /// The largest integer that a structured field can hold (RFC 9651, section 3.3.1): fifteen digits.
 const LARGEST: u64 = 999_999_999_999_999;
 
+/// Bytes that both limits of a caller take.
+const ROOM: usize = 64;
+
 /// The quota of each limit: `"burst";q=20;w=20, "month";q=50`
 pub(super) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -18,19 +22,51 @@ pub(super) const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Writes both headers, or neither if no limit has been checked.
 pub(super) fn write(headers: &mut HeaderMap, limits: &[Limit]) {
-    let policies = limits.iter().map(|limit| {
-        let window = limit.window.map_or_else(String::new, |window| format!(";w={}", whole_seconds(window)));
-        format!("\"{}\";q={}{window}", limit.policy, limit.quota.min(LARGEST))
-    });
-    let left = limits.iter().filter_map(|limit| {
-        let left = limit.left?;
-        let requests = left.requests.min(LARGEST);
-        Some(format!("\"{}\";r={requests};t={}", limit.policy, whole_seconds(left.resets_in)))
-    });
-    for (name, items) in [(POLICY, policies.collect::<Vec<_>>()), (LEFT, left.collect())] {
-        if let (false, Ok(value)) = (items.is_empty(), HeaderValue::try_from(items.join(", "))) {
+    let (mut policies, mut left) = (Items::default(), Items::default());
+    for limit in limits {
+        let policy = policies.item(limit.policy).parameter(";q=", limit.quota.min(LARGEST));
+        if let Some(window) = limit.window {
+            policy.parameter(";w=", whole_seconds(window));
+        }
+        if let Some(state) = limit.left {
+            let item = left.item(limit.policy).parameter(";r=", state.requests.min(LARGEST));
+            item.parameter(";t=", whole_seconds(state.resets_in));
+        }
+    }
+    for (name, Items(text)) in [(POLICY, policies), (LEFT, left)] {
+        if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_maybe_shared(text.freeze())) {
             headers.insert(name, value);
         }
+    }
+}
+
+/// A list of strings with parameters, as it is written.
+#[derive(Default)]
+struct Items(BytesMut);
+
+impl Items {
+    fn item(&mut self, policy: &str) -> &mut Self {
+        if self.0.is_empty() {
+            self.0.reserve(ROOM);
+        } else {
+            self.0.put_slice(b", ");
+        }
+        self.0.put_u8(b'"');
+        self.0.put_slice(policy.as_bytes());
+        self.0.put_u8(b'"');
+        self
+    }
+
+    fn parameter(&mut self, name: &str, number: u64) -> &mut Self {
+        self.0.put_slice(name.as_bytes());
+        let (mut digits, mut rest, mut start) = ([b'0'; 20], number, 20);
+        while rest > 0 || start == digits.len() {
+            start -= 1;
+            digits[start] += u8::try_from(rest % 10).unwrap_or(0);
+            rest /= 10;
+        }
+        self.0.put_slice(&digits[start..]);
+        self
     }
 }
 

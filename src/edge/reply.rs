@@ -5,7 +5,10 @@ mod described;
 #[cfg(test)]
 mod tests;
 
-use super::rate_limit::{self, whole_seconds};
+use super::{
+    rate_limit::{self, whole_seconds},
+    spooled_body::SpooledBody,
+};
 use crate::{
     domain::{
         base64::{self, Encoder},
@@ -33,6 +36,9 @@ pub(super) const CREDITS_CHARGED: HeaderName = HeaderName::from_static("x-credit
 
 /// How many credits the account can still spend.
 pub(super) const CREDITS_REMAINING: HeaderName = HeaderName::from_static("x-credits-remaining");
+
+/// Room for the headers of a picture, whichever dialect it is in: they are put into their map without growing it.
+const HEADERS: usize = 12;
 
 /// The error body. The members that the contract does not have come last.
 #[derive(Serialize)]
@@ -73,9 +79,7 @@ pub(super) fn refused(refusal: &Refusal, request_id: &str) -> Response {
 pub(super) fn picture(served: Served, request_id: &str) -> Response {
     let answer = served.answer;
     let length = answer.body.len();
-    let claim = answer.body.claim();
-    let mut response = Response::new(body_of(answer.body));
-    response.extensions_mut().insert(claim);
+    let mut response = with_room(Body::new(SpooledBody::new(answer.body)));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());
@@ -91,16 +95,20 @@ pub(super) fn picture(served: Served, request_id: &str) -> Response {
 pub(super) fn picture_in_json(served: Served, (start, end): (&str, &str), request_id: &str) -> Response {
     let body = served.answer.body;
     let length = start.len() as u64 + base64::encoded_length(body.len()) + end.len() as u64;
-    let claim = body.claim();
     let (start, end) = (Bytes::copy_from_slice(start.as_bytes()), Bytes::copy_from_slice(end.as_bytes()));
-    let mut response = Response::new(base64_of(body, start, end));
-    response.extensions_mut().insert(claim);
+    let mut response = with_room(base64_of(body, start, end));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     tell_credits(headers, served.spent.is_some(), served.remaining);
     rate_limit::write(headers, &served.limits);
     with_request_id(response, request_id)
+}
+
+fn with_room(body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
+    response
 }
 
 fn tell_credits(headers: &mut HeaderMap, spent: bool, remaining: Option<u64>) {
@@ -113,7 +121,7 @@ fn tell_credits(headers: &mut HeaderMap, spent: bool, remaining: Option<u64>) {
 /// `200` and a JSON value that caches must not keep: it is meant for one caller, and an error may soon be over.
 pub(super) fn json(value: &impl Serialize, request_id: &str) -> Response {
     let body = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
+    let mut response = with_room(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -162,17 +170,6 @@ fn details_of(refusal: &Refusal) -> Vec<Detail> {
         return complaints.iter().map(detail).collect();
     }
     Vec::new()
-}
-
-fn body_of(spooled: Spooled) -> Body {
-    let pieces = stream::try_unfold((Arc::new(spooled), 0), |(spooled, offset)| async move {
-        let piece: Option<Bytes> = spooled.piece_at(offset).await?;
-        Ok::<_, io::Error>(piece.map(|piece| {
-            let next = offset + piece.len() as u64;
-            (piece, (spooled, next))
-        }))
-    });
-    Body::from_stream(pieces)
 }
 
 /// The body as base64, encoded as it is read back.

@@ -1,27 +1,33 @@
 //! `POST /rmbg`; runs the journey of one picture, whatever it is written in, and answers.
 
 use super::{
+    answered::Answered,
     error_form::ErrorForm,
-    in_flight::{self, InFlight},
+    ingress::RequestContext,
+    listener::Peer,
     noted::note,
+    pages::harmless,
     refuse::{refuse, refuse_uncounted},
     reply,
     request_id::request_id,
     state::PublicState,
+    unread::drain_rest,
 };
 use crate::{
     domain::refusal::Refusal,
     identity::Credentials,
-    rmbg::{Dialect, Served, Stop, Upload},
+    rmbg::{Dialect, Gone, Served, Stop, Upload},
     telemetry::{Outcome, Record, Route, panics},
 };
-use axum::{
-    extract::{Request, State},
-    response::Response,
+use axum::{extract::Request, response::Response};
+use hyper::header;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
 };
-use std::{net::IpAddr, sync::Arc};
-use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Writes the answer to a served request of this id.
 type Answer = Box<dyn Fn(Served, &str) -> Response + Send + Sync>;
@@ -35,7 +41,8 @@ pub(super) struct Call {
     pub(super) errors: ErrorForm,
 }
 
-pub(super) async fn rmbg(State(public): State<Arc<PublicState>>, request: Request) -> Response {
+/// `POST /rmbg`, which does not come through the router: the layers of [`super::public_routes`] are in this function.
+pub(super) async fn rmbg(public: &Arc<PublicState>, request: Request, Peer(peer): Peer) -> Answered {
     let call = Call {
         route: Route::Rmbg,
         dialect: Dialect::Rmbg,
@@ -43,80 +50,121 @@ pub(super) async fn rmbg(State(public): State<Arc<PublicState>>, request: Reques
         answer: Box::new(reply::picture),
         errors: ErrorForm::Own,
     };
-    serve(public, request, call).await
+    let allowed = public.cors.allows(request.headers().get(header::ORIGIN));
+    let context = |request: &Request| public.ingress.context(request.headers(), peer.ip());
+    let mut answer = serve(public, request, call, context).await;
+    public.cors.mark(answer.response.headers_mut(), allowed);
+    harmless(&mut answer.response);
+    answer
 }
 
-/// Runs the journey as a task of its own: hyper drops this future when the caller leaves, but the credit must be settled
-/// all the same.
-pub(super) async fn serve(public: Arc<PublicState>, request: Request, call: Call) -> Response {
+/// The same for requests that come through the router.
+pub(super) async fn serve_routed(public: &Arc<PublicState>, request: Request, call: Call) -> Response {
+    let context = |request: &Request| public.ingress.context_of(request);
+    serve(public, request, call, context).await.into()
+}
+
+/// Serves a picture. A panic on the way is a refusal.
+async fn serve(
+    public: &Arc<PublicState>,
+    request: Request,
+    call: Call,
+    context: impl FnOnce(&Request) -> RequestContext,
+) -> Answered {
     let errors = call.errors;
-    let request_id = request_id(request.headers());
-    let mut record = Record::begin(request_id.clone(), call.route);
-    let entered = match public.ingress.enter(&request, &mut record) {
-        Ok(entered) => entered,
-        Err(too_many) => return refuse_uncounted(&public, request, record, too_many),
+    let mut lost = Record::begin(request_id(request.headers()), call.route);
+    let work = async {
+        context(&request).note(&mut lost);
+        let (record, gone) = (lost.again(), Gone::default());
+        let work = journey(Arc::clone(public), (request, record, call), gone.clone());
+        let work = Box::pin(panics::of_request(lost.request_id.clone(), work));
+        Journey { work: Some(work), gone, tasks: public.tasks.clone() }.await
     };
-    let (lost, gone) = (record.again(), CancellationToken::new());
-    let _left = gone.clone().drop_guard();
-    let (sender, answer) = oneshot::channel();
-    let journey = journey(Arc::clone(&public), (request, record, call), entered, (gone, sender));
-    public.tasks.spawn(panics::of_request(request_id, journey));
-    // The sender is dropped without an answer only after a panic.
-    let panicked = |_| refuse(&public.metrics, lost, Refusal::Internal, errors);
-    answer.await.unwrap_or_else(panicked)
+    match panics::caught(work).await {
+        Ok(answer) => answer,
+        Err(panics::Panicked) => refuse(&public.metrics, lost, Refusal::Internal, errors).into(),
+    }
+}
+
+/// Runs the journey in the task of its connection. hyper drops this when the caller leaves, but the credit must be settled
+/// all the same: then the journey goes on as a task of its own.
+struct Journey {
+    /// `None` after its end, and while it is polled: after a panic it is gone.
+    work: Option<Pin<Box<dyn Future<Output = Answered> + Send>>>,
+    gone: Gone,
+    tasks: TaskTracker,
+}
+
+impl Future for Journey {
+    type Output = Answered;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answered> {
+        let Some(mut work) = self.work.take() else { return Poll::Pending };
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending() {
+            self.work = Some(work);
+        }
+        polled
+    }
+}
+
+impl Drop for Journey {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.gone.note();
+            self.tasks.spawn(work);
+        }
+    }
 }
 
 async fn journey(
     public: Arc<PublicState>,
     (request, mut record, call): (Request, Record, Call),
-    (in_flight, address): (Arc<InFlight>, IpAddr),
-    (gone, sender): (CancellationToken, oneshot::Sender<Response>),
-) {
+    gone: Gone,
+) -> Answered {
+    // Every context has an address.
+    let client = record.client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let in_flight = match public.ingress.count(client, &mut record) {
+        Ok(in_flight) => in_flight,
+        Err(too_many) => return refuse_uncounted(&public, request, record, too_many).into(),
+    };
     let (head, body) = request.into_parts();
     let mut upload = Upload::new(&head.headers, body).in_dialect(call.dialect);
-    let visitor = public.ingress.visitor_with(address, call.credentials, &mut record);
+    let visitor = public.ingress.visitor_with(client, call.credentials, &mut record);
     let served = match &visitor {
         Ok(visitor) => public.rmbg.serve(visitor, &mut upload, &gone, &mut record).await,
         Err(refusal) => Err(refusal.clone().into()),
     };
     record.received = upload.received();
-    let answer = answer_to(served, (&call.answer, call.errors), &mut record);
-    if let Some(answer) = &answer {
-        note(answer, &mut record);
-    }
+    let claim = served.as_ref().ok().map(|served| served.answer.body.claim());
+    let response = answer_to(served, (&call.answer, call.errors), &mut record);
+    note(&response, &mut record);
     if let Ok(visitor) = &visitor {
         public.ingress.remember(visitor, &record.outcome);
     }
     // A picture that was served is counted, whether or not somebody was still there.
-    if gone.is_cancelled() && record.outcome != Outcome::Served {
+    if gone.is_noted() && record.outcome != Outcome::Served {
         (record.outcome, record.status) = (Outcome::Abandoned, None);
     }
     public.metrics.finish(&record);
-    if let Some(answer) = answer {
-        // If the caller has left, sending fails. A served picture still counts, as the contract says.
-        drop(sender.send(in_flight::until_sent(answer, Arc::clone(&in_flight))));
-        upload.drain().await;
-    }
-    drop(in_flight);
+    drain_rest(&public.tasks, upload, Arc::clone(&in_flight));
+    Answered { response, in_flight: Some(in_flight), claim }
 }
 
-fn answer_to(
-    served: Result<Served, Stop>,
-    (answer, errors): (&Answer, ErrorForm),
-    record: &mut Record,
-) -> Option<Response> {
+fn answer_to(served: Result<Served, Stop>, (answer, errors): (&Answer, ErrorForm), record: &mut Record) -> Response {
     match served {
         Ok(served) => {
             record.spent = served.spent;
             record.outcome = if served.answer.status == 400 { Outcome::BackendRefused } else { Outcome::Served };
-            Some(answer(served, &record.request_id))
+            answer(served, &record.request_id)
         }
         Err(Stop::Refused { refusal, cause, limits }) => {
             let answer = errors.write(&refusal, &limits, &record.request_id);
             record.cause = cause;
             record.outcome = Outcome::Refused(refusal);
-            Some(answer)
+            answer
         }
-        Err(Stop::Gone) => None,
+        // Nobody is there to get it.
+        Err(Stop::Gone) => Response::default(),
     }
 }

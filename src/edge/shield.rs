@@ -11,7 +11,7 @@
 //! - Requests in flight have 8,192 counters a row. An address fills a counter with 512 requests, so a thousand addresses
 //!   need half a million open requests before one innocent client in 5,700 is refused.
 
-use crate::domain::client_address::ClientAddress;
+use crate::domain::client_address::first_of_client;
 use pingora_limits::{
     inflight::{Guard, Inflight},
     rate::{Rate, RateComponents},
@@ -19,6 +19,7 @@ use pingora_limits::{
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
+    net::IpAddr,
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -80,7 +81,7 @@ impl Shield {
     }
 
     /// Counts one credential that was refused.
-    pub fn bad_credential(&self, client: &ClientAddress) {
+    pub fn bad_credential(&self, client: IpAddr) {
         self.rate().observe(&self.key(client), 1);
     }
 
@@ -88,7 +89,7 @@ impl Shield {
     ///
     /// The minute slides: the count of the last whole window is weighted by how much of it is still within the minute.
     #[must_use]
-    pub fn guessing_too_fast(&self, client: &ClientAddress) -> Option<Duration> {
+    pub fn guessing_too_fast(&self, client: IpAddr) -> Option<Duration> {
         let limit = f64::from(self.limits.bad_credentials_per_minute.get());
         let windows = self.rate().rate_with(&self.key(client), |seen: RateComponents| {
             windows_until_below(
@@ -103,15 +104,15 @@ impl Shield {
 
     /// Counts a request until the guard is dropped; `None` if the client already has as many as it may.
     #[must_use]
-    pub fn enter(&self, client: &ClientAddress) -> Option<InFlightGuard> {
+    pub fn enter(&self, client: IpAddr) -> Option<InFlightGuard> {
         let limit = isize::try_from(self.limits.in_flight_per_client.get()).unwrap_or(isize::MAX);
         let (counted, now) = self.counts.in_flight.incr(self.key(client), 1);
         (now <= limit).then_some(InFlightGuard { _counted: counted })
     }
 
     /// Hashes the address once here, and not once for every row there.
-    fn key(&self, client: &ClientAddress) -> u64 {
-        self.counts.seed.hash_one(client)
+    fn key(&self, client: IpAddr) -> u64 {
+        self.counts.seed.hash_one(first_of_client(client))
     }
 
     fn rate(&self) -> MutexGuard<'_, Rate> {

@@ -2,6 +2,7 @@
 
 use crate::rmbg::Upload;
 use axum::extract::Request;
+use futures_util::FutureExt as _;
 use http_body::Body as _;
 use tokio_util::task::TaskTracker;
 
@@ -9,12 +10,21 @@ use tokio_util::task::TaskTracker;
 /// that.
 pub(super) fn drain(tasks: &TaskTracker, request: Request, guard: impl Send + 'static) {
     let (head, body) = request.into_parts();
-    if body.is_end_stream() {
+    if !body.is_end_stream() {
+        drain_rest(tasks, Upload::new(&head.headers, body), guard);
+    }
+}
+
+/// The same for what is left of an upload. Often nothing is, or all of it has arrived: that takes no task.
+pub(super) fn drain_rest(tasks: &TaskTracker, upload: Upload, guard: impl Send + 'static) {
+    if upload.has_ended() {
         return;
     }
-    let upload = Upload::new(&head.headers, body);
-    tasks.spawn(async move {
-        let _guard = guard;
-        upload.drain().await;
-    });
+    let mut rest = Box::pin(upload.drain());
+    if rest.as_mut().now_or_never().is_none() {
+        tasks.spawn(async move {
+            let _guard = guard;
+            rest.await;
+        });
+    }
 }

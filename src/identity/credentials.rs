@@ -7,7 +7,7 @@ use hyper::{
 };
 use secrecy::SecretString;
 
-const API_KEY: &str = "x-api-key";
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The credentials that a request carries, not verified yet.
 #[derive(Clone, Debug)]

@@ -81,14 +81,19 @@ impl Upload {
         self.awaited
     }
 
+    /// Whether nothing of it is left to read.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.waits_for_continue || self.body.is_end_stream()
+    }
+
     /// Reads and discards the rest of the upload, within bounds.
     pub async fn drain(mut self) {
-        if self.waits_for_continue || self.body.is_end_stream() {
-            return;
-        }
         let discard = async {
             let mut left = DRAIN_BYTES;
-            while let Some(Ok(bytes)) = self.next().await {
+            while !self.has_ended()
+                && let Some(Ok(bytes)) = self.next().await
+            {
                 left = left.saturating_sub(bytes.len() as u64);
                 if left == 0 {
                     return;

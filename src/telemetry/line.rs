@@ -44,7 +44,7 @@ macro_rules! write_at {
             bytes_out = $line.record.bytes_out,
             events = $line.events,
             cause = $line.record.cause,
-            request_id = $line.record.request_id,
+            request_id = $line.record.request_id.as_str(),
             trace_id = $line.record.trace.map(|trace| trace.id()),
             "request"
         )

@@ -4,6 +4,7 @@
 //! happens. The code that waits for the work catches it.
 
 use super::flood;
+use crate::domain::shared_text::SharedText;
 use futures_util::FutureExt as _;
 use std::{
     any::Any,
@@ -23,7 +24,7 @@ static TOTAL: AtomicU64 = AtomicU64::new(0);
 
 tokio::task_local! {
     /// The id of the request that this task works on, for the log.
-    static REQUEST: String;
+    static REQUEST: SharedText;
 }
 
 /// A piece of work panicked. Its message may hold anything and is dropped; the log says where it happened.
@@ -50,8 +51,9 @@ fn note(panic: &PanicHookInfo<'_>) {
     }
     let at = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
     let said = literal(panic.payload());
-    let request_id = REQUEST.try_with(String::clone).ok();
+    let request_id = REQUEST.try_with(SharedText::clone).ok();
     let thread = thread::current();
+    let request_id = request_id.as_deref();
     error!(at, said, request_id, thread = thread.name(), "a panic; the work that was in progress there has failed");
 }
 
@@ -65,13 +67,13 @@ pub fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T
 }
 
 /// Runs work of a request: a panic in it is logged with the request's id.
-pub fn of_request<T>(request_id: String, work: impl Future<Output = T>) -> impl Future<Output = T> {
+pub fn of_request<T>(request_id: SharedText, work: impl Future<Output = T>) -> impl Future<Output = T> {
     REQUEST.scope(request_id, work)
 }
 
 /// The same for work that blocks its thread.
-pub fn of_request_here<T>(request_id: &str, work: impl FnOnce() -> T) -> T {
-    REQUEST.sync_scope(request_id.to_owned(), work)
+pub fn of_request_here<T>(request_id: &SharedText, work: impl FnOnce() -> T) -> T {
+    REQUEST.sync_scope(request_id.clone(), work)
 }
 
 /// Handles a task that did not come to its end. If it panicked, the panic goes on in the code that waited for it,

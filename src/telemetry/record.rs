@@ -4,7 +4,9 @@ use super::{
     backend_use::BackendUse,
     label::{CallerKind, PANIC, RejectedBy, Route, Step, StripeOutcome, StripeType},
 };
-use crate::domain::{account::Uid, api_key::KeyId, credit::Pool, refusal::Refusal, trace::Trace};
+use crate::domain::{
+    account::Uid, api_key::KeyId, credit::Pool, refusal::Refusal, shared_text::SharedText, trace::Trace,
+};
 use futures_util::FutureExt as _;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::Instant;
@@ -13,7 +15,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct Record {
     /// The request's id; the caller is told the same.
-    pub request_id: String,
+    pub request_id: SharedText,
     /// The endpoint.
     pub route: Route,
     /// When the request's head was complete.
@@ -59,11 +61,15 @@ pub struct Record {
 impl Record {
     /// A record of a request that begins now.
     #[must_use]
-    pub fn begin(request_id: String, route: Route) -> Self {
+    pub fn begin(request_id: SharedText, route: Route) -> Self {
+        Self::of((request_id, route), Instant::now(), BackendUse::default())
+    }
+
+    fn of((request_id, route): (SharedText, Route), started: Instant, backend: BackendUse) -> Self {
         Self {
             request_id,
             route,
-            started: Instant::now(),
+            started,
             steps: Vec::new(),
             trace: None,
             client: None,
@@ -78,7 +84,7 @@ impl Record {
             status: None,
             bytes_out: 0,
             awaited: Duration::ZERO,
-            backend: BackendUse::default(),
+            backend,
             events: Vec::new(),
             outcome: Outcome::Abandoned,
             cause: None,
@@ -88,13 +94,8 @@ impl Record {
     /// Another record of the same request, for what happens after the first one was lost in a panic.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self {
-            started: self.started,
-            trace: self.trace,
-            client: self.client,
-            backend: self.backend.clone(),
-            ..Self::begin(self.request_id.clone(), self.route)
-        }
+        let same = Self::of((self.request_id.clone(), self.route), self.started, self.backend.clone());
+        Self { trace: self.trace, client: self.client, ..same }
     }
 
     /// Runs one step and notes how long it took. (An `async fn` would hold the work twice.)

@@ -3,10 +3,7 @@
 //! The test has a process to itself, so that nothing else allocates meanwhile.
 
 use crate::support::alone::is_alone;
-use rembg_gateway::{
-    domain::client_address::ClientAddress,
-    edge::shield::{Shield, ShieldLimits},
-};
+use rembg_gateway::edge::shield::{Shield, ShieldLimits};
 use std::{fs, net::Ipv4Addr, num::NonZeroU32, ops::Range};
 
 const MADE_UP: u32 = 10_000_000;
@@ -31,11 +28,11 @@ fn ten_million_made_up_addresses_leave_memory_flat() {
 /// Half of the addresses guess a key, the other half open a request.
 fn flood(shield: &Shield, addresses: Range<u32>) {
     for address in addresses {
-        let client = ClientAddress::of(Ipv4Addr::from_bits(address).into());
+        let client = Ipv4Addr::from_bits(address).into();
         if address % 2 == 0 {
-            shield.bad_credential(&client);
+            shield.bad_credential(client);
         } else {
-            drop(shield.enter(&client));
+            drop(shield.enter(client));
         }
     }
 }

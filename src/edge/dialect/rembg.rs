@@ -7,7 +7,7 @@ use crate::{
         dialect_headers::MODEL,
         error_form::ErrorForm,
         reply,
-        rmbg::{Call, serve},
+        rmbg::{Call, serve_routed},
         state::PublicState,
     },
     identity::Credentials,
@@ -32,7 +32,7 @@ pub(in crate::edge) async fn remove(State(public): State<Arc<PublicState>>, requ
     let query = request.uri().query().unwrap_or_default();
     let parameters = parameters(&public, query, &[]);
     let call = call(&public, &request, Dialect::Rembg(parameters));
-    serve(public, request, call).await
+    serve_routed(&public, request, call).await
 }
 
 /// `GET /api/remove?url=`
@@ -41,7 +41,7 @@ pub(in crate::edge) async fn remove_url(State(public): State<Arc<PublicState>>, 
     let parameters = parameters(&public, query, &[URL]);
     let url = value(query, URL);
     let call = call(&public, &request, Dialect::RembgUrl(parameters, url));
-    serve(public, request, call).await
+    serve_routed(&public, request, call).await
 }
 
 fn call(public: &PublicState, request: &Request, dialect: Dialect) -> Call {

@@ -11,7 +11,7 @@ use crate::{
         refuse::refuse_uncounted,
         reply,
         request_id::request_id,
-        rmbg::{Call, serve},
+        rmbg::{Call, serve_routed},
         state::PublicState,
         unread::drain,
     },
@@ -37,7 +37,7 @@ pub(in crate::edge) async fn removebg(State(public): State<Arc<PublicState>>, re
     let answer = move |served, request_id: &str| answer(served, (now, json), request_id);
     let call =
         Call { route: Route::RemoveBg, dialect: Dialect::RemoveBg, credentials, answer: Box::new(answer), errors };
-    serve(public, request, call).await
+    serve_routed(&public, request, call).await
 }
 
 /// `GET /v1.0/account`

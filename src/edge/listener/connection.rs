@@ -2,19 +2,15 @@
 
 use super::{
     ConnectionLimits, Live, Peer, Tls,
-    open_requests::{End, OpenRequests, RequestGuard},
+    open_requests::{End, OpenRequests, SendLimits, TimeLimits},
     per_client::Counted,
     proxy_protocol,
+    sent_body::SentBody,
     watched::Watched,
 };
 use crate::{domain::transfer::TransferRate, edge::noted::length, telemetry::shown_client};
-use axum::{body::Body, response::Response};
-use hyper::{
-    Request,
-    body::Incoming,
-    service::{Service as _, service_fn},
-};
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use std::{
     io::{self, ErrorKind},
@@ -107,68 +103,65 @@ impl ConnectionHandler {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
     ) -> impl Future<Output = io::Result<()>> + Send {
-        let open_requests = OpenRequests::new();
+        let rules = &self.limits.rules;
+        let times = TimeLimits { head: rules.head_timeout, idle: rules.idle_timeout };
+        let open_requests = OpenRequests::new(times);
         let service = {
             let (handler, open_requests) = (Arc::clone(&self), open_requests.clone());
-            service_fn(move |request: Request<Incoming>| {
-                let guard = open_requests.begin();
-                let received = handler.limits.metrics.received.clone();
-                let request = request.map(|body| open_requests.reads(body, received));
-                Arc::clone(&handler).answer(request, peer, guard)
-            })
+            service_fn(move |request| Arc::clone(&handler).answer(request, peer, &open_requests))
         };
         let stream = TokioIo::new(Watched::new(stream, open_requests.clone()));
         let connection = self.limits.server.serve_connection(stream, service).into_owned();
         let mut connection = Box::pin(connection);
         async move {
-            let rules = &self.limits.rules;
             let stopping = async {
                 self.stop.cancelled().await;
                 let _ = timeout(FIRST_REQUEST, open_requests.first()).await;
             };
             let linger = tokio::select! {
                 end = connection.as_mut() => return end.map_err(io::Error::other),
-                () = open_requests.too_far() => return Err(ErrorKind::ConnectionAborted.into()),
-                () = open_requests.flooded() => GOAWAY_TIME,
-                end = open_requests.end(rules.head_timeout, rules.idle_timeout) => match end {
+                end = open_requests.end(times) => match end {
+                    End::TooFar => return Err(ErrorKind::ConnectionAborted.into()),
+                    End::Flood | End::NoHead => GOAWAY_TIME,
                     End::Idle => LINGER,
-                    End::NoHead => GOAWAY_TIME,
                 },
                 () = stopping => LINGER,
             };
             connection.as_mut().graceful_shutdown();
             let ended_in_time = async {
                 if linger == GOAWAY_TIME {
-                    return sleep(GOAWAY_TIME).await;
-                }
-                tokio::select! {
-                    _ = open_requests.end(rules.head_timeout.max(FIRST_REQUEST), linger) => {}
-                    () = open_requests.flooded() => {}
+                    sleep(GOAWAY_TIME).await;
+                } else {
+                    open_requests.end(TimeLimits { head: times.head.max(FIRST_REQUEST), idle: linger }).await;
                 }
             };
             tokio::select! {
                 end = connection => end.map_err(io::Error::other),
-                () = open_requests.too_far() => Err(ErrorKind::ConnectionAborted.into()),
                 () = ended_in_time => Err(ErrorKind::TimedOut.into()),
             }
         }
     }
 
-    async fn answer(
+    /// The request counts from now on, whether or not the future is polled.
+    fn answer(
         self: Arc<Self>,
-        mut request: Request<Body>,
+        request: Request<Incoming>,
         peer: SocketAddr,
-        guard: RequestGuard,
-    ) -> io::Result<Response> {
+        open_requests: &OpenRequests,
+    ) -> impl Future<Output = io::Result<Response<SentBody>>> + Send + use<> {
         let snapshot = self.live.load_full();
-        request.extensions_mut().insert(Peer(peer));
-        let answer = TowerToHyperService::new(snapshot.routes.clone()).call(request);
-        let answer = within(snapshot.request_timeout, async { answer.await.map_err(io::Error::other) }).await?;
-        let time_at = |transfer_rate: TransferRate| {
-            length(&answer).map_or(snapshot.request_timeout, |length| transfer_rate.time_for(length))
-        };
-        let (limit, hurried) = (time_at(snapshot.transfer_rate), time_at(snapshot.transfer_rate.times(HURRIED)));
-        Ok(guard.answered(answer, (limit, hurried), self.limits.metrics.sent.clone()))
+        let guard = open_requests.begin(snapshot.request_timeout);
+        let received = self.limits.metrics.received.clone();
+        let request = request.map(|body| open_requests.reads(body, received));
+        async move {
+            let answer = snapshot.routes.answer(request, Peer(peer)).await;
+            let time_at = |transfer_rate: TransferRate| {
+                let length = length(&answer.response);
+                length.map_or(snapshot.request_timeout, |length| transfer_rate.time_for(length))
+            };
+            let (most, hurried) = (time_at(snapshot.transfer_rate), time_at(snapshot.transfer_rate.times(HURRIED)));
+            Ok(guard.answered(answer, SendLimits { most, hurried }, self.limits.metrics.sent.clone()))
+        }
     }
 }
 

@@ -65,6 +65,11 @@ impl Frames {
         Self { state: State::Preface(0), head: false, ends_head: false, allowance: Allowance::new(now) }
     }
 
+    /// Whether the client speaks HTTP/1, as it then does to the end.
+    pub(super) fn is_http1(&self) -> bool {
+        matches!(self.state, State::Http1)
+    }
+
     /// Takes the next bytes.
     pub(super) fn read(&mut self, mut bytes: &[u8], now: Instant) -> Result<Head, Flood> {
         while let Some((first, rest)) = bytes.split_first() {

@@ -1,51 +1,68 @@
 //! The open requests of one connection: from the head until the answer's last byte is sent.
 
-use crate::{edge::guarded_body::GuardedBody, spool::Claim, telemetry::ByteCounter};
-use axum::{body::Body, response::Response};
+use super::sent_body::SentBody;
+use crate::{
+    edge::{answered::Answered, guarded_body::GuardedBody},
+    spool::Claim,
+    telemetry::ByteCounter,
+};
+use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use std::{future::pending, time::Duration};
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep, timeout_at},
+use hyper::{Response, body::Incoming};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
 };
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The most requests that one connection may cancel within a second before they are answered. In HTTP/2 that is so cheap
 /// that a client could make us begin requests, and ask the store, as fast as it can write (the "rapid reset" of 2023).
 const CANCELLED: u32 = 200;
 const SECOND: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    open: usize,
-    /// Whether there has been any request.
-    ever: bool,
+/// The open requests, and whether the client has exceeded a limit. Clones share them.
+///
+/// One timer looks after all of a connection's limits. It goes off at the earliest of them and looks what holds then:
+/// a limit that moves on, as most do at each request, costs nothing but a note.
+#[derive(Clone, Debug)]
+pub(super) struct OpenRequests(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    open: Vec<Open>,
+    /// The number of the next request.
+    next: u64,
     /// How many bodies of requests are still being read, some of them after their answers.
     reading: usize,
     /// When the head that is arriving began.
     head_since: Option<Instant>,
+    /// Since when there has been neither a request nor the beginning of one.
+    quiet_since: Instant,
     /// How many requests were cancelled since this moment, within about a second.
     cancelled: Option<(Instant, u32)>,
+    /// What ends the connection whatever its limits.
+    ended: Option<End>,
+    limits: TimeLimits,
+    /// Since when they hold.
+    begun: Instant,
+    /// When the timer goes off, and who is woken if it must be earlier.
+    timer: Instant,
+    waker: Option<Waker>,
 }
 
-impl Count {
-    /// Counts a cancelled request. Returns whether it was one too many.
-    fn cancel(&mut self, now: Instant) -> bool {
-        let (since, before) = self.cancelled.filter(|(since, _)| now - *since < SECOND).unwrap_or((now, 0));
-        self.cancelled = Some((since, before + 1));
-        before >= CANCELLED
-    }
-}
-
-/// Counts the open requests, and notes when the client has exceeded a limit.
-#[derive(Clone, Debug)]
-pub(super) struct OpenRequests {
-    count: watch::Sender<Count>,
-    too_far: CancellationToken,
-    flood: CancellationToken,
+/// A request from its head to the last byte of its answer.
+#[derive(Debug)]
+struct Open {
+    number: u64,
+    /// When its answer must have begun, and later when that must have been sent.
+    until: Instant,
+    /// The space that its answer takes from others, and when it is next looked whether they need it.
+    claim: Option<(Claim, Instant)>,
 }
 
 /// Why a connection must end.
@@ -55,165 +72,250 @@ pub(super) enum End {
     Idle,
     /// No request began in time, or its head did not end in time.
     NoHead,
+    /// More frames have come than any client needs.
+    Flood,
+    /// An answer was not made or not received in time, or too many requests were cancelled.
+    TooFar,
+}
+
+/// The time limits of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeLimits {
+    /// For the first request to begin, and for any head.
+    pub(super) head: Duration,
+    /// Between two requests.
+    pub(super) idle: Duration,
+}
+
+/// How long an answer may take to be sent, and how long while others need the room that it takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SendLimits {
+    pub(super) most: Duration,
+    pub(super) hurried: Duration,
 }
 
 /// A request that is open until this is dropped.
 #[derive(Debug)]
 pub(super) struct RequestGuard {
     open_requests: OpenRequests,
+    number: u64,
     answered: bool,
 }
 
-impl OpenRequests {
-    pub(super) fn new() -> Self {
-        Self { count: watch::Sender::default(), too_far: CancellationToken::new(), flood: CancellationToken::new() }
+impl State {
+    /// Counts a cancelled request. Returns whether it was one too many.
+    fn cancel(&mut self, now: Instant) -> bool {
+        let (since, before) = self.cancelled.filter(|(since, _)| now - *since < SECOND).unwrap_or((now, 0));
+        self.cancelled = Some((since, before + 1));
+        before >= CANCELLED
     }
 
-    /// Adds a request.
-    pub(super) fn begin(&self) -> RequestGuard {
-        self.count.send_modify(|count| {
-            count.open += 1;
-            count.ever = true;
-            count.head_since = None;
+    /// The moment of the earliest limit, and why the connection ends then.
+    fn earliest(&self) -> (Instant, End) {
+        let waiting = match (self.open.is_empty(), self.next > 0) {
+            (true, true) => Some((self.quiet_since.max(self.begun) + self.limits.idle, End::Idle)),
+            (true, false) => Some((self.begun + self.limits.head, End::NoHead)),
+            (false, _) => None,
+        };
+        let head = self.head_since.map(|since| (since + self.limits.head, End::NoHead));
+        let open = self.open.iter().map(|open| {
+            let looked_at = open.claim.as_ref().map_or(open.until, |(_, looked_at)| *looked_at);
+            (open.until.min(looked_at), End::TooFar)
         });
-        RequestGuard { open_requests: self.clone(), answered: false }
+        let all = waiting.into_iter().chain(head).chain(open);
+        all.min_by_key(|(at, _)| *at).unwrap_or((self.begun + self.limits.idle, End::Idle))
+    }
+
+    /// Why the connection ends now. Answers whose room nobody needs are looked at again a second later.
+    fn passed(&mut self, now: Instant) -> Option<End> {
+        for (claim, looked_at) in self.open.iter_mut().filter_map(|open| open.claim.as_mut()) {
+            if *looked_at <= now {
+                if claim.must_hurry() {
+                    return Some(End::TooFar);
+                }
+                *looked_at = now + SECOND;
+            }
+        }
+        let (at, end) = self.earliest();
+        (at <= now).then_some(end)
+    }
+
+    fn begin_head(&mut self) {
+        let now = Instant::now();
+        (self.head_since, self.quiet_since) = (Some(now), now);
+        self.limit(now + self.limits.head);
+    }
+
+    /// Ends the connection.
+    fn end(&mut self, end: End) {
+        self.ended.get_or_insert(end);
+        self.wake();
+    }
+
+    /// There is a limit at this moment: the timer must not go off later.
+    fn limit(&self, at: Instant) {
+        if at < self.timer {
+            self.wake();
+        }
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<End> {
+        self.waits(context);
+        loop {
+            if let Some(end) = self.ended {
+                return Poll::Ready(end);
+            }
+            let (earliest, _) = self.earliest();
+            if earliest < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(earliest);
+            }
+            self.timer = timer.deadline();
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            if let Some(end) = self.passed(Instant::now()) {
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    fn waits(&mut self, context: &Context<'_>) {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            self.waker = Some(context.waker().clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl OpenRequests {
+    pub(super) fn new(limits: TimeLimits) -> Self {
+        let now = Instant::now();
+        Self(Arc::new(Mutex::new(State {
+            open: Vec::new(),
+            next: 0,
+            reading: 0,
+            head_since: None,
+            quiet_since: now,
+            cancelled: None,
+            ended: None,
+            limits,
+            begun: now,
+            timer: now,
+            waker: None,
+        })))
+    }
+
+    /// Adds a request, whose answer must have begun after `limit`.
+    pub(super) fn begin(&self, limit: Duration) -> RequestGuard {
+        let mut state = self.lock();
+        let (number, until) = (state.next, Instant::now() + limit);
+        state.next += 1;
+        state.head_since = None;
+        state.open.push(Open { number, until, claim: None });
+        if number == 0 {
+            state.wake();
+        }
+        state.limit(until);
+        RequestGuard { open_requests: self.clone(), number, answered: false }
     }
 
     /// Counts a request's body until it has been read or dropped, and its bytes as they pass.
     pub(super) fn reads(&self, body: Incoming, bytes: ByteCounter) -> Body {
-        self.count.send_modify(|count| count.reading += 1);
-        Body::new(GuardedBody::new(body.inspect_frame(counting(bytes)), Reading(self.clone())))
+        if body.is_end_stream() {
+            return Body::empty();
+        }
+        self.lock().reading += 1;
+        let counting = move |frame: &Frame<Bytes>| bytes.add(frame.data_ref().map_or(0, Bytes::len));
+        Body::new(GuardedBody::new(body.inspect_frame(counting), Reading(self.clone())))
     }
 
     /// Notes that bytes have come on HTTP/1. Unless they belong to a request, a head begins.
     pub(super) fn heard(&self) {
-        self.count.send_if_modified(|count| {
-            let begins = count.open == 0 && count.reading == 0 && count.head_since.is_none();
-            if begins {
-                count.head_since = Some(Instant::now());
-            }
-            begins
-        });
+        let mut state = self.lock();
+        if state.open.is_empty() && state.reading == 0 && state.head_since.is_none() {
+            state.begin_head();
+        }
     }
 
     /// Notes whether a head has begun and not ended.
     pub(super) fn head(&self, begun: bool) {
-        self.count.send_if_modified(|count| {
-            let changed = begun != count.head_since.is_some();
-            if changed {
-                count.head_since = begun.then(Instant::now);
-            }
-            changed
-        });
+        let mut state = self.lock();
+        if begun && state.head_since.is_none() {
+            state.begin_head();
+        } else if !begun {
+            state.head_since = None;
+        }
     }
 
     /// Notes that more frames have come than any client needs.
     pub(super) fn flood(&self) {
-        self.flood.cancel();
-    }
-
-    /// Waits for such a flood.
-    pub(super) async fn flooded(&self) {
-        self.flood.cancelled().await;
+        self.lock().end(End::Flood);
     }
 
     /// Waits for the first request.
     pub(super) async fn first(&self) {
-        // This cannot fail, because we hold the sender.
-        let _ = self.count.subscribe().wait_for(|count| count.ever).await;
+        poll_fn(|context| {
+            let mut state = self.lock();
+            state.waits(context);
+            if state.next > 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
-    /// Waits until no request has been open for `idle`, there was none at all for `head`, or a head has taken longer than
-    /// that.
-    pub(super) async fn end(&self, head: Duration, idle: Duration) -> End {
-        tokio::select! {
-            end = self.quiet(head, idle) => end,
-            () = self.head_overdue(head) => End::NoHead,
+    /// Waits until the connection must end, by limits that begin now. Only the connection's task may wait, for this and for
+    /// [`OpenRequests::first`].
+    pub(super) async fn end(&self, limits: TimeLimits) -> End {
+        let begun = Instant::now();
+        {
+            let mut state = self.lock();
+            (state.limits, state.begun) = (limits, begun);
         }
+        let mut timer = pin!(sleep_until(begun + limits.head));
+        poll_fn(|context| self.lock().poll_end(context, timer.as_mut())).await
     }
 
-    async fn quiet(&self, first: Duration, later: Duration) -> End {
-        let (mut count, begun) = (self.count.subscribe(), Instant::now());
-        // This cannot fail, because we hold the sender.
-        loop {
-            let ever = count.wait_for(|count| count.open == 0).await.is_ok_and(|count| count.ever);
-            let (until, end) = if ever { (Instant::now() + later, End::Idle) } else { (begun + first, End::NoHead) };
-            // Any change starts the wait anew: a request may begin and end before it is noticed here.
-            if timeout_at(until, count.changed()).await.is_err() {
-                return end;
-            }
-        }
-    }
-
-    async fn head_overdue(&self, limit: Duration) {
-        let mut count = self.count.subscribe();
-        loop {
-            let since = count.wait_for(|count| count.head_since.is_some()).await.map_or(None, |count| count.head_since);
-            let Some(begun) = since else { return pending().await };
-            if timeout_at(begun + limit, count.wait_for(|count| count.head_since != since)).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Waits until an answer has not been received in time, or too many requests were cancelled.
-    pub(super) async fn too_far(&self) {
-        self.too_far.cancelled().await;
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic cannot leave it half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RequestGuard {
-    /// Keeps the request open until the answer's body is sent. The connection ends if that takes longer than `limit`, or
-    /// longer than `hurried` while others need the room that the answer holds.
-    pub(super) fn answered(
-        mut self,
-        mut answer: Response,
-        (limit, hurried): (Duration, Duration),
-        bytes: ByteCounter,
-    ) -> Response {
+    /// Keeps the request open until the answer's body is sent. The connection ends if that takes too long.
+    pub(super) fn answered(mut self, answer: Answered, limits: SendLimits, bytes: ByteCounter) -> Response<SentBody> {
         self.answered = true;
-        let claim = answer.extensions_mut().remove::<Claim>();
-        answer.map(|body| {
-            let (sent, overdue) = (CancellationToken::new(), self.open_requests.too_far.clone());
-            if !body.is_end_stream() {
-                let sent = sent.clone();
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = sleep(limit) => overdue.cancel(),
-                        () = others_need_it(claim, hurried) => overdue.cancel(),
-                        () = sent.cancelled() => {}
-                    }
-                });
+        let Answered { response, in_flight, claim } = answer;
+        {
+            let (now, mut state) = (Instant::now(), self.open_requests.lock());
+            let claim = claim.map(|claim| (claim, now + limits.hurried));
+            let until = now + limits.most;
+            state.limit(claim.as_ref().map_or(until, |(_, looked_at)| until.min(*looked_at)));
+            if let Some(open) = state.open.iter_mut().find(|open| open.number == self.number) {
+                (open.until, open.claim) = (until, claim);
             }
-            Body::new(GuardedBody::new(body.inspect_frame(counting(bytes)), (sent.drop_guard(), self)))
-        })
-    }
-}
-
-async fn others_need_it(claim: Option<Claim>, hurried: Duration) {
-    let Some(claim) = claim else { return pending().await };
-    sleep(hurried).await;
-    while !claim.must_hurry() {
-        sleep(SECOND).await;
+        }
+        response.map(|body| SentBody::new(body, bytes, (self, in_flight)))
     }
 }
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        let mut too_many = false;
-        self.open_requests.count.send_modify(|count| {
-            count.open -= 1;
-            too_many = !self.answered && count.cancel(Instant::now());
-        });
-        if too_many {
-            self.open_requests.too_far.cancel();
+        let mut state = self.open_requests.lock();
+        state.open.retain(|open| open.number != self.number);
+        if state.open.is_empty() || !self.answered {
+            let now = Instant::now();
+            state.quiet_since = now;
+            state.limit(now + state.limits.idle);
+            if !self.answered && state.cancel(now) {
+                state.end(End::TooFar);
+            }
         }
     }
-}
-
-/// Adds up the bytes of a body's frames.
-fn counting(bytes: ByteCounter) -> impl FnMut(&Frame<Bytes>) + Send + 'static {
-    move |frame| bytes.add(frame.data_ref().map_or(0, Bytes::len))
 }
 
 /// Keeps a body counted until it is dropped.
@@ -221,7 +323,11 @@ struct Reading(OpenRequests);
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        self.0.count.send_modify(|count| count.reading -= 1);
+        let mut state = self.0.lock();
+        state.reading -= 1;
+        if state.open.is_empty() {
+            state.quiet_since = Instant::now();
+        }
     }
 }
 
@@ -229,14 +335,16 @@ impl Drop for Reading {
 mod tests {
     use super::*;
 
-    #[test]
-    fn so_many_requests_may_be_cancelled_in_a_second_and_no_more() {
-        let (mut count, start) = (Count::default(), Instant::now());
+    #[tokio::test]
+    async fn so_many_requests_may_be_cancelled_in_a_second_and_no_more() {
+        let limits = TimeLimits { head: SECOND, idle: SECOND };
+        let (requests, start) = (OpenRequests::new(limits), Instant::now());
+        let mut state = requests.lock();
         for second in 0..3 {
             for _ in 0..CANCELLED {
-                assert!(!count.cancel(start + SECOND * second));
+                assert!(!state.cancel(start + SECOND * second));
             }
         }
-        assert!(count.cancel(start + SECOND * 5 / 2));
+        assert!(state.cancel(start + SECOND * 5 / 2));
     }
 }

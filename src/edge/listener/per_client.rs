@@ -1,14 +1,11 @@
 //! Counts the connections of each client.
 
-use crate::domain::network::{truncated, unmapped};
+use crate::domain::client_address::first_of_client;
 use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-/// An IPv6 client has at least a /64, and can call from any address in it.
-const IPV6_CLIENT_BITS: u8 = 64;
 
 type Counts = HashMap<IpAddr, usize>;
 
@@ -33,7 +30,7 @@ impl PerClient {
 
     /// Counts a connection; `None` if its client already has as many as it may.
     pub(super) fn enter(&self, address: IpAddr) -> Option<Counted> {
-        let client = client(address);
+        let client = first_of_client(address);
         let mut counts = locked(&self.counts);
         let count = counts.entry(client).or_default();
         if *count >= self.most {
@@ -53,13 +50,6 @@ impl Drop for Counted {
                 counts.remove(&self.client);
             }
         }
-    }
-}
-
-fn client(address: IpAddr) -> IpAddr {
-    match unmapped(address) {
-        v4 @ IpAddr::V4(_) => v4,
-        v6 @ IpAddr::V6(_) => truncated(v6, IPV6_CLIENT_BITS),
     }
 }
 

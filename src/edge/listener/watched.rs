@@ -51,6 +51,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if fresh.is_empty() {
             return read;
         }
+        if self.frames.is_http1() {
+            self.open_requests.heard();
+            return read;
+        }
         match self.frames.read(fresh, Instant::now()) {
             Ok(Head::IfNoRequest) => self.open_requests.heard(),
             Ok(head) => self.open_requests.head(head == Head::Begun),

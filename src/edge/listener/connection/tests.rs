@@ -40,7 +40,7 @@ fn connected() -> DuplexStream {
     let routes = Router::new().route("/", get(async || "ok\n")).route("/early", early);
     let limits = ConnectionLimits::new(rules, ConnectionMetrics::unseen().unwrap());
     let live = Arc::new(ArcSwap::from_pointee(Snapshot {
-        routes,
+        routes: routes.into(),
         uncounted: Vec::new(),
         request_timeout: Duration::from_secs(450),
         transfer_rate: TransferRate { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 },
