@@ -19,6 +19,8 @@ use std::{
     },
 };
 
+mod alike;
+
 const AT_ONCE: usize = 16;
 
 fn by_hand(world: &World, words: &str) -> Option<String> {
@@ -83,30 +85,6 @@ async fn sixteen_pictures_of_one_account_take_two_calls_and_at_most_three_comman
     assert!(inside(&called) <= 3 * AT_ONCE as u64, "{called:?}");
     assert_eq!(world.usage(&uid, MARCH).await, Usage { app: 0, api: 17 });
     assert_eq!(world.audited(&uid).await, 17);
-}
-
-#[tokio::test]
-async fn a_picture_of_each_of_sixteen_accounts_takes_two_calls_and_at_most_ten_commands_each() {
-    let world = World::redis().await;
-    let mut uids = Vec::new();
-    for number in 0..AT_ONCE {
-        uids.push(world.account(&format!("a{number}"), 1_000, 0).await);
-    }
-    let burst = Some(Burst { per_minute: 60_000, size: 1_000 });
-    let requests = || uids.iter().map(|uid| HoldRequest { burst, ..world.key_request(uid, "k1") }).collect::<Vec<_>>();
-    // What is prepared once a month and a day.
-    drop(keep_all(&world, &held(hold_all(&world, &requests()).await)).await);
-    called(&world);
-    let holds = held(hold_all(&world, &requests()).await);
-    for kept in keep_all(&world, &holds).await {
-        assert_eq!(kept.unwrap(), Settlement::Kept);
-    }
-    let called = called(&world);
-    assert_eq!((called["evalsha"], called["mget"]), (2, 1), "counters are read at once: {called:?}");
-    assert!(inside(&called) <= 10 * AT_ONCE as u64, "{called:?}");
-    for uid in &uids {
-        assert_eq!((world.usage(uid, MARCH).await.api, world.audited(uid).await), (2, 2));
-    }
 }
 
 /// What stands under an account's names.
@@ -272,42 +250,6 @@ async fn operations_of_one_account_that_need_a_broken_key_fail_alone() {
     }
     assert_eq!(world.usage(&uid, MARCH).await.api, 4);
     assert_eq!(world.audited(&uid).await, 4);
-}
-
-#[tokio::test]
-async fn where_a_key_is_broken_several_operations_of_one_account_leave_nothing_and_are_made_once_it_is_mended() {
-    let world = World::redis().await;
-    let uid = world.account("42", 1_000, 0).await;
-    let requests = || (0..4).map(|_| world.key_request(&uid, "k1")).collect::<Vec<_>>();
-    let mut served = 0;
-    for (name, stands) in SPOILT.into_iter().filter(|(name, _)| !["released", "prepaid_usage:2026:3"].contains(name)) {
-        let holds = held(hold_all(&world, &requests()).await);
-        let day = holds[0].id.stamp().unwrap().0 / 86_400_000_000;
-        let name = if name == "kept" { format!("user:42:kept:{day}") } else { format!("user:42:{name}") };
-        let was_there = count(&world, &format!("EXISTS {name}")) == 1;
-        if was_there {
-            by_hand(&world, &format!("RENAME {name} aside"));
-        }
-        let words = [&[stands[0], name.as_str()], &stands[1..]].concat();
-        drop(world.server.as_ref().unwrap().by_hand::<redis::Value>(&words));
-        let before = everything_of(&world, &uid);
-        for kept in keep_all(&world, &holds).await {
-            assert!(
-                matches!(&kept, Err(Fault::Unexpected(says)) if says.contains(&name)),
-                "{name} {stands:?}: {kept:?}"
-            );
-        }
-        assert_eq!(everything_of(&world, &uid), before, "{name} {stands:?}");
-        by_hand(&world, &format!("DEL {name}"));
-        if was_there {
-            by_hand(&world, &format!("RENAME aside {name}"));
-        }
-        for kept in keep_all(&world, &holds).await {
-            assert_eq!(kept.unwrap(), Settlement::Kept, "{name}");
-        }
-        served += 4;
-        assert_eq!((world.usage(&uid, MARCH).await.api, world.audited(&uid).await), (served, served), "{name}");
-    }
 }
 
 #[tokio::test]

@@ -201,7 +201,8 @@ local function read_holds(a, ops)
   if one_by_one then read_records(a) end
 end
 
--- Everything that the operations need, but for what is read already, where they have a plan. Gives the faulty key, if it is of another type.
+-- Everything that the operations need, but for what is read already, where they have a plan. Gives the faulty key, if it is of
+-- another type.
 local function read_standing(own, window, now, ops, plan, values)
   local a = { own = own, holds = own .. ':holds', window = window, now = now, open = {}, ended = {}, count = {}, keys = {},
     held = 0, held_prepaid = 0, held_by = {}, first = {}, moved = {}, expired = {}, puts = {}, taken = {}, closed = {},
