@@ -1,6 +1,9 @@
 //! Connections to one service. Each has one exchange at a time, and goes on while somebody waits for something of it: it has no
 //! task of its own that would have to be woken.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Connector, FormStream};
 use hyper::{
     Request, Response, Uri,
