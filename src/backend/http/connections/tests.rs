@@ -89,6 +89,25 @@ async fn a_connection_is_used_again_until_it_has_been_unused_for_long() {
 }
 
 #[tokio::test]
+async fn a_runtime_uses_its_own_connections_first_and_then_those_of_others() {
+    let (connections, opened) = service(b"--\r\n").await;
+    ask(&connections, 100).await;
+    let elsewhere = async move {
+        ask(&connections, 100).await;
+        assert_eq!(opened.load(Ordering::Relaxed), 1, "any is better than none");
+        let others = connections.take().unwrap();
+        ask(&connections, 100).await;
+        connections.keep(others);
+        ask(&connections, 100).await;
+        assert_eq!(opened.load(Ordering::Relaxed), 2);
+        let used_last = connections.idle().pop().unwrap();
+        assert!(used_last.connection.runtime == Handle::current().id());
+    };
+    let runtime = || runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::spawn_blocking(move || runtime().block_on(elsewhere)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_connection_that_was_answered_before_it_had_sent_all_is_not_used_again() {
     let (connections, opened) = service(b"--\r\n").await;
     ask(&connections, 16 << 20).await;
