@@ -1,6 +1,9 @@
 //! Connections to one service. Each has one exchange at a time, and goes on while somebody waits for something of it: it has no
 //! task of its own that would have to be woken.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Connector, FormStream};
 use hyper::{
     Request, Response, Uri,
@@ -17,7 +20,11 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{
+    net::TcpStream,
+    runtime::{self, Handle},
+    time::Instant,
+};
 use tower_service::Service as _;
 
 /// How long an unused connection is kept. It is shorter than the 5 seconds after which common Python servers close
@@ -45,6 +52,8 @@ pub(super) struct Connection {
     sender: SendRequest<FormStream>,
     /// `None` once it has ended.
     wire: Option<Box<Wire>>,
+    /// The runtime that opened it, and hears first what arrives on it.
+    runtime: runtime::Id,
 }
 
 impl Connections {
@@ -84,35 +93,34 @@ impl Connections {
 
     /// Closes what has been unused for long.
     pub(super) fn close_old(&self) {
-        self.idle().retain(Idle::is_fresh);
+        drop(self.fresh());
     }
 
+    /// One that this runtime has opened, if there is any, so that no other thread has to be woken; the one that was used last.
     fn take(&self) -> Option<Connection> {
-        let mut idle = self.idle();
-        let latest = idle.pop()?;
-        if latest.is_fresh() {
-            return Some(latest.connection);
-        }
-        // The others are older.
-        idle.clear();
-        None
+        let (mut idle, here) = (self.fresh(), Handle::current().id());
+        let own = idle.iter().rposition(|one| one.connection.runtime == here);
+        let at = own.or(idle.len().checked_sub(1))?;
+        Some(idle.remove(at).connection)
     }
 
     async fn open(&self) -> Result<Connection, Failed> {
         let stream = self.connector.clone().call(self.address.clone()).await?;
         let (sender, wire) = http1::handshake(stream).await?;
-        Ok(Connection { sender, wire: Some(Box::new(wire)) })
+        Ok(Connection { sender, wire: Some(Box::new(wire)), runtime: Handle::current().id() })
+    }
+
+    /// The unused ones, without those that have been so for long. The oldest are at the beginning.
+    fn fresh(&self) -> MutexGuard<'_, Vec<Idle>> {
+        let (mut idle, now) = (self.idle(), Instant::now());
+        let old = idle.partition_point(|one| now.saturating_duration_since(one.since) >= IDLE);
+        idle.drain(..old);
+        idle
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         // A panic cannot leave the list half changed.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Idle {
-    fn is_fresh(&self) -> bool {
-        self.since.elapsed() < IDLE
     }
 }
 

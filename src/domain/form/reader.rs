@@ -5,7 +5,7 @@ use crate::domain::{
     complaint::Complaint,
     multipart::{Boundary, Event, Malformed, Multipart, PartHead},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// A body being read. Push its bytes in any pieces, then finish.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ enum Current {
     #[default]
     Ignored,
     Image,
-    Field(Field, BytesMut),
+    Field(Field, Vec<u8>),
 }
 
 impl Parts {
@@ -141,7 +141,7 @@ impl Parts {
         if self.fields.iter().any(|field| field.name == head.name) {
             return Current::Ignored;
         }
-        Current::Field(Field { name: head.name, content_type: None, value: Bytes::new() }, BytesMut::new())
+        Current::Field(Field { name: head.name, content_type: None, value: Bytes::new() }, Vec::new())
     }
 
     fn begin_unknown(&mut self, head: PartHead) -> Current {
@@ -150,7 +150,7 @@ impl Parts {
         }
         self.unknown += 1;
         let content_type = fields::text_type(head.content_type);
-        Current::Field(Field { name: head.name, content_type, value: Bytes::new() }, BytesMut::new())
+        Current::Field(Field { name: head.name, content_type, value: Bytes::new() }, Vec::new())
     }
 
     fn take(&mut self, data: Bytes, kept: &mut Vec<Bytes>) {
@@ -169,6 +169,9 @@ impl Parts {
                     return;
                 }
                 self.fields_length += data.len();
+                if value.is_empty() {
+                    value.reserve_exact(data.len());
+                }
                 // Copied, so that a short value does not keep the whole chunk in memory.
                 value.extend_from_slice(&data);
             }
@@ -183,7 +186,7 @@ impl Parts {
 
     fn end(&mut self) {
         if let Current::Field(mut field, value) = std::mem::take(&mut self.current) {
-            field.value = value.freeze();
+            field.value = value.into();
             self.fields.push(field);
         }
     }

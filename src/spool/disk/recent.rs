@@ -11,26 +11,30 @@ const AT_LEAST: u64 = 1024 * 1024;
 pub(super) struct Recent {
     lengths: [u64; REMEMBERED],
     next: usize,
+    longest: u64,
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { lengths: [0; REMEMBERED], next: 0 }
+        Self { lengths: [0; REMEMBERED], next: 0, longest: 0 }
     }
 }
 
 impl Recent {
     pub(super) fn add(&mut self, length: u64) {
-        if let Some(oldest) = self.lengths.get_mut(self.next) {
-            *oldest = length;
-        }
+        let Some(oldest) = self.lengths.get_mut(self.next) else { return };
+        let forgotten = std::mem::replace(oldest, length);
         self.next = (self.next + 1) % REMEMBERED;
+        if length >= self.longest {
+            self.longest = length;
+        } else if forgotten == self.longest {
+            self.longest = self.lengths.iter().max().copied().unwrap_or_default();
+        }
     }
 
     /// Twice the longest of them, but at most `bound`.
     pub(super) fn likely(&self, bound: u64) -> u64 {
-        let longest = self.lengths.iter().max().copied().unwrap_or_default();
-        longest.saturating_mul(2).min(bound).max(AT_LEAST)
+        self.longest.saturating_mul(2).min(bound).max(AT_LEAST)
     }
 }
 
