@@ -1,14 +1,17 @@
 //! Serves one connection, from the handshakes to its end.
 
 use super::{
-    ConnectionLimits, Live, Peer, Tls,
-    open_requests::{End, OpenRequests, SendLimits, TimeLimits},
+    ConnectionLimits, Live, Tls,
+    open_requests::{AnswerBody, End, OpenRequests, SendLimits, TimeLimits},
     per_client::Counted,
     proxy_protocol,
-    sent_body::SentBody,
     watched::Watched,
 };
-use crate::{domain::transfer::TransferRate, edge::noted::length, telemetry::shown_client};
+use crate::{
+    domain::transfer::TransferRate,
+    edge::{noted::length, peer::Peer},
+    telemetry::shown_client,
+};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt::set_tcp_user_timeout;
@@ -148,7 +151,7 @@ impl ConnectionHandler {
         request: Request<Incoming>,
         peer: SocketAddr,
         open_requests: &OpenRequests,
-    ) -> impl Future<Output = io::Result<Response<SentBody>>> + Send + use<> {
+    ) -> impl Future<Output = io::Result<Response<AnswerBody>>> + Send + use<> {
         let snapshot = self.live.load_full();
         let guard = open_requests.begin(snapshot.request_timeout);
         let received = self.limits.metrics.received.clone();
