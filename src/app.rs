@@ -88,7 +88,7 @@ impl App {
         let api_keys = Arc::new(ApiKeys::new(Arc::clone(&metering), keyring));
         let token_header = HeaderName::try_from(&config.auth.user_token.header)?;
         let listeners = Listeners::bind(config, &metrics, &process).await?;
-        let Addresses { public: public_at, plain, admin: admin_at } = listeners.addresses()?;
+        let (addresses, workers) = (listeners.addresses()?, listeners.workers());
         let usage = UsageReports::new(Arc::clone(&metering), Arc::clone(&api_keys), clock.clone(), config.terms());
         let public = PublicState {
             cors: Arc::new(Cors::new(config.cors.origins.clone(), &token_header)),
@@ -107,7 +107,7 @@ impl App {
                 budgets: budgets.clone(),
                 cpu_pool,
                 read_check: ReadCheck::default(),
-                fetcher: fetcher(config, [Some(public_at), plain, Some(admin_at)])?,
+                fetcher: fetcher(config, [Some(addresses.public), addresses.plain, Some(addresses.admin)])?,
                 rules: rules(config),
                 tasks: tasks.clone(),
                 pledges: metrics.pledges(),
@@ -119,12 +119,11 @@ impl App {
         };
         let (stop_public, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         spawn_recurring_work(&api_keys, &public.stripe, &stop_public);
-        let workers = listeners.workers();
         let parts = Parts { terms, backend, budgets, tls: listeners.tls(), process: Arc::clone(&process), clock };
         let reloads = Reloads::new(parts, config.clone(), public, admin_routes(Arc::new(admin)));
         let serving = listeners.serve((reloads.public(), stop_public.clone()), (reloads.admin(), stop_admin.clone()));
         process.enters(Phase::Serving);
-        let (public, admin) = (public_at, admin_at);
+        let Addresses { public, plain, admin } = addresses;
         Ok(Self { public, admin, plain, stop_public, stop_admin, serving, tasks, api_keys, process, reloads, workers })
     }
 
