@@ -1,6 +1,6 @@
 //! The admin listener's routes: liveness, readiness, metrics.
 
-use super::{pages::all_harmless, panics::catch_panics_of_operators, reply, routes::Routes, state::AdminState};
+use super::{panics::catch_panics_of_operators, reply, routes::Routes, state::AdminState};
 use crate::domain::{
     readiness::{Obstacle, Warning},
     refusal::Refusal,
@@ -8,7 +8,7 @@ use crate::domain::{
 use axum::{
     Router,
     extract::State,
-    middleware::{from_fn, map_response},
+    middleware::from_fn,
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -25,7 +25,6 @@ pub fn admin_routes(admin: Arc<AdminState>) -> Routes {
         .fallback(async || reply::refused(&Refusal::NotFound, ""))
         .method_not_allowed_fallback(async || reply::refused(&Refusal::MethodNotAllowed, ""))
         .layer(from_fn(catch_panics_of_operators))
-        .layer(map_response(all_harmless))
         .with_state::<()>(admin)
         .into()
 }

@@ -1,16 +1,11 @@
 //! CORS (in the Fetch standard): which web pages may call, and which headers of the answers they may read.
 
 use super::{dialect_headers, rate_limit, reply};
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use hyper::{
     HeaderMap, Method, StatusCode,
     header::{self, HeaderName, HeaderValue},
 };
-use std::sync::Arc;
 
 /// How long a browser may keep a preflight's answer, in seconds. Chrome keeps none for longer.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("7200");
@@ -42,13 +37,33 @@ impl Cors {
         Self { origins, allowed_headers: value(allowed), exposed_headers: value(exposed) }
     }
 
-    /// The value of `Access-Control-Allow-Origin` for this page, if it may call.
-    pub(super) fn allows(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let origin = origin?;
+    /// The value of `Access-Control-Allow-Origin` for the page that calls, if it may.
+    pub(super) fn allows(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        if self.is_off() {
+            return None;
+        }
+        let origin = headers.get(header::ORIGIN)?;
         if self.origins.iter().any(|allowed| allowed == "*") {
             return Some(HeaderValue::from_static("*"));
         }
         self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    }
+
+    /// The answer to a preflight; `None` for any other request.
+    pub(super) fn preflight(&self, request: &Request) -> Option<Response> {
+        if self.is_off() || !is_preflight(request) {
+            return None;
+        }
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let (headers, allowed) = (response.headers_mut(), self.allows(request.headers()));
+        if allowed.is_some() {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, self.allowed_headers.clone());
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, REMEMBERED);
+        }
+        permit(headers, allowed);
+        Some(response)
     }
 
     /// Adds to an answer the headers for the page that asked, which has this permission.
@@ -59,25 +74,12 @@ impl Cors {
         if allowed.is_some() {
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed_headers.clone());
         }
-        mark(headers, allowed);
+        permit(headers, allowed);
     }
 
     fn is_off(&self) -> bool {
         self.origins.is_empty()
     }
-}
-
-/// Answers preflights, which count against no limit. To every other answer, adds the headers for the page that asked.
-pub(super) async fn cors(State(cors): State<Arc<Cors>>, request: Request, next: Next) -> Response {
-    let allowed = cors.allows(request.headers().get(header::ORIGIN));
-    if !cors.is_off() && is_preflight(&request) {
-        let mut response = preflight(&cors, allowed.is_some());
-        mark(response.headers_mut(), allowed);
-        return response;
-    }
-    let mut response = next.run(request).await;
-    cors.mark(response.headers_mut(), allowed);
-    response
 }
 
 fn is_preflight(request: &Request) -> bool {
@@ -87,21 +89,9 @@ fn is_preflight(request: &Request) -> bool {
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn preflight(cors: &Cors, allowed: bool) -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    if allowed {
-        let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, cors.allowed_headers.clone());
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, REMEMBERED);
-    }
-    response
-}
-
 /// Adds the permission, if there is one. `Vary` keeps caches from serving the answer, or its lack of a permission, to
 /// another page.
-fn mark(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
+fn permit(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     if let Some(allowed) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);

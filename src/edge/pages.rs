@@ -54,12 +54,6 @@ pub(super) fn harmless(answer: &mut Response) {
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(OTHER_POLICY);
 }
 
-/// Does so with routed answers.
-pub(super) async fn all_harmless(mut answer: Response) -> Response {
-    harmless(&mut answer);
-    answer
-}
-
 async fn page(State(public): State<Arc<PublicState>>, request: Request) -> Response {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let found = public.pages.page(path, query, listed(request.headers(), &header::ACCEPT_LANGUAGE));

@@ -6,7 +6,6 @@ use super::{
     ingress::RequestContext,
     listener::Peer,
     noted::note,
-    pages::harmless,
     refuse::{refuse, refuse_uncounted},
     reply,
     request_id::request_id,
@@ -20,14 +19,13 @@ use crate::{
     telemetry::{Outcome, Record, Route, panics},
 };
 use axum::{extract::Request, response::Response};
-use hyper::header;
 use std::{
     net::{IpAddr, Ipv4Addr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Writes the answer to a served request of this id.
 type Answer = Box<dyn Fn(Served, &str) -> Response + Send + Sync>;
@@ -41,7 +39,7 @@ pub(super) struct Call {
     pub(super) errors: ErrorForm,
 }
 
-/// `POST /rmbg`, which does not come through the router: the layers of [`super::public_routes`] are in this function.
+/// `POST /rmbg`
 pub(super) async fn rmbg(public: &Arc<PublicState>, request: Request, Peer(peer): Peer) -> Answered {
     let call = Call {
         route: Route::Rmbg,
@@ -50,12 +48,8 @@ pub(super) async fn rmbg(public: &Arc<PublicState>, request: Request, Peer(peer)
         answer: Box::new(reply::picture),
         errors: ErrorForm::Own,
     };
-    let allowed = public.cors.allows(request.headers().get(header::ORIGIN));
     let context = |request: &Request| public.ingress.context(request.headers(), peer.ip());
-    let mut answer = serve(public, request, call, context).await;
-    public.cors.mark(answer.response.headers_mut(), allowed);
-    harmless(&mut answer.response);
-    answer
+    serve(public, request, call, context).await
 }
 
 /// The same for requests that come through the router.
@@ -78,7 +72,7 @@ async fn serve(
         let (record, gone) = (lost.again(), Gone::default());
         let work = journey(Arc::clone(public), (request, record, call), gone.clone());
         let work = Box::pin(panics::of_request(lost.request_id.clone(), work));
-        Journey { work: Some(work), gone, tasks: public.tasks.clone() }.await
+        Journey { work: Some(work), gone, counted: public.tasks.token() }.await
     };
     match panics::caught(work).await {
         Ok(answer) => answer,
@@ -92,7 +86,8 @@ struct Journey {
     /// `None` after its end, and while it is polled: after a panic it is gone.
     work: Option<Pin<Box<dyn Future<Output = Answered> + Send>>>,
     gone: Gone,
-    tasks: TaskTracker,
+    /// Counts it among the tasks of requests, for which a stop waits.
+    counted: TaskTrackerToken,
 }
 
 impl Future for Journey {
@@ -112,7 +107,7 @@ impl Drop for Journey {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
             self.gone.note();
-            self.tasks.spawn(work);
+            self.counted.task_tracker().spawn(work);
         }
     }
 }

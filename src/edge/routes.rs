@@ -1,15 +1,14 @@
-//! The public listener's routes, and the layers that requests to them pass. Pictures in our own form go straight.
+//! The routes of the listeners, and what is done for each of their answers.
 
 use super::{
     answered::Answered,
-    cors::cors,
     dialect::{
         rembg::{remove, remove_url},
         removebg::{account, removebg},
     },
     listener::Peer,
     membership_usage::membership_usage,
-    pages,
+    pages::{self, harmless},
     panics::catch_panics,
     rmbg::rmbg,
     state::PublicState,
@@ -21,7 +20,7 @@ use axum::{
     Router,
     body::Body,
     handler::Handler as _,
-    middleware::{from_fn_with_state, map_response},
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
 use hyper::{Method, Request};
@@ -35,25 +34,41 @@ const PICTURES: &str = "/rmbg";
 #[derive(Clone)]
 pub struct Routes {
     router: Router,
-    /// What serves pictures; `None` on a listener for operators.
-    pictures: Option<Arc<PublicState>>,
+    /// What serves callers; `None` on a listener for operators.
+    public: Option<Arc<PublicState>>,
 }
 
 impl From<Router> for Routes {
     fn from(router: Router) -> Self {
-        Self { router, pictures: None }
+        Self { router, public: None }
     }
 }
 
 impl Routes {
     /// Answers a request of this peer.
-    pub(super) async fn answer(&self, mut request: Request<Body>, peer: Peer) -> Answered {
-        if let Some(public) = &self.pictures
-            && *request.method() == Method::POST
-            && request.uri().path() == PICTURES
-        {
-            return rmbg(public, request, peer).await;
+    pub(super) async fn answer(&self, request: Request<Body>, peer: Peer) -> Answered {
+        let mut answer = match &self.public {
+            Some(public) => self.for_page(public, request, peer).await,
+            None => self.routed(request, peer).await,
+        };
+        harmless(&mut answer.response);
+        answer
+    }
+
+    /// Answers preflights, which count against no limit. To every other answer, adds the headers for the page that asked.
+    async fn for_page(&self, public: &Arc<PublicState>, request: Request<Body>, peer: Peer) -> Answered {
+        if let Some(answer) = public.cors.preflight(&request) {
+            return answer.into();
         }
+        let allowed = public.cors.allows(request.headers());
+        // Most requests are pictures. They do not need the router.
+        let is_picture = *request.method() == Method::POST && request.uri().path() == PICTURES;
+        let mut answer = if is_picture { rmbg(public, request, peer).await } else { self.routed(request, peer).await };
+        public.cors.mark(answer.response.headers_mut(), allowed);
+        answer
+    }
+
+    async fn routed(&self, mut request: Request<Body>, peer: Peer) -> Answered {
         request.extensions_mut().insert(peer);
         match self.router.clone().call(request).await {
             Ok(response) => response.into(),
@@ -64,11 +79,10 @@ impl Routes {
 
 /// The routes of the contract. A panic is counted as the [`Route`] that stands beside the path.
 pub fn public_routes(public: Arc<PublicState>) -> Routes {
-    Routes { router: router(Arc::clone(&public)), pictures: Some(public) }
+    Routes { router: router(Arc::clone(&public)), public: Some(public) }
 }
 
 fn router(public: Arc<PublicState>) -> Router {
-    let cors = from_fn_with_state(Arc::clone(&public.cors), cors);
     let counted_as = |route| from_fn_with_state((Arc::clone(&public), route), catch_panics);
     Router::new()
         // Other methods get here, and are told this one.
@@ -80,8 +94,6 @@ fn router(public: Arc<PublicState>) -> Router {
         .merge(pages::routes(&public.pages).layer(counted_as(Route::Pages)))
         .fallback(unknown_path.layer(counted_as(Route::Other)))
         .method_not_allowed_fallback(unknown_method.layer(counted_as(Route::Other)))
-        .layer(cors)
-        .layer(map_response(pages::all_harmless))
         .with_state(public)
 }
 

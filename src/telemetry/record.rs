@@ -11,6 +11,9 @@ use futures_util::FutureExt as _;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::Instant;
 
+/// Room for the steps of most pictures.
+const STEPS: usize = 6;
+
 /// One request from its first byte to the answer's head.
 #[derive(Debug)]
 pub struct Record {
@@ -101,6 +104,9 @@ impl Record {
     /// Runs one step and notes how long it took. (An `async fn` would hold the work twice.)
     pub fn time<T>(&mut self, step: Step, work: impl Future<Output = T>) -> impl Future<Output = T> {
         let started = Instant::now();
+        if self.steps.is_empty() {
+            self.steps.reserve(STEPS);
+        }
         work.map(move |done| {
             self.steps.push((step, started.elapsed()));
             done

@@ -24,6 +24,12 @@ const IDLE: Duration = Duration::from_secs(90);
 /// How long common load balancers keep an unused connection.
 const UNUSED: Duration = Duration::from_secs(75);
 
+/// The longest time until an answer begins, and the slowest client.
+const STUCK: Duration = Duration::from_secs(450);
+const RATE: TransferRate = TransferRate { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 };
+/// Bytes of an answer that no buffer takes whole.
+const LARGE: usize = 1 << 20;
+
 /// The client's end of a connection that is served.
 fn connected() -> DuplexStream {
     let rules = ConnectionRules {
@@ -37,13 +43,17 @@ fn connected() -> DuplexStream {
         tokio::spawn(body.collect());
         "early\n"
     });
-    let routes = Router::new().route("/", get(async || "ok\n")).route("/early", early);
+    let routes = Router::new()
+        .route("/", get(async || "ok\n"))
+        .route("/early", early)
+        .route("/large", get(async || vec![0; LARGE]))
+        .route("/stuck", get(std::future::pending::<()>));
     let limits = ConnectionLimits::new(rules, ConnectionMetrics::unseen().unwrap());
     let live = Arc::new(ArcSwap::from_pointee(Snapshot {
         routes: routes.into(),
         uncounted: Vec::new(),
-        request_timeout: Duration::from_secs(450),
-        transfer_rate: TransferRate { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 },
+        request_timeout: STUCK,
+        transfer_rate: RATE,
         grace: Duration::ZERO,
     }));
     let handler = Arc::new(ConnectionHandler { limits, tls: None, live, stop: CancellationToken::new() });
@@ -135,4 +145,30 @@ async fn http2_is_kept_and_ended_by_the_same_times() {
     let last = Instant::now() - UNUSED;
     let after = end.await.unwrap() - last;
     assert!(about(after, IDLE), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_has_its_time_by_its_size_whatever_was_served_before() {
+    let time = RATE.time_for(LARGE as u64);
+    for (pause, is_whole) in [(time - Duration::from_secs(1), true), (time + Duration::from_secs(1), false)] {
+        let mut client = connected();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        answer(&mut client).await;
+        sleep(UNUSED).await;
+        client.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        sleep(pause).await;
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said.len() > LARGE, is_whole, "{} bytes after {pause:?}", said.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_stuck_ends_its_connection() {
+    let mut client = connected();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    answer(&mut client).await;
+    client.write_all(b"GET /stuck HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let after = closes_after(&mut client).await;
+    assert!(about(after, STUCK), "{after:?}");
 }
