@@ -15,6 +15,7 @@ mod membership_usage;
 mod noted;
 mod pages;
 mod panics;
+mod peer;
 mod rate_limit;
 mod refuse;
 mod reply;
@@ -33,8 +34,9 @@ pub use cors::Cors;
 pub use deliveries::Deliveries;
 pub use ingress::Ingress;
 pub use listener::{
-    CertificateError, ConnectionLimits, ConnectionRules, Listener, Live, Pair, Peer, Snapshot, Socket, Sockets, Tls,
+    CertificateError, ConnectionLimits, ConnectionRules, Listener, Live, Pair, Snapshot, Socket, Sockets, Tls,
     Workers,
 };
+pub use peer::Peer;
 pub use routes::{Routes, public_routes};
 pub use state::{AdminState, DialectRules, PublicState};

@@ -1,7 +1,7 @@
 //! The first checks of a request, before its caller is known: how much its client asks for at once, and how many bad
 //! credentials it has sent.
 
-use super::{in_flight::InFlight, listener::Peer, shield::Shield};
+use super::{in_flight::InFlight, peer::Peer, shield::Shield};
 use crate::{
     domain::{client_address::TrustedProxies, refusal::Refusal, trace::Trace},
     identity::{Credentials, Visitor},

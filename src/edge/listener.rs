@@ -63,10 +63,6 @@ const HTTP2_WINDOW: u32 = 512 * 1024;
 const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 const HTTP2_RESETS: usize = 20;
 
-/// The other end of the connection: the client or its last proxy. Every request has it as an extension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
 /// What requests are served by. A reload of the configuration replaces all of it at once, and a request keeps the one that it
 /// began with.
 pub struct Snapshot {

@@ -4,8 +4,8 @@ use super::{
     answered::Answered,
     error_form::ErrorForm,
     ingress::RequestContext,
-    listener::Peer,
     noted::note,
+    peer::Peer,
     refuse::{refuse, refuse_uncounted},
     reply,
     request_id::request_id,
@@ -138,7 +138,7 @@ async fn journey(
         public.ingress.remember(visitor, &record.outcome);
     }
     // A picture that was served is counted, whether or not somebody was still there.
-    if gone.is_noted() && record.outcome != Outcome::Served {
+    if record.outcome == Outcome::Abandoned || (gone.is_noted() && record.outcome != Outcome::Served) {
         (record.outcome, record.status) = (Outcome::Abandoned, None);
     }
     public.metrics.finish(&record);
@@ -159,7 +159,7 @@ fn answer_to(served: Result<Served, Stop>, (answer, errors): (&Answer, ErrorForm
             record.outcome = Outcome::Refused(refusal);
             answer
         }
-        // Nobody is there to get it.
-        Err(Stop::Gone) => Response::default(),
+        // Its body has broken off, but perhaps it still reads.
+        Err(Stop::Gone) => errors.write(&Refusal::MalformedForm, &[], &record.request_id),
     }
 }

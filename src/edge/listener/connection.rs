@@ -1,14 +1,18 @@
 //! Serves one connection, from the handshakes to its end.
 
 use super::{
-    ConnectionLimits, Live, Peer, Tls,
+    ConnectionLimits, Live, Tls,
     open_requests::{End, OpenRequests, SendLimits, TimeLimits},
     per_client::Counted,
     proxy_protocol,
     sent_body::SentBody,
     watched::Watched,
 };
-use crate::{domain::transfer::TransferRate, edge::noted::length, telemetry::shown_client};
+use crate::{
+    domain::transfer::TransferRate,
+    edge::{noted::length, peer::Peer},
+    telemetry::shown_client,
+};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt::set_tcp_user_timeout;

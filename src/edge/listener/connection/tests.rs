@@ -27,8 +27,14 @@ const UNUSED: Duration = Duration::from_secs(75);
 /// The longest time until an answer begins, and the slowest client.
 const STUCK: Duration = Duration::from_secs(450);
 const RATE: TransferRate = TransferRate { grace: Duration::from_secs(30), bytes_per_second: 16 << 10 };
-/// Bytes of an answer that no buffer takes whole.
+/// Bytes of an answer that no buffer takes whole, and of each of its pieces.
 const LARGE: usize = 1 << 20;
+const PIECE: usize = 64 << 10;
+
+fn large() -> Body {
+    let pieces = std::iter::repeat_n(Bytes::from_static(&[0; PIECE]), LARGE / PIECE);
+    Body::from_stream(futures_util::stream::iter(pieces.map(Ok::<_, io::Error>)))
+}
 
 /// The client's end of a connection that is served.
 fn connected() -> DuplexStream {
@@ -46,7 +52,7 @@ fn connected() -> DuplexStream {
     let routes = Router::new()
         .route("/", get(async || "ok\n"))
         .route("/early", early)
-        .route("/large", get(async || vec![0; LARGE]))
+        .route("/large", get(async || large()))
         .route("/stuck", get(std::future::pending::<()>));
     let limits = ConnectionLimits::new(rules, ConnectionMetrics::unseen().unwrap());
     let live = Arc::new(ArcSwap::from_pointee(Snapshot {
