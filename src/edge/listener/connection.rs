@@ -2,10 +2,9 @@
 
 use super::{
     ConnectionLimits, Live, Tls,
-    open_requests::{End, OpenRequests, SendLimits, TimeLimits},
+    open_requests::{AnswerBody, End, OpenRequests, SendLimits, TimeLimits},
     per_client::Counted,
     proxy_protocol,
-    sent_body::SentBody,
     watched::Watched,
 };
 use crate::{
@@ -152,7 +151,7 @@ impl ConnectionHandler {
         request: Request<Incoming>,
         peer: SocketAddr,
         open_requests: &OpenRequests,
-    ) -> impl Future<Output = io::Result<Response<SentBody>>> + Send + use<> {
+    ) -> impl Future<Output = io::Result<Response<AnswerBody>>> + Send + use<> {
         let snapshot = self.live.load_full();
         let guard = open_requests.begin(snapshot.request_timeout);
         let received = self.limits.metrics.received.clone();

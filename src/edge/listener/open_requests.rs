@@ -2,7 +2,7 @@
 
 use super::sent_body::SentBody;
 use crate::{
-    edge::{answered::Answered, guarded_body::GuardedBody},
+    edge::{answered::Answered, guarded_body::GuardedBody, in_flight::InFlight},
     spool::Claim,
     telemetry::ByteCounter,
 };
@@ -93,6 +93,9 @@ pub(super) struct SendLimits {
     pub(super) most: Duration,
     pub(super) hurried: Duration,
 }
+
+/// The body of an answer. Its request is open and in flight until this is dropped.
+pub(super) type AnswerBody = SentBody<(RequestGuard, Option<Arc<InFlight>>)>;
 
 /// A request that is open until this is dropped.
 #[derive(Debug)]
@@ -287,7 +290,7 @@ impl OpenRequests {
 
 impl RequestGuard {
     /// Keeps the request open until the answer's body is sent. The connection ends if that takes too long.
-    pub(super) fn answered(mut self, answer: Answered, limits: SendLimits, bytes: ByteCounter) -> Response<SentBody> {
+    pub(super) fn answered(mut self, answer: Answered, limits: SendLimits, bytes: ByteCounter) -> Response<AnswerBody> {
         self.answered = true;
         let Answered { response, in_flight, claim } = answer;
         {

@@ -1,30 +1,28 @@
 //! The body of an answer while it is sent.
 
-use super::open_requests::RequestGuard;
-use crate::{edge::in_flight::InFlight, telemetry::ByteCounter};
+use crate::telemetry::ByteCounter;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
-/// Counts the bytes as they pass. The request is open and in flight until this is dropped.
-pub(super) struct SentBody {
+/// Counts the bytes as they pass. The guard is dropped with it: when the last byte is sent, or nobody gets it.
+pub(super) struct SentBody<G> {
     body: Body,
     bytes: ByteCounter,
-    _request: (RequestGuard, Option<Arc<InFlight>>),
+    _guard: G,
 }
 
-impl SentBody {
-    pub(super) fn new(body: Body, bytes: ByteCounter, request: (RequestGuard, Option<Arc<InFlight>>)) -> Self {
-        Self { body, bytes, _request: request }
+impl<G> SentBody<G> {
+    pub(super) fn new(body: Body, bytes: ByteCounter, guard: G) -> Self {
+        Self { body, bytes, _guard: guard }
     }
 }
 
-impl http_body::Body for SentBody {
+impl<G: Unpin> http_body::Body for SentBody<G> {
     type Data = Bytes;
     type Error = axum::Error;
 

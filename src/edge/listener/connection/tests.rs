@@ -31,9 +31,10 @@ const RATE: TransferRate = TransferRate { grace: Duration::from_secs(30), bytes_
 const LARGE: usize = 1 << 20;
 const PIECE: usize = 64 << 10;
 
-fn large() -> Body {
+fn large() -> Response<Body> {
     let pieces = std::iter::repeat_n(Bytes::from_static(&[0; PIECE]), LARGE / PIECE);
-    Body::from_stream(futures_util::stream::iter(pieces.map(Ok::<_, io::Error>)))
+    let body = Body::from_stream(futures_util::stream::iter(pieces.map(Ok::<_, io::Error>)));
+    Response::builder().header("content-length", LARGE).body(body).unwrap()
 }
 
 /// The client's end of a connection that is served.
