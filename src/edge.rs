@@ -34,8 +34,7 @@ pub use cors::Cors;
 pub use deliveries::Deliveries;
 pub use ingress::Ingress;
 pub use listener::{
-    CertificateError, ConnectionLimits, ConnectionRules, Listener, Live, Pair, Snapshot, Socket, Sockets, Tls,
-    Workers,
+    CertificateError, ConnectionLimits, ConnectionRules, Listener, Live, Pair, Snapshot, Socket, Sockets, Tls, Workers,
 };
 pub use peer::Peer;
 pub use routes::{Routes, public_routes};
