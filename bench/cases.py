@@ -79,14 +79,15 @@ def pictures(rig, kinds, options):
 
 def refusals(rig, kinds, options):
     """{request: {peer: row}}: nginx's `return 401`, and wrong keys for the others."""
-    peers = [kind(rig).begin() for kind in kinds if hasattr(kind, "refusal_path")]
+    peers = [kind(rig).begin() for kind in kinds if kind.refusal_path]
     requests = {"GET": {"METHOD": "GET"}}
     for size in (KIB, 64 * KIB):
         requests[f"POST of {size // KIB} KiB"] = with_picture(Picture(rig.folder, size), None)
     found = {}
     for name, environment in requests.items():
         environment["KEY"] = "wrong_key_0123456789"
-        rows = rounds(peers, options.rounds, lambda peer: load(peer, options.seconds / 2, 32, peer.refusal_path, **environment))
+        path = (lambda peer: peer.refusal_path_of_get) if name == "GET" else (lambda peer: peer.refusal_path)
+        rows = rounds(peers, options.rounds, lambda peer: load(peer, options.seconds / 2, 32, path(peer), **environment))
         base = rows.get(Nginx.name) or next(iter(rows.values()))
         found[name] = {peer: {**settled(own), "cpu_ratio": ratio(own, base, "cpu")} for peer, own in rows.items()}
     for peer in peers:

@@ -20,6 +20,8 @@ class Peer:
 
     name = program = None
     key = KEY % 0
+    # Where a POST, and where a GET, is refused with 401.
+    refusal_path = refusal_path_of_get = None
 
     def __init__(self, rig):
         self.rig, self.port, self.process = rig, free_port(), None
@@ -63,7 +65,7 @@ class Nginx(Peer):
     """A plain proxy, bodies buffered whole."""
 
     name, program, ask = "nginx", "/usr/sbin/nginx", ["-v"]
-    refusal_path = "/no"
+    refusal_path = refusal_path_of_get = "/no"
 
     def launch(self):
         return self.rig.start([self.program, "-c", self.configure("nginx.conf")], PROXY)
@@ -73,7 +75,7 @@ class NginxLua(Peer):
     """Key, short-term limit, hold and keep in Redis; no form check, no ledger."""
 
     name, program, ask = "nginx + Lua + Redis", "/usr/sbin/nginx", ["-v"]
-    refusal_path = "/rmbg"
+    refusal_path = refusal_path_of_get = "/rmbg"
 
     def launch(self):
         self.rig.ask_redis("HSET", f"key:{self.key}", "account", ACCOUNT)
@@ -121,7 +123,7 @@ class Ours(Peer):
     """The whole job."""
 
     program = GATEWAY
-    refusal_path = "/rmbg"
+    refusal_path, refusal_path_of_get = "/rmbg", "/api/membership-usage"
 
     def launch(self):
         self.admin = free_port()
