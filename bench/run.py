@@ -52,26 +52,32 @@ def arguments():
 
 
 def measure(rig, kinds, options):
-    results, wanted = {}, options.parts
-    if "pictures" in wanted:
-        results["pictures"] = cases.pictures(rig, kinds, options)
-    if "refusals" in wanted:
-        results["refusals"] = cases.refusals(rig, kinds, options)
-    most = {size: row["nginx"]["rate"] for (size, connections), row in results.get("pictures", {}).items()
-            if connections == 32 and size <= 64 * KIB and "nginx" in row}
-    if "fixed_rate" in wanted and most:
-        results["fixed_rate"] = cases.fixed_rate(rig, kinds, options, most)
-    if "litellm" in wanted and peers.Litellm.found():
-        results["litellm"] = cases.litellm(rig, options)
-    if "growth" in wanted:
-        results["growth"] = cases.growth(rig, kinds, options)
-    if "memory" in wanted:
-        results["memory"] = cases.memory(rig, kinds, options)
-    if "starts" in wanted:
-        results["starts"] = cases.starts(rig, kinds)
-    if "counts" in wanted:
-        results["counts"] = cases.counts(rig, kinds, options)
+    """What could be measured, by part. A part that fails is named and left out: it must not cost the others."""
+    results = {}
+    parts = {
+        "pictures": lambda: cases.pictures(rig, kinds, options),
+        "refusals": lambda: cases.refusals(rig, kinds, options),
+        "fixed_rate": lambda: cases.fixed_rate(rig, kinds, options, most_of_nginx(results.get("pictures", {}))),
+        "starts": lambda: cases.starts(rig, kinds),
+        "counts": lambda: cases.counts(rig, kinds, options),
+        "memory": lambda: cases.memory(rig, kinds, options),
+        "growth": lambda: cases.growth(rig, kinds, options),
+        "litellm": lambda: cases.litellm(rig, options) if peers.Litellm.found() else None,
+    }
+    for name, part in parts.items():
+        if name not in options.parts:
+            continue
+        try:
+            results[name] = part()
+        except (Exception, KeyboardInterrupt) as error:
+            say(f"{name} is left out: {error!r}")
     return results
+
+
+def most_of_nginx(pictures):
+    """{size: the rate that nginx reached at 32 connections}."""
+    return {size: row["nginx"]["rate"] for (size, connections), row in pictures.items()
+            if connections == 32 and size <= 64 * KIB and "nginx" in row}
 
 
 def versions(kinds):
