@@ -21,6 +21,7 @@
 //! | [`picture`] | decoding, cutting, resizing, rotating, colouring, encoding |
 //! | [`telemetry`] | one record per request becomes metrics and a log line |
 //! | [`spool`] | a body held whole, in memory first, then in a file |
+//! | [`outlasting`] | work that goes on when nobody waits for it any more |
 //! | [`trust`] | the authorities that identify the servers that we call; reading certificates |
 //! | [`config`] | every setting |
 //! | [`clock`] | the one place that reads the time |
@@ -43,6 +44,7 @@ pub mod backend;
 pub mod picture;
 pub mod telemetry;
 pub mod spool;
+pub mod outlasting;
 pub mod trust;
 pub mod config;
 pub mod clock;

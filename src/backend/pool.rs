@@ -1,7 +1,5 @@
 //! Several services as one backend. The pool uses the least busy service and ejects failing ones until they recover.
 
-mod outlasting;
-
 use super::{
     Answer, Backend, CutRequest, Failure, KeyValues, SharedAccount,
     credentials::Keys,
@@ -13,14 +11,14 @@ use super::{
 use crate::{
     domain::answer::is_about_our_key,
     failpoint::{self, Point},
+    outlasting::Outlasting,
     telemetry::{BackendGauges, BackendMetrics, Metrics, ServiceGauges, flood, panics},
 };
 use async_trait::async_trait;
-use outlasting::Outlasting;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -138,13 +136,19 @@ impl Backend for Pool {
                 last.metrics.retried();
                 tell_of_retry(request, &member.name, failure);
             }
-            let sent_whole = Arc::default();
+            let sent_whole = Arc::<AtomicBool>::default();
             let exchange =
                 Exchange { request: Arc::clone(request), room: slot.take_room(), sent_whole: Arc::clone(&sent_whole) };
             let outcome = Arc::clone(members).run(slot, exchange);
+            let request_id = request.request_id.clone();
             // A service that was sent the whole request goes on working when the caller has left, and its slot is not free
             // until it has finished.
-            match Outlasting::new(outcome, request, sent_whole).await {
+            let outcome = Outlasting::new(outcome, move |rest, runtime| {
+                if sent_whole.load(Ordering::Acquire) {
+                    runtime.spawn(panics::of_request(request_id, rest));
+                }
+            });
+            match outcome.await {
                 Ok(answer) => return member.service.finish(request, answer).await,
                 Err(AttemptError { failure, retry: Retry::Final }) => return Err(failure),
                 Err(AttemptError { failure, retry: Retry::MayBeAsked }) => {

@@ -1,11 +1,11 @@
 //! A listening socket, and the limits on its connections.
 
 mod connection;
+mod counted_body;
 mod frames;
 mod open_requests;
 mod per_client;
 mod proxy_protocol;
-mod sent_body;
 mod sockets;
 mod tls;
 mod watched;

@@ -15,17 +15,15 @@ use super::{
 use crate::{
     domain::refusal::Refusal,
     identity::Credentials,
+    outlasting::Outlasting,
     rmbg::{Dialect, Gone, Served, Stop, Upload},
     telemetry::{Outcome, Record, Route, panics},
 };
 use axum::{extract::Request, response::Response};
 use std::{
     net::{IpAddr, Ipv4Addr},
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
 };
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Writes the answer to a served request of this id.
 type Answer = Box<dyn Fn(Served, &str) -> Response + Send + Sync>;
@@ -58,7 +56,7 @@ pub(super) async fn serve_routed(public: &Arc<PublicState>, request: Request, ca
     serve(public, request, call, context).await.into()
 }
 
-/// Serves a picture. A panic on the way is a refusal.
+/// Serves a picture, in the task of its connection. A panic on the way is a refusal.
 async fn serve(
     public: &Arc<PublicState>,
     request: Request,
@@ -71,44 +69,19 @@ async fn serve(
         context(&request).note(&mut lost);
         let (record, gone) = (lost.again(), Gone::default());
         let work = journey(Arc::clone(public), (request, record, call), gone.clone());
-        let work = Box::pin(panics::of_request(lost.request_id.clone(), work));
-        Journey { work: Some(work), gone, counted: public.tasks.token() }.await
+        let work = panics::of_request(lost.request_id.clone(), work);
+        // A stop waits for the tasks of requests, and the token counts this one.
+        let counted = public.tasks.token();
+        // hyper drops this when the caller leaves, but the credit must be settled all the same.
+        let outlasting = Outlasting::new(work, move |rest, runtime| {
+            gone.note();
+            counted.task_tracker().spawn_on(rest, runtime);
+        });
+        outlasting.await
     };
     match panics::caught(work).await {
         Ok(answer) => answer,
         Err(panics::Panicked) => refuse(&public.metrics, lost, Refusal::Internal, errors).into(),
-    }
-}
-
-/// Runs the journey in the task of its connection. hyper drops this when the caller leaves, but the credit must be settled
-/// all the same: then the journey goes on as a task of its own.
-struct Journey {
-    /// `None` after its end, and while it is polled: after a panic it is gone.
-    work: Option<Pin<Box<dyn Future<Output = Answered> + Send>>>,
-    gone: Gone,
-    /// Counts it among the tasks of requests, for which a stop waits.
-    counted: TaskTrackerToken,
-}
-
-impl Future for Journey {
-    type Output = Answered;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answered> {
-        let Some(mut work) = self.work.take() else { return Poll::Pending };
-        let polled = work.as_mut().poll(context);
-        if polled.is_pending() {
-            self.work = Some(work);
-        }
-        polled
-    }
-}
-
-impl Drop for Journey {
-    fn drop(&mut self) {
-        if let Some(work) = self.work.take() {
-            self.gone.note();
-            self.counted.task_tracker().spawn(work);
-        }
     }
 }
 

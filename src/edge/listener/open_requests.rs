@@ -1,15 +1,13 @@
 //! The open requests of one connection: from the head until the answer's last byte is sent.
 
-use super::sent_body::SentBody;
+use super::counted_body::CountedBody;
 use crate::{
     edge::{answered::Answered, guarded_body::GuardedBody, in_flight::InFlight},
     spool::Claim,
     telemetry::ByteCounter,
 };
 use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Body as _, Frame};
-use http_body_util::BodyExt as _;
+use http_body::Body as _;
 use hyper::{Response, body::Incoming};
 use std::{
     future::poll_fn,
@@ -95,7 +93,7 @@ pub(super) struct SendLimits {
 }
 
 /// The body of an answer. Its request is open and in flight until this is dropped.
-pub(super) type AnswerBody = SentBody<(RequestGuard, Option<Arc<InFlight>>)>;
+pub(super) type AnswerBody = GuardedBody<CountedBody<Body>, (RequestGuard, Option<Arc<InFlight>>)>;
 
 /// A request that is open until this is dropped.
 #[derive(Debug)]
@@ -233,8 +231,7 @@ impl OpenRequests {
             return Body::empty();
         }
         self.lock().reading += 1;
-        let counting = move |frame: &Frame<Bytes>| bytes.add(frame.data_ref().map_or(0, Bytes::len));
-        Body::new(GuardedBody::new(body.inspect_frame(counting), Reading(self.clone())))
+        Body::new(GuardedBody::new(CountedBody::new(body, bytes), Reading(self.clone())))
     }
 
     /// Notes that bytes have come on HTTP/1. Unless they belong to a request, a head begins.
@@ -302,7 +299,7 @@ impl RequestGuard {
                 (open.until, open.claim) = (until, claim);
             }
         }
-        response.map(|body| SentBody::new(body, bytes, (self, in_flight)))
+        response.map(|body| GuardedBody::new(CountedBody::new(body, bytes), (self, in_flight)))
     }
 }
 
