@@ -6,7 +6,7 @@ use hyper::{
     HeaderMap,
     header::{HeaderName, HeaderValue},
 };
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 /// The largest integer that a structured field can hold (RFC 9651, section 3.3.1): fifteen digits.
 const LARGEST: u64 = 999_999_999_999_999;
@@ -58,14 +58,8 @@ impl Items {
     }
 
     fn parameter(&mut self, name: &str, number: u64) -> &mut Self {
-        self.0.put_slice(name.as_bytes());
-        let (mut digits, mut rest, mut start) = ([b'0'; 20], number, 20);
-        while rest > 0 || start == digits.len() {
-            start -= 1;
-            digits[start] += u8::try_from(rest % 10).unwrap_or(0);
-            rest /= 10;
-        }
-        self.0.put_slice(&digits[start..]);
+        // There is always room in such a buffer.
+        let _ = write!(self.0, "{name}{number}");
         self
     }
 }

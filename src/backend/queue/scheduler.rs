@@ -129,8 +129,12 @@ impl<T> Scheduler<T> {
     /// Takes the next request whose answer there is room for, and chooses its service: the [best] one. The first request that
     /// `fit` accepts is served.
     pub(super) fn serve(&mut self, now: Instant, mut fit: impl FnMut(&T) -> Fit) -> Option<(T, usize)> {
-        // If nobody waits or no slot is free, this avoids a search through the whole queue for each request.
-        best(&self.services, &[]).filter(|_| self.order.len() > 0)?;
+        if self.order.len() == 0 {
+            self.short_of_room = false;
+            return None;
+        }
+        // If no slot is free, this avoids a search through the whole queue for each request.
+        best(&self.services, &[])?;
         let mut short_of_room = false;
         let next = self.order.next(|waiting| {
             if short_of_room || best(&self.services, &waiting.tried).is_none() {

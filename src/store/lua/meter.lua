@@ -42,7 +42,7 @@ local answers, costs, operate = {}, {}, nil
 for i, own in ipairs(KEYS) do
   local plan, count, window = plans[i], counts[i], windows[i]
   costs[i] = 0
-  if not (plan and straight(own, window, plan, count, now, counters, answers)) then
+  if not (plan and fast_path(own, window, plan, count, now, counters, answers)) then
     local some
     operate, at = operate or load_operate(), begins[i]
     some, costs[i] = operate(own, window, count, now, word, plan, counters)

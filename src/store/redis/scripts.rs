@@ -22,7 +22,7 @@ macro_rules! script {
 /// A call makes every function of its script anew, which takes longer than most of what they do: those for what is rare are
 /// made only where they are needed.
 const METER: &str = concat!(
-    files!("prelude", "common", "straight"),
+    files!("prelude", "common", "fast_path"),
     "local function load_operate()\n",
     files!("account", "standing", "hold", "keep", "release", "operate"),
     "end\n",

@@ -1,4 +1,4 @@
-//! Operations that are alike, as nearly all are: the script makes them by a straight way, and what is near a limit or broken by
+//! Operations that are alike, as nearly all are: the script makes them by the fast path, and what is near a limit or broken by
 //! the other.
 
 use super::{AT_ONCE, SPOILT, by_hand, called, count, everything_of, held, hold_all, inside, keep_all};

@@ -1,4 +1,4 @@
--- straight: the way of nearly every call: holds of an account that is far from its limits, and keeps of open holds, all holds
+-- fast_path: the way of nearly every call: holds of an account that is far from its limits, and keeps of open holds, all holds
 -- and all keeps on the same terms and with the same key. What it does and answers is what `operate` does and answers. Where
 -- anything is not so, it writes nothing, or takes all of it back: then `operate` decides.
 
@@ -155,9 +155,9 @@ local function keep_open(own, plan)
   return false
 end
 
--- What an account's operations are, if all of them may go the straight way; else nil. Reads the words of all of them.
+-- What an account's operations are, if all of them may go the fast path; else nil. Reads the words of all of them.
 local function read_plan(count, word)
-  local plan, is_straight = {}, true
+  local plan, is_alike = {}, true
   for i = 1, count do
     local kind, place, id = word(), word(), word()
     if kind == 'hold' then
@@ -166,7 +166,7 @@ local function read_plan(count, word)
         plan.new, plan.places, plan.hold_terms, plan.hold_key = { id }, { i }, terms, key
       else
         plan.new[#plan.new + 1], plan.places[#plan.places + 1] = id, i
-        is_straight = is_straight and key == plan.hold_key and terms == plan.hold_terms
+        is_alike = is_alike and key == plan.hold_key and terms == plan.hold_terms
       end
     elseif kind == 'keep' then
       local key, terms = word(), KEEP_TERMS[place]
@@ -174,17 +174,17 @@ local function read_plan(count, word)
         plan.kept, plan.ends, plan.keep_terms, plan.keep_key = { id }, { word() }, terms, key
       else
         plan.kept[#plan.kept + 1], plan.ends[#plan.ends + 1] = id, word()
-        is_straight = is_straight and key == plan.keep_key and terms == plan.keep_terms
+        is_alike = is_alike and key == plan.keep_key and terms == plan.keep_terms
       end
     else
-      is_straight = false
+      is_alike = false
     end
   end
-  return is_straight and plan or nil
+  return is_alike and plan or nil
 end
 
 -- Makes an account's operations. Gives whether it did; their answers are those after `last`.
-local function straight(own, window, plan, count, now, values, answers)
+local function fast_path(own, window, plan, count, now, values, answers)
   local room, last = nil, #answers
   if plan.new then
     room = room_for(own, window, plan, now(), values)
