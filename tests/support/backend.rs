@@ -105,6 +105,8 @@ pub struct StubBackend {
     seen: Arc<Mutex<Vec<Received>>>,
     count: watch::Sender<usize>,
     connections: Arc<Mutex<usize>>,
+    /// Connections that are open.
+    open: watch::Sender<usize>,
     checks: Arc<Mutex<Vec<String>>>,
     tells: Arc<Mutex<Option<Manner>>>,
     turns: Arc<Semaphore>,
@@ -130,6 +132,7 @@ impl StubBackend {
             seen: Arc::default(),
             count: watch::channel(0).0,
             connections: Arc::default(),
+            open: watch::channel(0).0,
             checks: Arc::default(),
             tells: Arc::default(),
             turns: Arc::new(Semaphore::new(0)),
@@ -139,7 +142,9 @@ impl StubBackend {
         tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
                 let (stub, tls) = (accepting.clone(), tls.clone());
+                stub.open.send_modify(|open| *open += 1);
                 tokio::spawn(async move {
+                    let open = stub.open.clone();
                     match tls {
                         None => stub.converse(stream).await,
                         Some(tls) => {
@@ -148,6 +153,7 @@ impl StubBackend {
                             }
                         }
                     }
+                    open.send_modify(|open| *open -= 1);
                 });
             }
         });
@@ -186,6 +192,13 @@ impl StubBackend {
         let mut count = self.count.subscribe();
         let wait = count.wait_for(|seen| *seen >= requests);
         tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the backend was asked").unwrap();
+    }
+
+    /// Waits until no connection is open.
+    pub async fn has_closed_all(&self) {
+        let mut open = self.open.subscribe();
+        let wait = open.wait_for(|open| *open == 0);
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("every connection was closed").unwrap();
     }
 
     pub fn let_one_go(&self) {
